@@ -1,0 +1,309 @@
+"""Array notation: whole arrays in SymPy expressions, and the one function that turns them into indices.
+
+An `Array` is an `IndexedBase` that also knows `@` and `.T`. Everything elementwise is stock SymPy (`X + 1`, `exp(X)`,
+`X*Y`), so any expression of one variable serves as an activation. `at(expr, indices)` reads such an expression at
+given indices; broadcasting, transposes and products are nothing but the patterns it writes.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, sympify
+from sympy import exp as _exp
+
+from .binders import LogSumExp, Maximum
+from .errors import DefinitionError
+from .functions import softplus
+from .terms import count, free_indices
+
+Namer = Callable[[Expr, frozenset], Idx]        # a fresh index for a size, given the names in scope
+
+
+class ArrayOperators:
+    """What every array-valued expression of ours can do beside SymPy's elementwise operators."""
+
+    is_commutative = True
+
+    def __matmul__(self, other):
+        return matmul(self, other)
+
+    def __rmatmul__(self, other):
+        return matmul(other, self)
+
+    @property
+    def T(self):  # noqa: N802  NumPy's name
+        """The transpose: the last two axes swapped."""
+        return Transposed(self)
+
+
+class Array(ArrayOperators, IndexedBase):
+    """A named array: index it (`X[n, d]`) or use it whole."""
+
+    def __new__(cls, label, shape, integer=False):
+        if isinstance(label, str):
+            label = Symbol(label, integer=True) if integer else Symbol(label, real=True)
+        return IndexedBase.__new__(cls, label, shape=tuple(shape))
+
+    def __getitem__(self, indices):
+        indices = indices if isinstance(indices, tuple | Tuple) else (indices,)
+        for index in indices:
+            if isinstance(index, slice) or index is None or index is Ellipsis:
+                raise DefinitionError(f"{self.name}[{index}] is a slice; read {self.name} at one index for each axis")
+        if len(indices) != len(self.shape):
+            raise DefinitionError(
+                f"{self.name} has {len(self.shape)} axes, {_shape_text(self.shape)}, and is read with {len(indices)} "
+                f"indices: {self.name}[{', '.join(map(str, indices))}]"
+            )
+        return IndexedBase.__getitem__(self, tuple(indices))
+
+    @property
+    def name(self):
+        return str(self.label)
+
+
+class ArrayNode(ArrayOperators, Expr):
+    """An array-valued expression that is not elementwise."""
+
+    def _eval_is_real(self):
+        return True
+
+    def _eval_is_extended_real(self):
+        return True
+
+
+class MatMul(ArrayNode):
+    """a @ b as NumPy has it, vectors and stacks of matrices included."""
+
+    @property
+    def shape(self):
+        a, b = map(shape_of, self.args)
+        if not a or not b:
+            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self.args[0])} @ {_text(self.args[1])}")
+        inner_b = b[-2] if len(b) > 1 else b[0]
+        if a[-1] != inner_b:
+            raise DefinitionError(
+                f"{_text(self.args[0])} @ {_text(self.args[1])}: shapes {_shape_text(a)} and {_shape_text(b)}; "
+                f"the inner sizes {a[-1]} and {inner_b} should be the same"
+            )
+        stack = broadcast([a[:-2], b[:-2]], self)
+        return stack + a[:-1][-1:] + (b[-1:] if len(b) > 1 else ())
+
+    def at(self, indices, name_index):
+        a, b = self.args
+        rank_a, rank_b = len(shape_of(a)), len(shape_of(b))
+        k = name_index(shape_of(a)[-1], _scope(indices))
+        row, column = (indices[:1] if rank_b == 1 else indices[-2:-1]) if rank_a > 1 else (), indices[-1:]
+        stack = indices[: len(indices) - (rank_a > 1) - (rank_b > 1)]
+        if rank_b == 1:
+            stack, row, column = indices[:-1], indices[-1:], ()
+        left = at(a, (*stack, *row, k), name_index) if rank_a > 1 else at(a, (k,), name_index)
+        right = at(b, (*stack, k, *column), name_index) if rank_b > 1 else at(b, (k,), name_index)
+        return Sum(left * right, k)
+
+
+class Transposed(ArrayNode):
+    """The last two axes swapped."""
+
+    @property
+    def shape(self):
+        shape = shape_of(self.args[0])
+        if len(shape) < 2:
+            raise DefinitionError(f"{_text(self.args[0])}.T: shape {_shape_text(shape)}; a transpose needs two axes")
+        return (*shape[:-2], shape[-1], shape[-2])
+
+    def at(self, indices, name_index):
+        return at(self.args[0], (*indices[:-2], indices[-1], indices[-2]), name_index)
+
+
+class Reduced(ArrayNode):
+    """A sum, mean, maximum or log-sum-exp over one axis (kept with size 1 where `keep` says so) or over all."""
+
+    kinds = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp}
+
+    def __new__(cls, kind, a, axis=None, keep=False):
+        a = sympify(a)
+        rank = len(shape_of(a))
+        if axis is not None and not -rank <= axis < rank:
+            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}, which has {rank} axes")
+        axes = range(rank) if axis is None else [axis % rank]
+        return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*axes), Integer(bool(keep)))
+
+    @property
+    def func(self):
+        return lambda kind, a, axes, keep: Expr.__new__(Reduced, kind, a, axes, keep)
+
+    @property
+    def shape(self):
+        _, a, axes, keep = self.args
+        shape = shape_of(a)
+        return tuple(Integer(1) if k in axes else s for k, s in enumerate(shape) if keep or k not in axes)
+
+    def at(self, indices, name_index):
+        kind, a, axes, keep = self.args
+        scope, full, rest = _scope(indices), [], list(indices)
+        for k, size in enumerate(shape_of(a)):
+            if k in axes:
+                full.append(name_index(size, scope))
+                scope |= {full[-1].name}
+                if keep:
+                    rest.pop(0)
+            else:
+                full.append(rest.pop(0))
+        bound = [full[int(k)] for k in axes]
+        body = at(a, tuple(full), name_index)
+        if not bound:
+            return body
+        value = self.kinds[kind.name](body, *bound)
+        return value / count([(i, i.lower, i.upper) for i in bound]) if kind.name == "mean" else value
+
+
+class Picked(ArrayNode):
+    """Z[..., y[...]]: along the last axis, the entry that an array of labels names."""
+
+    @property
+    def shape(self):
+        z, y = map(shape_of, self.args)
+        if not z or len(z) - 1 != len(y) or z[:-1] != y:
+            raise DefinitionError(
+                f"labels {_text(self.args[1])} of shape {_shape_text(y)} pick from {_text(self.args[0])} of shape "
+                f"{_shape_text(z)}; expected labels of shape {_shape_text(z[:-1])}"
+            )
+        return z[:-1]
+
+    def at(self, indices, name_index):
+        z, y = self.args
+        return at(z, (*indices, at(y, indices, name_index)), name_index)
+
+
+def matmul(a, b):
+    """Return the matrix product a @ b, also where neither side is an array by name (`exp(A) @ exp(B)`)."""
+    return _checked(MatMul(sympify(a), sympify(b)))
+
+
+def total(a, axis: int | None = None):
+    """Return the sum over an axis, or over all."""
+    return Reduced("sum", a, axis)
+
+
+def mean(a, axis: int | None = None):
+    """Return the mean over an axis, or over all."""
+    return Reduced("mean", a, axis)
+
+
+def maximum(a, axis: int | None = None):
+    """Return the largest entry along an axis, or of all; ties share the gradient equally."""
+    return Reduced("maximum", a, axis)
+
+
+def logsumexp(a, axis: int | None = None):
+    """Return log sum exp along an axis, or over all."""
+    return Reduced("logsumexp", a, axis)
+
+
+def softmax(a, axis: int = -1):
+    """Return exp(a)/sum(exp(a)) along an axis."""
+    return _exp(log_softmax(a, axis))
+
+
+def log_softmax(a, axis: int = -1):
+    """Return log(softmax(a)) along an axis."""
+    return sympify(a) - Reduced("logsumexp", a, axis, keep=True)
+
+
+def cross_entropy(logits, labels):
+    """Return -log softmax(logits) at the labels, one value an example: logits (..., C), labels (...)."""
+    return Reduced("logsumexp", logits, -1) - _checked(Picked(sympify(logits), sympify(labels)))
+
+
+def binary_cross_entropy(logits, targets):
+    """Return -(t log p + (1 - t) log(1 - p)) for p = sigmoid(logits), elementwise and without an overflow."""
+    return softplus(sympify(logits)) - sympify(targets) * sympify(logits)
+
+
+def _checked(node):
+    _ = node.shape                      # raises where the shapes do not fit
+    return node
+
+
+def is_array(expr: Basic) -> bool:
+    """Tell whether whole arrays stand in `expr`."""
+    if isinstance(expr, Array | ArrayNode):
+        return True
+    if isinstance(expr, IndexedBase | Idx) or expr.is_Indexed:
+        return False
+    return any(is_array(a) for a in expr.args)
+
+
+def shape_of(expr: Expr) -> tuple[Expr, ...]:
+    """Return the shape of an expression in array notation, () for a scalar.
+
+    Raises
+    ------
+    DefinitionError
+        Shapes that do not broadcast.
+    """
+    if isinstance(expr, Array | ArrayNode):
+        return tuple(expr.shape)
+    if expr.is_Indexed or isinstance(expr, Idx) or not is_array(expr):
+        return ()
+    return broadcast([shape_of(a) for a in expr.args], expr)
+
+
+def broadcast(shapes: Sequence[tuple], expr: Expr) -> tuple[Expr, ...]:
+    """Return the common shape by NumPy's rule: aligned at the right, equal sizes or 1."""
+    rank = max(map(len, shapes))
+    result = [Integer(1)] * rank
+    for shape in shapes:
+        for axis, size in enumerate(shape, rank - len(shape)):
+            if result[axis] != 1 and size not in (1, result[axis]):
+                found = " and ".join(_shape_text(s) for s in dict.fromkeys(shapes) if s)
+                raise DefinitionError(
+                    f"{_text(expr)}: shapes {found} do not broadcast; sizes {result[axis]} and {size} should be the same"
+                )
+            result[axis] = size if size != 1 else result[axis]
+    return tuple(result)
+
+
+def at(expr: Expr, indices: tuple, name_index: Namer) -> Expr:
+    """Return the scalar that an expression in array notation has at the given indices."""
+    if isinstance(expr, Array):
+        return expr[_aligned(expr.shape, indices)]
+    if isinstance(expr, ArrayNode):
+        return expr.at(_aligned(expr.shape, indices), name_index)
+    if not is_array(expr):
+        return expr
+    return expr.func(*(at(a, indices, name_index) for a in expr.args))
+
+
+def _aligned(shape, indices):
+    """Return the trailing indices that belong to a shape; an axis of size 1 is read at 0."""
+    own = indices[len(indices) - len(shape):]
+    return tuple(Integer(0) if size == 1 else i for size, i in zip(shape, own, strict=True))
+
+
+def _scope(indices):
+    return frozenset(i.name for e in indices for i in free_indices(sympify(e)))
+
+
+def _text(expr):
+    """Return an expression in array notation the way it was written."""
+    if isinstance(expr, MatMul):
+        return " @ ".join(_text(a) if not a.is_Add else f"({_text(a)})" for a in expr.args)
+    if isinstance(expr, Transposed):
+        return f"{_text(expr.args[0])}.T"
+    if isinstance(expr, Reduced):
+        return f"{expr.args[0]}({_text(expr.args[1])})"
+    if isinstance(expr, Picked):
+        return f"{_text(expr.args[0])}[{_text(expr.args[1])}]"
+    if not expr.args or isinstance(expr, Array) or expr.is_Indexed:
+        return str(expr)
+    if expr.is_Add:
+        return " + ".join(map(_text, expr.args))
+    if expr.is_Mul:
+        return "*".join(f"({_text(a)})" if a.is_Add else _text(a) for a in expr.args)
+    if expr.is_Pow:
+        return f"({_text(expr.base)})**{expr.exp}"
+    return f"{type(expr).__name__}({', '.join(map(_text, expr.args))})"
+
+
+def _shape_text(shape):
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

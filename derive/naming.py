@@ -1,0 +1,156 @@
+"""Before differentiating: every reduction inside something nonlinear becomes an equation of its own.
+
+After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a maximum is all of the right-hand side of
+its equation. So no adjoint ever recomputes a forward sum: it reads the name.
+"""
+
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Sum
+
+from .arrays import Array
+from .binders import Binder, Maximum, has_binder, is_binder
+from .functions import at_zero
+from .program import Equation, Program, Variable
+from .terms import count, free_indices, read_name, reads
+
+
+def named(program: Program) -> Program:
+    """Return the program with nested reductions named first: `pre_h`, `mean_X`, `lse_Z2`, ..."""
+    namer = _Namer(program)
+    for equation in program.equations:
+        namer.take(equation)
+    return program.with_equations(namer.equations, variables=namer.variables)
+
+
+class _Namer:
+    def __init__(self, program):
+        self.program = program
+        self.variables = dict(program.variables)
+        self.equations = []
+        self.known = {}                 # right-hand side -> read of its name
+        self.taken = set(self.variables) | {s.name for s in program.sizes}
+
+    def take(self, equation):
+        """Append an equation, and before it those that its right-hand side needs."""
+        self.of = equation
+        rhs = equation.rhs
+        if isinstance(rhs, Binder):
+            rhs = rhs.func(self._nonlinear(rhs.function), *rhs.limits)
+        elif isinstance(rhs, Function) and len(rhs.args) == 1 and has_binder(rhs):
+            rhs = rhs.func(self._name(self._linear(rhs.args[0]), f"pre_{equation.name}"))
+        else:
+            rhs = self._linear(rhs)
+        self._append(Equation(equation.lhs, rhs))
+
+    def _append(self, equation):
+        self.equations.append(equation)
+        if isinstance(equation.rhs, Maximum):
+            self._count_ties(equation)
+
+    def _count_ties(self, equation):
+        """After a maximum comes the number of terms that attain it."""
+        term = equation.rhs.function
+        ties = Sum(at_zero(term - equation.lhs), *equation.rhs.limits)
+        self._name(ties, f"ties_{equation.name}", equation.free)
+
+    def _linear(self, expr):
+        """Name what is nested in `expr`, which itself may stay a linear combination of sums."""
+        if not has_binder(expr):
+            return expr
+        if isinstance(expr, Add):
+            return expr.func(*map(self._linear, expr.args))
+        if isinstance(expr, Sum):
+            return expr.func(self._linear(expr.function), *expr.limits)
+        if isinstance(expr, Mul):
+            inside = [a for a in expr.args if has_binder(a)]
+            others = Mul(*(a for a in expr.args if not has_binder(a)))
+            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not self._varies(others):
+                return Mul(others, self._linear(inside[0]))
+        return self._nonlinear(expr)
+
+    def _nonlinear(self, expr):
+        """Name every reduction in `expr`."""
+        if not has_binder(expr) or isinstance(expr, Idx | Indexed | IndexedBase):
+            return expr
+        if isinstance(expr, Binder):
+            return self._name(expr.func(self._nonlinear(expr.function), *expr.limits), self._stem(expr))
+        if isinstance(expr, Sum):
+            return self._name(self._linear(expr), self._stem(expr))
+        if isinstance(expr, Mul):
+            return self._scaled(expr)
+        if isinstance(expr, Piecewise):
+            return expr.func(*((self._nonlinear(e), c) for e, c in expr.args), evaluate=False)
+        if isinstance(expr, Function) and len(expr.args) == 1 and _is_affine(expr.args[0]):
+            return expr.func(self._name(self._linear(expr.args[0]), f"pre_{self.of.name}"))
+        return expr.func(*map(self._nonlinear, expr.args))
+
+    def _scaled(self, expr):
+        """Name a sum together with the constant before it (a mean), other factors apart."""
+        constants = Mul(*(a for a in expr.args if not free_indices(a) and not has_binder(a) and not self._varies(a)))
+        sums = [a for a in expr.args if isinstance(a, Sum)]
+        if constants == 1 or len(sums) != 1:
+            return expr.func(*map(self._nonlinear, expr.args))
+        value = self._name(constants * self._linear(sums[0]), self._stem(sums[0], constants))
+        rest = [self._nonlinear(a) for a in expr.args if a != sums[0]]
+        return Mul(value, *rest) / constants
+
+    def _varies(self, expr):
+        return bool(reads(expr, self.variables))
+
+    def _stem(self, binder, constant=None):
+        """Return what a reduction is called: mean_X, sum_Z, lse_Z2, max_Z, after the one thing that it reduces."""
+        word = "sum" if isinstance(binder, Sum) else binder.word
+        if constant is not None and constant * count(binder.limits) == 1:
+            word = "mean"
+        body = binder.function
+        of = read_name(body) if isinstance(body, Indexed) else None
+        if of is None and is_binder(binder) and not isinstance(binder, Sum):
+            found = reads(body, [n for n, v in self.variables.items() if v.kind != "labels"])
+            of = read_name(found[0]) if len(found) == 1 else None
+        return f"{word}_{of or self.of.name}"
+
+    def _name(self, rhs, stem, order=()) -> Expr:
+        """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
+        if rhs in self.known:
+            return self.known[rhs]
+        free = free_indices(rhs)
+        indices = [i for i in (*order, *self.of.free) if i in free]
+        indices = list(dict.fromkeys(indices + free))
+        name = stem
+        while name in self.taken:
+            name = _next_name(name, stem)
+        self.taken.add(name)
+        shape = tuple(i.upper + 1 for i in indices)
+        base = Array(name, shape) if shape else _scalar(name)
+        variable = Variable(name, base, shape, index_names=tuple(i.name for i in indices))
+        self.variables = _before(self.variables, self.of.name, name, variable)
+        read = self.known[rhs] = variable.at(*indices)
+        self._append(Equation(read, rhs))
+        return read
+
+
+def _is_affine(expr):
+    """Tell whether sums stand in `expr` as they do in a pre-activation: at the top, not inside something else."""
+    return isinstance(expr, Sum) or (isinstance(expr, Add) and any(isinstance(a, Sum) for a in expr.args))
+
+
+def _before(variables, place, name, variable):
+    """Return the variables with a new one put before the one at `place`."""
+    result = {}
+    for key, value in variables.items():
+        if key == place:
+            result[name] = variable
+        result[key] = value
+    return result if name in result else {**result, name: variable}
+
+
+def _next_name(name, stem):
+    tail = name[len(stem):].lstrip("_")
+    return f"{stem}_{int(tail or 1) + 1}"
+
+
+def _scalar(name):
+    from sympy import Symbol
+
+    return Symbol(name, real=True)
+
+

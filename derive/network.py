@@ -1,0 +1,400 @@
+"""A network: declares sizes, parameters and inputs, names its equations, and hands over a program."""
+
+import keyword
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sympy import Add, Basic, Expr, Idx, IndexedBase, Integer, Mul, Piecewise, Symbol, floor, sympify
+from sympy.core.relational import Relational
+
+from .arrays import Array, at, is_array, shape_of
+from .errors import DefinitionError
+from .program import Equation, Program, Variable
+from .ranges import Prover, conjuncts, index_range
+from .terms import apart, free_indices, index_over, is_binder, read_name, reads
+
+RESERVED = frozenset(
+    "np NamedTuple Params forward backward loss_and_grads predict sgd_step loss residuals params grads learning_rate "
+    "sizes name value axes expected axis size floats dtype erf scipy len zip min max range".split()
+) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) - {"_"}
+
+
+class Network:
+    """A loss written as named equations, in array or in index notation.
+
+    Parameters
+    ----------
+    name : an identifier; generated files are called after it.
+    title : one line for docstrings and notes.
+    """
+
+    def __init__(self, name: str, title: str = "", note: str = ""):
+        self.name = _identifier(name, "network")
+        self.title = title or name.replace("_", " ").capitalize()
+        self.note = note
+        self.source = ""
+        self._sizes: dict[str, Symbol] = {}
+        self._derived: dict[Symbol, Expr] = {}
+        self._least: dict[Symbol, int] = {}
+        self._facts: list[Expr] = []
+        self._variables: dict[str, Variable] = {}
+        self._equations: list[Equation] = []
+        self._outputs: list[str] = []
+        self._index_names: dict[Expr, list[str]] = {}
+
+    # ---- declaring
+
+    def sizes(self, names: str) -> tuple[Symbol, ...]:
+        """Return positive integer symbols, one for each name in a string such as "N D H"."""
+        return tuple(self.size(name) for name in names.replace(",", " ").split())
+
+    def size(self, name: str, value: Expr | None = None, least: int = 1) -> Symbol:
+        """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding)."""
+        self._claim(name, "size")
+        symbol = Symbol(name, integer=True, positive=True) if least > 0 else Symbol(name, integer=True, nonnegative=True)
+        self._sizes[name] = symbol
+        self._least[symbol] = least
+        if value is not None:
+            self._derived[symbol] = sympify(value)
+            self._facts += _floor_facts(symbol, sympify(value))
+        return symbol
+
+    def parameter(self, name: str, *shape, note: str = "") -> Expr:
+        """Declare what the gradient is taken by; without a shape, a scalar."""
+        return self._declare(name, shape, "parameter", note=note)
+
+    def input(self, name: str, *shape, note: str = "") -> Expr:
+        """Declare real data."""
+        return self._declare(name, shape, "input", note=note)
+
+    def labels(self, name: str, *shape, classes: Expr, note: str = "") -> Expr:
+        """Declare integer data in [0, classes), to read other arrays with."""
+        return self._declare(name, shape, "labels", classes=sympify(classes), note=note)
+
+    def state(self, name: str, *shape, initial: Expr, note: str = "") -> Array:
+        """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`."""
+        base = self._declare(name, shape, "variable", state=True, note=note)
+        variable = self._variables[name]
+        rest = variable.indices[1:]
+        rhs = self._written(sympify(initial), rest, f"the initial value of {name}", tuple(i.upper + 1 for i in rest))
+        self._add(Equation(base[(Integer(-1), *rest)], rhs))
+        return base
+
+    def indices(self, **ranges) -> tuple[Idx, ...]:
+        """Return indices, `n=N` for one that runs from 0 to N - 1."""
+        for name, size in ranges.items():
+            _identifier(name, "index")
+            if name in self._sizes:
+                raise DefinitionError(f"the index {name} has the name of a size; choose another")
+            names = self._index_names.setdefault(sympify(size), [])
+            if name not in names:
+                names.append(name)
+        return tuple(index_over(name, sympify(size)) for name, size in ranges.items())
+
+    # ---- defining
+
+    def define(self, variable: str | Array, value, over: Idx | Sequence[Idx] | None = None, note: str = "") -> Expr:
+        """Name an equation and return its left-hand side as an array.
+
+        Parameters
+        ----------
+        variable : a new name, or a state declared before.
+        value : in array notation; or, with `over`, in index notation.
+        over : the indices that the equation holds for all values of, in the order of the new array's axes.
+
+        Raises
+        ------
+        DefinitionError
+            Undefined or clashing names, shapes that do not fit, an index that may leave its range.
+        """
+        value = _sympified(value, variable)
+        if isinstance(variable, Array):
+            return self._define_state(variable, value, over)
+        if variable == "loss":
+            self.loss = value
+            return self._variables["loss"].base
+        if over is None:
+            shape = shape_of(value)
+            indices = self._canonical(shape)
+        else:
+            indices = (over,) if isinstance(over, Idx) else tuple(over)
+            shape = self._shape_over(indices, variable)
+        rhs = self._written(value, indices, variable, shape)
+        base = self._declare(variable, shape, "variable", note=note, index_names=tuple(i.name for i in indices))
+        self._add(Equation(self._variables[variable].at(*indices), rhs))
+        return base
+
+    def _define_state(self, state, value, over):
+        variable = self._variables.get(state.name)
+        if variable is None or not variable.state:
+            raise DefinitionError(f"{state.name} is not a state of this network; declare it with net.state(...)")
+        if sum(e.name == state.name for e in self._equations) > 1:
+            raise DefinitionError(f"{state.name} is defined already")
+        indices = (over,) if isinstance(over, Idx) else tuple(over or ())
+        if self._shape_over(indices, state.name) != variable.shape:
+            raise DefinitionError(
+                f"{state.name} has shape ({', '.join(map(str, variable.shape))}) and is defined over "
+                f"({', '.join(map(str, indices))}); give one index for each axis, of the axis's size"
+            )
+        self._variables[state.name] = _renamed(variable, indices)
+        self._add(Equation(state[indices], self._written(value, indices, state.name, variable.shape)))
+        return state
+
+    @property
+    def loss(self) -> Expr:
+        """The scalar that is differentiated."""
+        return self._variables["loss"].base if "loss" in self._variables else None
+
+    @loss.setter
+    def loss(self, value):
+        if "loss" in self._variables:
+            raise DefinitionError(f"{self.name} has a loss already")
+        value = _sympified(value, "loss")
+        if shape_of(value):
+            raise DefinitionError(
+                f"the loss of {self.name} has shape ({', '.join(map(str, shape_of(value)))}); it should be a scalar: "
+                "take its mean(...) or total(...)"
+            )
+        rhs = self._written(value, (), "loss", ())
+        self._variables["loss"] = Variable("loss", Symbol("loss", real=True), ())
+        self._add(Equation(self._variables["loss"].base, rhs))
+
+    def output(self, *variables: Expr) -> None:
+        """Make named variables the outputs of the generated `predict`."""
+        for variable in variables:
+            name = getattr(variable, "name", str(variable))
+            if name not in self._variables:
+                raise DefinitionError(f"the output {name} is not a variable of {self.name}; define it first")
+            self._outputs.append(name)
+
+    # ---- handing over
+
+    def program(self) -> Program:
+        """Return the forward equations as they were written."""
+        if "loss" not in self._variables:
+            raise DefinitionError(f"{self.name} has no loss; set net.loss = ...")
+        for v in self._variables.values():
+            if v.state and sum(e.name == v.name for e in self._equations) < 2:
+                raise DefinitionError(f"the state {v.name} of {self.name} is declared but not defined")
+        return Program(
+            self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
+            sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
+            facts=tuple(self._facts), source=self.source, note=self.note,
+        )
+
+    def backward(self) -> Program:
+        """Return forward and adjoint equations, simplified."""
+        from .pipeline import derived
+
+        return derived(self.program())
+
+    # ---- inside
+
+    def _with_read_names(self):
+        """Return the variables, the declared ones with the index names by which they are first read."""
+        defined = {e.name for e in self._equations}
+        found: dict[str, tuple[str, ...]] = {}
+        for e in self._equations:
+            for read in reads(e.rhs, set(self._variables) - defined):
+                indices = getattr(read, "indices", ())
+                if all(isinstance(i, Idx) for i in indices) and len(set(indices)) == len(indices):
+                    found.setdefault(read_name(read), tuple(i.name for i in indices))
+        return {n: replace(v, index_names=found.get(n, v.index_names)) for n, v in self._variables.items()}
+
+    def _claim(self, name, what):
+        _identifier(name, what)
+        if name in RESERVED:
+            raise DefinitionError(f"the {what} {name!r} has a name that generated modules use; choose another")
+        taken = set(self._sizes) | set(self._variables)
+        if name in taken:
+            raise DefinitionError(f"the {what} {name!r} is declared already in {self.name}; choose another name")
+        clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
+        if clash:
+            raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another name")
+
+    def _declare(self, name, shape, kind, index_names=None, **details):
+        self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))
+        shape = tuple(self._size_given(name, s) for s in shape)
+        if shape:
+            base = Array(name, shape, integer=kind == "labels")
+        else:
+            base = Symbol(name, integer=True) if kind == "labels" else Symbol(name, real=True)
+        names = index_names or tuple(i.name for i in self._canonical(shape))
+        self._variables[name] = Variable(name, base, shape, kind, index_names=names, **details)
+        return base
+
+    def _size_given(self, name, size):
+        size = sympify(size)
+        unknown = [s for s in size.free_symbols if s not in self._sizes.values()]
+        if unknown or not (size.is_integer and (size.is_positive or size.free_symbols)):
+            raise DefinitionError(f"{name} has the size {size}; expected a positive integer or a size of this network")
+        return size
+
+    def _add(self, equation):
+        self._equations.append(equation)
+
+    def _canonical(self, shape):
+        """Return one index an axis, named after the sizes."""
+        indices, scope = [], frozenset()
+        for size in shape:
+            indices.append(self._index_for(size, scope))
+            scope |= {indices[-1].name}
+        return tuple(indices)
+
+    def _index_for(self, size, scope):
+        """Return an index over `size` whose name is not in scope: as declared by `indices`, else the size in lower case."""
+        declared = self._index_names.get(size, [])
+        letter = str(size).lower() if isinstance(size, Symbol) else "i"
+        if letter in self._sizes:
+            letter = "i"
+        candidates = [*declared, letter, *(f"{letter}{k}" for k in range(2, len(scope) + 3))]
+        return index_over(next(c for c in candidates if c not in scope), size)
+
+    def _shape_over(self, indices, name):
+        if len(set(indices)) < len(indices):
+            raise DefinitionError(f"{name} is defined over an index twice: ({', '.join(map(str, indices))})")
+        for i in indices:
+            if not isinstance(i, Idx) or i.lower != 0:
+                raise DefinitionError(f"{name} is defined over {i}; expected an index from net.indices(...)")
+        return tuple(i.upper + 1 for i in indices)
+
+    def _written(self, value, indices, name, shape):
+        """Return a right-hand side in index notation, checked."""
+        if is_array(value):
+            mixed = free_indices(value)
+            if mixed:
+                raise DefinitionError(
+                    f"{name} mixes whole arrays with the index {mixed[0]}; index every array, or none"
+                )
+            if shape_of(value) not in ((), shape) and shape_of(value) != shape:
+                _check_fits(shape_of(value), shape, name)
+            value = at(value, indices, self._index_for)
+        value = apart(value, {i.name for i in indices})
+        self._check(value, indices, name)
+        return value
+
+    def _check(self, value, indices, name):
+        for free in free_indices(value):
+            if free not in indices:
+                raise DefinitionError(
+                    f"{name}: the index {free} is free on the right but not on the left; sum over it or define over it"
+                )
+        prover = Prover(self._least, self._facts, {v.name: v.classes for v in self._variables.values() if v.classes})
+        self._check_reads(value, name, prover, [])
+
+    def _check_reads(self, expr, name, prover, guards):
+        if isinstance(expr, Piecewise):
+            before = []
+            for branch, condition in expr.args:
+                now = _integer_conjuncts(condition)
+                self._check_reads(branch, name, prover, guards + now)
+                before += now
+        elif expr.is_Indexed:
+            self._check_read(expr, name, prover, guards)
+            for index in expr.indices:
+                self._check_reads(index, name, prover, guards)
+        elif isinstance(expr, Idx | IndexedBase):
+            return
+        elif isinstance(expr, Symbol):
+            if read_name(expr) not in self._variables and expr not in self._sizes.values():
+                raise DefinitionError(f"{name} reads {expr}, which is not defined in {self.name}; declare it first")
+        elif is_binder(expr):
+            self._check_reads(expr.function, name, prover, guards)
+        else:
+            for a in expr.args:
+                self._check_reads(a, name, prover, guards)
+
+    def _check_read(self, read, name, prover, guards):
+        variable = self._variables.get(read.base.name)
+        if variable is None or variable.base != read.base:
+            raise DefinitionError(f"{name} reads {read.base.name}, which is not defined in {self.name}; declare it first")
+        for axis, (index, size) in enumerate(zip(read.indices, variable.shape, strict=True)):
+            first = Integer(-1) if variable.state and axis == 0 else Integer(0)
+            knowing = Prover(prover.least, (*prover.facts, *guards), prover.classes) if guards else prover
+            low, high = index_range(index)
+            if (low == first or low == 0) and high == size - 1:
+                continue
+            if not knowing.within(index, first, size - 1):
+                shown = f"{index} runs from {low} to {high}" if low is not None else f"{index} may leave its range"
+                raise DefinitionError(
+                    f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
+                    f"read padded({variable.name}) where reads outside should be zero"
+                )
+
+
+def padded(array: Array) -> "Padded":
+    """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range."""
+    return Padded(array)
+
+
+class Padded:
+    """An array that reads 0 outside its range."""
+
+    def __init__(self, array: Array):
+        self.array = array
+
+    def __getitem__(self, indices):
+        indices = indices if isinstance(indices, tuple) else (indices,)
+        read = self.array[indices]
+        conditions = []
+        for index, size in zip(map(sympify, indices), self.array.shape, strict=True):
+            if index_range(index) != (0, size - 1):
+                conditions += [index >= 0, index <= size - 1]
+        from .guards import guarded
+
+        return guarded(read, [e for c in conditions for e in conjuncts(c)])
+
+
+def _check_fits(have, want, name):
+    if len(have) > len(want) or any(h not in (1, w) for h, w in zip(have[::-1], want[::-1], strict=False)):
+        raise DefinitionError(
+            f"{name} has shape ({', '.join(map(str, have))}); expected ({', '.join(map(str, want))})"
+        )
+
+
+def _integer_conjuncts(condition):
+    try:
+        return conjuncts(condition) if not _reads_reals(condition) else []
+    except ValueError:
+        return []
+
+
+def _reads_reals(condition):
+    return isinstance(condition, Basic) and condition.has(Relational) and any(
+        i.base.label.is_integer is not True for i in condition.atoms(Expr) if getattr(i, "is_Indexed", False)
+    )
+
+
+def _sympified(value, name):
+    try:
+        value = sympify(value, strict=True)
+    except Exception:
+        kind = type(value).__name__
+        raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array of the network") from None
+    if not isinstance(value, Expr):
+        raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
+    return value
+
+
+def _floor_facts(size, value):
+    """Return what `size = floor(a/b) + c` implies: a - b*(size - c) >= 0."""
+    facts = []
+    for part in Add.make_args(value):
+        if isinstance(part, floor):
+            top, bottom = part.args[0].together().as_numer_denom()
+            others = value - part
+            facts += [top - bottom * (size - others), bottom * (size - others) + bottom - 1 - top]
+    return [Mul(1, f).expand() for f in facts] or [size - value, value - size]
+
+
+def _identifier(name, what):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise DefinitionError(f"the {what} name {name!r} is not an identifier; use letters, digits and _, a letter first")
+    if keyword.iskeyword(name):
+        raise DefinitionError(f"the {what} name {name!r} is a word of Python; choose another")
+    return name
+
+
+def _renamed(variable, indices):
+    return replace(variable, index_names=tuple(i.name for i in indices))

@@ -1,0 +1,167 @@
+"""A program: a tuple of named equations over indices. Every room of the house is a function of one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sympy import Eq, Expr, Idx, Indexed, Symbol
+from sympy.utilities.iterables import strongly_connected_components
+
+from .ranges import Prover
+from .terms import index_over, reads
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A named array or scalar: what it is, its shape, and how it is read.
+
+    kind is "parameter", "input", "labels" (integers in [0, classes)), or "variable" (defined by equations). A state
+    has a row -1, its initial value, on its first axis.
+    """
+
+    name: str
+    base: Expr                      # an array to index, or a Symbol where the shape is ()
+    shape: tuple[Expr, ...]
+    kind: str = "variable"
+    classes: Expr | None = None
+    state: bool = False
+    note: str = ""
+    index_names: tuple[str, ...] = ()
+    primal: str | None = None       # the variable whose adjoint this is
+
+    @property
+    def indices(self) -> tuple[Idx, ...]:
+        """One index an axis, over all its rows, by the names that the variable's equations use."""
+        return tuple(
+            index_over(name, size, -1 if self.state and axis == 0 else 0)
+            for axis, (name, size) in enumerate(zip(self.index_names, self.shape, strict=True))
+        )
+
+    def at(self, *indices: Expr) -> Expr:
+        """Return the read of this variable at the given indices."""
+        return self.base[indices] if self.shape else self.base
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One named line: `lhs = rhs` for all values of the indices of `lhs`."""
+
+    lhs: Expr
+    rhs: Expr
+
+    @property
+    def name(self) -> str:
+        return self.lhs.base.name if isinstance(self.lhs, Indexed) else self.lhs.name
+
+    @property
+    def indices(self) -> tuple[Expr, ...]:
+        """The indices of the left-hand side, constants (the row -1 of a state) included."""
+        return self.lhs.indices if isinstance(self.lhs, Indexed) else ()
+
+    @property
+    def free(self) -> tuple[Idx, ...]:
+        """The indices that the equation holds for all values of."""
+        return tuple(i for i in self.indices if isinstance(i, Idx))
+
+    def as_sympy(self) -> Eq:
+        return Eq(self.lhs, self.rhs, evaluate=False)
+
+    def __str__(self) -> str:
+        return f"{self.lhs} = {self.rhs}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Named equations, the variables in them, and which are the loss, the outputs and the adjoints."""
+
+    name: str
+    title: str
+    variables: Mapping[str, Variable]           # in the order declared
+    equations: tuple[Equation, ...]
+    loss: str = "loss"
+    outputs: tuple[str, ...] = ()
+    sizes: tuple[Symbol, ...] = ()
+    derived: Mapping[Symbol, Expr] = field(default_factory=dict)    # sizes that follow from others
+    least: Mapping[Symbol, int] = field(default_factory=dict)       # sizes that may be 0
+    facts: tuple[Expr, ...] = ()
+    adjoints: Mapping[str, str] = field(default_factory=dict)       # primal -> its adjoint
+    source: str = ""
+    note: str = ""
+
+    def kind(self, *kinds: str) -> list[Variable]:
+        """Return the variables of these kinds in the order declared."""
+        return [v for v in self.variables.values() if v.kind in kinds]
+
+    @property
+    def parameters(self) -> list[Variable]:
+        return self.kind("parameter")
+
+    @property
+    def inputs(self) -> list[Variable]:
+        return self.kind("input", "labels")
+
+    @cached_property
+    def prover(self) -> Prover:
+        """The prover that knows this program's sizes, facts and labels."""
+        return Prover(self.least, self.facts, {v.name: v.classes for v in self.kind("labels")})
+
+    @cached_property
+    def forward(self) -> tuple[Equation, ...]:
+        """The equations of the loss and the outputs."""
+        return tuple(e for e in self.equations if e.name not in self._adjoint_names)
+
+    @cached_property
+    def backward(self) -> tuple[Equation, ...]:
+        """The adjoint equations."""
+        return tuple(e for e in self.equations if e.name in self._adjoint_names)
+
+    @cached_property
+    def _adjoint_names(self):
+        return frozenset(self.adjoints.values())
+
+    @cached_property
+    def gradients(self) -> dict[str, Eq]:
+        """The adjoint equation of every parameter, by the parameter's name."""
+        lines = {e.name: e for e in self.equations}
+        return {p.name: lines[self.adjoints[p.name]].as_sympy() for p in self.parameters if p.name in self.adjoints}
+
+    def defining(self, name: str) -> list[Equation]:
+        """Return the equations that define a variable: one, or two for a state."""
+        return [e for e in self.equations if e.name == name]
+
+    def groups(self) -> list[list[Equation]]:
+        """Return the equations in an order in which they can be evaluated, those that wait for each other together."""
+        return ordered(self.equations)
+
+    def with_equations(self, equations: Iterable[Equation], **changes) -> "Program":
+        return replace(self, equations=tuple(equations), **changes)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.equations))
+
+
+def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:
+    """Return the strongly connected components of the equations, each after all that it reads.
+
+    Equations that already stand in a possible order keep it.
+    """
+    lines: dict[str, list[Equation]] = {}
+    for e in equations:
+        lines.setdefault(e.name, []).append(e)
+    place = {name: k for k, name in enumerate(lines)}
+    needs = {name: sorted({_name(r) for e in group for r in reads(e.rhs, lines)}, key=place.get)
+             for name, group in lines.items()}
+    if all(place[n] < place[name] for name in lines for n in needs[name]):
+        return [lines[name] for name in lines]
+    components = strongly_connected_components((list(lines), [(a, b) for a in lines for b in needs[a]]))
+    return [[e for name in sorted(c, key=place.get) for e in lines[name]] for c in components]
+
+
+def _name(read):
+    return read.base.name if isinstance(read, Indexed) else read.name
+
+
+def is_cyclic(group: list[Equation]) -> bool:
+    """Tell whether the equations of one group wait for each other over an index."""
+    names = {e.name for e in group}
+    return any(reads(e.rhs, names) for e in group)

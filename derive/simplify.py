@@ -1,0 +1,237 @@
+"""Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, sqrt
+
+from .arrays import Array
+from .functions import at_zero, half_step, relu, sign, step
+from .binders import has_binder
+from .program import Equation, Program, Variable
+from .terms import bottom_up, count, free_indices, index_over, read_name, reads, rename, subterms
+
+CHEAP = (relu, step, half_step, at_zero, sign, KroneckerDelta, Piecewise, Idx)
+
+
+def simplified(program: Program) -> Program:
+    """Return an equal program with less in it."""
+    for change in (tidied, without_constants, tidied, with_shared_functions, with_shared_lines, without_dead):
+        program = change(program)
+    return program
+
+
+def tidied(program: Program) -> Program:
+    """Simplify each right-hand side by itself."""
+    return program.with_equations(Equation(e.lhs, bottom_up(e.rhs, _tidy)) for e in program.equations)
+
+
+def _tidy(term: Expr) -> Expr:
+    if isinstance(term, Sum):
+        return _tidy_sum(term)
+    if isinstance(term, Add):
+        return _common_factor(term)
+    if isinstance(term, step) and isinstance(term.args[0], relu):
+        return step(term.args[0].args[0])
+    return term
+
+
+def _tidy_sum(total: Sum) -> Expr:
+    """Count what does not vary, and put what does not depend on the bound indices before the sum."""
+    body = total.function
+    varying = set(free_indices(body))
+    limits = [limit for limit in total.limits if limit[0] in varying]
+    idle = count([limit for limit in total.limits if limit[0] not in varying])
+    bound = {limit[0] for limit in limits}
+    outside = [f for f in Mul.make_args(body) if not bound & set(free_indices(f))]
+    inside = [f for f in Mul.make_args(body) if bound & set(free_indices(f))]
+    return Mul(idle, *outside, Sum(Mul(*inside), *limits) if limits else Mul(*inside))
+
+
+def _common_factor(total: Add) -> Expr:
+    """Put factors that all terms have before the sum of the terms: a/N - b/N = (a - b)/N."""
+    terms = [list(Mul.make_args(t)) for t in total.args]
+    common = [f for f in terms[0] if not f.is_number and all(f in t for t in terms[1:])]
+    if not common:
+        return total
+    rest = [Mul(*(f for f in t if f not in common)) for t in terms]
+    number = next((r for r in (_coefficient(t) for t in rest) if abs(r) != 1), S.One)
+    if number != 1 and all(abs(_coefficient(t)) == abs(number) for t in rest):
+        rest, common = [t / number for t in rest], [number, *common]
+    return Mul(*common, Add(*rest), evaluate=number == 1)
+
+
+def _coefficient(term):
+    return term.as_coeff_Mul()[0]
+
+
+def without_constants(program: Program) -> Program:
+    """Put adjoints that are constants (1, 1/N) where they are read."""
+    constants: dict[str, Expr] = {}
+    lines = []
+    for e in program.equations:
+        rhs = e.rhs.xreplace({r: constants[_name(r)] for r in reads(e.rhs, constants)}) if constants else e.rhs
+        name = e.name
+        if name in program.adjoints.values() and not _is_gradient(program, name) and not _varies(rhs, program) \
+                and all(isinstance(i, Idx) and i.lower == 0 for i in e.indices) and not free_indices(rhs):
+            constants[name] = rhs
+        else:
+            lines.append(Equation(e.lhs, rhs))
+    return _dropped(program, constants).with_equations(lines)
+
+
+def _varies(rhs, program):
+    return bool(reads(rhs, program.variables))
+
+
+def _is_gradient(program, name):
+    return program.variables[program.variables[name].primal].kind == "parameter"
+
+
+def _dropped(program, names):
+    variables = {n: v for n, v in program.variables.items() if n not in names}
+    adjoints = {p: a for p, a in program.adjoints.items() if a not in names}
+    return program.with_equations(program.equations, variables=variables, adjoints=adjoints)
+
+
+def with_shared_functions(program: Program) -> Program:
+    """Name every costly function value that is needed more than once, and read its name instead."""
+    program = _with_roots(program)
+    return _with_named(program, _costly)
+
+
+def _costly(term):
+    return isinstance(term, Function) and not isinstance(term, CHEAP)
+
+
+def _with_roots(program):
+    """Where powers x**(k/2) of one x are needed more than once, name sqrt(x) and take its powers."""
+    halves = Counter(
+        _pattern(t.base)[0] for e in program.equations for t in set(subterms(e.rhs)) if _is_half_power(t)
+    )
+
+    def change(term):
+        if _is_half_power(term) and halves[_pattern(term.base)[0]] > 1 and reads(term, program.variables):
+            return _Root(term.base) ** (2 * term.exp)
+        return term
+
+    program = program.with_equations(Equation(e.lhs, bottom_up(e.rhs, change)) for e in program.equations)
+    program = _with_named(program, lambda term: isinstance(term, _Root))
+    return program.with_equations(
+        Equation(e.lhs, e.rhs.replace(_Root, sqrt)) for e in program.equations
+    )
+
+
+def _is_half_power(term):
+    return isinstance(term, Pow) and isinstance(term.exp, Rational) and term.exp.q == 2
+
+
+class _Root(Function):
+    """A square root while its powers are being gathered."""
+
+    word = "sqrt"
+
+
+def _with_named(program: Program, wanted: Callable[[Expr], bool]) -> Program:
+    """Give a name to every wanted term that stands in more than one place."""
+    seen: Counter = Counter()
+    for e in program.equations:
+        seen.update({_pattern(t)[0] for t in subterms(e.rhs) if _nameable(t, wanted, program)})
+    lines, names = [], {}
+    for e in program.equations:
+        if _nameable(e.rhs, wanted, program) and len(set(e.free)) == len(_pattern(e.rhs)[1]) \
+                and set(e.free) == set(e.indices):
+            pattern, order = _pattern(e.rhs)
+            if pattern not in names:
+                names[pattern] = (program.variables[e.name], tuple(order.index(i) for i in e.indices))
+                lines.append(e)
+                continue
+        new: list[Equation] = []
+
+        def change(term, e=e, new=new):
+            nonlocal program
+            if not _nameable(term, wanted, program):
+                return term
+            pattern, order = _pattern(term)
+            if pattern not in names and seen[pattern] > 1:
+                program, variable, equation = _introduced(program, term, order, e.name)
+                names[pattern] = (variable, tuple(range(len(order))))
+                new.append(equation)
+            if pattern in names:
+                variable, places = names[pattern]
+                return variable.at(*(order[k] for k in places))
+            return term
+
+        rhs = bottom_up(e.rhs, change)
+        lines += [*new, Equation(e.lhs, rhs)]
+    return program.with_equations(lines)
+
+
+def _nameable(term, wanted, program):
+    return wanted(term) and bool(reads(term, program.variables)) and not has_binder(term) and all(
+        i.lower == 0 for i in free_indices(term)
+    )
+
+
+def _pattern(term):
+    """Return a term with its free indices renamed by their order of appearance, and that order."""
+    order = free_indices(term)
+    return rename(term, {i: index_over(f"_{k}", i.upper + 1, int(i.lower)) for k, i in enumerate(order)}), order
+
+
+def _introduced(program, term, order, near):
+    """Return the program that knows a new variable, the variable, and the equation that defines it as `term`."""
+    word = getattr(term, "word", type(term).__name__)
+    arguments = list(dict.fromkeys(_name(r) for r in reads(term, program.variables)))
+    stem = f"{word}_{arguments[0] if len(arguments) == 1 else near}"
+    taken = set(program.variables) | {s.name for s in program.sizes}
+    name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+    shape = tuple(i.upper + 1 for i in order)
+    base = Array(name, shape) if shape else _scalar(name)
+    variable = Variable(name, base, shape, index_names=tuple(i.name for i in order))
+    program = program.with_equations(program.equations, variables={**program.variables, name: variable})
+    return program, variable, Equation(variable.at(*order), term)
+
+
+def _scalar(name):
+    from sympy import Symbol
+
+    return Symbol(name, real=True)
+
+
+def with_shared_lines(program: Program) -> Program:
+    """Where two equations have the same right-hand side, let the second read the first."""
+    first: dict[Expr, Equation] = {}
+    lines = []
+    for e in program.equations:
+        key = (e.rhs, e.indices)
+        if key in first and isinstance(e.rhs, Expr) and not _is_simple(e.rhs):
+            e = Equation(e.lhs, first[key].lhs)
+        else:
+            first[key] = e
+        lines.append(e)
+    return program.with_equations(lines)
+
+
+def _is_simple(rhs):
+    return not rhs.args or isinstance(rhs, Indexed)
+
+
+def without_dead(program: Program) -> Program:
+    """Drop equations that neither the loss, nor an output, nor a gradient needs."""
+    needs: dict[str, set[str]] = {}
+    for e in program.equations:
+        needs.setdefault(e.name, set()).update(map(_name, reads(e.rhs, program.variables)))
+    live, todo = set(), [program.loss, *program.outputs]
+    todo += [program.adjoints[p.name] for p in program.parameters if p.name in program.adjoints]
+    while todo:
+        name = todo.pop()
+        if name not in live:
+            live.add(name)
+            todo += needs.get(name, ())
+    dead = {e.name for e in program.equations} - live
+    return _dropped(program, dead).with_equations(e for e in program.equations if e.name in live)
+
+
+def _name(read):
+    return read_name(read)
