@@ -1,0 +1,340 @@
+"""Array forms: index equations read as operations on whole arrays, for code and for paper alike.
+
+`form(rhs, axes)` turns a right-hand side over indices into a small tree of nodes, each with its ordered axes:
+`Sum(X[n, d]*dZ1[n, h], n)` over (d, h) becomes a `Product` of X and dZ1 over n, which is `X.T @ dZ1` in code and
+X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in code and 1 b^T on paper.
+"""
+
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
+
+from .binders import is_binder
+from .terms import free_indices, subterms
+
+Axes = tuple[Idx, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """An array with named axes."""
+
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class Scalar(Node):
+    """A variable without axes, a number, or an expression in sizes alone (1/N, sqrt(D))."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class Read(Node):
+    """A variable, whole: read at distinct indices that each run over all of their axis."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Gather(Node):
+    """A variable read at other positions: labels, constants, shifts, a diagonal."""
+
+    read: Indexed
+
+
+@dataclass(frozen=True)
+class Index(Node):
+    """An index as a value, or an expression in indices: i, i + 1, y[n]."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class Bracket(Node):
+    """[left = right], or another condition on indices or values: 1 where it holds, 0 elsewhere."""
+
+    head: type
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Transpose(Node):
+    """The same entries with the axes in another order."""
+
+    body: Node
+
+
+@dataclass(frozen=True)
+class Spread(Node):
+    """The same entries repeated along new axes; the axes of the body keep their order."""
+
+    body: Node
+
+
+@dataclass(frozen=True)
+class Apply(Node):
+    """An elementwise operation: head is a SymPy class (Add, Mul, Pow, exp, relu, Piecewise, ...)."""
+
+    head: type
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Product(Node):
+    """A contraction of two arrays over the indices `over`, which both have."""
+
+    left: Node
+    right: Node
+    over: Axes
+
+
+@dataclass(frozen=True)
+class Outer(Node):
+    """The outer product of two vectors."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Reduction(Node):
+    """A binder (Sum, Maximum, LogSumExp) of one array over the indices `over`, the last axes of the body first."""
+
+    binder: type
+    body: Node
+    over: Axes
+
+
+def form(expr: Expr, axes: Axes, natural: bool = False) -> Node:
+    """Return the array form of an expression over the given axes; `natural` leaves out spreads and transposes.
+
+    Raises
+    ------
+    ValueError
+        An index that is free in `expr` is not among the axes.
+    """
+    node = _form(expr, axes)
+    stray = [i for i in node.axes if i not in axes]
+    if stray:
+        raise ValueError(f"{expr} has the free index {stray[0]}, which is not among {axes}")
+    return node if natural else arranged(node, axes)
+
+
+def arranged(node: Node, axes: Axes) -> Node:
+    """Return the node with exactly these axes: transposed, then spread, as needed. Scalars stay scalars."""
+    if node.axes == axes or isinstance(node, Scalar):
+        return node
+    here = tuple(i for i in axes if i in node.axes)
+    if here != node.axes:
+        node = node.body if isinstance(node, Transpose) and node.body.axes == here else Transpose(here, node)
+    return node if here == axes else Spread(axes, node)
+
+
+def _form(expr, axes):
+    if isinstance(expr, Indexed):
+        return _read(expr)
+    if isinstance(expr, Sum):
+        return _contraction(expr, axes)
+    if is_binder(expr):
+        over = tuple(limit[0] for limit in expr.limits)
+        body = form(expr.function, _within(expr.function, (*axes, *over)))
+        return Reduction(tuple(i for i in body.axes if i not in over), type(expr), body, over)
+    if _is_constant(expr) or (isinstance(expr, Symbol) and not isinstance(expr, Idx)):
+        return Scalar((), expr)
+    if isinstance(expr, Idx):
+        return Index((expr,), expr)
+    if isinstance(expr, KroneckerDelta):
+        return _bracket(KroneckerDelta, *expr.args, axes)
+    if isinstance(expr, Relational):
+        return _bracket(type(expr), *expr.args, axes)
+    if isinstance(expr, Mul):
+        return _product(Mul.make_args(expr), axes)
+    if isinstance(expr, Add) and not _has_arrays(expr):
+        return Index(tuple(_sorted(free_indices(expr), axes)), expr)
+    return _apply(expr, axes)
+
+
+def _is_constant(expr):
+    """Tell whether an expression holds numbers and sizes only."""
+    return not any(isinstance(t, Idx | Indexed) or is_binder(t) or _is_real(t) for t in subterms(expr))
+
+
+def _has_arrays(expr):
+    return any(_is_real(t) for t in subterms(expr))
+
+
+def _is_real(term):
+    """Tell whether a term reads a variable that is not integer data."""
+    return isinstance(term, Indexed | Symbol) and not isinstance(term, Idx) and not term.is_integer
+
+
+def _read(read):
+    plain = all(isinstance(i, Idx) for i in read.indices) and len(set(read.indices)) == len(read.indices)
+    if plain and all(i.lower == 0 and i.upper + 1 == size for i, size in zip(read.indices, read.base.shape, strict=True)):
+        return Read(tuple(read.indices), read.base.name)
+    return Gather(tuple(free_indices(read)), read)
+
+
+def _within(expr, axes):
+    """Return those of the axes that are free in the expression."""
+    free = set(free_indices(expr))
+    return tuple(i for i in axes if i in free)
+
+
+def _sorted(indices, axes):
+    return sorted(indices, key=lambda i: axes.index(i) if i in axes else len(axes))
+
+
+def _bracket(head, left, right, axes):
+    left, right = _form(left, axes), _form(right, axes)
+    return Bracket(tuple(i for i in axes if i in left.axes or i in right.axes), head, left, right)
+
+
+def _apply(expr, axes):
+    """An elementwise operation on arguments spread to common axes."""
+    parts = [p for a in expr.args for p in (a.args if a.func.__name__ == "ExprCondPair" else (a,))]
+    nodes = [_condition(p, axes) if isinstance(p, BooleanFunction) else _form(p, axes) for p in parts]
+    common = tuple(i for i in axes if any(i in n.axes for n in nodes))
+    return Apply(common, expr.func, tuple(arranged(n, common) for n in nodes))
+
+
+def _condition(expr, axes):
+    nodes = [_condition(a, axes) if isinstance(a, BooleanFunction) else _form(a, axes) for a in expr.args]
+    common = tuple(i for i in axes if any(i in n.axes for n in nodes))
+    return Apply(common, expr.func, tuple(arranged(n, common) for n in nodes))
+
+
+def _product(factors, axes):
+    """A product of factors over the axes, none of them summed: elementwise, or the outer product of two vectors."""
+    nodes = [_form(f, axes) for f in factors]
+    vectors = [n for n in nodes if n.axes]
+    if len(vectors) == 2 and [len(n.axes) for n in vectors] == [1, 1] and vectors[0].axes != vectors[1].axes \
+            and all(_is_vector(n) for n in vectors):
+        left, right = sorted(vectors, key=lambda n: axes.index(n.axes[0]))
+        outer = Outer(left.axes + right.axes, left, right)
+        scalars = [n for n in nodes if not n.axes]
+        return Apply(outer.axes, Mul, (*scalars, outer)) if scalars else outer
+    common = tuple(i for i in axes if any(i in n.axes for n in nodes))
+    return Apply(common, Mul, tuple(arranged(n, common) for n in nodes)) if len(nodes) > 1 else nodes[0]
+
+
+def _is_vector(node):
+    return not isinstance(node, Bracket | Index) and not (
+        isinstance(node, Apply) and node.head is Pow and node.args[1] == Scalar((), S.NegativeOne)
+    )
+
+
+# ---- contractions
+
+
+def _contraction(total, axes):
+    """Sum of a product: matrix products where two factors share what is summed, reductions elsewhere."""
+    over = tuple(limit[0] for limit in total.limits)
+    inner = (*axes, *over)
+    factors = Mul.make_args(total.function)
+    constants = [f for f in factors if not free_indices(f)]
+    nodes = _merged([_form(f, inner) for f in factors if free_indices(f)], inner)
+    nodes, over = _summed_alone(nodes, over, inner)
+    while len(nodes) > 1 and over:
+        nodes, over = _contracted_once(nodes, over, inner, axes)
+    result = nodes[0] if len(nodes) == 1 else _times(nodes, inner)
+    if over:
+        result = _reduced(result, over)
+    scalars = [Scalar((), Mul(*constants))] if constants else []
+    return Apply(result.axes, Mul, (*scalars, result)) if scalars else result
+
+
+def _reduced(node, over):
+    return Reduction(tuple(i for i in node.axes if i not in over), Sum, node, over)
+
+
+def _times(nodes, inner):
+    if len(nodes) == 1:
+        return nodes[0]
+    common = tuple(i for i in inner if any(i in n.axes for n in nodes))
+    for candidate in nodes:                         # keep the stored order of a factor that has all the axes
+        if set(candidate.axes) == set(common):
+            common = candidate.axes
+            break
+    return Apply(common, Mul, tuple(arranged(n, common) for n in nodes))
+
+
+def _merged(nodes, inner):
+    """Multiply factors elementwise into another whose axes include theirs: X[n, d]*w[n] is one operand.
+
+    Two vectors over one index stay apart: they make an inner product.
+    """
+    nodes = list(nodes)
+    k = 0
+    while k < len(nodes):
+        node = nodes[k]
+        homes = [m for m in nodes if m is not node and set(node.axes) <= set(m.axes)]
+        homes = [m for m in homes if len(nodes) > 2 or len(node.axes) < len(m.axes) and not _is_chain(node, m, nodes)]
+        if homes and not (len(nodes) == 2 and len(node.axes) == len(homes[0].axes) == 1):
+            home = min(homes, key=lambda m: len(m.axes))
+            place = nodes.index(home)
+            nodes[place] = _times([home, node], inner)
+            nodes.remove(node)
+            k = 0
+        else:
+            k += 1
+    return nodes
+
+
+def _is_chain(vector, matrix, nodes):
+    """Tell whether a vector and a matrix are all there is: a matrix-vector product, not a scaling."""
+    return len(nodes) == 2 and len(vector.axes) == 1
+
+
+def _summed_alone(nodes, over, inner):
+    """Sum an index that only one of several factors has in that factor alone."""
+    if len(nodes) < 2:
+        return nodes, over
+    rest = list(over)
+    for index in over:
+        owners = [n for n in nodes if index in n.axes]
+        if len(owners) == 1 and len(nodes) > 1:
+            place = nodes.index(owners[0])
+            nodes[place] = _reduced(owners[0], (index,))
+            rest.remove(index)
+    return _merged(nodes, inner), tuple(rest)
+
+
+def _contracted_once(nodes, over, inner, axes):
+    """Contract the two factors whose product has the fewest axes."""
+    best = None
+    for a, left in enumerate(nodes):
+        for b in range(a + 1, len(nodes)):
+            right = nodes[b]
+            shared = tuple(
+                i for i in over if i in left.axes and i in right.axes
+                and not any(i in n.axes for k, n in enumerate(nodes) if k not in (a, b))
+            )
+            if shared:
+                remaining = tuple(i for i in inner if (i in left.axes or i in right.axes) and i not in shared)
+                score = (len(remaining), a, b)
+                if best is None or score < best[0]:
+                    best = (score, a, b, shared, remaining)
+    if best is None:
+        return [_times(nodes, inner)], over
+    _, a, b, shared, remaining = best
+    product = _matrix_product(nodes[a], nodes[b], shared, remaining, axes)
+    rest = [n for k, n in enumerate(nodes) if k not in (a, b)]
+    return [*rest, product], tuple(i for i in over if i not in shared)
+
+
+def _matrix_product(left, right, over, remaining, axes):
+    """Return the contraction with the factor first that has the first of the remaining axes."""
+    if set(left.axes) == set(right.axes) and (len(left.axes) > 1):
+        return _reduced(_times([left, right], left.axes), over)
+    own = [i for i in remaining if i in left.axes and i not in right.axes]
+    other = [i for i in remaining if i in right.axes and i not in left.axes]
+    if own and other and remaining.index(other[0]) < remaining.index(own[0]):
+        left, right = right, left
+    elif not own and other and len(left.axes) > len(right.axes):
+        left, right = right, left
+    return Product(remaining, left, right, over)

@@ -1,0 +1,15 @@
+"""The two-layer perceptron."""
+
+from derive import Network, cross_entropy, mean, relu
+
+net = Network("mlp", "Two-layer perceptron with softmax cross-entropy")
+N, D, H, C = net.sizes("N D H C")
+W1, b1 = net.parameter("W1", D, H, note="first layer"), net.parameter("b1", H, note="first layer")
+W2, b2 = net.parameter("W2", H, C, note="second layer"), net.parameter("b2", C, note="second layer")
+X, y = net.input("X", N, D, note="inputs"), net.labels("y", N, classes=C, note="labels")
+
+Z1 = net.define("Z1", X @ W1 + b1, note="pre-activation")
+A1 = net.define("A1", relu(Z1), note="hidden units")
+Z2 = net.define("Z2", A1 @ W2 + b2, note="logits")
+net.output(Z2)
+net.loss = mean(cross_entropy(Z2, y))
