@@ -184,7 +184,7 @@ def _probe(f: Loss, point: Array, h: Array) -> tuple[Array, float, Array, Array,
                 value = _moved(f, point, i, step)
         except (ArithmeticError, ValueError):
             return np.nan
-        return value if np.isfinite(value) else np.nan
+        return float(value) if np.isfinite(value) else np.nan
 
     h = (point.ravel() + h) - point.ravel()
     left, right = (np.array([[probe(i, s) for i, s in enumerate(row)] for row in steps]) for steps in (-h, h))
@@ -200,7 +200,7 @@ def _noise(f: Loss, point: Array) -> float:
     """
     near = 1e-7 * np.maximum(1, np.abs(point))
     differences = np.diff([_moved(f, point + k * near) for k in range(16)], n=4)
-    return float(np.median(np.abs(differences))) / 70**0.5 / 0.67
+    return float(np.median(np.abs(differences)) / (0.67 * 70**0.5))
 
 
 def _extrapolate(slopes: Array, rounding: Array) -> tuple[Array, Array]:

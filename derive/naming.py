@@ -35,7 +35,7 @@ class _Namer:
         rhs = equation.rhs
         if isinstance(rhs, Binder):
             rhs = rhs.func(self._nonlinear(rhs.function), *rhs.limits)
-        elif isinstance(rhs, Function) and len(rhs.args) == 1 and has_binder(rhs):
+        elif isinstance(rhs, Function) and len(rhs.args) == 1 and _is_affine(rhs.args[0]):
             rhs = rhs.func(self._name(self._linear(rhs.args[0]), f"pre_{equation.name}"))
         else:
             rhs = self._linear(rhs)

@@ -1,0 +1,201 @@
+"""From a derived program to one that NumPy can run safely: equal by algebra, never an overflow. Never differentiated.
+
+A log-sum-exp becomes three lines, T (the maxima), E = exp(z - T) and S = sum E, all kept for the backward pass, where
+exp(z - lse) is E/S. What loses digits by cancellation is written so that it does not: 1 - sigmoid(z) as sigmoid(-z),
+exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
+"""
+
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Function, Idx, S, Sum, Symbol, Wild, exp, log
+from sympy.codegen.cfunctions import expm1, log1p
+
+from derive.arrays import Array
+from derive.binders import LogSumExp, Maximum
+from derive.functions import sigmoid
+from derive.program import Equation, Program, Variable
+from derive.terms import bottom_up, instantiated, read_name, reads
+
+
+class grouped(Function):
+    """Its argument, added up by itself before what stands beside it."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three lines of a log-sum-exp: maxima, shifted exponentials, their sums; and what was exponentiated."""
+
+    equation: Equation
+    maxima: Variable
+    exponentials: Variable
+    sums: Variable
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return self.maxima.name, self.exponentials.name, self.sums.name
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A lowered program, and for each log-sum-exp in it the three lines that it became."""
+
+    program: Program
+    parts: dict[str, Parts]
+
+
+def lowered(program: Program) -> Lowered:
+    """Return the program with log-sum-exps split and cancellations avoided."""
+    parts = _all_parts(program)
+    sigmoids = {e.name: e for e in program.equations if isinstance(e.rhs, sigmoid) and e.free == e.indices}
+    variables = dict(program.variables)
+    lines: list[Equation] = []
+    for e in program.equations:
+        if e.name in parts:
+            part = parts[e.name]
+            variables |= {v.name: v for v in (part.maxima, part.exponentials, part.sums)}
+            lines += _three_lines(part)
+            if not _is_inlined(program, e.name):
+                lines.append(Equation(e.lhs, _value(part, e.indices)))
+        else:
+            rhs = _without_lse(e.rhs, parts, program)
+            lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, sigmoids))))
+    return Lowered(program.with_equations(lines, variables=variables), parts)
+
+
+def _all_parts(program):
+    """Choose names: T, E, S where there is one log-sum-exp and they are free, else T_Z, E_Z, S_Z."""
+    equations = [e for e in program.equations if isinstance(e.rhs, LogSumExp)]
+    taken = set(program.variables) | {s.name for s in program.sizes}
+    plain = len(equations) == 1 and not taken & {"T", "E", "S"}
+    parts = {}
+    for e in equations:
+        suffix = "" if plain else "_" + e.name.removeprefix("lse_")
+        while not plain and taken & {f"{letter}{suffix}" for letter in "TES"}:
+            suffix += "_"
+        indices = e.free
+        bound = tuple(limit[0] for limit in e.rhs.limits)
+        rows = _variable(f"T{suffix}", indices), _variable(f"S{suffix}", indices)
+        parts[e.name] = Parts(e, rows[0], _variable(f"E{suffix}", indices + bound), rows[1])
+        taken |= set(parts[e.name].names)
+    return parts
+
+
+def _variable(name, indices):
+    shape = tuple(i.upper + 1 for i in indices)
+    base = Array(name, shape) if shape else Symbol(name, real=True)
+    return Variable(name, base, shape, index_names=tuple(i.name for i in indices))
+
+
+def _three_lines(part):
+    e = part.equation
+    bound = tuple(limit[0] for limit in e.rhs.limits)
+    top, total = part.maxima.at(*e.free), part.sums.at(*e.free)
+    shifted = part.exponentials.at(*e.free, *bound)
+    return [
+        Equation(top, Maximum(e.rhs.function, *e.rhs.limits)),
+        Equation(shifted, exp(e.rhs.function - top)),
+        Equation(total, Sum(shifted, *e.rhs.limits)),
+    ]
+
+
+def _value(part, indices, rest: Expr = S.Zero):
+    """Return log-sum-exp + rest, the rest added to the maximum first: the two are of one size, and may cancel."""
+    top = part.maxima.at(*indices)
+    return log(part.sums.at(*indices)) + (grouped(top + rest) if rest != 0 else top)
+
+
+def _is_inlined(program, name):
+    """Tell whether no line needs the log-sum-exp by its name: it is the toolkit's own, and read in a sum once."""
+    own = name.startswith("lse_") and name not in program.outputs
+    outside = sum(_plain_reads(e.rhs, name) for e in program.equations)
+    return own and outside <= 1
+
+
+def _plain_reads(expr, name):
+    """Count the reads of a log-sum-exp other than inside exp(z - lse)."""
+    if isinstance(expr, exp) and any(read_name(-t) == name for t in Add.make_args(expr.args[0])):
+        return 0
+    if read_name(expr) == name:
+        return 1
+    return sum(_plain_reads(a, name) for a in getattr(expr, "args", ()) if isinstance(a, Expr) and not isinstance(a, Idx))
+
+
+def _without_lse(rhs, parts, program):
+    if not parts or not reads(rhs, parts):
+        return rhs
+
+    def change(term):
+        if isinstance(term, exp):
+            return _ratio(term, parts)
+        if isinstance(term, Add):
+            return _opened(term, parts, program)
+        name = read_name(term)
+        if name in parts and _is_inlined(program, name):
+            return _value(parts[name], getattr(term, "indices", ()))
+        return term
+
+    return _top_down(rhs, change)
+
+
+def _top_down(expr, change):
+    """Return `expr` changed from the root, going on below what did not change."""
+    changed = change(expr)
+    if changed != expr or not expr.args or expr.is_Indexed or isinstance(expr, Idx):
+        return changed
+    args = [a if not isinstance(a, Expr) or a.is_Indexed else _top_down(a, change) for a in expr.args]
+    args = [change(a) if a.is_Indexed else a for a in args]
+    return expr if tuple(args) == expr.args else expr.func(*args)
+
+
+def _ratio(term, parts):
+    """Return exp(z - lse) as E/S where z is what the log-sum-exp is taken of."""
+    for read in Add.make_args(term.args[0]):
+        part = parts.get(read_name(-read))
+        if part is not None:
+            indices = getattr(-read, "indices", ())
+            picked = _matched(part, indices, term.args[0] - read)
+            if picked is not None:
+                return part.exponentials.at(*indices, *picked) / part.sums.at(*indices)
+    return term
+
+
+def _matched(part, indices, z):
+    """Return the values of the bound indices at which the exponentiated term equals `z`, else None."""
+    e = part.equation
+    bound = [limit[0] for limit in e.rhs.limits]
+    wild = [Wild(f"w{k}") for k in range(len(bound))]
+    pattern = instantiated(e.rhs.function, dict(zip(e.free, indices, strict=True)))
+    found = z.match(pattern.xreplace(dict(zip(bound, wild, strict=True))))
+    return None if found is None or len(found) < len(wild) else [found[w] for w in wild]
+
+
+def _opened(total, parts, program):
+    """Return lse + rest as log S + (T + rest)."""
+    inside = [t for t in total.args if read_name(t) in parts and _is_inlined(program, read_name(t))]
+    if len(inside) != 1:
+        return total
+    part = parts[read_name(inside[0])]
+    return _value(part, getattr(inside[0], "indices", ()), total - inside[0])
+
+
+def _stable(term, sigmoids):
+    if isinstance(term, Add):
+        return _without_cancellation(term, sigmoids)
+    if isinstance(term, log) and isinstance(term.args[0], Add) and S.One in term.args[0].args:
+        return log1p(term.args[0] - 1)
+    return term
+
+
+def _without_cancellation(total, sigmoids):
+    """Write 1 - sigmoid(z) as sigmoid(-z), and exp(x) - 1 as expm1(x)."""
+    for t in total.args:
+        known = sigmoids.get(read_name(-t))
+        seen = instantiated(known.rhs, dict(zip(known.indices, getattr(-t, "indices", ()), strict=True))) if known else -t
+        if isinstance(seen, sigmoid) and S.One in total.args:
+            return total - 1 - t + sigmoid(-seen.args[0])
+        coefficient, inner = t.as_coeff_Mul()
+        if isinstance(inner, exp) and -coefficient in total.args:
+            return total - t + coefficient + coefficient * expm1(inner.args[0])
+    return total
+
+
