@@ -155,7 +155,20 @@ def _form(expr, axes):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and not _has_arrays(expr):
         return Index(tuple(_sorted(free_indices(expr), axes)), expr)
+    if isinstance(expr, Add) and _common_number(expr) != 1:
+        number = _common_number(expr)
+        inside = _apply(Add(*(t / number for t in expr.args)), axes)
+        return Apply(inside.axes, Mul, (Scalar((), number), inside))
     return _apply(expr, axes)
+
+
+def _common_number(total):
+    """Return the number that all terms of a sum have as a factor, as SymPy would not leave it before the sum."""
+    numbers = [t.as_coeff_Mul()[0] for t in total.args]
+    first = numbers[0]
+    if any(abs(c) != abs(first) for c in numbers):
+        return S.One
+    return abs(first) if any(c > 0 for c in numbers) else first
 
 
 def _is_constant(expr):
@@ -219,7 +232,15 @@ def _product(factors, axes):
         scalars = [n for n in nodes if not n.axes]
         return Apply(outer.axes, Mul, (*scalars, outer)) if scalars else outer
     common = tuple(i for i in axes if any(i in n.axes for n in nodes))
-    return Apply(common, Mul, tuple(arranged(n, common) for n in nodes)) if len(nodes) > 1 else nodes[0]
+    return _multiplied(nodes, common) if len(nodes) > 1 else nodes[0]
+
+
+def _multiplied(nodes, axes):
+    """Return the elementwise product over the axes, products inside it opened."""
+    args = [arranged(n, axes) for n in nodes]
+    return Apply(axes, Mul, tuple(
+        inner for a in args for inner in (a.args if isinstance(a, Apply) and a.head is Mul else (a,))
+    ))
 
 
 def _is_vector(node):
@@ -237,7 +258,7 @@ def _contraction(total, axes):
     inner = (*axes, *over)
     factors = Mul.make_args(total.function)
     constants = [f for f in factors if not free_indices(f)]
-    nodes = _merged([_form(f, inner) for f in factors if free_indices(f)], inner)
+    nodes = _merged([_form(f, _stored_order(f, inner)) for f in factors if free_indices(f)], inner)
     nodes, over = _summed_alone(nodes, over, inner)
     while len(nodes) > 1 and over:
         nodes, over = _contracted_once(nodes, over, inner, axes)
@@ -245,7 +266,15 @@ def _contraction(total, axes):
     if over:
         result = _reduced(result, over)
     scalars = [Scalar((), Mul(*constants))] if constants else []
-    return Apply(result.axes, Mul, (*scalars, result)) if scalars else result
+    return _multiplied([*scalars, result], result.axes) if scalars else result
+
+
+def _stored_order(expr, axes):
+    """Return the axes in the order in which the largest array in `expr` stores them, as far as it has them."""
+    found = [t.indices for t in subterms(expr) if isinstance(t, Indexed) and all(isinstance(i, Idx) for i in t.indices)]
+    largest = max(found, key=len, default=())
+    stored = iter([i for i in largest if i in axes])
+    return tuple(next(stored) if i in largest else i for i in axes)
 
 
 def _reduced(node, over):
@@ -260,7 +289,7 @@ def _times(nodes, inner):
         if set(candidate.axes) == set(common):
             common = candidate.axes
             break
-    return Apply(common, Mul, tuple(arranged(n, common) for n in nodes))
+    return _multiplied(nodes, common)
 
 
 def _merged(nodes, inner):

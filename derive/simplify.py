@@ -16,7 +16,7 @@ CHEAP = (relu, step, half_step, at_zero, sign, KroneckerDelta, Piecewise, Idx)
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, without_constants, tidied, with_shared_functions, with_shared_lines, without_dead):
+    for change in (tidied, without_constants, tidied, with_shared_functions, tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
 

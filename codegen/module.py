@@ -1,0 +1,121 @@
+"""The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
+
+from dataclasses import dataclass, field
+
+from sympy import Symbol
+
+from derive.errors import DerivationError
+from derive.program import Equation, Program, is_cyclic, ordered
+
+from . import parts
+from .lowering import Lowered, lowered
+from .numpy_text import NumpyPrinter
+from .statements import Statement, statement
+
+WIDTH = 120
+COLUMN = 56
+
+
+@dataclass
+class Plan:
+    """A program's statements, forward and backward, and what stands between them."""
+
+    program: Program
+    lowered: Lowered
+    forward: list[Statement]
+    backward: list[Statement]
+    predict: list[Statement]
+    printers: dict[str, NumpyPrinter] = field(default_factory=dict)
+
+    @property
+    def residuals(self) -> list[str]:
+        """The names that `backward` reads from `forward`, in the order declared."""
+        made = {s.name for s in self.backward}
+        needed = {n for s in self.backward for n in s.reads} - made
+        return [n for n in self.lowered.program.variables if n in needed]
+
+    @property
+    def keyword_sizes(self) -> list[Symbol]:
+        """Sizes that no argument shows and that do not follow from others."""
+        shown = {s for v in (*self.program.parameters, *self.program.inputs) for s in v.shape}
+        used = {n: s for p in self.printers.values() for n, s in p.sizes.items()}
+        return [s for s in self.program.sizes if s.name in used and s not in shown and s not in self.program.derived]
+
+
+def planned(program: Program) -> Plan:
+    """Return the statements of a derived program.
+
+    Raises
+    ------
+    DerivationError
+        What cannot be printed as NumPy; the message names the equation.
+    """
+    low = lowered(program)
+    printers = {part: NumpyPrinter() for part in ("forward", "backward", "predict")}
+    adjoint = set(program.adjoints.values())
+    ahead = [e for e in low.program.equations if e.name not in adjoint]
+    back = [e for e in low.program.equations if e.name in adjoint]
+    backward = _statements(back, low, printers["backward"])
+    made = {s.name for s in backward}
+    needed = {program.loss} | {n for s in backward for n in s.reads if n not in made}
+    forward = _statements(_needed(ahead, needed), low, printers["forward"])
+    predict = _statements(_needed(ahead, set(program.outputs)), low, printers["predict"]) if program.outputs else []
+    return Plan(program, low, forward, backward, predict, printers)
+
+
+def _statements(equations, low, printer):
+    result = []
+    for group in ordered(equations):
+        if is_cyclic(group) or len(group) > 1:
+            names = ", ".join(dict.fromkeys(e.name for e in group))
+            raise DerivationError(f"{names}: recurrences are derived and typeset, but not yet printed as NumPy")
+        result.append(_statement(group[0], low, printer))
+    return result
+
+
+def _statement(equation, low, printer):
+    try:
+        return statement(equation, low.program, printer, _comment_on(equation, low))
+    except (ValueError, NotImplementedError) as error:
+        raise DerivationError(f"{equation.name}: {error}") from error
+
+
+def _comment_on(equation, low):
+    """Explain the first of the three lines of a log-sum-exp."""
+    for part in low.parts.values():
+        if equation.name == part.maxima.name:
+            top, _, total = part.names
+            return parts.shift_comment(part, top, total)
+    return ""
+
+
+def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
+    """Return the equations that the wanted variables need."""
+    from derive.terms import read_name, reads
+
+    names = {e.name for e in equations}
+    live: set[str] = set()
+    for e in reversed(equations):
+        if e.name in wanted or e.name in live:
+            live |= {e.name} | {read_name(r) for r in reads(e.rhs, names)}
+    return [e for e in equations if e.name in live]
+
+
+def source(program: Program) -> str:
+    """Return the text of the NumPy module of a derived program.
+
+    Raises
+    ------
+    DerivationError
+        What cannot be printed as NumPy; the message names the equation.
+    """
+    plan = planned(program)
+    pieces = [
+        parts.docstring(plan), parts.imports(plan), parts.params_class(plan), parts.forward(plan), parts.backward(plan),
+        parts.loss_and_grads(plan), parts.predict(plan), parts.sgd_step(), parts.helpers(plan), parts.checked(plan),
+        parts.match(plan),
+    ]
+    head = "\n\n".join(pieces[:2])
+    return "\n\n\n".join([head, *(p for p in pieces[2:] if p)]) + "\n"
+
+

@@ -1,0 +1,560 @@
+"""Printing array forms as NumPy: one node in, one expression out, as an expert would type it."""
+
+from dataclasses import dataclass, field
+
+import sympy
+from sympy import Add, Expr, Float, Idx, Indexed, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Sum, Symbol
+from sympy.codegen.cfunctions import expm1, log1p
+from sympy.logic.boolalg import And, Not, Or
+
+from derive import functions
+from derive.binders import Maximum
+from derive.errors import DerivationError
+from derive.forms import (
+    Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose, arranged,
+)
+from derive.terms import free_indices
+
+from .lowering import grouped
+
+SUM, TERM, SIGN, POWER, ATOM = range(1, 6)          # Python's precedence, loosest first
+
+CALLS = {
+    "exp": "np.exp", "log": "np.log", "tanh": "np.tanh", "sinh": "np.sinh", "cosh": "np.cosh", "sin": "np.sin",
+    "cos": "np.cos", "tan": "np.tan", "asin": "np.arcsin", "acos": "np.arccos", "atan": "np.arctan",
+    "asinh": "np.arcsinh", "acosh": "np.arccosh", "atanh": "np.arctanh", "Abs": "np.abs", "sign": "np.sign",
+    "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
+}
+SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero"}
+RELATIONS = {
+    KroneckerDelta: "==", sympy.Eq: "==", sympy.Ne: "!=", sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<",
+}
+assert expm1 and log1p                               # SymPy names that the table above knows by their text
+
+
+@dataclass
+class Text:
+    """A piece of code and how tightly it binds."""
+
+    code: str
+    level: int = ATOM
+
+    def inside(self, level: int) -> str:
+        """Return the code, in parentheses where it binds less tightly than its place asks for."""
+        return self.code if self.level >= level else f"({self.code})"
+
+
+@dataclass
+class NumpyPrinter:
+    """Prints nodes; remembers which sizes, helpers and SciPy functions the printed code needs."""
+
+    spell: dict[str, str] = field(default_factory=dict)     # variables that the module calls something else
+    sizes: dict[str, Symbol] = field(default_factory=dict)
+    helpers: dict[str, None] = field(default_factory=dict)
+    scipy: dict[str, None] = field(default_factory=dict)
+
+    def code(self, node: Node) -> str:
+        """Return the code of a whole right-hand side."""
+        return self.text(node).code
+
+    def text(self, node: Node) -> Text:
+        return getattr(self, f"_{type(node).__name__.lower()}")(node)
+
+    # ---- leaves
+
+    def _read(self, node):
+        return Text(self.spell.get(node.name, node.name))
+
+    def _scalar(self, node):
+        return self.size(node.expr)
+
+    def size(self, expr: Expr) -> Text:
+        """Print a number, a variable without axes, or an expression in sizes."""
+        if isinstance(expr, Integer):
+            return Text(str(expr), ATOM if expr >= 0 else SIGN)
+        if isinstance(expr, Number):
+            return _number(expr)
+        if isinstance(expr, Symbol):
+            if expr.is_integer:
+                self.sizes[expr.name] = expr
+            return Text(self.spell.get(expr.name, expr.name))
+        if expr == sympy.pi:
+            return Text("np.pi")
+        if expr == sympy.E:
+            return Text("np.e")
+        if isinstance(expr, Add):
+            return self._sum([(self.size(abs_), negative) for abs_, negative in map(_sign, _positive_first(expr.args))])
+        if isinstance(expr, Mul):
+            return self._quotient([self.size(f) for f in _tops(expr)], [self.size(f) for f in _bottoms(expr)], _negative(expr))
+        if isinstance(expr, Pow):
+            if expr.exp.could_extract_minus_sign():
+                return Text(f"1 / {self.size(1 / expr).inside(SIGN)}", TERM)
+            if expr.exp == Rational(1, 2):
+                return Text(f"{self.size(expr.base).inside(ATOM)}**0.5", POWER)
+            return Text(f"{self.size(expr.base).inside(ATOM)}**{self.size(expr.exp).inside(ATOM)}", POWER)
+        if isinstance(expr, sympy.floor):
+            top, bottom = expr.args[0].together().as_numer_denom()
+            return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
+        if expr.is_number:
+            return _number(Float(expr, 17))
+        raise DerivationError(f"{expr} cannot be printed as a number or a size")
+
+    def _index(self, node):
+        """An index as a value: a range, turned to lie along the node's axes."""
+        return self._at(node.expr, node.axes)
+
+    def _at(self, expr, axes) -> Text:
+        """Print an index expression as an integer array over the given axes."""
+        if isinstance(expr, Idx):
+            low, high = self.size(expr.lower), self.size(expr.upper + 1)
+            text = Text(f"np.arange({high.code})" if expr.lower == 0 else f"np.arange({low.code}, {high.code})")
+            return _indexed(text, (expr,), axes)
+        if isinstance(expr, Indexed):
+            if all(isinstance(i, Idx) for i in expr.indices):
+                return _indexed(Text(expr.base.name), tuple(expr.indices), axes)
+            return self._gather(Gather(axes, expr))
+        if not free_indices(expr):
+            return self.size(expr)
+        if isinstance(expr, Add):
+            parts = [_sign(t) for t in _positive_first(expr.args)]
+            return self._sum([(self._at(t, axes), negative) for t, negative in parts])
+        if isinstance(expr, Mul):
+            return self._quotient([self._at(f, axes) for f in _tops(expr)], [], _negative(expr))
+        raise DerivationError(f"the index {expr} cannot be printed; expected sums and products of indices and sizes")
+
+    def _gather(self, node):
+        read = node.read
+        name = self.spell.get(read.base.name, read.base.name)
+        labels = [k for k, i in enumerate(read.indices) if _is_array_index(i)]
+        order = [i for e in read.indices for i in free_indices(e)]
+        if not labels and len(set(order)) == len(order):
+            return self._arranged(Text(f"{name}[{self._slices(read.indices, read.base.shape)}]"), tuple(order), node.axes)
+        apart = len(labels) == 1 and len(set(order)) == len(order)
+        if apart:
+            parts = self._slice_list(read.indices, read.base.shape)
+            parts[labels[0]] = self._at(read.indices[labels[0]], tuple(free_indices(read.indices[labels[0]]))).code
+            return self._arranged(Text(f"{name}[{', '.join(_trimmed(parts))}]"), tuple(order), node.axes)
+        parts = [self._at(i, node.axes).code for i in read.indices]
+        return Text(f"{name}[{', '.join(parts)}]")
+
+    def _slices(self, indices, shape):
+        return ", ".join(_trimmed(self._slice_list(indices, shape)) or [":"])
+
+    def _slice_list(self, indices, shape):
+        """Return one slice an axis, for indices that each hold at most one index of their own."""
+        return [":" if _is_array_index(i) else self._slice(i, size) for i, size in zip(indices, shape, strict=True)]
+
+    def _slice(self, position, size):
+        inside = free_indices(position)
+        if not inside:
+            return self.size(position).code
+        [index] = inside
+        stride = position.coeff(index, 1)
+        start = (position - stride * index).expand() + stride * index.lower
+        stop = start + stride * (index.upper - index.lower) + 1
+        if stride == -1:
+            last = (stop - 2).expand()
+            return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
+        begin = "" if start == 0 else self.size(start.expand()).code
+        end = "" if (stop - size).expand() == 0 else self.size(stop.expand()).code
+        return f"{begin}:{end}" + ("" if stride == 1 else f":{self.size(stride).code}")
+
+    def _edge(self, value, edge):
+        return "" if (value - edge).expand() == 0 else self.size(value).code
+
+    def _arranged(self, text, have, want):
+        return text if have == want else Text(f"{text.inside(ATOM)}{_transposition(have, want)}")
+
+    # ---- conditions
+
+    def _bracket(self, node):
+        left, right = (self.text(arranged(n, node.axes)).inside(SUM) for n in (node.left, node.right))
+        return Text(f"{left} {RELATIONS[node.head]} {right}", 0)
+
+    # ---- shape
+
+    def _transpose(self, node):
+        return Text(f"{self.text(node.body).inside(ATOM)}{_transposition(node.body.axes, node.axes)}")
+
+    def _spread(self, node):
+        return _indexed(self.text(node.body), node.body.axes, node.axes)
+
+    # ---- elementwise
+
+    def _apply(self, node):
+        head = node.head
+        if head is Add:
+            terms = sorted(((*_split_sign(a), a) for a in node.args), key=lambda t: _term_order(t[0], t[1]))
+            return self._sum([(self.text(_rejoined(part, a)), negative) for negative, part, a in terms])
+        if head is Mul:
+            return self._times(node)
+        if head is Pow:
+            return self._power(*node.args)
+        if head is grouped:
+            return Text(f"({self.code(node.args[0])})")
+        if head is Piecewise:
+            return self._where(node.args)
+        if head in (And, Or, Not):
+            symbol = {And: " & ", Or: " | "}.get(head)
+            parts = [f"({self.code(a)})" for a in node.args]
+            return Text(symbol.join(parts), TERM) if symbol else Text(f"~{parts[0]}", SIGN)
+        return self._call(head, node.args)
+
+    def _call(self, head, args):
+        name = head.__name__
+        if head is functions.relu:
+            return Text(f"np.maximum({self.code(args[0])}, 0)")
+        if head is functions.half_step:
+            return Text(f"np.heaviside({self.code(args[0])}, 0.5)")
+        if name in ("Max", "Min"):
+            result = self.code(args[0])
+            for a in args[1:]:
+                result = f"np.{'maximum' if name == 'Max' else 'minimum'}({result}, {self.code(a)})"
+            return Text(result)
+        if name in HELPERS:
+            self.helpers[name] = None
+            return Text(f"{HELPERS[name]}({self.code(args[0])})")
+        if name in SCIPY:
+            self.scipy[SCIPY[name]] = None
+            return Text(f"{SCIPY[name]}({', '.join(map(self.code, args))})")
+        if name in CALLS:
+            return Text(f"{CALLS[name]}({', '.join(map(self.code, args))})")
+        raise DerivationError(f"NumPy has no function for {name}; define it by functions that it has")
+
+    def _where(self, args):
+        pairs = list(zip(args[::2], args[1::2], strict=True))
+        text = self.code(pairs[-1][0])
+        for value, condition in reversed(pairs[:-1]):
+            text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"
+        return Text(text)
+
+    def _power(self, base, exponent):
+        text, power = self.text(base), exponent.expr if isinstance(exponent, Scalar) else None
+        if power == Rational(1, 2):
+            return Text(f"np.sqrt({text.code})")
+        if power is not None and power.is_Rational and power < 0:
+            below = self._power(base, Scalar((), -power)) if power != -1 else text
+            return Text(f"1 / {below.inside(SIGN)}", TERM)
+        if power is not None and power.is_Integer and power > 2:
+            return self._integer_power(text.inside(ATOM), int(power))
+        if power is not None and power.is_Rational and power.q == 2:
+            whole = self._power(base, Scalar((), power - Rational(1, 2))) if power != Rational(3, 2) else text
+            return Text(f"{whole.inside(TERM)} * np.sqrt({text.code})", TERM)
+        return Text(f"{text.inside(ATOM)}**{self.text(exponent).inside(ATOM)}", POWER)
+
+    def _integer_power(self, atom, power):
+        """x**3 is 160 times slower than x**2 * x in NumPy."""
+        parts = [f"{atom}**2"] * (power // 2) + [atom] * (power % 2)
+        return Text(" * ".join(parts), TERM)
+
+    def _times(self, node):
+        """Print a product: numbers and sizes first, then what has fewer axes, the adjoint before other factors."""
+        mean = self._mean(node)
+        if mean is not None:
+            return mean
+        negative, tops, bottoms = False, [], []
+        for a in node.args:
+            if isinstance(a, Scalar) and not _is_variable(a):
+                negative ^= _negative(a.expr)
+                tops += [Scalar((), f) for f in _tops(a.expr)]
+                bottoms += [Scalar((), f) for f in _bottoms(a.expr)]
+            elif _is_reciprocal(a):
+                bottoms.append(_inverted(a))
+            else:
+                tops.append(a)
+        masks = [a for a in tops if _is_mask(a)]
+        bare = len(tops) - len(masks) > sum(isinstance(a, Scalar) and not _is_variable(a) for a in tops)
+        tops.sort(key=_factor_order)
+        constant = [t for t in tops if isinstance(t, Scalar) and not _is_variable(t)]
+        first = [b for b in bottoms if isinstance(b, Scalar) and not _is_variable(b)] if constant else []
+        arrays = [t for t in tops if t not in constant]
+        texts = [self._factor(a, bare) for a in arrays]
+        if constant and first and arrays:
+            scale = self._quotient([self.text(t) for t in constant], [self.text(b) for b in first])
+            texts, bottoms = [scale, *texts], [b for b in bottoms if b not in first]
+        else:
+            texts = [self.text(t) for t in constant] + texts
+        bottoms.sort(key=lambda b: (not isinstance(b, Scalar), _factor_order(b)))
+        return self._quotient(texts, [self._factor(b, False) for b in bottoms], negative)
+
+    def _factor(self, node, bare):
+        """Print a factor; a mask stays a comparison where a real array stands beside it."""
+        if bare and isinstance(node, Spread) and _is_mask(node.body):
+            return _indexed(Text(f"({self._mask(node.body)})"), node.body.axes, node.axes)
+        if bare and _is_mask(node):
+            return Text(self._mask(node), 0)
+        return self.text(node)
+
+    def _mask(self, node):
+        if isinstance(node, Bracket):
+            return self.code(node)
+        sign = ">" if node.head is functions.step else "=="
+        return f"{self.text(node.args[0]).inside(SUM)} {sign} 0"
+
+    def _mean(self, node):
+        """Print a sum divided by how many it adds as np.mean; None where this is no mean."""
+        sums = [a for a in node.args if isinstance(a, Reduction) and a.binder is Sum]
+        others = [a for a in node.args if a not in sums]
+        if len(sums) != 1 or not all(isinstance(a, Scalar) for a in others):
+            return None
+        number = Mul(*(a.expr for a in others))
+        for i in sums[0].over:
+            number *= i.upper - i.lower + 1
+        number = sympy.cancel(number)
+        if number.free_symbols or (number.is_Rational and number.p not in (1, -1)):
+            return None
+        mean = Text(self._reduced("np.mean", sums[0]))
+        return self._quotient([mean], [] if abs(number) == 1 else [self.size(abs(1 / number))], number < 0)
+
+    def _sum(self, terms):
+        """Join (text, is negative) pairs by + and -."""
+        text, negative = terms[0]
+        result = f"-{text.inside(TERM)}" if negative else text.inside(SUM)
+        for text, negative in terms[1:]:
+            result += f" {'-' if negative else '+'} {text.inside(TERM)}"
+        return Text(result, SUM if len(terms) > 1 else SIGN if terms[0][1] else terms[0][0].level)
+
+    def _quotient(self, tops, bottoms, negative=False):
+        top = " * ".join(t.inside(TERM if k == 0 else SIGN) for k, t in enumerate(tops)) or "1"
+        level = TERM if len(tops) > 1 else (tops[0].level if tops else ATOM)
+        if len(tops) == 1 and (bottoms or negative):
+            level = max(level, TERM)
+        if bottoms:
+            below = bottoms[0].inside(SIGN) if len(bottoms) == 1 else f"({' * '.join(b.inside(SIGN) for b in bottoms)})"
+            top, level = f"{top} / {below}", TERM
+        if negative:
+            return Text(f"-{top}", min(level, SIGN))
+        return Text(top, level)
+
+    # ---- contractions
+
+    def _reduction(self, node):
+        if node.binder is Sum:
+            return Text(self._reduced("np.sum", node))
+        if node.binder is Maximum:
+            return Text(self._reduced("np.max", node))
+        raise DerivationError(f"a {node.binder.__name__} was not lowered before printing")
+
+    def _reduced(self, function, node):
+        places = sorted(node.body.axes.index(i) for i in node.over)
+        body = self.text(node.body)
+        if len(places) == len(node.body.axes):
+            return f"{function}({body.code})"
+        axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+        if body.level == ATOM and isinstance(node.body, Read):
+            return f"{body.code}.{function.removeprefix('np.')}(axis={axis})"
+        return f"{function}({body.code}, axis={axis})"
+
+    def _outer(self, node):
+        return Text(f"np.outer({self.code(node.left)}, {self.code(node.right)})")
+
+    def _product(self, node):
+        left, right, over = node.left, node.right, node.over
+        batch = tuple(i for i in left.axes if i in right.axes and i not in over)
+        rows = tuple(i for i in left.axes if i not in right.axes)
+        columns = tuple(i for i in right.axes if i not in left.axes)
+        if batch:
+            return self._batched(node, batch, rows, columns)
+        if len(over) > 1:
+            return self._flattened(node, rows, columns)
+        if len(left.axes) == len(right.axes) == 1:
+            return self._matmul(*sorted((left, right), key=_is_plain_parameter))
+        if not columns and len(left.axes) == 2 and len(right.axes) == 1:
+            return self._vector(left, right, over)
+        if not rows and len(left.axes) == 1 and len(right.axes) == 2:
+            return self._vector(right, left, over)
+        if len(columns) <= 1:
+            result = self._matmul(arranged(left, (*rows, *over)), arranged(right, (*over, *columns)))
+            return self._arranged(result, (*rows, *columns), node.axes)
+        return self._tensordot(node, rows, columns)
+
+    def _vector(self, matrix, vector, over):
+        """M @ v or v @ M, whichever needs no transpose."""
+        return self._matmul(matrix, vector) if matrix.axes[-1:] == over else self._matmul(vector, matrix)
+
+    def _matmul(self, left, right):
+        return Text(f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}", TERM)
+
+    def _batched(self, node, batch, rows, columns):
+        """A stack of matrix products, the stack's axes first; vectors become matrices of one row or column."""
+        over = node.over
+        if len(rows) > 1 or len(columns) > 1 or len(over) > 1 or not rows or not columns:
+            return self._einsum(node)
+        left = arranged(node.left, (*batch, *rows, *over))
+        right = arranged(node.right, (*batch, *over, *columns))
+        return self._arranged(self._matmul(left, right), (*batch, *rows, *columns), node.axes)
+
+    def _einsum(self, node):
+        letters: dict[Idx, str] = {}
+        for i in (*node.left.axes, *node.right.axes):
+            letters.setdefault(i, next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values()))
+        spec = ["".join(letters[i] for i in axes) for axes in (node.left.axes, node.right.axes, node.axes)]
+        operands = f"{self.code(node.left)}, {self.code(node.right)}"
+        return Text(f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {operands})')
+
+    def _flattened(self, node, rows, columns):
+        """Sums over several indices are one matrix product over them all: (T, N, D) becomes (T N, D)."""
+        left, right, over = node.left, node.right, node.over
+        lead = tuple(i for i in left.axes if i in over)
+        plain = isinstance(left, Read) and isinstance(right, Read) and left.axes == (*lead, *rows) \
+            and right.axes == (*lead, *columns) and len(rows) == len(columns) == 1
+        if not plain:
+            return self._tensordot(node, rows, columns)
+        texts = [f"{self.code(n)}.reshape(-1, {self.size(n.axes[-1].upper + 1).code})" for n in (left, right)]
+        return self._arranged(Text(f"{texts[0]}.T @ {texts[1]}", TERM), (*rows, *columns), node.axes)
+
+    def _tensordot(self, node, rows, columns):
+        places = [tuple(n.axes.index(i) for i in node.over) for n in (node.left, node.right)]
+        axes = ", ".join(f"({', '.join(map(str, p))}{',' if len(p) == 1 else ''})" for p in places)
+        text = Text(f"np.tensordot({self.code(node.left)}, {self.code(node.right)}, axes=({axes}))")
+        return self._arranged(text, (*rows, *columns), node.axes)
+
+
+def _indexed(text, have, want):
+    """Return code whose axes `have` lie along the axes `want`: new axes before them need nothing, after them None."""
+    if not have or have == want[len(want) - len(have):]:
+        return text
+    first = want.index(have[0])
+    inside = ", ".join(":" if i in have else "None" for i in want[first:])
+    return Text(f"{text.inside(ATOM)}[{inside}]")
+
+
+def _transposition(have, want):
+    if len(have) == 2:
+        return ".T"
+    return f".transpose({', '.join(str(have.index(i)) for i in want)})"
+
+
+def _trimmed(parts):
+    """Drop the full slices at the end."""
+    while parts and parts[-1] == ":":
+        parts = parts[:-1]
+    return parts
+
+
+def _is_array_index(position):
+    return any(isinstance(a, Indexed) for a in sympy.preorder_traversal(position)) or len(free_indices(position)) > 1
+
+
+def _number(expr):
+    if isinstance(expr, Rational):
+        if expr.q <= 12 or not _is_decimal(expr):
+            return Text(f"{expr.p} / {expr.q}", TERM)
+        return _number(Float(expr, 17))
+    text = repr(float(expr))
+    return Text(text, SIGN if text.startswith("-") else ATOM)
+
+
+def _is_decimal(number):
+    q = number.q
+    for prime in (2, 5):
+        while q % prime == 0:
+            q //= prime
+    return q == 1
+
+
+def _tops(expr):
+    """Return the factors of a product that stand above the line, signs apart."""
+    result = []
+    for f in Mul.make_args(expr):
+        if isinstance(f, Rational):
+            if _is_decimal(f) and f.q > 12:
+                result.append(Float(abs(f), 17))
+            elif abs(f.p) != 1:
+                result.append(Integer(abs(f.p)))
+        elif isinstance(f, Float):
+            result.append(abs(f))
+        elif not (isinstance(f, Pow) and f.exp.could_extract_minus_sign()):
+            result.append(f)
+    return result
+
+
+def _bottoms(expr):
+    """Return the factors below the line."""
+    result = []
+    for f in Mul.make_args(expr):
+        if isinstance(f, Rational) and f.q != 1 and not (_is_decimal(f) and f.q > 12):
+            result.append(Integer(f.q))
+        elif isinstance(f, Pow) and f.exp.could_extract_minus_sign():
+            result.append(Pow(f.base, -f.exp))
+    return result
+
+
+def _negative(expr):
+    return expr.as_coeff_Mul()[0].is_negative is True
+
+
+def _sign(term):
+    return (-term, True) if _negative(term) else (term, False)
+
+
+def _positive_first(terms):
+    return sorted(terms, key=lambda t: (_negative(t), t.is_number, str(t)))
+
+
+def _split_sign(node):
+    """Return (is negative, the node without its sign)."""
+    if isinstance(node, Scalar) and not _is_variable(node) and _negative(node.expr):
+        return True, Scalar((), -node.expr)
+    if isinstance(node, Spread):
+        negative, body = _split_sign(node.body)
+        return negative, Spread(node.axes, body) if negative else node
+    if isinstance(node, Apply) and node.head is Mul:
+        for k, a in enumerate(node.args):
+            if isinstance(a, Scalar) and not _is_variable(a) and _negative(a.expr):
+                left = [Scalar((), -a.expr)] if a.expr != -1 else []
+                rest = (*node.args[:k], *left, *node.args[k + 1:])
+                return True, rest[0] if len(rest) == 1 else Apply(node.axes, Mul, rest)
+    return False, node
+
+
+def _rejoined(part, _node):
+    return part
+
+
+def _term_order(negative, node):
+    inner = node.body if isinstance(node, Spread) else node
+    constant = isinstance(node, Scalar) and not _is_variable(node)
+    return negative, not _has_product(node), isinstance(inner, Apply) and inner.head is grouped, constant, -len(inner.axes)
+
+
+def _has_product(node):
+    if isinstance(node, Product | Outer):
+        return True
+    return isinstance(node, Apply) and node.head is Mul and any(map(_has_product, node.args))
+
+
+def _factor_order(node):
+    inner = node.body if isinstance(node, Spread) else node
+    constant = isinstance(inner, Scalar) and not _is_variable(inner)
+    adjoint = (isinstance(inner, Read) and inner.name.startswith("d")) or (
+        isinstance(inner, Scalar) and _is_variable(inner) and inner.expr.name.startswith("d"))
+    return not constant, len(inner.axes), _is_mask(inner), not adjoint, not isinstance(inner, Read | Scalar)
+
+
+def _is_variable(node):
+    return isinstance(node.expr, Symbol) and not node.expr.is_integer
+
+
+def _is_mask(node):
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Bracket) or (isinstance(node, Apply) and node.head in (functions.step, functions.at_zero))
+
+
+def _is_reciprocal(node):
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Apply) and node.head is Pow and isinstance(node.args[1], Scalar) \
+        and node.args[1].expr.is_number and node.args[1].expr < 0
+
+
+def _inverted(node):
+    if isinstance(node, Spread):
+        return Spread(node.axes, _inverted(node.body))
+    base, exponent = node.args
+    return base if exponent.expr == -1 else Apply(node.axes, Pow, (base, Scalar((), -exponent.expr)))
+
+
+def _is_plain_parameter(node):
+    """Order the two sides of an inner product: the data first, the weights second."""
+    return isinstance(node, Read) and node.name[:1] in "wW"

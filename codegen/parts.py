@@ -1,0 +1,422 @@
+"""The pieces of a generated module, each a function from a plan to text."""
+
+import textwrap
+
+from sympy import Integer, Symbol
+
+from derive import text
+from derive.conventions import conventions
+from derive.program import Variable
+
+WIDTH = 120
+COLUMN = 56                 # where the shapes stand beside the code
+
+HELPERS = {
+    "_sigmoid": '''
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+''',
+    "_softplus": '''
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+''',
+    "_step": '''
+def _step(x):
+    """Return 1 where x > 0, else 0, in the dtype of x."""
+    return (x > 0).astype(x.dtype)
+''',
+    "_at_zero": '''
+def _at_zero(x):
+    """Return 1 where x = 0, else 0, in the dtype of x."""
+    return (x == 0).astype(x.dtype)
+''',
+}
+HELPER_OF = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero"}
+
+
+# ---- the head
+
+
+def docstring(plan) -> str:
+    """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
+    program = plan.program
+    lines = [f'"""{program.title}: loss and gradients.', ""]
+    lines += _table([(line, _shape(v), v.note) for line, v in text.system(program)])
+    lines.append("")
+    facts = []
+    if program.parameters:
+        facts.append(("Parameters", f"{_listed(program.parameters)}; their dtype is the result's."))
+    if program.inputs:
+        facts.append(("Inputs", f"{_inputs_listed(program)}."))
+    if plan.keyword_sizes:
+        facts.append(("Sizes", f"{', '.join(s.name for s in plan.keyword_sizes)}, given by keyword."))
+    if program.derived:
+        facts.append(("where", "; ".join(f"{s} = {e}" for s, e in program.derived.items()) + "."))
+    if program.outputs:
+        facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
+    facts += [("Convention", f"{c}.") for c in conventions(program)]
+    width = max((len(word) for word, _ in facts), default=0) + 2
+    for word, sentence in facts:
+        lines += textwrap.wrap(
+            word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
+    lines += ["", "dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape."]
+    lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
+    if program.source:
+        lines += [f"The derivation is typeset in {program.name}.tex."]
+    return "\n".join([*lines, '"""'])
+
+
+def command(program) -> str:
+    """Return the command that generates a program's files."""
+    if program.source.startswith("derive/networks/"):
+        return f"derive build {program.name}"
+    return f"derive build {program.source}" if program.source else "codegen.source"
+
+
+def _table(rows):
+    """Lay out (equation, shape, note) in columns; long equations go on, indented."""
+    left = min(max((len(line) for line, *_ in rows), default=0), 72)
+    middle = max((len(shape) for _, shape, _ in rows), default=0)
+    lines = []
+    for line, shape, note in rows:
+        first, *more = textwrap.wrap(line, 100, break_long_words=False, break_on_hyphens=False)
+        lines.append(f"    {first.ljust(left)}   {shape.ljust(middle)}   {note}".rstrip())
+        lines += [f"        {rest}" for rest in more]
+    return lines
+
+
+def _shape(variable: Variable) -> str:
+    return shape_text(variable.shape) if variable.shape else ""
+
+
+def shape_text(shape) -> str:
+    """Return a shape the way Python writes one."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _listed(variables):
+    return ", ".join(f"{v.name} {shape_text(v.shape)}" if v.shape else f"{v.name}, a scalar" for v in variables)
+
+
+def _inputs_listed(program):
+    real = [v for v in program.inputs if v.kind == "input"]
+    labels = [f"labels {v.name} {shape_text(v.shape)}, integers in [0, {v.classes})" for v in program.kind("labels")]
+    return "; ".join(([_listed(real)] if real else []) + labels)
+
+
+def imports(plan) -> str:
+    """The imports: NumPy, and SciPy only for functions that NumPy lacks."""
+    special = sorted({name for p in plan.printers.values() for name in p.scipy})
+    lines = ["from typing import NamedTuple", "", "import numpy as np"]
+    if special:
+        lines.append(f"from scipy.special import {', '.join(special)}  # NumPy lacks {'it' if len(special) == 1 else 'them'}")
+    return "\n".join(lines)
+
+
+def params_class(plan) -> str:
+    """The NamedTuple of parameters."""
+    lines = [
+        "class Params(NamedTuple):",
+        '    """The parameters, or anything with one entry for each of them: gradients, updates."""',
+        "",
+    ]
+    return "\n".join(lines + [f"    {p.name}: np.ndarray" for p in plan.program.parameters])
+
+
+# ---- forward and backward
+
+
+def forward(plan) -> str:
+    """The function `forward`."""
+    program = plan.program
+    names = _arguments(program)
+    body = _body(plan, plan.forward, "forward", [*program.parameters, *program.inputs])
+    result = f"    return {program.loss}, {_tuple(_residual_names(plan))}"
+    return "\n".join([
+        *_signature("forward", names, plan.keyword_sizes),
+        '    """Return the loss and the residuals that `backward` reads."""',
+        f"    {_unpacked(names)} = _checked({', '.join(names)})",
+        *body, *textwrap.wrap(result, WIDTH, subsequent_indent="        ", break_long_words=False),
+    ])
+
+
+def _residual_names(plan):
+    """The residuals, and the sizes that none of them shows."""
+    variables = [plan.lowered.program.variables[n] for n in plan.residuals]
+    sizes = [n for n, s in plan.printers["backward"].sizes.items() if _read_off(s, variables) is None
+             and s not in plan.program.derived]
+    for symbol, value in plan.program.derived.items():
+        if symbol.name in plan.printers["backward"].sizes:
+            sizes += [s.name for s in sorted(value.free_symbols, key=str)
+                      if _read_off(s, variables) is None and s.name not in sizes]
+    return [*plan.residuals, *sizes]
+
+
+def backward(plan) -> str:
+    """The function `backward`: each adjoint under the line of the forward pass that it reverses."""
+    program = plan.program
+    variables = [plan.lowered.program.variables[n] for n in plan.residuals]
+    names = _residual_names(plan)
+    lines = ["def backward(residuals):", '    """Return the gradients: each line of `forward` reversed in turn."""']
+    if names:
+        lines.append(f"    {_unpacked(names)} = residuals")
+    lines += _body(plan, plan.backward, "backward", variables, text.reversed_lines(program), names)
+    gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
+    result = textwrap.wrap(f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False)
+    return "\n".join(lines + result)
+
+
+def _body(plan, statements, part, variables, quoted=None, given=()):
+    """The sizes that are needed, then the statements, each with its shape beside it."""
+    sizes = plan.printers[part].sizes
+    lines = size_lines(sizes, variables, plan.program, given)
+    lines += [""] if statements else []
+    last = None
+    for s in statements:
+        quote = (quoted or {}).get(s.name)
+        if quote and quote != last:
+            lines += textwrap.wrap(f"# {quote}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
+                                   break_long_words=False, break_on_hyphens=False)
+            last = quote
+        if s.comment:
+            lines.append(f"    # {s.comment}")
+        shape = plan.lowered.program.variables[s.name].shape
+        for k, line in enumerate(s.lines):
+            beside = f"# {shape_text(shape)}" if shape and k == 0 else ""
+            lines.append(f"    {line}".ljust(COLUMN) + beside if beside and len(line) < COLUMN - 4
+                         else f"    {line}" + (f"  {beside}" if beside else ""))
+    return lines
+
+
+def size_lines(sizes, variables, program, given=()) -> list[str]:
+    """Lines that read sizes off the arguments at hand: `N = len(X)`."""
+    needed = dict(sizes)
+    for symbol in [s for s in program.derived if s.name in needed]:
+        for s in sorted(program.derived[symbol].free_symbols, key=str):
+            needed.setdefault(s.name, s)
+    lines = []
+    for symbol in (s for s in program.sizes if s.name in needed and s.name not in given):
+        if symbol in program.derived and _read_off(symbol, variables) is None:
+            from .numpy_text import NumpyPrinter
+
+            lines.append(f"    {symbol} = {NumpyPrinter().size(program.derived[symbol]).code}")
+        elif _read_off(symbol, variables) is not None:
+            lines.append(f"    {symbol} = {_read_off(symbol, variables)}")
+    return lines
+
+
+def _read_off(size: Symbol, variables) -> str | None:
+    """Return the code that reads a size off the first array that shows it, first axes preferred."""
+    places = [(axis, k, v) for k, v in enumerate(variables) for axis, s in enumerate(v.shape) if s == size]
+    places = [(axis, v.kind == "parameter", k, v) for axis, k, v in places if not v.state]
+    if not places:
+        return None
+    axis, _, _, v = min(places, key=lambda p: p[:3])
+    return f"len({v.name})" if axis == 0 else f"{v.name}.shape[{axis}]"
+
+
+def loss_and_grads(plan) -> str:
+    """The function `loss_and_grads`."""
+    names = _arguments(plan.program)
+    passed = names + [f"{s}={s}" for s in plan.keyword_sizes]
+    return "\n".join([
+        *_signature("loss_and_grads", names, plan.keyword_sizes),
+        '    """Return the loss and its gradients, a `Params`."""',
+        f"    loss, residuals = forward({', '.join(passed)})",
+        "    return loss, backward(residuals)",
+    ])
+
+
+def predict(plan) -> str:
+    """The function `predict`, for a network with outputs beside its loss."""
+    program = plan.program
+    if not program.outputs:
+        return ""
+    names = _arguments(program)
+    wanted = _predict_inputs(plan)
+    variables = [program.variables[n] for n in wanted]
+    outputs = [program.variables[n] for n in program.outputs]
+    what = ", ".join(f"{v.note + ' ' if v.note else ''}{v.name} {shape_text(v.shape)}".strip() for v in outputs)
+    body = _body(plan, plan.predict, "predict", variables)
+    calls = [n if n in _required(plan) else f"{n}={n}" for n in wanted]
+    received = ", ".join(n if n in wanted else "_" for n in names) + ("," if len(names) == 1 else "")
+    return "\n".join([
+        *_signature("predict", wanted, plan.keyword_sizes), f'    """Return the {what}."""' if what else "",
+        f"    {received} = _checked({', '.join(calls)})", *body, f"    return {', '.join(v.name for v in outputs)}",
+    ])
+
+
+def _predict_inputs(plan):
+    """The parameters, and the inputs that the outputs need."""
+    read = {n for s in plan.predict for n in s.reads}
+    outputs = set(plan.program.outputs)
+    return [v.name for v in (*plan.program.parameters, *plan.program.inputs)
+            if v.kind == "parameter" or v.name in read or v.name in outputs]
+
+
+def sgd_step() -> str:
+    """The update of the notes."""
+    return '''def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))'''
+
+
+def helpers(plan) -> str:
+    """Elementwise functions that NumPy lacks, written so that they stay in range."""
+    used = {HELPER_OF[h] for p in plan.printers.values() for h in p.helpers}
+    return "\n\n\n".join(HELPERS[name].strip() for name in HELPERS if name in used)
+
+
+# ---- checks
+
+
+def _arguments(program):
+    return [v.name for v in (*program.parameters, *program.inputs)]
+
+
+def _required(plan):
+    """The arguments that `predict` needs too, and those before the first that it does not."""
+    names = _arguments(plan.program)
+    if not plan.program.outputs:
+        return names
+    wanted = _predict_inputs(plan)
+    first = next((k for k, n in enumerate(names) if n not in wanted), len(names))
+    return names[:first]
+
+
+def checked(plan) -> str:
+    """The function that turns arguments into arrays and refuses what does not fit."""
+    program = plan.program
+    names, required = _arguments(program), _required(plan)
+    optional = [n for n in names if n not in required]
+    signature = ", ".join([*required, *(f"{n}=None" for n in optional)])
+    lines = [
+        *_wrapped(f"def _checked({signature}):"),
+        '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
+        *_converted(program, optional), "", *_shape_checks(program, optional), *_label_checks(program, optional),
+        f"    return {', '.join(names)}{',' if len(names) == 1 else ''}",
+    ]
+    return "\n".join(lines)
+
+
+def _converted(program, optional):
+    """The parameters decide the dtype, the inputs follow."""
+    parameters = [p.name for p in program.parameters]
+    real = [v.name for v in program.inputs if v.kind == "input"]
+    now = [n for n in real if n not in optional]
+    lines = [
+        *_wrapped(f"    floats = [np.asarray(p) for p in {_tuple(parameters)}]"),
+        "    dtype = np.result_type(*floats)",
+        "    if not np.issubdtype(dtype, np.inexact):",
+        "        dtype = np.float64",
+        *_wrapped(f"    {_unpacked(parameters + now)} = (np.asarray(v, dtype) for v in "
+                  f"{'(*floats, ' + ', '.join(now) + ')' if now else 'floats'})"),
+    ]
+    lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
+    lines += [f"    {v.name} = {'None if ' + v.name + ' is None else ' if v.name in optional else ''}np.asarray({v.name})"
+              for v in program.kind("labels")]
+    return lines
+
+
+def _shape_checks(program, optional):
+    entries = [f'("{v.name}", {v.name}, {_axes(v)})' for v in (*program.parameters, *program.inputs)]
+    lines = ["    sizes = {}", "    for name, value, axes in ("]
+    row = "       "
+    for entry in entries:
+        if len(row) + len(entry) + 2 > WIDTH - 4:
+            lines.append(row)
+            row = "       "
+        row += f" {entry},"
+    lines += [row, "    ):"]
+    if optional:
+        return [*lines, "        if value is not None:", "            _match(name, value, axes, sizes)"]
+    return [*lines, "        _match(name, value, axes, sizes)"]
+
+
+def _axes(variable):
+    """The axes of an argument: a string where every size is one letter, else a tuple."""
+    names = [str(s) for s in variable.shape]
+    if all(isinstance(s, Symbol) and len(s.name) == 1 for s in variable.shape):
+        return f'"{"".join(names)}"'
+    parts = [n if isinstance(s, Integer) else f'"{n}"' for n, s in zip(names, variable.shape, strict=True)]
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _label_checks(program, optional):
+    lines = []
+    for v in program.kind("labels"):
+        pad = "    "
+        if v.name in optional:
+            lines.append(f"    if {v.name} is not None:")
+            pad = "        "
+        top, shown = _classes(v)
+        lines += [
+            f"{pad}if not np.issubdtype({v.name}.dtype, np.integer):",
+            f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
+            f"{pad}if {v.name}.min() < 0 or {v.name}.max() >= {top}:",
+            f"{pad}    raise ValueError(",
+            f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; expected 0 to {shown}"',
+            f"{pad}    )",
+        ]
+    return lines
+
+
+def _classes(labels):
+    """Return the code of the number of classes, and the words for the largest label."""
+    classes = labels.classes
+    if isinstance(classes, Integer):
+        return str(classes), str(classes - 1)
+    code = str(classes)
+    for s in sorted(classes.free_symbols, key=str):
+        code = code.replace(s.name, f"sizes['{s.name}']")
+    return code.replace("'", '"'), f"{classes} - 1 = {{{code} - 1}}"
+
+
+def match(plan) -> str:
+    """The function that checks one shape."""
+    fixed = any(isinstance(s, Integer) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
+    shown = ('", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)' if fixed
+             else '", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)')
+    keep = ("            if isinstance(axis, str):\n                sizes.setdefault(axis, size)" if fixed
+            else "            sizes.setdefault(axis, size)")
+    get = "sizes.get(axis, axis)" if fixed else "sizes.get(axis)"
+    return f'''def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = {shown}
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+{keep}
+    if value.shape != tuple({get} for axis in axes):
+        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1")'''
+
+
+# ---- small
+
+
+def shift_comment(part, top, total) -> str:
+    """Explain the lines of a log-sum-exp."""
+    bound = ", ".join(limit[0].name for limit in part.equation.rhs.limits)
+    inner = text.expression(part.equation.rhs.function)
+    return f"log sum_{bound} exp {inner} = {top} + log {total}, shifted by the maxima {top} so that exp stays in range"
+
+
+def _signature(name, arguments, sizes):
+    given = [*arguments, *(["*", *map(str, sizes)] if sizes else [])]
+    return _wrapped(f"def {name}({', '.join(given)}):")
+
+
+def _wrapped(line):
+    """Break a long call or signature after commas."""
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False,
+                         drop_whitespace=True) if len(line) > WIDTH else [line]
+
+
+def _tuple(names):
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def _unpacked(names):
+    return f"{', '.join(names)}{',' if len(names) == 1 else ''}"
