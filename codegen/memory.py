@@ -1,6 +1,7 @@
 """Generated modules in memory, for scripts and notebooks."""
 
 import linecache
+import zlib
 from collections.abc import Callable
 from types import ModuleType
 
@@ -9,12 +10,10 @@ from derive.program import Program
 from .module import source
 
 
-def module(program: Program) -> ModuleType:
-    """Return the generated module of a derived program, imported from memory; its text is its `__source__`."""
-    text = source(program)
-    name = f"generated_{program.name}"
-    filename = f"<derived {program.name} {abs(hash(text)):x}>"
-    result = ModuleType(name)
+def module_from(name: str, text: str) -> ModuleType:
+    """Return the module that a generated text is, without a file; the text is its `__source__`."""
+    filename = f"<derived {name} {zlib.crc32(text.encode()):08x}>"
+    result = ModuleType(f"generated_{name}")
     result.__dict__["__source__"] = text
     result.__dict__["__file__"] = filename
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)    # for tracebacks
@@ -33,6 +32,6 @@ def lambdify(program: Program) -> Callable:
     DerivationError
         What cannot be printed as NumPy.
     """
-    made = module(program)
+    made = module_from(program.name, source(program))
     made.loss_and_grads.module = made
     return made.loss_and_grads

@@ -1,0 +1,210 @@
+"""The command line: `derive build`, `list`, `show`, `latex`, `check`.
+
+Exit status 0 when all holds, 1 when a check fails, 2 for a misuse, told in one line on standard error.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from derive.cost import operations
+from derive.errors import DefinitionError, DerivationError
+from derive.network import Network
+from derive.networks import loading
+from derive.note import note
+from derive.text import listing
+
+from . import build as building
+from . import tables, verify
+from .memory import module_from
+from .module import source
+
+app = typer.Typer(
+    help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)
+out = Console(highlight=False)
+Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
+Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
+
+
+@app.command()
+def build(
+    targets: Targets = None,
+    output: Annotated[Path, typer.Option(help="the folder that modules and notes are written to")] = Path("generated"),
+    check: Annotated[bool, typer.Option("--check", help="write nothing; show a diff where a file is stale")] = False,
+) -> None:
+    """Derive networks, write modules and notes, verify them, print the table. A FILE.py is run to find its networks."""
+    nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
+    _refuse_doubles(nets)
+    if output.exists() and not output.is_dir():
+        raise click.UsageError(f"{output} is not a folder; give --output a folder")
+    if check:
+        _check_files(nets, output)
+        return
+    built = _built(nets, output)
+    out.print(tables.summary(built))
+    for line in tables.remarks(built):
+        out.print(line)
+    if not all(b.passed for b in built):
+        raise typer.Exit(1)
+    out.print(f"Wrote {2 * len(built)} files to {output}/")
+
+
+def _built(nets, output):
+    """Build and write each network, with progress; one that fails its checks is not written."""
+    result = []
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=len(nets) * len(building.STEPS))
+        for net in nets:
+            seen = []
+
+            def told(step, net=net, seen=seen):
+                bar.update(task, description=f"{net.name}: {step}", advance=1 if seen else 0)
+                seen.append(step)
+
+            built = building.build(net, told=told)
+            bar.advance(task)
+            result.append(built)
+            if built.passed:
+                building.write(built, output)
+    return result
+
+
+def _check_files(nets, output):
+    """Show a diff for every stale file; exit with status 1 where there is one."""
+    stale = 0
+    for net in nets:
+        for diff in building.stale(building.build(net, verified=False), output):
+            sys.stdout.write(diff)
+            stale += 1
+    if stale:
+        names = " ".join(n.name if n.source.startswith("derive/") else n.source for n in nets)
+        raise _Failed(f"{stale} files in {output}/ are stale; run `derive build {names}` to update them")
+    out.print(f"{2 * len(nets)} files in {output}/ are as derived now")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the networks that the toolkit knows."""
+    out.print(tables.known(loading.load()))
+
+
+@app.command()
+def show(target: Target, notation: Notation = "matrix") -> None:
+    """Print a network's forward and backward equations."""
+    _check_notation(notation)
+    for net in _networks(target):
+        program = net.backward()
+        out.print(listing(program, notation), markup=False, soft_wrap=True)
+        out.print(f"\nOperations: {tables.formula(operations(program))}\n", markup=False, soft_wrap=True)
+
+
+@app.command()
+def latex(
+    target: Target,
+    notation: Notation = "matrix",
+    standalone: Annotated[bool, typer.Option("--standalone", help="a whole document rather than a section")] = False,
+) -> None:
+    """Print a network's note."""
+    _check_notation(notation)
+    for net in _networks(target):
+        sys.stdout.write(note(net.backward(), notation=notation, standalone=standalone))
+
+
+@app.command()
+def check(
+    target: Target,
+    against: Annotated[str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop")] = None,
+) -> None:
+    """Verify a network; or diff somebody's hand-written backprop against it."""
+    failed = False
+    for net in _networks(target):
+        program = net.backward()
+        text = source(program)
+        verdicts = [_against(net, program, text, against)] if against else building.verdicts(net, program, text)
+        out.print(tables.verdicts(net.name, program, verdicts))
+        for verdict in verdicts:
+            for complaint in verdict.complaints:
+                out.print(f"{verdict.judge}: {complaint}", markup=False, soft_wrap=True)
+            for remark in verdict.notes:
+                out.print(f"{verdict.judge}: {remark}", markup=False, soft_wrap=True)
+        failed = failed or not all(v.passed for v in verdicts)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _against(net, program, text, place):
+    path, colon, function = place.rpartition(":")
+    if not colon or not path or not function:
+        raise click.UsageError(f"--against has {place!r}; expected FILE.py:FUNCTION")
+    try:
+        theirs = verify.function_in(Path(path), function)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        return verify.handwritten(program, module_from(net.name, text), theirs)
+    except Exception as error:
+        arguments = ", ".join(v.name for v in (*program.parameters, *program.inputs))
+        raise _Failed(f"{place}({arguments}): {type(error).__name__}: {error}") from error
+
+
+def _networks(target: str) -> list[Network]:
+    """Return the network of a name, or those of a file, which is run."""
+    if target.endswith(".py") or "/" in target:
+        return loading.read(target)
+    return [loading.named(target)]
+
+
+def _refuse_doubles(nets):
+    names = [n.name for n in nets]
+    double = next((n for n in names if names.count(n) > 1), None)
+    if double:
+        raise click.UsageError(f"two networks are called {double!r}; they would write the same files")
+
+
+def _check_notation(notation):
+    if notation not in ("matrix", "index"):
+        raise click.UsageError(f"--notation has {notation!r}; expected matrix or index")
+
+
+class _Failed(Exception):
+    """A check failed: exit status 1."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    try:
+        status = app(arguments, standalone_mode=False, prog_name="derive")
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (DefinitionError, DerivationError) as error:
+        _say(error, 2)
+    except click.ClickException as error:
+        _say(error.format_message(), 2)
+    except _Failed as error:
+        _say(error, 1)
+    except OSError as error:
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; files are either as they were or as they should be", 130)
+
+
+def _say(message, status):
+    print(f"derive: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
