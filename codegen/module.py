@@ -8,6 +8,7 @@ from derive.errors import DerivationError
 from derive.program import Equation, Program, is_cyclic, ordered
 
 from . import parts
+from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
 from .statements import Statement, statement
@@ -51,8 +52,9 @@ def planned(program: Program) -> Plan:
         What cannot be printed as NumPy; the message names the equation.
     """
     low = lowered(program)
-    printers = {part: NumpyPrinter() for part in ("forward", "backward", "predict")}
+    states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoint = set(program.adjoints.values())
+    printers = {part: NumpyPrinter(states, frozenset(adjoint)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in adjoint]
     back = [e for e in low.program.equations if e.name in adjoint]
     backward = _statements(back, low, printers["backward"])
@@ -66,9 +68,9 @@ def planned(program: Program) -> Plan:
 def _statements(equations, low, printer):
     result = []
     for group in ordered(equations):
-        if is_cyclic(group) or len(group) > 1:
-            names = ", ".join(dict.fromkeys(e.name for e in group))
-            raise DerivationError(f"{names}: recurrences are derived and typeset, but not yet printed as NumPy")
+        if is_cyclic(group):
+            result += looped(group, low.program, printer)
+            continue
         result.append(_statement(group[0], low, printer))
     return result
 

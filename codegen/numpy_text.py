@@ -13,7 +13,7 @@ from derive.errors import DerivationError
 from derive.forms import (
     Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose, arranged,
 )
-from derive.terms import free_indices
+from derive.terms import free_indices, read_name
 
 from .lowering import grouped
 
@@ -49,7 +49,9 @@ class Text:
 class NumpyPrinter:
     """Prints nodes; remembers which sizes, helpers and SciPy functions the printed code needs."""
 
-    spell: dict[str, str] = field(default_factory=dict)     # variables that the module calls something else
+    states: frozenset[str] = frozenset()                    # arrays that hold row t at t + 1, the row -1 first
+    adjoints: frozenset[str] = frozenset()                  # names that stand first among factors of one rank
+    counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)
@@ -64,7 +66,7 @@ class NumpyPrinter:
     # ---- leaves
 
     def _read(self, node):
-        return Text(self.spell.get(node.name, node.name))
+        return Text(f"{node.name}[1:]" if node.name in self.states else node.name)
 
     def _scalar(self, node):
         return self.size(node.expr)
@@ -76,9 +78,9 @@ class NumpyPrinter:
         if isinstance(expr, Number):
             return _number(expr)
         if isinstance(expr, Symbol):
-            if expr.is_integer:
+            if expr.is_integer and expr not in self.counters:
                 self.sizes[expr.name] = expr
-            return Text(self.spell.get(expr.name, expr.name))
+            return Text(expr.name)
         if expr == sympy.pi:
             return Text("np.pi")
         if expr == sympy.E:
@@ -102,9 +104,9 @@ class NumpyPrinter:
 
     def _index(self, node):
         """An index as a value: a range, turned to lie along the node's axes."""
-        return self._at(node.expr, node.axes)
+        return self.at(node.expr, node.axes)
 
-    def _at(self, expr, axes) -> Text:
+    def at(self, expr: Expr, axes: tuple[Idx, ...]) -> Text:
         """Print an index expression as an integer array over the given axes."""
         if isinstance(expr, Idx):
             low, high = self.size(expr.lower), self.size(expr.upper + 1)
@@ -118,32 +120,40 @@ class NumpyPrinter:
             return self.size(expr)
         if isinstance(expr, Add):
             parts = [_sign(t) for t in _positive_first(expr.args)]
-            return self._sum([(self._at(t, axes), negative) for t, negative in parts])
+            return self._sum([(self.at(t, axes), negative) for t, negative in parts])
         if isinstance(expr, Mul):
-            return self._quotient([self._at(f, axes) for f in _tops(expr)], [], _negative(expr))
+            return self._quotient([self.at(f, axes) for f in _tops(expr)], [], _negative(expr))
         raise DerivationError(f"the index {expr} cannot be printed; expected sums and products of indices and sizes")
 
     def _gather(self, node):
-        read = node.read
-        name = self.spell.get(read.base.name, read.base.name)
+        read = self._as_stored(node.read)
+        name = read.base.name
         labels = [k for k, i in enumerate(read.indices) if _is_array_index(i)]
         order = [i for e in read.indices for i in free_indices(e)]
         if not labels and len(set(order)) == len(order):
-            return self._arranged(Text(f"{name}[{self._slices(read.indices, read.base.shape)}]"), tuple(order), node.axes)
+            parts = _trimmed(self._slice_list(read))
+            return self._arranged(Text(f"{name}[{', '.join(parts)}]" if parts else name), tuple(order), node.axes)
         apart = len(labels) == 1 and len(set(order)) == len(order)
         if apart:
-            parts = self._slice_list(read.indices, read.base.shape)
-            parts[labels[0]] = self._at(read.indices[labels[0]], tuple(free_indices(read.indices[labels[0]]))).code
+            parts = self._slice_list(read)
+            parts[labels[0]] = self.at(read.indices[labels[0]], tuple(free_indices(read.indices[labels[0]]))).code
             return self._arranged(Text(f"{name}[{', '.join(_trimmed(parts))}]"), tuple(order), node.axes)
-        parts = [self._at(i, node.axes).code for i in read.indices]
+        parts = [self.at(i, node.axes).code for i in read.indices]
         return Text(f"{name}[{', '.join(parts)}]")
 
-    def _slices(self, indices, shape):
-        return ", ".join(_trimmed(self._slice_list(indices, shape)) or [":"])
+    def _as_stored(self, read):
+        """Return a read with the positions at which the array holds its rows."""
+        return read.base[(read.indices[0] + 1, *read.indices[1:])] if read.base.name in self.states else read
 
-    def _slice_list(self, indices, shape):
+    def place(self, variable: str, axis: int, position: Expr) -> str:
+        """Print where along an axis an array holds the entry at a position that is free of indices."""
+        return self.size(position + 1 if axis == 0 and variable in self.states else position).code
+
+    def _slice_list(self, read):
         """Return one slice an axis, for indices that each hold at most one index of their own."""
-        return [":" if _is_array_index(i) else self._slice(i, size) for i, size in zip(indices, shape, strict=True)]
+        rows = [size + 1 if axis == 0 and read.base.name in self.states else size
+                for axis, size in enumerate(read.base.shape)]
+        return [":" if _is_array_index(i) else self._slice(i, size) for i, size in zip(read.indices, rows, strict=True)]
 
     def _slice(self, position, size):
         inside = free_indices(position)
@@ -157,7 +167,8 @@ class NumpyPrinter:
             last = (stop - 2).expand()
             return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
         begin = "" if start == 0 else self.size(start.expand()).code
-        end = "" if (stop - size).expand() == 0 else self.size(stop.expand()).code
+        short = (size - stop).expand()
+        end = "" if short == 0 else "-1" if short == 1 else self.size(stop.expand()).code
         return f"{begin}:{end}" + ("" if stride == 1 else f":{self.size(stride).code}")
 
     def _edge(self, value, edge):
@@ -265,7 +276,7 @@ class NumpyPrinter:
                 tops.append(a)
         masks = [a for a in tops if _is_mask(a)]
         bare = len(tops) - len(masks) > sum(isinstance(a, Scalar) and not _is_variable(a) for a in tops)
-        tops.sort(key=_factor_order)
+        tops.sort(key=self._factor_order)
         constant = [t for t in tops if isinstance(t, Scalar) and not _is_variable(t)]
         first = [b for b in bottoms if isinstance(b, Scalar) and not _is_variable(b)] if constant else []
         arrays = [t for t in tops if t not in constant]
@@ -275,8 +286,16 @@ class NumpyPrinter:
             texts, bottoms = [scale, *texts], [b for b in bottoms if b not in first]
         else:
             texts = [self.text(t) for t in constant] + texts
-        bottoms.sort(key=lambda b: (not isinstance(b, Scalar), _factor_order(b)))
+        bottoms.sort(key=lambda b: (not isinstance(b, Scalar), self._factor_order(b)))
         return self._quotient(texts, [self._factor(b, False) for b in bottoms], negative)
+
+    def _factor_order(self, node):
+        inner = node.body if isinstance(node, Spread) else node
+        constant = isinstance(inner, Scalar) and not _is_variable(inner)
+        name = inner.name if isinstance(inner, Read) else read_name(inner.read) if isinstance(inner, Gather) \
+            else str(inner.expr) if isinstance(inner, Scalar) else ""
+        return not constant, len(inner.axes), _is_mask(inner), name not in self.adjoints, \
+            not isinstance(inner, Read | Gather | Scalar)
 
     def _factor(self, node, bare):
         """Print a factor; a mask stays a comparison where a real array stands beside it."""
@@ -397,11 +416,10 @@ class NumpyPrinter:
         """Sums over several indices are one matrix product over them all: (T, N, D) becomes (T N, D)."""
         left, right, over = node.left, node.right, node.over
         lead = tuple(i for i in left.axes if i in over)
-        plain = isinstance(left, Read) and isinstance(right, Read) and left.axes == (*lead, *rows) \
-            and right.axes == (*lead, *columns) and len(rows) == len(columns) == 1
+        plain = left.axes == (*lead, *rows) and right.axes == (*lead, *columns) and len(rows) == len(columns) == 1
         if not plain:
             return self._tensordot(node, rows, columns)
-        texts = [f"{self.code(n)}.reshape(-1, {self.size(n.axes[-1].upper + 1).code})" for n in (left, right)]
+        texts = [f"{self.text(n).inside(ATOM)}.reshape(-1, {self.size(n.axes[-1].upper + 1).code})" for n in (left, right)]
         return self._arranged(Text(f"{texts[0]}.T @ {texts[1]}", TERM), (*rows, *columns), node.axes)
 
     def _tensordot(self, node, rows, columns):
@@ -523,14 +541,6 @@ def _has_product(node):
     if isinstance(node, Product | Outer):
         return True
     return isinstance(node, Apply) and node.head is Mul and any(map(_has_product, node.args))
-
-
-def _factor_order(node):
-    inner = node.body if isinstance(node, Spread) else node
-    constant = isinstance(inner, Scalar) and not _is_variable(inner)
-    adjoint = (isinstance(inner, Read) and inner.name.startswith("d")) or (
-        isinstance(inner, Scalar) and _is_variable(inner) and inner.expr.name.startswith("d"))
-    return not constant, len(inner.axes), _is_mask(inner), not adjoint, not isinstance(inner, Read | Scalar)
 
 
 def _is_variable(node):

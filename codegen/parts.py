@@ -134,13 +134,21 @@ def forward(plan) -> str:
     program = plan.program
     names = _arguments(program)
     body = _body(plan, plan.forward, "forward", [*program.parameters, *program.inputs])
-    result = f"    return {program.loss}, {_tuple(_residual_names(plan))}"
+    result = _returned(program.loss, _residual_names(plan))
     return "\n".join([
         *_signature("forward", names, plan.keyword_sizes),
         '    """Return the loss and the residuals that `backward` reads."""',
-        f"    {_unpacked(names)} = _checked({', '.join(names)})",
-        *body, *textwrap.wrap(result, WIDTH, subsequent_indent="        ", break_long_words=False),
+        *_assignment(names, f"_checked({', '.join(names)})"),
+        *body, *result,
     ])
+
+
+def _returned(loss, names):
+    line = f"    return {loss}, {_tuple(names)}"
+    if len(line) <= WIDTH:
+        return [line]
+    rows = textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)
+    return [f"    return {loss}, (", *(f"        {row}" for row in rows), "    )"]
 
 
 def _residual_names(plan):
@@ -162,7 +170,7 @@ def backward(plan) -> str:
     names = _residual_names(plan)
     lines = ["def backward(residuals):", '    """Return the gradients: each line of `forward` reversed in turn."""']
     if names:
-        lines.append(f"    {_unpacked(names)} = residuals")
+        lines += _assignment(names, "residuals")
     lines += _body(plan, plan.backward, "backward", variables, text.reversed_lines(program), names)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     result = textwrap.wrap(f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False)
@@ -183,9 +191,10 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
             last = quote
         if s.comment:
             lines.append(f"    # {s.comment}")
-        shape = plan.lowered.program.variables[s.name].shape
+        variable = plan.lowered.program.variables[s.name]
+        shape = (variable.shape[0] + 1, *variable.shape[1:]) if variable.state else variable.shape
         for k, line in enumerate(s.lines):
-            beside = f"# {shape_text(shape)}" if shape and k == 0 else ""
+            beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown else ""
             lines.append(f"    {line}".ljust(COLUMN) + beside if beside and len(line) < COLUMN - 4
                          else f"    {line}" + (f"  {beside}" if beside else ""))
     return lines
@@ -412,6 +421,19 @@ def _wrapped(line):
     """Break a long call or signature after commas."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False,
                          drop_whitespace=True) if len(line) > WIDTH else [line]
+
+
+def _assignment(names, value):
+    """Lines that unpack a value into names, in parentheses where they are many."""
+    line = f"    {_unpacked(names)} = {value}"
+    if len(line) <= WIDTH:
+        return [line]
+    rows = textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)
+    lines = ["    (", *(f"        {row}" for row in rows)]
+    if len(value) < WIDTH - 12:
+        return [*lines, f"    ) = {value}"]
+    inside = textwrap.wrap(value[value.index("(") + 1:-1] + ",", WIDTH - 8, break_long_words=False)
+    return [*lines, f"    ) = {value[:value.index('(')]}(", *(f"        {row}" for row in inside), "    )"]
 
 
 def _tuple(names):

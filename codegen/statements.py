@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum
 
-from derive.forms import Read, Spread, arranged, form
+from derive.forms import Gather, Read, Spread, arranged, form
 from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 
@@ -23,6 +23,7 @@ class Statement:
     lines: tuple[str, ...]
     reads: tuple[str, ...]
     comment: str = ""
+    shown: bool = True                  # whether its shape stands beside it
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter, comme
 
 def _assigned(equation, variable, program, printer):
     """One assignment; what is constant along an axis is repeated there."""
-    name = printer.spell.get(equation.name, equation.name)
+    name = equation.name
     node = form(equation.rhs, equation.free)
     if not equation.free:
         return [f"{name} = {printer.code(node)}"], []
@@ -75,12 +76,12 @@ def _split(equation):
         outer, terms = Mul(*(f for f in factors if f is not inner[0])), inner[0].args
     else:
         outer, terms = S.One, Add.make_args(equation.rhs)
-    updates = [(t, _update(t, equation)) for t in terms]
+    updates = [(t, update_of(t, equation)) for t in terms]
     dense = Add(*(t for t, u in updates if u is None))
     return outer, dense, [u for _, u in updates if u is not None]
 
 
-def _update(term, equation):
+def update_of(term: Expr, equation: Equation) -> Update | None:
     """Return the update that a term stands for, None where its deltas pick no entries of the left-hand side."""
     over: tuple[Idx, ...] = ()
     constant = S.One
@@ -122,22 +123,19 @@ def _scatters(positions, over):
 def _scattered(equation, outer, dense, updates, printer):
     """A dense part, then what is added at the picked entries, then the common factor."""
     name = equation.name
-    node = form(dense, equation.free) if dense != 0 else None
-    if node is None:
-        lines = [f"{name} = np.zeros_like({_primal(equation.name)})"]
-    elif isinstance(node, Read | Spread) or not node.axes:
-        lines = [f"{name} = np.array({printer.code(node)})"]
-    else:
-        lines = [f"{name} = {printer.code(node)}"]
-    lines += [_added(equation, update, printer) for update in updates]
+    first = f"{name} = np.zeros_like({name.removeprefix('d')})" if dense == 0 else fresh_array(equation.lhs, dense, printer)
+    lines = [first, *(added(equation, update, printer) for update in updates)]
     return lines + _scaled(name, outer, equation, printer)
 
 
-def _primal(name):
-    return name.removeprefix("d")
+def fresh_array(lhs, dense, printer) -> str:
+    """One assignment whose result may be written to: what would be a view is copied."""
+    node = form(dense, tuple(i for i in lhs.indices if isinstance(i, Idx)))
+    code = printer.code(node)
+    return f"{lhs.base.name} = np.array({code})" if isinstance(node, Read | Gather | Spread) else f"{lhs.base.name} = {code}"
 
 
-def _added(equation, update, printer):
+def added(equation, update, printer):
     """One line that adds an update; entries that may be picked twice need np.add.at."""
     name = equation.name
     kept = tuple(i for i in equation.free if i not in update.positions)
@@ -148,15 +146,16 @@ def _added(equation, update, printer):
     for index in equation.free:
         if index in update.positions:
             position = update.positions[index]
-            parts.append(printer._at(position, axes).code if free_indices(position) else printer.size(position).code)
+            axis = equation.indices.index(index)
+            parts.append(printer.at(position, axes).code if free_indices(position) else printer.place(name, axis, position))
         elif index in rows:
-            parts.append(printer._at(index, axes).code)
+            parts.append(printer.at(index, axes).code)
         else:
             parts.append(":")
     while parts and parts[-1] == ":":
         parts.pop()
     where = ", ".join(parts)
-    negative, term = _signed(update.term)
+    negative, term = signed(update.term)
     value = form(term, (*axes, *(i for i in kept if i not in rows)))
     if update.over:
         place = where if len(parts) == 1 else f"({where})"
@@ -164,7 +163,8 @@ def _added(equation, update, printer):
     return f"{name}[{where}] {'-' if negative else '+'}= {printer.code(value)}"
 
 
-def _signed(term):
+def signed(term):
+    """Return (is negative, the term without its sign)."""
     return (True, -term) if term.as_coeff_Mul()[0].is_negative else (False, term)
 
 

@@ -4,13 +4,14 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Sum
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, S, Sum
 
 from .arrays import Array
 from .binders import Binder, Maximum, has_binder, is_binder
+from .errors import DerivationError
 from .functions import at_zero
 from .program import Equation, Program, Variable
-from .terms import count, free_indices, read_name, reads
+from .terms import canonical, count, free_indices, read_name, reads
 
 
 def named(program: Program) -> Program:
@@ -33,8 +34,8 @@ class _Namer:
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
         rhs = equation.rhs
-        if isinstance(rhs, Binder):
-            rhs = rhs.func(self._nonlinear(rhs.function), *rhs.limits)
+        if isinstance(rhs, Binder) and equation.free == equation.indices:
+            rhs = self._reduced(rhs)
         elif isinstance(rhs, Function) and len(rhs.args) == 1 and _is_affine(rhs.args[0]):
             rhs = rhs.func(self._name(self._linear(rhs.args[0]), f"pre_{equation.name}"))
         else:
@@ -48,6 +49,8 @@ class _Namer:
 
     def _count_ties(self, equation):
         """After a maximum comes the number of terms that attain it."""
+        if f"ties_{equation.name}" in self.taken:
+            raise DerivationError(f"ties_{equation.name} is the number of ties in {equation.name}; rename that variable")
         term = equation.rhs.function
         ties = Sum(at_zero(term - equation.lhs), *equation.rhs.limits)
         self._name(ties, f"ties_{equation.name}", equation.free)
@@ -72,35 +75,41 @@ class _Namer:
         if not has_binder(expr) or isinstance(expr, Idx | Indexed | IndexedBase):
             return expr
         if isinstance(expr, Binder):
-            return self._name(expr.func(self._nonlinear(expr.function), *expr.limits), self._stem(expr))
+            return self._name(self._reduced(expr), self._stem(expr))
         if isinstance(expr, Sum):
             return self._name(self._linear(expr), self._stem(expr))
         if isinstance(expr, Mul):
             return self._scaled(expr)
         if isinstance(expr, Piecewise):
-            return expr.func(*((self._nonlinear(e), c) for e, c in expr.args), evaluate=False)
+            return expr.func(*((self._nonlinear(_only_where(c, e)), c) for e, c in expr.args), evaluate=False)
         if isinstance(expr, Function) and len(expr.args) == 1 and _is_affine(expr.args[0]):
             return expr.func(self._name(self._linear(expr.args[0]), f"pre_{self.of.name}"))
         return expr.func(*map(self._nonlinear, expr.args))
 
+    def _reduced(self, binder):
+        """Name what is nested in a binder. A maximum is one of stored values: so it is told exactly which attain it."""
+        body = self._nonlinear(binder.function)
+        if isinstance(binder, Maximum) and not _is_stored(body):
+            body = self._name(body, f"terms_{self.of.name}", (*self.of.free, *(limit[0] for limit in binder.limits)))
+        return binder.func(body, *binder.limits)
+
     def _scaled(self, expr):
-        """Name a sum together with the constant before it (a mean), other factors apart."""
-        constants = Mul(*(a for a in expr.args if not free_indices(a) and not has_binder(a) and not self._varies(a)))
+        """Name a sum together with the 1/size before it (a mean), other factors apart."""
+        constants = [a for a in expr.args if not free_indices(a) and not has_binder(a) and not self._varies(a)]
         sums = [a for a in expr.args if isinstance(a, Sum)]
-        if constants == 1 or len(sums) != 1:
+        size = count(sums[0].limits) if len(sums) == 1 else S.Zero
+        number = Mul(size, *constants)
+        if not (number.is_number and size.free_symbols):
             return expr.func(*map(self._nonlinear, expr.args))
-        value = self._name(constants * self._linear(sums[0]), self._stem(sums[0], constants))
-        rest = [self._nonlinear(a) for a in expr.args if a != sums[0]]
-        return Mul(value, *rest) / constants
+        mean = self._name(self._linear(sums[0]) / size, self._stem(sums[0], "mean"))
+        return Mul(number, mean, *(self._nonlinear(a) for a in expr.args if a not in (*constants, *sums)))
 
     def _varies(self, expr):
         return bool(reads(expr, self.variables))
 
-    def _stem(self, binder, constant=None):
+    def _stem(self, binder, word=None):
         """Return what a reduction is called: mean_X, sum_Z, lse_Z2, max_Z, after the one thing that it reduces."""
-        word = "sum" if isinstance(binder, Sum) else binder.word
-        if constant is not None and constant * count(binder.limits) == 1:
-            word = "mean"
+        word = word or ("sum" if isinstance(binder, Sum) else binder.word)
         body = binder.function
         of = read_name(body) if isinstance(body, Indexed) else None
         if of is None and is_binder(binder) and not isinstance(binder, Sum):
@@ -110,22 +119,41 @@ class _Namer:
 
     def _name(self, rhs, stem, order=()) -> Expr:
         """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
-        if rhs in self.known:
-            return self.known[rhs]
+        key = canonical(rhs)
+        if key in self.known:
+            return self.known[key]
         free = free_indices(rhs)
         indices = [i for i in (*order, *self.of.free) if i in free]
         indices = list(dict.fromkeys(indices + free))
         name = stem
-        while name in self.taken:
+        while name in self.taken or f"d{name}" in self.taken:
             name = _next_name(name, stem)
         self.taken.add(name)
         shape = tuple(i.upper + 1 for i in indices)
         base = Array(name, shape) if shape else _scalar(name)
         variable = Variable(name, base, shape, index_names=tuple(i.name for i in indices))
         self.variables = _before(self.variables, self.of.name, name, variable)
-        read = self.known[rhs] = variable.at(*indices)
+        read = self.known[key] = variable.at(*indices)
         self._append(Equation(read, rhs))
         return read
+
+
+def _only_where(condition, expr):
+    """Return a branch whose sums are of zeros where its condition fails, so that they can stand outside of it."""
+    if condition == True or not has_binder(expr):  # noqa: E712  SymPy's true
+        return expr
+    if not is_binder(expr):
+        return expr.func(*(_only_where(condition, a) for a in expr.args))
+    if isinstance(expr.function, Piecewise) and expr.function.args[0][1] == condition:
+        return expr
+    return expr.func(Piecewise((expr.function, condition), (S.Zero, True), evaluate=False), *expr.limits)
+
+
+def _is_stored(expr):
+    """Tell whether evaluating `expr` only looks a value up."""
+    if isinstance(expr, Piecewise):
+        return all(_is_stored(e) for e, _ in expr.args)
+    return expr.is_number or read_name(expr) is not None
 
 
 def _is_affine(expr):

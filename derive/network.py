@@ -192,14 +192,15 @@ class Network:
     # ---- inside
 
     def _with_read_names(self):
-        """Return the variables, the declared ones with the index names by which they are first read."""
+        """Return the variables, the declared ones with the index names by which they are first read, shortest first."""
         defined = {e.name for e in self._equations}
         found: dict[str, tuple[str, ...]] = {}
         for e in self._equations:
             for read in reads(e.rhs, set(self._variables) - defined):
                 indices = getattr(read, "indices", ())
                 if all(isinstance(i, Idx) for i in indices) and len(set(indices)) == len(indices):
-                    found.setdefault(read_name(read), tuple(i.name for i in indices))
+                    names = tuple(i.name for i in indices)
+                    found[read_name(read)] = min(found.get(read_name(read), names), names, key=_length)
         return {n: replace(v, index_names=found.get(n, v.index_names)) for n, v in self._variables.items()}
 
     def _claim(self, name, what):
@@ -394,6 +395,10 @@ def _identifier(name, what):
     if keyword.iskeyword(name):
         raise DefinitionError(f"the {what} name {name!r} is a word of Python; choose another")
     return name
+
+
+def _length(names):
+    return len("".join(names))
 
 
 def _renamed(variable, indices):

@@ -2,10 +2,10 @@
 
 from .program import Program
 from .rule import backward
-from .simplify import simplified
+from .simplify import simplified, tidied
 from .textbook import recognised
 
 
 def derived(program: Program) -> Program:
     """Return the forward and adjoint equations of a forward program, in their simplest form."""
-    return simplified(backward(recognised(program)))
+    return simplified(backward(tidied(recognised(program))))

@@ -8,8 +8,12 @@ from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecew
 from .arrays import Array
 from .functions import at_zero, half_step, relu, sign, step
 from .binders import has_binder
+from .guards import guarded, is_guard
+from .guards import guarded, is_guard, proven_away, unguarded
 from .program import Equation, Program, Variable
-from .terms import bottom_up, count, free_indices, index_over, read_name, reads, rename, subterms
+from .ranges import Prover
+from .ranges import Prover, conjuncts
+from .terms import bottom_up, canonical, count, free_indices, index_over, read_name, reads, rename, subterms
 
 CHEAP = (relu, step, half_step, at_zero, sign, KroneckerDelta, Piecewise, Idx)
 
@@ -23,10 +27,16 @@ def simplified(program: Program) -> Program:
 
 def tidied(program: Program) -> Program:
     """Simplify each right-hand side by itself."""
-    return program.with_equations(Equation(e.lhs, bottom_up(e.rhs, _tidy)) for e in program.equations)
+    prover = program.prover
+    return program.with_equations(
+        Equation(e.lhs, bottom_up(e.rhs, lambda term: _tidy(term, prover))) for e in program.equations
+    )
 
 
-def _tidy(term: Expr) -> Expr:
+def _tidy(term: Expr, prover: Prover) -> Expr:
+    if isinstance(term, Piecewise) and is_guard(term):
+        inner, conditions = unguarded(term)
+        return guarded(inner, proven_away(conditions, prover, {}))
     if isinstance(term, Sum):
         return _tidy_sum(term)
     if isinstance(term, Add):
@@ -133,48 +143,91 @@ class _Root(Function):
 
 
 def _with_named(program: Program, wanted: Callable[[Expr], bool]) -> Program:
-    """Give a name to every wanted term that stands in more than one place."""
-    seen: Counter = Counter()
+    """Give a name to every wanted term that stands in more than one place, and read the name in all of them."""
+    naming = _Naming(program, wanted)
     for e in program.equations:
-        seen.update({_pattern(t)[0] for t in subterms(e.rhs) if _nameable(t, wanted, program)})
-    lines, names = [], {}
-    for e in program.equations:
-        if _nameable(e.rhs, wanted, program) and len(set(e.free)) == len(_pattern(e.rhs)[1]) \
-                and set(e.free) == set(e.indices):
-            pattern, order = _pattern(e.rhs)
-            if pattern not in names:
-                names[pattern] = (program.variables[e.name], tuple(order.index(i) for i in e.indices))
-                lines.append(e)
-                continue
-        new: list[Equation] = []
+        naming.take(e)
+    return naming.program.with_equations(naming.lines)
 
-        def change(term, e=e, new=new):
-            nonlocal program
-            if not _nameable(term, wanted, program):
-                return term
-            pattern, order = _pattern(term)
-            if pattern not in names and seen[pattern] > 1:
-                program, variable, equation = _introduced(program, term, order, e.name)
-                names[pattern] = (variable, tuple(range(len(order))))
-                new.append(equation)
-            if pattern in names:
-                variable, places = names[pattern]
-                return variable.at(*(order[k] for k in places))
+
+class _Naming:
+    """Goes through the equations once, in order: the first place that needs a value names it, the others read it."""
+
+    def __init__(self, program, wanted):
+        self.program, self.wanted = program, wanted
+        self.seen: Counter = Counter()
+        for e in program.equations:
+            self.seen.update({_pattern(t)[0] for t in subterms(e.rhs) if self._nameable(t)})
+        self.names: dict[Expr, tuple[Variable, tuple[int, ...]]] = {}
+        self.lines: list[Equation] = []
+
+    def take(self, e):
+        """Append an equation, and before it the values that it is the first to need."""
+        if self._nameable(e.rhs) and self._is_definition(e):
+            return
+        self.near = e.name
+        self.lines.append(Equation(e.lhs, self._replaced(e.rhs, ())))
+
+    def _is_definition(self, e):
+        """Take an equation that is itself the first to name its whole right-hand side."""
+        pattern, order = _pattern(e.rhs)
+        if pattern in self.names or set(order) != set(e.indices) or not all(map(_is_plain, order)):
+            return False
+        self.names[pattern] = (self.program.variables[e.name], tuple(order.index(i) for i in e.indices))
+        self.lines.append(e)
+        return True
+
+    def _nameable(self, term):
+        return self.wanted(term) and bool(reads(term, self.program.variables)) and not has_binder(term)
+
+    def _replaced(self, expr, conditions):
+        """Return an expression in which named values are read, knowing the conditions that guard it."""
+        if not expr.args or isinstance(expr, Idx | Indexed):
+            return expr
+        if is_guard(expr):
+            conditions = (*conditions, *conjuncts(expr.args[0][1]))
+            return guarded(self._replaced(expr.args[0][0], conditions), conjuncts(expr.args[0][1]))
+        args = [self._replaced(a, conditions) if isinstance(a, Expr) else a for a in expr.args]
+        expr = expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+        return self._named(expr, conditions) if self._nameable(expr) else expr
+
+    def _named(self, term, conditions):
+        pattern, order = _pattern(term)
+        if pattern not in self.names and self.seen[pattern] > 1 and all(map(_is_plain, order)):
+            self.program, variable, equation = _introduced(self.program, term, order, self.near)
+            self.names[pattern] = (variable, tuple(range(len(order))))
+            self.lines.append(equation)
+        if pattern not in self.names:
             return term
+        variable, places = self.names[pattern]
+        positions = [order[k] for k in places]
+        return variable.at(*positions) if self._in_range(variable, positions, conditions) else term
 
-        rhs = bottom_up(e.rhs, change)
-        lines += [*new, Equation(e.lhs, rhs)]
-    return program.with_equations(lines)
+    def _in_range(self, variable, positions, conditions):
+        prover = self.program.prover
+        knowing = Prover(prover.least, (*prover.facts, *conditions), prover.classes) if conditions else prover
+        return all(
+            knowing.within(p, i.lower, i.upper) for p, i in zip(positions, variable.indices, strict=True)
+        )
 
 
-def _nameable(term, wanted, program):
-    return wanted(term) and bool(reads(term, program.variables)) and not has_binder(term) and all(
-        i.lower == 0 for i in free_indices(term)
-    )
+def _is_plain(position):
+    return isinstance(position, Idx) and position.lower == 0
 
 
 def _pattern(term):
-    """Return a term with its free indices renamed by their order of appearance, and that order."""
+    """Return a term without its indices, and the index expressions in the order in which they were taken out.
+
+    A term that reads one variable once varies with the positions of that read, others with their free indices.
+    """
+    found = list(dict.fromkeys(t for t in subterms(term) if isinstance(t, Indexed) and not t.is_integer))
+    if len(found) == 1 and len(set(found[0].indices)) == len(found[0].indices) and set(free_indices(term)) <= {
+            i for p in found[0].indices for i in free_indices(p)}:
+        order = list(found[0].indices)
+        holes = [index_over(f"_{k}", size) for k, size in enumerate(found[0].base.shape)]
+        pattern = term.xreplace({found[0]: found[0].base[tuple(holes)]})
+        if not free_indices(pattern, frozenset(holes)):
+            return pattern, order
     order = free_indices(term)
     return rename(term, {i: index_over(f"_{k}", i.upper + 1, int(i.lower)) for k, i in enumerate(order)}), order
 
@@ -204,7 +257,7 @@ def with_shared_lines(program: Program) -> Program:
     first: dict[Expr, Equation] = {}
     lines = []
     for e in program.equations:
-        key = (e.rhs, e.indices)
+        key = (canonical(e.rhs), e.indices)
         if key in first and isinstance(e.rhs, Expr) and not _is_simple(e.rhs):
             e = Equation(e.lhs, first[key].lhs)
         else:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterator
 
-from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Symbol, Tuple
+from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Piecewise, Symbol, Tuple
+from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanFunction
 
 from .binders import is_binder
 
@@ -87,19 +90,50 @@ def count(limits: Tuple) -> Expr:
     return product
 
 
-def bottom_up(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """Return `expr` rebuilt from its leaves, each node passed through `change`; indices and bases are left alone."""
-    if not expr.args or isinstance(expr, Idx | Indexed | IndexedBase | Tuple):
+def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True) -> Expr:
+    """Return `expr` rebuilt from its leaves, each node passed through `change`; indices and bases are left alone.
+
+    Without `branches`, what stands under a condition is left alone too.
+    """
+    if _is_leaf(expr) or (isinstance(expr, Piecewise) and not branches):
         return change(expr)
-    args = tuple(a if isinstance(a, Tuple) else bottom_up(a, change) for a in expr.args)
-    return change(expr if args == expr.args else expr.func(*args))
+    return change(_rebuilt(expr, [_in_branch(a, lambda term: bottom_up(term, change, branches)) for a in expr.args]))
+
+
+def _is_leaf(expr):
+    return not expr.args or isinstance(expr, Idx | Indexed | IndexedBase | Relational | BooleanFunction)
+
+
+def _in_branch(arg, change):
+    """Change an argument, a branch of a Piecewise in its value only; ranges of binders stay."""
+    if isinstance(arg, ExprCondPair):
+        return ExprCondPair(change(arg.expr), arg.cond)
+    return arg if isinstance(arg, Tuple) else change(arg)
+
+
+def _rebuilt(expr, args):
+    """Return the same kind of expression on other arguments; SymPy does not reason about conditions on the way."""
+    if all(a is b or a == b for a, b in zip(args, expr.args, strict=True)):
+        return expr
+    return expr.func(*args, evaluate=False) if isinstance(expr, Piecewise) else expr.func(*args)
+
+
+def canonical(expr: Expr, depth: int = 0) -> Expr:
+    """Return `expr` with bound indices named after how deep they are bound: equal where only bound names differ."""
+    if _is_leaf(expr):
+        return expr
+    if is_binder(expr):
+        names = {limit[0]: like(limit[0], f"_{depth + k}") for k, limit in enumerate(expr.limits)}
+        expr, depth = rename(expr, names), depth + len(names)
+    return _rebuilt(expr, [_in_branch(a, lambda term: canonical(term, depth)) for a in expr.args])
 
 
 def apart(expr: Expr, taken: Collection[str]) -> Expr:
     """Return `expr` with every bound index renamed whose name is taken, outside it or by a binder around it."""
-    if not expr.args or isinstance(expr, Idx | Indexed | IndexedBase | Tuple):
+    if _is_leaf(expr):
         return expr
     if is_binder(expr):
+        expr = _without_repeats(expr)
         names, changes = set(taken), {}
         inside = {i.name for i in free_indices(expr.function)}
         for index, *_ in expr.limits:
@@ -109,8 +143,18 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
         expr = rename(expr, changes)
         body = apart(expr.function, names)
         return expr if body is expr.function else expr.func(body, *expr.limits)
-    args = [a if isinstance(a, Tuple) else apart(a, taken) for a in expr.args]
-    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+    return _rebuilt(expr, [_in_branch(a, lambda term: apart(term, taken)) for a in expr.args])
+
+
+def _without_repeats(binder):
+    """Where one index is bound twice (a sum over n inside a sum over n), give the outer ones names of their own."""
+    limits, names = [], {i.name for i in free_indices(binder.function)}
+    for index, low, high in binder.limits:
+        if any(index == inner[0] for inner in limits):
+            index = fresh(index, names)
+        names.add(index.name)
+        limits.append(Tuple(index, low, high))
+    return binder.func(binder.function, *limits)
 
 
 def instantiated(expr: Expr, changes: dict[Expr, Expr]) -> Expr:

@@ -1,0 +1,145 @@
+"""How names look: `W_xh` is W_{xh} on paper, `alpha` \\alpha, the adjoint `dZ1` \\delta_{Z_1}, the loss L."""
+
+import re
+from collections.abc import Iterable
+
+from sympy import Expr, Idx
+
+from ..program import Program
+from ..terms import subterms
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+)
+REDUCTIONS = frozenset("pre mean sum max lse ties".split())         # `mean_W_xh` is the mean of W_xh
+LONGEST = 18                                                        # letters; a longer name is abbreviated
+
+
+def letters(name: str, known: Iterable[str] = ()) -> str:
+    """Return an identifier as a LaTeX symbol: a head, and what follows it as its subscript."""
+    head, _, rest = name.partition("_")
+    if rest and (head in REDUCTIONS or rest in known):
+        return subscripted(_head(head)[0], [letters(rest, known)])
+    parts = [p for p in name.split("_") if p]
+    symbol, subscripts = _head(parts[0])
+    return subscripted(symbol, subscripts + [_subscript(p) for p in parts[1:]])
+
+
+def subscripted(symbol: str, subscripts: list[str]) -> str:
+    """Return a symbol with subscripts, commas between them."""
+    return f"{symbol}_{braced(','.join(subscripts))}" if subscripts else symbol
+
+
+def braced(text: str) -> str:
+    """Return a TeX argument: one letter or digit as it is, all else in braces."""
+    return text if re.fullmatch(r"[A-Za-z0-9]", text) else f"{{{text}}}"
+
+
+def _head(word):
+    """Split a word into its symbol and the subscripts that are written without an underscore: Z1, Wq, bias2."""
+    stem = word.rstrip("0123456789")
+    number = [word[len(stem):]] if stem != word and stem else []
+    if not stem:
+        return rf"\mathrm{{{word}}}", []
+    if stem in GREEK:
+        return f"\\{stem}", number
+    if len(stem) == 1:
+        return r"\ell" if stem == "l" else stem, number
+    if re.fullmatch(r"[A-Z][a-z]{1,2}|b[a-z]", stem):       # Wq, Wxh, bq: a matrix or a bias, and where it stands
+        return stem[0], [stem[1:] + "".join(number)]
+    return rf"\mathrm{{{stem}}}", number
+
+
+def _subscript(word):
+    if re.fullmatch(r"\d+|[A-Za-z]|[a-z]{2}", word):
+        return word
+    symbol, subscripts = _head(word)
+    return subscripted(symbol, subscripts)
+
+
+class Names:
+    """The LaTeX of a program's variables, sizes and indices: no two variables or sizes look alike."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.ranges = _ranges(program)
+        self._known = {v.primal or n for n, v in program.variables.items()}
+        self._symbols: dict[str, str] = {}
+        primals = [n for n, v in program.variables.items() if v.primal is None and n != program.loss]
+        for name in [*(s.name for s in program.sizes), *primals]:
+            self._claim(name)
+        self._texts: dict[str, str] = {}
+        self.place = {name: k for k, name in enumerate(program.variables)}
+        self.loss = self.unused("L", r"\mathcal L", r"\mathcal{J}")
+        self._symbols[program.loss] = self.loss
+
+    def _claim(self, name):
+        """Choose the first way to write a name that nothing else looks like."""
+        stem = name.rstrip("0123456789")
+        entries = stem != name and self._has_rows(stem)         # h0 beside h_0, the first row of h
+        plain = f"{letters(stem, self._known)}^{{({name[len(stem):]})}}" if entries else letters(name, self._known)
+        verbatim = rf"\mathtt{{{name.replace('_', chr(92) + '_')}}}"
+        ways = [plain, verbatim] if len(name) <= LONGEST else _initials(name)
+        self._symbols[name] = self.unused(*ways)
+
+    def _has_rows(self, name):
+        return name in self.program.variables and bool(self.program.variables[name].shape)
+
+    def unused(self, *candidates: str) -> str:
+        """Return the first symbol that nothing in the program looks like; with primes where all are taken."""
+        taken = set(self._symbols.values())
+        choices = [*candidates, *(f"{candidates[0]}^{{{k * chr(39)}}}" for k in range(1, len(taken) + 2))]
+        return next(c for c in choices if c not in taken)
+
+    def variable(self, name: str) -> str:
+        """Return the symbol of a variable, adjoints included."""
+        variable = self.program.variables.get(name)
+        if variable is not None and variable.primal:
+            return rf"\delta_{braced(self.variable(variable.primal))}"
+        return self._symbols.get(name) or letters(name, self._known)
+
+    def introduce(self, name: str, symbol: str, text: str) -> None:
+        """Add a symbol that stands for an expression."""
+        self._symbols[name], self._texts[name] = symbol, text
+
+    def spelled(self, name: str) -> str:
+        """Return a variable's name in text: as in code."""
+        return self._texts.get(name, name)
+
+    def size(self, name: str) -> str:
+        """Return the symbol of a size."""
+        return self._symbols.get(name) or letters(name)
+
+    def index(self, name: str) -> str:
+        """Return the symbol of an index; `n2`, of the same range as `n`, is n'."""
+        match = re.fullmatch(r"([a-z]+)([2-9])", name)
+        if match and match[1] in self.ranges and f"{match[1]}1" not in self.ranges:
+            return letters(match[1]) + "'" * (int(match[2]) - 1)
+        return letters(name)
+
+    def is_whole(self, index: Idx) -> bool:
+        """Tell whether an index runs over the only range that its name has, from 0 to a size."""
+        return index.lower == 0 and len(self.ranges.get(index.name, (0,))) == 1 and not (index.upper + 1).is_number
+
+    def abbreviated(self) -> dict[str, str]:
+        """Return the names that are too long for a formula, with the symbols that stand for them."""
+        return {name: s for name, s in self._symbols.items() if len(name) > LONGEST}
+
+
+def _initials(name):
+    """Return short symbols for a long name: the initials of its words, numbered where those are taken."""
+    words = [w for w in re.split(r"_+|(?<=[a-z])(?=[A-Z])", name) if w]
+    short = "".join(w if w.isdigit() else w[0] for w in words)[:LONGEST]
+    return [rf"\mathrm{{{short}}}" if len(short) > 1 else short, *(rf"\mathrm{{{short}}}_{{{k}}}" for k in range(2, 1000))]
+
+
+def _ranges(program) -> dict[str, tuple[Expr, ...]]:
+    """Return the sizes that each index name runs over."""
+    found: dict[str, dict] = {}
+    for e in program.equations:
+        for side in (e.lhs, e.rhs):
+            for term in subterms(side):
+                if isinstance(term, Idx):
+                    found.setdefault(term.name, {}).setdefault(term.upper + 1)
+    return {name: tuple(sizes) for name, sizes in found.items()}

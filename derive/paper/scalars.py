@@ -1,0 +1,421 @@
+"""Index notation: one SymPy expression in, one piece out, every read with its indices."""
+
+from sympy import (
+    Abs, Add, Expr, Float, Function, Heaviside, Idx, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Number, Piecewise, Pow,
+    Rational, S, Sum, Symbol, ceiling, exp, floor, log, polygamma,
+)
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import And, Not, Or
+
+from ..binders import LogSumExp, Maximum, has_binder, is_binder
+from ..errors import DerivationError
+from ..functions import at_zero, half_step, step
+from ..guards import is_guard
+from ..ranges import conjuncts
+from ..terms import free_indices, read_name, subterms
+from .pieces import ADD, ATOM, BRACKET, FUNCTION, NUMBER, Piece, Term, ordered_factors, ordered_terms
+from .styles import Style
+
+NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "loggamma": r"log\Gamma"}
+RELATION = {"Equality": "=", "Unequality": "!=", "StrictGreaterThan": ">", "StrictLessThan": "<", "GreaterThan": ">=",
+            "LessThan": "<="}
+FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
+OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "=": "!=", "!=": "="}
+
+
+class Scalars:
+    """Prints expressions in index notation; `outer` are the indices of the left-hand side, in its order."""
+
+    def __init__(self, style: Style, outer: tuple = ()):
+        self.style, self.outer = style, outer
+
+    def piece(self, expr: Expr) -> Piece:
+        """Return an expression as a piece.
+
+        Raises
+        ------
+        DerivationError
+            The expression has no notation here; the message names it.
+        """
+        if isinstance(expr, Number | Idx | Symbol) or expr.is_NumberSymbol:
+            return self._leaf(expr)
+        if isinstance(expr, Indexed):
+            return self.style.entry(expr.base.name, [self.position(i) for i in expr.indices])
+        if isinstance(expr, Add):
+            return self._sum(expr)
+        if isinstance(expr, Mul):
+            return self._product(expr)
+        if isinstance(expr, Pow):
+            return self._power(expr)
+        if is_binder(expr):
+            return self._binder(expr)
+        if isinstance(expr, KroneckerDelta):
+            return self._delta(expr)
+        if isinstance(expr, Piecewise):
+            return self._piecewise(expr)
+        if isinstance(expr, Function | Max | Min):
+            return self._function(expr)
+        raise DerivationError(f"{expr} has no notation; expected sums, products, powers, functions and reads")
+
+    # ---- leaves
+
+    def _leaf(self, expr):
+        if isinstance(expr, Idx):
+            return self.style.index(expr.name)
+        if isinstance(expr, Symbol):
+            if expr.name in self.style.names.program.variables or not expr.is_integer:
+                return self.style.variable(expr.name)
+            return self.style.size(expr.name)
+        if expr.is_NumberSymbol:
+            return self.style.constant("pi" if expr == S.Pi else "e")
+        if expr.is_negative:
+            return self.style.add([Term(True, self._leaf(-expr))])
+        if isinstance(expr, Rational) and not isinstance(expr, Integer) and not _decimal(expr):
+            return self.style.fraction(self._leaf(Integer(expr.p)), self._leaf(Integer(expr.q)), small=True)
+        return self.style.number(_decimal(expr) or _digits(expr))
+
+    def position(self, index: Expr) -> Piece:
+        """Return an index as it stands in a subscript; what is composed is no atom."""
+        if isinstance(index, Idx | Symbol) or (isinstance(index, Integer) and 0 <= index < 10):
+            return self.piece(index)
+        if isinstance(index, Indexed):
+            return self.piece(index)
+        piece = self.piece(index)
+        return piece.but(text=piece.text.replace(" + ", "+").replace(" - ", "-"), level=min(piece.level, ADD))
+
+    # ---- sums and products
+
+    def _sum(self, expr):
+        number = common_number(expr)
+        if number != 1:
+            return self._product(Mul(number, Add(*(t / number for t in expr.args)), evaluate=False))
+        return self.style.add(ordered_terms(self._term(t) for t in expr.args))
+
+    def _term(self, expr):
+        negative, factors = signed(expr)
+        piece = self._product_of(factors) if len(factors) > 1 else self.piece(factors[0])
+        return Term(negative, piece, self.order(expr))
+
+    def order(self, expr: Expr) -> tuple:
+        """Return what decides the place of a summand: numbers, contractions, then by what it reads first."""
+        variables = self.style.names.place
+        places = [variables.get(read_name(t), -1) for t in subterms(expr) if read_name(t)]
+        contraction = has_binder(expr)
+        return (0 if expr.is_number else 1 if contraction else 2), min(places, default=-1)
+
+    def _product(self, expr, outer=None):
+        negative, factors = signed(expr)
+        piece = self._product_of(factors, outer)
+        return self.style.add([Term(True, piece)]) if negative else piece
+
+    def _product_of(self, factors, outer=None):
+        """Print a product: coefficient, numerator over denominator; `outer` says that the order follows its indices."""
+        coefficient, tops, bottoms = split_product(factors)
+        pieces = self._factors(tops, outer)
+        if bottoms:
+            top = self.style.scalar_times(pieces) if pieces else self.style.number("1")
+            pieces = [self.style.fraction(top, self.style.scalar_times(self._factors(bottoms, outer)))]
+        return self.style.scalar_times([*self.coefficient(coefficient, bool(pieces)), *pieces])
+
+    def _factors(self, factors, outer):
+        guards = [f for f in factors if is_guard(f)]
+        rest = [f for f in factors if not is_guard(f)]
+        pairs = [(self.piece(f), f) for f in rest]
+        if outer is not None:
+            pairs.sort(key=lambda pair: (pair[0].rank == BRACKET, _first_place(pair[1], outer), pair[0].rank))
+            pieces = [p for p, _ in pairs]
+        else:
+            pieces = ordered_factors(p for p, _ in pairs)
+        for g in guards:
+            condition, value = self._guard(g)
+            pieces = [condition, *pieces, value]
+        return pieces
+
+    def coefficient(self, expr: Expr, needed_one: bool = True) -> list[Piece]:
+        """Return a number or a quotient of sizes as a factor; nothing for 1 before other factors."""
+        if expr == 1:
+            return [] if needed_one else [self.style.number("1")]
+        if isinstance(expr, Number):
+            return [self._leaf(expr)]
+        top, bottom = [], []
+        for f in Mul.make_args(expr):
+            if isinstance(f, Rational) and not isinstance(f, Integer) and not _decimal(f):
+                top += [Integer(f.p)] if f.p != 1 else []
+                bottom.append(Integer(f.q))
+            elif isinstance(f, Pow) and is_negative(f.exp):
+                bottom.append(1 / f)
+            else:
+                top.append(f)
+        upper = self.style.scalar_times([self.piece(f) for f in top]) if top else self.style.number("1")
+        if not bottom:
+            return [upper]
+        return [self.style.fraction(upper, self.style.scalar_times([self.piece(f) for f in bottom]), small=True)]
+
+    def _power(self, expr):
+        if is_negative(expr.exp):
+            return self._product_of([expr])
+        if expr.base == S.Exp1:
+            return self._exponential(expr.exp)
+        if expr.exp == Rational(1, 2):
+            return self.style.root(self.piece(expr.base))
+        return self.style.power(self.piece(expr.base), self.piece(expr.exp))
+
+    # ---- binders, brackets
+
+    def _binder(self, expr):
+        body = expr.function
+        if isinstance(expr, LogSumExp):
+            return self.style.prefix("log", self.piece(Sum(exp(body), *expr.limits)))
+        if isinstance(expr, Sum) and is_guard(body):
+            return self._guarded_sum(expr)
+        word = "max" if isinstance(expr, Maximum) else "sum"
+        return self.style.total(word, self.ranges(expr.limits), self._summand(body, expr.limits))
+
+    def _summand(self, body, limits):
+        inner = Scalars(self.style, self.outer)
+        if isinstance(body, Mul):
+            return inner._product(body, self.outer)
+        return inner.piece(body)
+
+    def _guarded_sum(self, expr):
+        """Put before the sum what its bound indices do not decide."""
+        value, condition = expr.function.args[0]
+        bound = {limit[0] for limit in expr.limits}
+        parts = list(condition.args) if isinstance(condition, And) else [condition]
+        before = [c for c in parts if not bound & set(free_indices(c))]
+        within = [c for c in parts if c not in before]
+        inner = self._summand(value, expr.limits)
+        if within:
+            inner = self.style.scalar_times([self.style.bracket(self.condition(And(*within, evaluate=False))), inner])
+        total = self.style.total("sum", self.ranges(expr.limits), inner)
+        if not before:
+            return total
+        return self.style.scalar_times([self.style.bracket(self.condition(And(*before, evaluate=False))), total])
+
+    def ranges(self, limits) -> list:
+        """Return the names of indices over whole axes, and (name, first, last) of the others."""
+        found = []
+        for index, low, high in limits:
+            name = self.style.index(index.name).text
+            whole = self.style.names.is_whole(index)
+            found.append(name if whole else (name, self.position(low).text, self.position(high).text))
+        return found
+
+    def _delta(self, expr):
+        left, right = expr.args
+        if not isinstance(left, Idx) or (isinstance(right, Idx) and right in self.outer and left not in self.outer):
+            left, right = right, left
+        return self.style.bracket(self.style.relation("=", self.piece(left), self.piece(right)))
+
+    def _guard(self, expr):
+        value, condition = expr.args[0]
+        return self.style.bracket(self.condition(condition)), self.piece(value)
+
+    def _piecewise(self, expr):
+        branches = expr.args
+        if is_guard(expr):
+            condition, value = self._guard(expr)
+            return self.style.scalar_times([condition, value])
+        if len(branches) == 2 and branches[1][1] == True and S.Zero in (branches[0][0], branches[1][0]):  # noqa: E712
+            (first, condition), (second, _) = branches
+            kept = self.condition(condition) if second == 0 else self.opposite(condition)
+            value = self.piece(first if second == 0 else second)
+            one = value.text == "1"
+            return self.style.bracket(kept) if one else self.style.scalar_times([self.style.bracket(kept), value])
+        return self.style.cases(
+            [(self.piece(v), None if c == True else self.condition(c)) for v, c in branches]  # noqa: E712
+        )
+
+    def condition(self, expr) -> Piece:
+        """Return a condition: comparisons of values, or of indices in the form 0 <= i + p < N."""
+        if isinstance(expr, And):
+            bounds = self._bounds(expr)
+            if bounds:
+                return bounds[0] if len(bounds) == 1 else self.style.logic("and", bounds)
+            return self.style.logic("and", [self.condition(a) for a in sorted(expr.args, key=str)])
+        if isinstance(expr, Or):
+            return self.style.logic("or", [self.condition(a) for a in sorted(expr.args, key=str)])
+        if isinstance(expr, Not):
+            return self.style.logic("not", [self.condition(expr.args[0])])
+        if not isinstance(expr, Relational):
+            raise DerivationError(f"the condition {expr} has no notation; expected comparisons")
+        bounds = self._bounds(expr)
+        if bounds:
+            return bounds[0]
+        symbol, left, right = _upright(expr)
+        return self.style.relation(symbol, self.piece(left), self.piece(right))
+
+    def opposite(self, expr) -> Piece:
+        """Return the negation of a condition."""
+        if isinstance(expr, Relational) and not self._bounds(expr):
+            symbol, left, right = _upright(expr)
+            return self.style.relation(OPPOSITE[symbol], self.piece(left), self.piece(right))
+        return self.style.logic("not", [self.condition(expr)])
+
+    def _bounds(self, expr):
+        """Return conditions on indices, lower and upper bounds of one position joined; [] for other conditions."""
+        try:
+            below = conjuncts(expr)
+        except ValueError:
+            return []
+        if not all(e.is_integer for e in below) or expr == True:  # noqa: E712
+            return []
+        pieces, rest = [], list(below)
+        while rest:
+            e = rest.pop(0)
+            partner = next((o for o in rest if not free_indices(e + o) and free_indices(e)), None)
+            if partner is not None:
+                rest.remove(partner)
+                lower, upper = (e, partner) if not _leading_negative(e) else (partner, e)
+                pieces.append(self._between(lower, upper))
+            else:
+                pieces.append(self._bound(e))
+        return pieces
+
+    def _between(self, lower, upper):
+        """Print lower >= 0 and upper >= 0, whose sum is free of indices, as 0 <= lower < lower + upper + 1."""
+        return self.style.relation(
+            "<=", self.style.number("0"), self.piece(lower), ("<", self.piece((lower + upper + 1).expand())))
+
+    def _bound(self, e):
+        """Print e >= 0 with the indices on the left: i >= 1, t < T - 1."""
+        inside = Add(*(t for t in Add.make_args(e) if free_indices(t)))
+        rest = (e - inside).expand()
+        if _leading_negative(inside):
+            return self.style.relation("<", self.piece(-inside), self.piece((rest + 1).expand()))
+        return self.style.relation(">=", self.piece(inside), self.piece(-rest))
+
+    # ---- functions
+
+    def _function(self, expr):
+        head, args = type(expr), expr.args
+        if head is exp:
+            return self._exponential(args[0])
+        if head is log:
+            return self.style.prefix("log", self.piece(args[0]))
+        return self.applied(head, [self.piece(a) for a in args], args)
+
+    def _exponential(self, x):
+        return self.style.exponential(self.piece(x))
+
+    def applied(self, head: type, pieces: list[Piece], args: tuple) -> Piece:
+        """Return a function of pieces, which print `args`."""
+        style, x = self.style, pieces[0]
+        if head in (step, at_zero, half_step, Heaviside):
+            return self.indicator(head, args[0])
+        if head is Abs:
+            return style.absolute(x)
+        if head in (floor, ceiling):
+            return style.floor(x, "floor" if head is floor else "ceil")
+        if head is polygamma:
+            return style.call("psi", pieces[1:]) if args[0] == 0 else style.call("polygamma", pieces)
+        name = head.__name__.lower() if head in (Max, Min) else head.__name__
+        return style.call(NAMES.get(name, name), pieces)
+
+    def indicator(self, head: type, x: Expr, printed=None) -> Piece:
+        """Return [x > 0] and its kin, with what is subtracted on the right."""
+        printed = printed or self.piece
+        left, right = sides(x)
+        symbol = "=" if head is at_zero else ">"
+        condition = self.style.bracket(self.style.relation(symbol, printed(left), printed(right)))
+        if head in (step, at_zero):
+            return condition
+        half = self.style.fraction(self.style.number("1"), self.style.number("2"), small=True)
+        tie = self.style.bracket(self.style.relation("=", printed(left), printed(right)))
+        return self.style.add([Term(False, condition), Term(False, self.style.scalar_times([half, tie]))])
+
+
+def split_product(factors) -> tuple[Expr, list[Expr], list[Expr]]:
+    """Split factors into a coefficient of numbers and sizes, and the others above and below the line."""
+    coefficient, tops, bottoms = S.One, [], []
+    for f in factors:
+        if is_constant(f):
+            coefficient *= f
+        elif isinstance(f, Pow) and f.base != S.Exp1 and is_negative(f.exp):
+            bottoms.append(1 / f)
+        else:
+            tops.append(f)
+    return coefficient, tops, bottoms
+
+
+def is_constant(expr: Expr) -> bool:
+    """Tell whether an expression holds numbers and sizes only."""
+    return not any(
+        isinstance(t, Idx | Indexed) or is_binder(t) or (isinstance(t, Symbol) and not t.is_integer) for t in subterms(expr))
+
+
+def common_number(total: Add) -> Expr:
+    """Return the number that is put before a sum whose terms all have it: 2 of 2*a - 2*b, 1/2 of a/2 + 1/2."""
+    numbers = {abs(t.as_coeff_Mul()[0]) for t in total.args}
+    return numbers.pop() if len(numbers) == 1 else S.One
+
+
+def is_negative(expr: Expr) -> bool:
+    """Tell whether an expression is written with a minus sign in front."""
+    return expr.as_coeff_Mul()[0].is_negative is True
+
+
+def signed(expr: Expr) -> tuple[bool, list[Expr]]:
+    """Return whether an expression is negative, and its factors without the sign."""
+    factors = list(Mul.make_args(expr))
+    if not is_negative(expr):
+        return False, factors
+    factors = [-f if f.is_Number else f for f in factors if f != -1]
+    return True, factors or [S.One]
+
+
+def sides(x: Expr) -> tuple[Expr, Expr]:
+    """Split x so that x > 0 reads left > right: r and 1 for r - 1, 0 on the right where nothing is subtracted."""
+    if not isinstance(x, Add):
+        return x, S.Zero
+    right = [-t for t in x.args if is_negative(t)]
+    left = [t for t in x.args if not is_negative(t)]
+    return (Add(*left), Add(*right)) if left else (x, S.Zero)
+
+
+def _leading_negative(e):
+    """Tell whether the index that comes first by name has a minus sign."""
+    signs = [is_negative(t) for t in sorted(Add.make_args(e), key=str) if free_indices(t)]
+    return sum(signs) * 2 > len(signs)
+
+
+def _upright(relation):
+    """Return (symbol, left, right) with a number on the right."""
+    left, right = relation.args
+    symbol = RELATION[type(relation).__name__]
+    if left.is_number and not right.is_number:
+        return FLIPPED.get(symbol, symbol), right, left
+    return symbol, left, right
+
+
+def _first_place(factor, outer):
+    """Return the place of the first index of the left-hand side in a factor."""
+    free = set(free_indices(factor))
+    return next((k for k, i in enumerate(outer) if i in free), len(outer))
+
+
+def _decimal(number):
+    """Return a rational such as 1/100 or 8943/200000 as digits, None where a fraction reads better."""
+    if not isinstance(number, Rational) or number.q < 50:
+        return None
+    q = number.q
+    for prime in (2, 5):
+        while q % prime == 0:
+            q //= prime
+    if q != 1:
+        return None
+    digits = repr(float(number))
+    return _short(digits) if Rational(digits) == number else None
+
+
+def _digits(number):
+    return str(number) if isinstance(number, Integer) else _short(repr(float(number)))
+
+
+def _short(digits):
+    mantissa, e, exponent = digits.partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+assert Float and FUNCTION and NUMBER and ATOM

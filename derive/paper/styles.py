@@ -1,0 +1,419 @@
+"""Two ways to set a formula: `Latex` for paper and `Plain` for the terminal and docstrings. Both have the same verbs."""
+
+from collections.abc import Sequence
+
+from .names import Names, braced
+from .pieces import ADD, ADJOINT, ATOM, BIG, BRACKET, FUNCTION, HADAMARD, NUMBER, POWER, READ, TANGENT, TIMES, TOTAL, Piece, Term
+
+MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
+TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
+
+
+class Style:
+    """What the two styles share: parentheses by level, and the order of what is joined."""
+
+    reaches_over_sums = False       # does the body of a sum extend over what is added after it?
+
+    def __init__(self, names: Names):
+        self.names = names
+
+    def rank(self, name: str) -> int:
+        """Return where a variable stands in a product."""
+        variable = self.names.program.variables.get(name)
+        return TANGENT if name.startswith(TANGENT_OF) else ADJOINT if variable is not None and variable.primal else READ
+
+    def enclosed(self, piece: Piece) -> str:
+        """Return a piece's text in parentheses."""
+        raise NotImplementedError
+
+    def inside(self, piece: Piece, level: int, last: bool = True) -> str:
+        """Return a piece's text, in parentheses where it binds less tightly than `level` or reaches too far."""
+        if piece.level == BIG and level in (HADAMARD, TIMES):
+            return piece.text if last else self.enclosed(piece)
+        return piece.text if piece.level >= level else self.enclosed(piece)
+
+    def add(self, terms: Sequence[Term]) -> Piece:
+        """Join summands in the order given."""
+        if len(terms) == 1 and not terms[0].negative:
+            return terms[0].piece
+        text = ""
+        for k, term in enumerate(terms):
+            last = k == len(terms) - 1
+            level = BIG + 1 if self.reaches_over_sums and not last else BIG
+            body = self.inside(term.piece, level)
+            text += self.signed(term.negative, body, first=k == 0)
+        return Piece(text, ADD, FUNCTION, deep=any(t.piece.deep for t in terms))
+
+    def signed(self, negative: bool, body: str, first: bool) -> str:
+        """Return a summand with its sign."""
+        if first:
+            return f"-{body}" if negative else body
+        return f"{self.mark} {'-' if negative else '+'} {body}"
+
+    mark = ""
+
+
+class Latex(Style):
+    """Formulas for paper."""
+
+    mark = MARK
+
+    # ---- names
+
+    def variable(self, name: str) -> Piece:
+        """Return the symbol of a whole variable."""
+        if name.startswith(TANGENT_OF):
+            return Piece(rf"\mathrm d{self.names.variable(name.removeprefix(TANGENT_OF))}", rank=TANGENT)
+        text = self.names.variable(name)
+        return Piece(text, rank=self.rank(name), raised="^" in text)
+
+    def entry(self, name: str, indices: Sequence[Piece]) -> Piece:
+        """Return one entry of a variable: Z_{1,nh}, h_{t-1,nk}."""
+        symbol = self.variable(name)
+        text = "".join(
+            ("," if k and (i.level < ATOM or indices[k - 1].level < ATOM) else "") + i.text for k, i in enumerate(indices)
+        )
+        stem, _, subscript = _split_subscript(symbol.text)
+        inner = f"{subscript},{text}" if subscript else text
+        return symbol.but(text=f"{stem}_{braced(inner)}")
+
+    def index(self, name: str) -> Piece:
+        """Return the symbol of an index."""
+        return Piece(self.names.index(name))
+
+    def size(self, name: str) -> Piece:
+        """Return the symbol of a size."""
+        return Piece(self.names.size(name), rank=NUMBER)
+
+    def word(self, name: str) -> str:
+        """Return the name of a function: a TeX command where there is one."""
+        return f"\\{name}" if name in COMMANDS else rf"\operatorname{{{name}}}"
+
+    def constant(self, name: str) -> Piece:
+        """Return pi or e."""
+        return Piece({"pi": r"\pi"}.get(name, r"\mathrm e"), rank=NUMBER)
+
+    def number(self, digits: str) -> Piece:
+        """Return a number without a sign, given as Python writes it: 3, 0.5, 1e-05."""
+        mantissa, _, exponent = digits.partition("e")
+        if not exponent:
+            return Piece(digits, rank=NUMBER)
+        power = f"10^{braced(str(int(exponent)))}"
+        return Piece(power if mantissa == "1" else rf"{mantissa}\cdot {power}", ATOM if mantissa == "1" else TIMES, NUMBER,
+                     raised=True)
+
+    # ---- joining
+
+    def enclosed(self, piece: Piece) -> str:
+        size = "Big" if piece.deep else "big" if "(" in piece.text else ""
+        return rf"\{size}l({piece.text}\{size}r)" if size else f"({piece.text})"
+
+    def signed(self, negative, body, first):
+        if first:
+            return f"-{body}" if negative else body
+        return f"{self.mark} {'-' if negative else '+'} {body}"
+
+    def times(self, factors: Sequence[Piece]) -> Piece:
+        """Join factors by writing them side by side: scalars, matrices, numbers."""
+        if len(factors) == 1:
+            return factors[0]
+        text = ""
+        for k, piece in enumerate(factors):
+            body = self.inside(piece, TIMES, last=k == len(factors) - 1)
+            text += _between(factors[k - 1], piece, text, body) + body if k else body
+        level = BIG if factors[-1].level == BIG else TIMES
+        return Piece(text, level, max(p.rank for p in factors), deep=any(p.deep for p in factors))
+
+    scalar_times = times
+
+    def hadamard(self, factors: Sequence[Piece]) -> Piece:
+        """Join factors elementwise."""
+        if len(factors) == 1:
+            return factors[0]
+        text = rf"{MARK} \odot ".join(self.inside(p, POWER) for p in factors)
+        return Piece(text, HADAMARD, FUNCTION, deep=any(p.deep for p in factors))
+
+    def divided(self, top: Piece, bottom: Piece) -> Piece:
+        """Return an elementwise quotient of arrays."""
+        return Piece(rf"{self.inside(top, POWER)}{MARK} \oslash {self.inside(bottom, POWER)}", HADAMARD, FUNCTION,
+                     deep=top.deep or bottom.deep)
+
+    def fraction(self, top: Piece, bottom: Piece, small: bool = False) -> Piece:
+        """Return a quotient of scalars; a small one for coefficients."""
+        rank = max(top.rank, bottom.rank)
+        first, second = braced(plain(top.text)), braced(plain(bottom.text))
+        if small:
+            space = " " if first[0].isalpha() else ""
+            return Piece(rf"\tfrac{space}{first}{'' if second[0] in '{0123456789' or first[0] == '{' or second.isalpha() else ' '}"
+                         rf"{second}", ATOM, rank)
+        return Piece(rf"\frac{{{plain(top.text)}}}{{{plain(bottom.text)}}}", ATOM, max(rank, FUNCTION), deep=True)
+
+    def power(self, base: Piece, exponent: Piece) -> Piece:
+        """Return a power."""
+        body = base.text if base.level == ATOM and not base.raised else self.enclosed(base)
+        return Piece(f"{body}^{braced(plain(exponent.text))}", ATOM, base.rank, raised=True, deep=base.deep)
+
+    def root(self, x: Piece) -> Piece:
+        """Return a square root."""
+        return Piece(rf"\sqrt{{{plain(x.text)}}}", ATOM, max(x.rank, READ) if x.rank else NUMBER, deep=x.deep)
+
+    def exponential(self, x: Piece) -> Piece:
+        """Return e to the x, written as a function where x is tall."""
+        if x.deep or len(x.text) > 60:
+            return self.call("exp", [x])
+        return Piece(f"e^{braced(plain(x.text))}", ATOM, FUNCTION, raised=True)
+
+    def call(self, name: str, args: Sequence[Piece]) -> Piece:
+        """Return a function of its arguments."""
+        joined = Piece(", ".join(a.text for a in args), ADD, deep=any(a.deep for a in args))
+        return Piece(f"{self.word(name)}{self.enclosed(joined)}", ATOM, FUNCTION, deep=joined.deep)
+
+    def prefix(self, name: str, x: Piece) -> Piece:
+        """Return a function written before its argument: log sum_c ..., log p."""
+        if x.level == BIG:
+            return Piece(f"{self.word(name)}{x.text}", BIG, TOTAL, deep=x.deep)
+        if x.level == ATOM and x.rank != FUNCTION:
+            return Piece(f"{self.word(name)} {x.text}", TIMES, FUNCTION)
+        return self.call(name, [x])
+
+    def absolute(self, x: Piece) -> Piece:
+        """Return |x|."""
+        return Piece(rf"\lvert {x.text}\rvert", ATOM, FUNCTION, deep=x.deep)
+
+    def floor(self, x: Piece, word: str = "floor") -> Piece:
+        """Return x rounded down, or up for the word `ceil`."""
+        return Piece(rf"\l{word} {x.text}\r{word}", ATOM, FUNCTION, deep=x.deep)
+
+    # ---- binders and brackets
+
+    def total(self, word: str, ranges: Sequence[tuple[str, str, str] | str], body: Piece) -> Piece:
+        """Return a sum, maximum, ... over indices: names of whole axes, or (name, first, last)."""
+        word = f"\\{word}"
+        text, whole = "", [r for r in ranges if isinstance(r, str)]
+        if whole:
+            text += f"{word}_{braced(','.join(whole) if any(len(w) > 1 for w in whole) else ','.join(whole))}"
+        for name, first, last in (r for r in ranges if not isinstance(r, str)):
+            bounds = f"_{{{name}={first}}}^{braced(last)}" if word == r"\sum" else f"_{{{first} \\le {name} \\le {last}}}"
+            text += f"{word}{bounds}"
+        inner = self.inside(body, BIG)
+        return Piece(f"{text} {inner}", BIG, TOTAL, deep=True)
+
+    def relation(self, symbol: str, left: Piece, right: Piece, *more: tuple[str, Piece]) -> Piece:
+        """Return a comparison: left symbol right, and so on."""
+        text = f"{left.text} {RELATIONS[symbol]} {right.text}"
+        text += "".join(f" {RELATIONS[s]} {p.text}" for s, p in more)
+        return Piece(text, ADD, BRACKET)
+
+    def logic(self, word: str, conditions: Sequence[Piece]) -> Piece:
+        """Return conditions joined by `and`, `or`, or `not` one of them."""
+        texts = [c.text for c in conditions]
+        if word == "not":
+            return Piece(rf"\neg({texts[0]})", ADD, BRACKET)
+        return Piece({"and": r",\ ", "or": r"\text{ or }"}[word].join(texts), ADD, BRACKET)
+
+    def bracket(self, condition: Piece) -> Piece:
+        """Return [condition]: 1 where it holds, 0 elsewhere."""
+        return Piece(f"[{plain(condition.text)}]", ATOM, BRACKET)
+
+    def cases(self, branches: Sequence[tuple[Piece, Piece | None]]) -> Piece:
+        """Return a choice by conditions; None is `otherwise`."""
+        rows = [rf"{v.text} & {c.text if c else chr(92) + 'text{otherwise}'}" for v, c in branches]
+        return Piece(plain(rf"\begin{{cases}} {' \\ '.join(rows)} \end{{cases}}".replace(" \\ ", " \\\\ ")), ATOM, FUNCTION, deep=True)
+
+    # ---- matrices
+
+    def transposed(self, x: Piece) -> Piece:
+        """Return the transpose."""
+        body = x.text if x.level == ATOM and not x.raised else self.enclosed(x)
+        return Piece(rf"{body}^\top", ATOM, x.rank, raised=True, deep=x.deep)
+
+    def ones(self, size: Piece) -> Piece:
+        """Return the column of ones."""
+        return Piece(rf"\mathbf 1_{braced(size.text)}", ATOM, FUNCTION)
+
+    def diagonal(self, x: Piece) -> Piece:
+        """Return the diagonal matrix of a vector."""
+        return self.call("diag", [x])
+
+    def inner(self, x: Piece, y: Piece) -> Piece:
+        """Return the inner product."""
+        size = "Big" if x.deep or y.deep else ""
+        left, right = (rf"\{size}l\langle ", rf"\{size}r\rangle") if size else (r"\langle ", r"\rangle")
+        return Piece(f"{left}{plain(x.text) if not size else x.text}, {y.text}{right}", ATOM, TOTAL, deep=bool(size))
+
+
+COMMANDS = frozenset("exp log sin cos tan sinh cosh tanh arcsin arccos arctan max min sup inf det gcd arg".split())
+RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
+
+
+def plain(text: str) -> str:
+    """Return LaTeX without the marks of where it may be broken."""
+    return text.replace(MARK, "").replace(SOFT, "")
+
+
+def _split_subscript(symbol):
+    """Split a symbol at its own subscript into what is before it and what is in it: \\delta_{Z_1} into \\delta and Z_1."""
+    depth = 0
+    for k, c in enumerate(symbol):
+        depth += {"{": 1, "}": -1}.get(c, 0)
+        if c == "_" and depth == 0 and symbol[k - 1] != "\\":
+            subscript = symbol[k + 1:]
+            return symbol[:k], "_", subscript[1:-1] if subscript.startswith("{") else subscript
+    return symbol, "", ""
+
+
+def _between(left, right, before, after):
+    """Return the space between two factors: a thin one beside tangents and words, a dot between numbers."""
+    if after[:1].isdigit() and left.rank == NUMBER:
+        return r" \cdot "
+    if TANGENT in (left.rank, right.rank) or r"\mathrm" in (before[-1:], after[:7]) or _is_word(before, after):
+        return rf"{SOFT}\,"
+    return f"{SOFT} "
+
+
+def _is_word(before, after):
+    return after.startswith((r"\mathrm", r"\mathtt", r"\operatorname", r"\log", r"\exp", r"\begin")) or (
+        r"\mathrm{" in before.rsplit(" ", 1)[-1])
+
+
+class Plain(Style):
+    """Formulas in text: names as in code, `'` for the transpose, `1` for a column of ones."""
+
+    reaches_over_sums = True
+
+    def variable(self, name):
+        """Return a variable's name."""
+        return Piece(self.names.spelled(name), rank=self.rank(name))
+
+    def entry(self, name, indices):
+        """Return one entry of a variable: Z1[n, h]."""
+        return Piece(f"{self.names.spelled(name)}[{', '.join(i.text for i in indices)}]", rank=self.rank(name))
+
+    def index(self, name):
+        """Return an index's name."""
+        return Piece(name)
+
+    def size(self, name):
+        """Return a size's name."""
+        return Piece(name, rank=NUMBER)
+
+    def constant(self, name):
+        """Return pi or e."""
+        return Piece(name, rank=NUMBER)
+
+    def number(self, digits):
+        """Return a number without a sign."""
+        return Piece(digits, rank=NUMBER)
+
+    def enclosed(self, piece):
+        return f"({piece.text})"
+
+    def times(self, factors):
+        """Join matrices, or a coefficient and what it multiplies."""
+        return self._joined(" ", TIMES, factors)
+
+    def scalar_times(self, factors):
+        """Join scalars; a number before the others needs no sign."""
+        numbers = [p for p in factors if p.rank == NUMBER]
+        others = [p for p in factors if p.rank != NUMBER]
+        product = [self._joined(" * ", TIMES, others)] if others else []
+        return self._joined(" ", TIMES, [*numbers, *product])
+
+    def hadamard(self, factors):
+        """Join factors elementwise."""
+        if len(factors) == 1:
+            return factors[0]
+        text = " * ".join(self.inside(p, POWER) for p in factors)
+        return Piece(text, HADAMARD, FUNCTION)
+
+    def _joined(self, sign, level, factors):
+        if len(factors) == 1:
+            return factors[0]
+        last = len(factors) - 1
+        text = sign.join(self.inside(p, level, last=k == last) for k, p in enumerate(factors))
+        if factors[-1].level == BIG:
+            level = BIG
+        return Piece(text, level, max(p.rank for p in factors))
+
+    def divided(self, top, bottom):
+        """Return an elementwise quotient."""
+        return Piece(f"{self.inside(top, POWER)} / {self.inside(bottom, POWER)}", HADAMARD, FUNCTION)
+
+    def fraction(self, top, bottom, small=False):
+        """Return a quotient."""
+        sign = "/" if small else " / "
+        return Piece(f"{self.inside(top, TIMES, last=False)}{sign}{self.inside(bottom, POWER)}", TIMES, max(top.rank, bottom.rank))
+
+    def power(self, base, exponent):
+        """Return a power."""
+        return Piece(f"{self.inside(base, ATOM)}^{self.inside(exponent, ATOM)}", POWER, base.rank)
+
+    def root(self, x):
+        """Return a square root."""
+        return Piece(f"sqrt({x.text})", ATOM, x.rank)
+
+    def exponential(self, x):
+        """Return exp of x."""
+        return self.prefix("exp", x)
+
+    def call(self, name, args):
+        """Return a function of its arguments."""
+        return Piece(f"{name}({', '.join(a.text for a in args)})", ATOM, FUNCTION)
+
+    def prefix(self, name, x):
+        """Return a function written before its argument."""
+        if x.level == BIG:
+            return Piece(f"{name} {x.text}", BIG, TOTAL)
+        if x.level == ATOM and x.rank != FUNCTION:
+            return Piece(f"{name} {x.text}", POWER, FUNCTION)
+        return self.call(name, [x])
+
+    def absolute(self, x):
+        """Return |x|."""
+        return Piece(f"|{x.text}|", ATOM, FUNCTION)
+
+    def floor(self, x, word="floor"):
+        """Return x rounded down, or up for the word `ceil`."""
+        return self.call(word, [x])
+
+    def total(self, word, ranges, body):
+        """Return a sum, maximum, ... over indices; it reaches as far to the right as it can."""
+        whole = [r for r in ranges if isinstance(r, str)]
+        text = [f"{word}_{whole[0]}" if len(whole) == 1 else f"{word}_{{{', '.join(whole)}}}"] if whole else []
+        text += [f"{word}_{{{name}={first}..{last}}}" for name, first, last in (r for r in ranges if not isinstance(r, str))]
+        return Piece(f"{' '.join(text)} {body.text}", BIG, TOTAL)
+
+    def relation(self, symbol, left, right, *more):
+        """Return a comparison."""
+        text = f"{left.text} {symbol} {right.text}" + "".join(f" {s} {p.text}" for s, p in more)
+        return Piece(text, ADD, BRACKET)
+
+    def logic(self, word, conditions):
+        """Return conditions joined by `and`, `or`, or `not` one of them."""
+        texts = [c.text for c in conditions]
+        return Piece(f"not ({texts[0]})" if word == "not" else f" {word} ".join(texts), ADD, BRACKET)
+
+    def bracket(self, condition):
+        """Return [condition]."""
+        return Piece(f"[{condition.text}]", ATOM, BRACKET)
+
+    def cases(self, branches):
+        """Return a choice by conditions."""
+        text = " else ".join(f"{v.text} if {c.text}" if c else v.text for v, c in branches)
+        return Piece(f"({text})", ATOM, FUNCTION)
+
+    def transposed(self, x):
+        """Return the transpose."""
+        return Piece(f"{self.inside(x, ATOM)}'", ATOM, x.rank)
+
+    def ones(self, size):
+        """Return the column of ones."""
+        return Piece("1", ATOM, FUNCTION)
+
+    def diagonal(self, x):
+        """Return the diagonal matrix of a vector."""
+        return self.call("diag", [x])
+
+    def inner(self, x, y):
+        """Return the inner product."""
+        return Piece(f"<{x.text}, {y.text}>", ATOM, TOTAL)
