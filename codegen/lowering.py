@@ -16,6 +16,8 @@ from derive.functions import sigmoid
 from derive.program import Equation, Program, Variable
 from derive.terms import bottom_up, instantiated, read_name, reads
 
+from .windows import windowed
+
 
 class grouped(Function):
     """Its argument, added up by itself before what stands beside it."""
@@ -41,6 +43,7 @@ class Lowered:
 
     program: Program
     parts: dict[str, Parts]
+    backward: frozenset[str]            # what is computed in the backward pass: adjoints, and what they need
 
 
 def lowered(program: Program) -> Lowered:
@@ -59,7 +62,8 @@ def lowered(program: Program) -> Lowered:
         else:
             rhs = _without_lse(e.rhs, parts, program)
             lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, sigmoids))))
-    return Lowered(program.with_equations(lines, variables=variables), parts)
+    program, backward = windowed(program.with_equations(lines, variables=variables))
+    return Lowered(program, parts, backward)
 
 
 def _all_parts(program):

@@ -55,8 +55,8 @@ def planned(program: Program) -> Plan:
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoint = set(program.adjoints.values())
     printers = {part: NumpyPrinter(states, frozenset(adjoint)) for part in ("forward", "backward", "predict")}
-    ahead = [e for e in low.program.equations if e.name not in adjoint]
-    back = [e for e in low.program.equations if e.name in adjoint]
+    ahead = [e for e in low.program.equations if e.name not in low.backward]
+    back = [e for e in low.program.equations if e.name in low.backward]
     backward = _statements(back, low, printers["backward"])
     made = {s.name for s in backward}
     needed = {program.loss} | {n for s in backward for n in s.reads if n not in made}

@@ -95,6 +95,8 @@ class NumpyPrinter:
             if expr.exp == Rational(1, 2):
                 return Text(f"{self.size(expr.base).inside(ATOM)}**0.5", POWER)
             return Text(f"{self.size(expr.base).inside(ATOM)}**{self.size(expr.exp).inside(ATOM)}", POWER)
+        if isinstance(expr, sympy.Max):
+            return Text(f"max({', '.join(self.size(a).code for a in sorted(expr.args, key=str))})")
         if isinstance(expr, sympy.floor):
             top, bottom = expr.args[0].together().as_numer_denom()
             return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
@@ -161,15 +163,23 @@ class NumpyPrinter:
             return self.size(position).code
         [index] = inside
         stride = position.coeff(index, 1)
-        start = (position - stride * index).expand() + stride * index.lower
-        stop = start + stride * (index.upper - index.lower) + 1
+        start = (position - stride * index + stride * index.lower).expand()
+        steps = (index.upper - index.lower).expand()
         if stride == -1:
-            last = (stop - 2).expand()
+            last = (start - steps - 1).expand()
             return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
-        begin = "" if start == 0 else self.size(start.expand()).code
-        short = (size - stop).expand()
-        end = "" if short == 0 else "-1" if short == 1 else self.size(stop.expand()).code
-        return f"{begin}:{end}" + ("" if stride == 1 else f":{self.size(stride).code}")
+        begin = "" if start == 0 else self.size(start).code
+        stop = f"{begin}:{self._stop(start, stride, steps, size)}"
+        return stop if stride == 1 else f"{stop}:{self.size(stride).code}"
+
+    def _stop(self, start, stride, steps, size):
+        """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps."""
+        short = (size - start - stride * steps - 1).expand()
+        if short.is_Integer and short < 2:
+            return "" if short == 0 else "-1"
+        length = self.size(steps + 1) if stride == 1 else self._quotient([self.size(stride), self.size(steps)], [])
+        text = length.inside(TERM) if stride == 1 else f"{length.inside(TERM)} + 1"
+        return text if start == 0 else f"{self.size(start).code} + {text}"
 
     def _edge(self, value, edge):
         return "" if (value - edge).expand() == 0 else self.size(value).code

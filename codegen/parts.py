@@ -2,7 +2,7 @@
 
 import textwrap
 
-from sympy import Integer, Symbol
+from sympy import Integer, Max, Symbol, sympify
 
 from derive import text
 from derive.conventions import conventions
@@ -192,9 +192,10 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
         if s.comment:
             lines.append(f"    # {s.comment}")
         variable = plan.lowered.program.variables[s.name]
-        shape = (variable.shape[0] + 1, *variable.shape[1:]) if variable.state else variable.shape
+        shape = tuple(map(sympify, variable.shape))
+        shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
         for k, line in enumerate(s.lines):
-            beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown else ""
+            beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
             lines.append(f"    {line}".ljust(COLUMN) + beside if beside and len(line) < COLUMN - 4
                          else f"    {line}" + (f"  {beside}" if beside else ""))
     return lines
@@ -425,7 +426,7 @@ def _wrapped(line):
 
 def _assignment(names, value):
     """Lines that unpack a value into names, in parentheses where they are many."""
-    line = f"    {_unpacked(names)} = {value}"
+    line = f"    {_unpacked(names) if len(names) > 1 else _tuple(names)} = {value}"
     if len(line) <= WIDTH:
         return [line]
     rows = textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)

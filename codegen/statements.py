@@ -12,6 +12,7 @@ from derive.forms import Gather, Read, Spread, arranged, form
 from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 
+from . import taps
 from .numpy_text import NumpyPrinter
 
 
@@ -39,6 +40,9 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter, comme
     """Return the lines of NumPy for one equation that waits for no other."""
     variable = program.variables[equation.name]
     needed = [read_name(r) for r in reads(equation.rhs, program.variables)]
+    special = taps.lines(equation, program, printer)
+    if special:
+        return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)), comment)
     outer, dense, updates = _split(equation)
     if updates:
         lines = _scattered(equation, outer, dense, updates, printer)

@@ -237,10 +237,17 @@ def _product(factors, axes):
 
 def _multiplied(nodes, axes):
     """Return the elementwise product over the axes, products inside it opened."""
-    args = [arranged(n, axes) for n in nodes]
-    return Apply(axes, Mul, tuple(
-        inner for a in args for inner in (a.args if isinstance(a, Apply) and a.head is Mul else (a,))
-    ))
+    args = [inner for n in nodes for inner in _factors(arranged(n, axes))]
+    numbers = [a for a in args if isinstance(a, Scalar) and not _is_real(a.expr)]
+    number = Mul(*(a.expr for a in numbers))
+    others = [a for a in args if a not in numbers]
+    if number == 1 and len(others) == 1:
+        return others[0]
+    return Apply(axes, Mul, (*([] if number == 1 else [Scalar((), number)]), *others))
+
+
+def _factors(node):
+    return node.args if isinstance(node, Apply) and node.head is Mul else (node,)
 
 
 def _is_vector(node):

@@ -20,7 +20,7 @@ from .errors import DerivationError
 from .functions import half_step
 from .naming import named
 from .program import Equation, Program, Variable
-from .terms import fresh, free_indices, reads, rename, subterms
+from .terms import fresh, index_names, reads, rename, subterms
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _apart(binder, taken):
     changes = {}
     for index, *_ in binder.limits:
         if index.name in taken:
-            changes[index] = fresh(index, taken | {i.name for i in free_indices(binder.function)})
+            changes[index] = fresh(index, taken | index_names(binder))
         taken = taken | {changes.get(index, index).name}
     return rename(binder, changes)
 
@@ -160,13 +160,13 @@ def _emit(adjoint, terms):
 
 def _settled(term, slots, indices):
     """Rename the slots to the adjoint's indices, and out of their way whatever is bound."""
-    taken = {i.name for i in indices}
+    taken, inside = {i.name for i in indices}, index_names(term)
     changes = {}
     for t in subterms(term):
         if is_binder(t):
             for index, *_ in t.limits:
                 if index not in changes and index.name in taken:
-                    changes[index] = fresh(index, taken)
+                    changes[index] = fresh(index, taken | inside)
                 taken |= {changes.get(index, index).name}
     return rename(rename(term, changes), dict(zip(slots, indices, strict=True)))
 

@@ -59,6 +59,11 @@ def bound_indices(expr: Expr) -> list[Idx]:
     return list(dict.fromkeys(limit[0] for t in subterms(expr) if is_binder(t) for limit in t.limits))
 
 
+def index_names(expr: Expr) -> set[str]:
+    """Return the names of all indices in `expr`, free or bound."""
+    return {t.name for t in subterms(expr) if isinstance(t, Idx)}
+
+
 def rename(expr: Expr, changes: dict[Expr, Expr]) -> Expr:
     """Return `expr` with indices replaced, all at once; binders rename theirs along with their ranges."""
     changes = {old: new for old, new in changes.items() if old != new}
@@ -123,7 +128,7 @@ def canonical(expr: Expr, depth: int = 0) -> Expr:
     if _is_leaf(expr):
         return expr
     if is_binder(expr):
-        names = {limit[0]: like(limit[0], f"_{depth + k}") for k, limit in enumerate(expr.limits)}
+        names = {limit[0]: like(limit[0], f"_bound{depth + k}") for k, limit in enumerate(expr.limits)}
         expr, depth = rename(expr, names), depth + len(names)
     return _rebuilt(expr, [_in_branch(a, lambda term: canonical(term, depth)) for a in expr.args])
 
@@ -135,7 +140,7 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
     if is_binder(expr):
         expr = _without_repeats(expr)
         names, changes = set(taken), {}
-        inside = {i.name for i in free_indices(expr.function)}
+        inside = index_names(expr.function)
         for index, *_ in expr.limits:
             if index.name in names:
                 changes[index] = fresh(index, names | inside)
@@ -148,7 +153,7 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
 
 def _without_repeats(binder):
     """Where one index is bound twice (a sum over n inside a sum over n), give the outer ones names of their own."""
-    limits, names = [], {i.name for i in free_indices(binder.function)}
+    limits, names = [], index_names(binder)
     for index, low, high in binder.limits:
         if any(index == inner[0] for inner in limits):
             index = fresh(index, names)

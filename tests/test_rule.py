@@ -79,10 +79,10 @@ def gradient(name, parameter):
     ("unused_parameter", "b", "0"),
     ("unused_parameter", "c", "0"),
     ("unused_parameter", "a", "2*a[d]"),
-    ("diagonal", "W", "3*KroneckerDelta(n, n2)*W[n, n2]**2*dz[n]"),
+    ("diagonal", "W", "3*KroneckerDelta(n, n2)*W[n, n2]**2"),
     ("recurrence_with_loss_on_the_last_state", "h0", "dh[-1, n, k]"),
     ("embedding_read", "E", "Sum(KroneckerDelta(v, w[n, t])*dX[n, t, d], (n, 0, N - 1), (t, 0, T - 1))"),
-    ("strided_convolution_inside", "X", "Sum(KroneckerDelta(u, S*i + p)*W[p]*dZ[i], (i, 0, I - 1), (p, 0, K - 1))"),
+    ("strided_convolution_inside", "X", "Sum(KroneckerDelta(S*i + p, u)*W[p]*dZ[i], (i, 0, I - 1), (p, 0, K - 1))"),
 ])  # fmt: skip
 def test_gradient_reads(name, parameter, expected):
     assert gradient(name, parameter) == expected

@@ -1,0 +1,143 @@
+"""The statements of padding, windows, folds and reshapes: one slice for each tap of a kernel.
+
+    windows_x = np.empty((N, I, C, K), x.dtype)         dx_padded = np.zeros((N, C, U + 2*P), dwindows_x.dtype)
+    for p in range(K):                                  for p in range(K):
+        windows_x[:, :, :, p] = x_padded[...]               dx_padded[...] += dwindows_x[:, :, :, p]
+"""
+
+from collections.abc import Sequence
+
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, Symbol
+
+from derive.forms import form
+from derive.guards import is_guard
+from derive.program import Equation, Program
+from derive.terms import free_indices
+
+from .numpy_text import NumpyPrinter
+from .windows import is_mixed_radix, mixed_radix
+
+
+def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[str]:
+    """Return the lines of an equation that pads, gathers windows, folds them or reshapes; [] for any other."""
+    rhs = equation.rhs
+    if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
+        return _pad(equation, rhs.args[0][0], program, printer)
+    if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \
+            and not rhs.atoms(Indexed) - {rhs}:
+        return _split(equation, program, printer) or _windows(equation, printer)
+    if isinstance(rhs, Sum):
+        return _fold(equation, program, printer)
+    return []
+
+
+def _pad(equation, read, program, printer):
+    """Zeros around an array."""
+    widths = []
+    for i, position, own in zip(equation.free, read.indices, program.variables[read.base.name].shape, strict=True):
+        before = (i - position).expand()
+        if free_indices(before):
+            return []
+        widths.append((before, (i.upper + 1 - own - before).expand()))
+    shown = ", ".join(f"({printer.size(b).code}, {printer.size(a).code})" for b, a in widths)
+    return [f"{equation.name} = np.pad({read.base.name}, ({shown}{',' if len(widths) == 1 else ''}))"]
+
+
+def _split(equation, program, printer):
+    """A reshape, where every position is a mixed radix number that runs through its axis."""
+    read = equation.rhs
+    order: list[Idx] = []
+    for position, size in zip(read.indices, program.variables[read.base.name].shape, strict=True):
+        if len(free_indices(position)) > 1 and not is_mixed_radix(position, size):
+            return []
+        digits = mixed_radix(position)
+        if not digits or (len(digits) == 1 and digits[0].upper + 1 != size):
+            return []
+        order += digits
+    shape = ", ".join(printer.size(i.upper + 1).code for i in order)
+    turned = "" if tuple(order) == equation.free else f".transpose({', '.join(str(order.index(i)) for i in equation.free)})"
+    return [f"{equation.name} = {read.base.name}.reshape({shape}){turned}"]
+
+
+def _windows(equation, printer):
+    """Copy one slice for each tap."""
+    read = equation.rhs
+    taps = _taps(read.indices, equation.free)
+    counters = _counted(taps, printer)
+    rest = tuple(i for i in equation.free if i not in taps)
+    where = printer.code(form(equation.lhs.xreplace(counters), rest))
+    what = printer.code(form(read.xreplace(counters), rest))
+    return [
+        f"{equation.name} = np.empty({_shape(equation.lhs.base.shape, printer)}, {read.base.name}.dtype)",
+        *_nested(taps, f"{where} = {what}", printer),
+    ]
+
+
+def _fold(equation, program, printer):
+    """Add one slice for each tap into zeros; a fold of a mixed radix number is a reshape."""
+    factors = Mul.make_args(equation.rhs.function)
+    deltas = [f for f in factors if isinstance(f, KroneckerDelta)]
+    others = [f for f in factors if f not in deltas]
+    if not deltas or len(others) != 1 or not isinstance(others[0], Indexed):
+        return []
+    positions = {}
+    for delta in deltas:
+        a, b = delta.args
+        index, position = (a, b) if isinstance(a, Idx) and a in equation.free else (b, a)
+        if index not in equation.free or not free_indices(position) or position.atoms(Indexed):
+            return []
+        positions[index] = position
+    read = others[0]
+    reshaped = _joined(equation, positions, read, printer)
+    if reshaped:
+        return reshaped
+    taps = _taps(tuple(positions.values()), tuple(read.indices))
+    counters = _counted(taps, printer)
+    target = equation.lhs.xreplace({k: p.xreplace(counters) for k, p in positions.items()})
+    axes = tuple(i for p in target.indices for i in free_indices(p))
+    where = printer.code(form(target, axes))
+    what = printer.code(form(read.xreplace(counters), axes))
+    return [
+        f"{equation.name} = np.zeros({_shape(equation.lhs.base.shape, printer)}, {read.base.name}.dtype)",
+        *_nested(taps, f"{where} += {what}", printer),
+    ]
+
+
+def _joined(equation, positions, read, printer):
+    order: list[Idx] = []
+    for i in equation.free:
+        if i in positions and not is_mixed_radix(positions[i], i.upper + 1):
+            return []
+        order += mixed_radix(positions[i]) if i in positions else [i]
+    have = tuple(read.indices)
+    turned = "" if tuple(order) == have else f".transpose({', '.join(str(have.index(i)) for i in order)})"
+    shape = ", ".join(printer.size(s).code for s in equation.lhs.base.shape)
+    return [f"{equation.name} = {read.base.name}{turned}.reshape({shape})"]
+
+
+def _taps(positions: Sequence[Expr], stored: Sequence[Idx]) -> list[Idx]:
+    """Return the indices to loop over: of each position all but one, the one with a stride or the first stored."""
+    taps = []
+    for position in positions:
+        inside = sorted(free_indices(position), key=stored.index)
+        if len(inside) > 1:
+            taps += inside[1:]
+    return taps
+
+
+def _counted(taps, printer):
+    counters = {i: Symbol(i.name, integer=True) for i in taps}
+    printer.counters |= frozenset(counters.values())
+    return counters
+
+
+def _nested(taps, line, printer):
+    """Nest a line in one loop a tap."""
+    result = []
+    for depth, i in enumerate(taps):
+        result.append(f"{'    ' * depth}for {i.name} in range({printer.size(i.upper + 1).code}):")
+    return [*result, "    " * len(taps) + line]
+
+
+def _shape(shape, printer):
+    return f"({', '.join(printer.size(s).code for s in shape)}{',' if len(shape) == 1 else ''})"

@@ -1,0 +1,273 @@
+"""Reads at sums of indices, lowered to arrays that NumPy can slice: padding, windows, folds, reshapes.
+
+    padded(x)[n, c, S*i + L*p - P]      x_padded, x with zeros around it; then windows_x[n, i, c, p], one slice a tap
+    Sum(... [u = S*i + L*p - P])        dwindows_x[n, i, c, p], then a slice-add a tap into dx_padded; dx is cut out of it
+    x[n, t, h*E + e]                    a reshape, there and back
+
+Each step is program to program: the new variables are equations like any other, and `statements` knows their patterns.
+"""
+
+from collections.abc import Iterable
+
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, S, Sum, expand
+
+from derive.arrays import Array
+from derive.guards import guarded, is_guard
+from derive.program import Equation, Program, Variable
+from derive.ranges import conjuncts, index_atoms
+from derive.terms import free_indices, index_over, read_name, reads
+
+
+def windowed(program: Program) -> tuple[Program, frozenset[str]]:
+    """Return the program with padding, windows and folds as equations of their own, and what the backward pass makes."""
+    lowering = _Windows(program)
+    for e in program.equations:
+        lowering.take(e)
+    return program.with_equations(lowering.lines, variables=lowering.variables), frozenset(lowering.backward)
+
+
+class _Windows:
+    def __init__(self, program: Program):
+        self.program = program
+        self.variables = dict(program.variables)
+        self.taken = set(self.variables) | {s.name for s in program.sizes}
+        self.lines: list[Equation] = []
+        self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
+        self.outputs: dict[tuple, list[int]] = {}   # pattern of a position -> its indices, outputs before taps
+        self.backward: set[str] = set(program.adjoints.values())
+
+    def take(self, e: Equation) -> None:
+        """Append an equation, and before it the arrays that it needs."""
+        self.of = e
+        terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in Add.make_args(e.rhs)]
+        self.lines.append(Equation(e.lhs, self._changed(Add(*terms))))
+
+    # ---- reads
+
+    def _changed(self, expr: Expr) -> Expr:
+        """Return an expression whose reads are plain, slices, or picked by labels."""
+        if is_guard(expr):
+            return self._unpadded(expr)
+        if isinstance(expr, Indexed):
+            return self._windowed(expr)
+        if not expr.args or isinstance(expr, Idx | Array):
+            return expr
+        args = [self._changed(a) if isinstance(a, Expr) else a for a in expr.args]
+        return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _unpadded(self, guard):
+        """Read padded arrays, and drop the conditions that their zeros make true."""
+        body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
+        changes, met = {}, set()
+        for read in reads(body, self.variables):
+            if not isinstance(read, Indexed) or read.is_integer:
+                continue
+            padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
+            if any(p != (0, 0) for p in padding):
+                changes[read] = self._padded(read, padding)
+                for position, i in zip(read.indices, self._axes(read), strict=True):
+                    met |= {expand(position - i.lower), expand(i.upper - position)}
+        body = body.xreplace(changes)
+        return guarded(self._changed(body), [c for c in conditions if c not in met])
+
+    def _axes(self, read):
+        return self.variables[read.base.name].indices
+
+    def _padding(self, position, axis):
+        """Return how many zeros a position needs before and after an axis."""
+        if _is_label(position) or position == axis or (isinstance(position, Idx) and position.lower == axis.lower
+                                                       and position.upper == axis.upper):
+            return S.Zero, S.Zero
+        low, high = self._ends(position)
+        before = self._positive_part(expand(axis.lower - low))
+        excess = expand(high - axis.upper)
+        if before != 0 and self.program.prover.nonnegative(before - excess) \
+                and not self.program.prover.nonnegative(-excess):
+            return before, before
+        return before, self._positive_part(excess)
+
+    def _positive_part(self, e):
+        if self.program.prover.nonnegative(-e):
+            return S.Zero
+        return e if self.program.prover.nonnegative(e) else Max(0, e)
+
+    def _ends(self, position):
+        """Return the lowest and the highest value of an affine position with coefficients of known sign."""
+        low = high = expand(position)
+        for i in sorted(index_atoms(position), key=str):
+            slope = low.coeff(i, 1)
+            ends = (i.lower, i.upper) if self.program.prover.nonnegative(slope) else (i.upper, i.lower)
+            low, high = expand(low.xreplace({i: ends[0]})), expand(high.xreplace({i: ends[1]}))
+        return low, high
+
+    def _padded(self, read, padding):
+        """Return the read of an array with zeros around it."""
+        name = read.base.name
+        key = ("padded", name, tuple(padding))
+        if key not in self.known:
+            v = self.variables[name]
+            shape = tuple(s + b + a for s, (b, a) in zip(v.shape, padding, strict=True))
+            indices = tuple(index_over(n, s) for n, s in zip(v.index_names, shape, strict=True))
+            new = self._declared(f"{name}_padded", indices)
+            if name not in self.backward:
+                self.backward.discard(new.name)
+            inner = tuple(i - b for i, (b, _) in zip(indices, padding, strict=True))
+            conditions = [c for i, own, (b, a) in zip(inner, v.indices, padding, strict=True) if (b, a) != (0, 0)
+                          for c in (i - own.lower, own.upper - i)]
+            self.lines.append(Equation(new.at(*indices), guarded(v.at(*inner), conditions)))
+            self.known[key] = new, None
+        new, _ = self.known[key]
+        return new.at(*(expand(p + b) for p, (b, _) in zip(read.indices, padding, strict=True)))
+
+    def _windowed(self, read):
+        """Return a read whose positions hold one index each, of an array of windows if need be."""
+        if read.is_integer or all(len(free_indices(p)) < 2 or _is_label(p) for p in read.indices):
+            return read
+        axes = [_canonical(p) for p in read.indices]
+        key = ("windows", read.base.name, tuple(pattern for _, pattern in axes))
+        order = [i for indices, _ in axes for i in indices]
+        if key not in self.known:
+            stored = self._stored_order(order)
+            word = "split" if self._is_split(read) else "windows"
+            new = self._declared(f"{word}_{read.base.name.removesuffix('_padded')}", stored)
+            for indices, (pattern, _) in axes:
+                self.outputs.setdefault(pattern, sorted(range(len(indices)), key=lambda k: stored.index(indices[k])))
+            self.lines.append(Equation(new.at(*stored), read))
+            self.known[key] = new, [order.index(i) for i in stored]
+        new, places = self.known[key]
+        return new.at(*(order[k] for k in places))
+
+    def _stored_order(self, order):
+        """Outputs first, what is summed last: a contraction is then one matrix product without a copy."""
+        return tuple(sorted(order, key=lambda i: i not in self.of.free))
+
+    def _is_split(self, read):
+        return all(len(free_indices(p)) < 2 or is_mixed_radix(p, v.upper + 1)
+                   for p, v in zip(read.indices, self._axes(read), strict=True))
+
+    def _declared(self, stem, indices) -> Variable:
+        name, k = stem, 2
+        while name in self.taken:
+            name, k = f"{stem}_{k}", k + 1
+        self.taken.add(name)
+        if self.of.name in self.backward:
+            self.backward.add(name)
+        shape = tuple(i.upper + 1 for i in indices)
+        self.variables[name] = Variable(name, Array(name, shape), shape, index_names=tuple(i.name for i in indices))
+        return self.variables[name]
+
+    # ---- folds
+
+    def _folded(self, term: Expr) -> Expr:
+        """Return the read of what a term with brackets of sums of indices adds up to; other terms as they are."""
+        constants = [f for f in Mul.make_args(term) if not isinstance(f, Sum)]
+        sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
+        if len(sums) != 1 or any(c.has(KroneckerDelta) for c in constants):
+            return term
+        body, conditions = _opened(sums[0].function)
+        positions, rest = {}, list(constants)
+        for f in Mul.make_args(body):
+            place = self._picked(f)
+            if place is None:
+                rest.append(f)
+            else:
+                positions |= place
+        if not positions or any(f.has(KroneckerDelta) for f in rest):
+            return term
+        bound = tuple(limit[0] for limit in sums[0].limits)
+        return self._fold(positions, Mul(*rest), conditions, bound)
+
+    def _picked(self, factor):
+        """Return {index on the left: position} for a bracket of an affine position, else None."""
+        if isinstance(factor, KroneckerDelta):
+            for index, position in (factor.args, factor.args[::-1]):
+                if isinstance(index, Idx) and index in self.of.free and free_indices(position) and not _is_label(position):
+                    return {index: position}
+        return None
+
+    def _fold(self, positions, rest, conditions, bound):
+        here = {k: p for k, p in positions.items()}
+        kept = tuple(i for i in self.of.free if i not in positions)
+        inside = tuple(i for p in positions.values() for i in self._outputs_first(p))
+        summed = tuple(i for i in bound if i not in inside)
+        ends = {k: self._padding(p, k) for k, p in positions.items()}
+        met = {c for k, p in positions.items() for c in (expand(p - k.lower), expand(k.upper - p))}
+        conditions = [c for c in (expand(c.xreplace(here)) for c in conditions) if c not in met]
+        parts = guarded(rest.xreplace(here), conditions)
+        parts = self._changed(Sum(parts, *summed) if summed else parts)
+        name = self.of.name.removeprefix("d")
+        stored = self._appearing(parts, (*kept, *inside))
+        inner = self._declared(f"dwindows_{name}", stored)
+        self.lines.append(Equation(inner.at(*stored), parts))
+        return self._scattered(positions, ends, inner.at(*stored), inside)
+
+    def _outputs_first(self, position):
+        """Return the indices of a position as its windows have them; else the one with a stride first."""
+        indices, (pattern, _) = _canonical(position)
+        order = self.outputs.get(pattern)
+        return [indices[k] for k in order] if order else sorted(indices, key=lambda i: position.coeff(i, 1) == 1)
+
+    def _appearing(self, expr, indices):
+        """Return the indices in the order in which the reads of `expr` have them, adjoints first."""
+        found = sorted(reads(expr, self.variables), key=lambda r: not read_name(r).startswith("d"))
+        order = [i for r in found for i in free_indices(r) if i in indices]
+        return tuple(dict.fromkeys([*order, *indices]))
+
+    def _scattered(self, positions, ends, read, inside):
+        """Add windows into zeros, and cut out what lies in range."""
+        padded = any(e != (0, 0) for e in ends.values())
+        if not padded and len(Add.make_args(self.of.rhs)) == 1:
+            return Sum(Mul(read, *(KroneckerDelta(k, p) for k, p in positions.items())), *inside)
+        grown = {k: index_over(k.name, k.upper + 1 + sum(ends[k])) for k in positions}
+        indices = tuple(grown.get(i, i) for i in self.of.free)
+        new = self._declared(f"{self.of.name}_padded" if padded else f"{self.of.name}_sum", indices)
+        deltas = [KroneckerDelta(grown[k], expand(p + ends[k][0])) for k, p in positions.items()]
+        self.lines.append(Equation(new.at(*indices), Sum(Mul(read, *deltas), *inside)))
+        return new.at(*(i + ends[i][0] if i in positions else i for i in self.of.free))
+
+
+def _opened(expr):
+    """Return a summand without its guard, and the guard's conditions."""
+    if is_guard(expr):
+        inner, more = _opened(expr.args[0][0])
+        return inner, conjuncts(expr.args[0][1]) + more
+    if isinstance(expr, Mul) and any(map(is_guard, expr.args)):
+        opened = [_opened(f) for f in expr.args]
+        return Mul(*(b for b, _ in opened)), [c for _, cs in opened for c in cs]
+    return expr, []
+
+
+def _is_label(position):
+    return any(isinstance(a, Indexed) for a in index_atoms(position))
+
+
+def _canonical(position):
+    """Return the indices of a position in an order that does not depend on their names, and the pattern they make."""
+    if _is_label(position):
+        return [], (str(position),)
+    inside = free_indices(position)
+    known = sorted(((str(position.coeff(i, 1)), str(i.lower), str(i.upper)), i.name, i) for i in inside)
+    offset = expand(position - Add(*(position.coeff(i, 1) * i for i in inside)))
+    return [i for *_, i in known], (tuple(k for k, *_ in known), str(offset))
+
+
+def is_mixed_radix(position: Expr, size: Expr) -> bool:
+    """Tell whether h*E + e, 0 <= e < E, runs through a whole axis, each place once."""
+    radix = mixed_radix(position)
+    return bool(radix) and expand(Mul(*(i.upper + 1 for i in radix)) - size) == 0
+
+
+def mixed_radix(position: Expr) -> tuple[Idx, ...]:
+    """Return the indices of a mixed radix number, the slowest first; () where the position is none."""
+    rest, place, digits = expand(position), S.One, []
+    waiting: Iterable[Idx] = free_indices(position)
+    waiting = list(waiting)
+    while waiting:
+        digit = next((i for i in waiting if expand(rest.coeff(i, 1) - place) == 0 and i.lower == 0), None)
+        if digit is None:
+            return ()
+        waiting.remove(digit)
+        digits.insert(0, digit)
+        rest = expand(rest - place * digit)
+        place = expand(place * (digit.upper + 1))
+    return tuple(digits) if rest == 0 else ()

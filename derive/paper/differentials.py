@@ -1,0 +1,116 @@
+"""The differential of each line: the rule read forward, then written the way the adjoints are read off it.
+
+A scalar line is written with inner products, dL = <P - Y, dZ>/N: the gradient by each array that it reads.
+"""
+
+from dataclasses import replace
+
+from sympy import Add, Expr, Idx, Pow, Rational, Sum, Symbol
+
+from ..arrays import Array
+from ..program import Equation, Program, Variable
+from ..rule import backward, differential
+from ..simplify import tidied, without_constants
+from ..terms import instantiated, read_name, reads, subterms
+from .sheet import Sheet
+from .styles import TANGENT_OF
+
+
+def tangent(variable: Variable) -> Variable:
+    """Return the tangent of a variable: a variable of the same shape."""
+    name = f"{TANGENT_OF}{variable.name}"
+    base = Array(name, variable.shape) if variable.shape else Symbol(name, real=True)
+    return replace(variable, name=name, base=base, kind="variable")
+
+
+class Differentials:
+    """Takes the differential of the lines of one sheet."""
+
+    def __init__(self, sheet: Sheet):
+        self.sheet, self.program = sheet, sheet.program
+        names = [*sheet.active, *sheet.hidden]
+        self.tangents = {n: tangent(self.program.variables[n]) for n in names if n in self.program.variables}
+
+    def of(self, line: Equation) -> Equation:
+        """Return the differential of a line as an equation."""
+        lhs = self.tangents[line.name].at(*line.indices)
+        rhs = self._by_gradients(line) if not line.indices else None
+        return Equation(lhs, self._by_rule(line) if rhs is None else rhs)
+
+    def _by_rule(self, line):
+        """The rule read forward; tangents of what is written out are written out too."""
+        written = Equation(line.lhs, self.sheet.inlined(line.rhs, self.sheet.abbreviations))
+        rhs = differential(written, {n: t for n, t in self.tangents.items() if n not in self.sheet.abbreviations})
+        hidden = {self.tangents[n].name: e for n, e in self.sheet.hidden.items()}
+        for read in reads(rhs, hidden):
+            definition = hidden[read_name(read)]
+            inner = differential(definition, self.tangents)
+            rhs = rhs.xreplace({read: instantiated(inner, dict(zip(definition.indices, read.indices, strict=True)))
+                                if read.is_Indexed else inner})
+        return self._tidy(self._shared(rhs, line))
+
+    def _shared(self, rhs: Expr, line: Equation) -> Expr:
+        """Read the abbreviations of a line where their values stand, powers of a root included."""
+        for read in reads(line.rhs, self.sheet.abbreviations):
+            value = self.sheet.written_out(read, self.sheet.abbreviations[read_name(read)])
+            rhs = rhs.xreplace({value: read})
+            if isinstance(value, Pow) and value.exp == Rational(1, 2):
+                powers = {t for t in subterms(rhs) if isinstance(t, Pow) and t.base == value.base}
+                rhs = rhs.xreplace({p: read ** (2 * p.exp) for p in powers})
+        return rhs
+
+    def _tidy(self, rhs):
+        [line] = tidied(self.program.with_equations([Equation(Symbol("differential", real=True), rhs)])).equations
+        return line.rhs
+
+    # ---- scalar lines
+
+    def _by_gradients(self, line) -> Expr | None:
+        """Return the sum of <gradient by V, dV> over what a scalar line reads, None where it reads single entries."""
+        names = [n for n in self.sheet.needs(line) if n not in self.sheet.hidden and n not in self.sheet.abbreviations]
+        names = [n for n in self.program.variables if n in names]
+        gradients = self.gradients(line, names)
+        if gradients is None:
+            return None
+        terms = []
+        for name in names:
+            read = self.tangents[name].at(*gradients[name].indices)
+            product = gradients[name].rhs * read
+            terms.append(Sum(product, *gradients[name].indices) if gradients[name].indices else product)
+        return Add(*map(self._tidy, terms))
+
+    def gradients(self, line: Equation, names: list[str]) -> dict[str, Equation] | None:
+        """Return the gradient of a scalar line by each of some arrays, as far as they are read whole; else None."""
+        program = self._program_of(line, names)
+        if not all(_is_read_whole(program, name) for name in names):
+            return None
+        derived = backward(program)
+        for change in (tidied, without_constants, tidied):
+            derived = change(derived)
+        found = {derived.variables[e.name].primal: e for e in derived.backward}
+        kept = {*names, *self.sheet.hidden, *(v.name for v in self.program.inputs)}
+        if any(read_name(r) not in kept for n in names for r in reads(found[n].rhs, derived.variables)):
+            return None
+        return {n: Equation(found[n].lhs, self._shared(found[n].rhs, line)) for n in names}
+
+    def _program_of(self, line: Equation, names: list[str]) -> Program:
+        """Return a line, with what it reads as parameters, as a program of its own."""
+        rhs = self.sheet.inlined(line.rhs, self.sheet.abbreviations)
+        hidden = [e for n, e in self.sheet.hidden.items() if reads(rhs, [n])]
+        variables = {
+            n: replace(v, kind="parameter" if n in names else "input" if n not in (line.name, *self.sheet.hidden)
+                       and v.kind == "variable" else v.kind if v.kind != "parameter" else "input")
+            for n, v in self.sheet.primal.variables.items()
+            if n in names or n == line.name or n in self.sheet.hidden or reads(rhs, [n]) or v.kind == "labels"
+        }
+        return self.sheet.primal.with_equations(
+            [*hidden, Equation(line.lhs, rhs)], variables=variables, loss=line.name, outputs=())
+
+
+def _is_read_whole(program, name):
+    """Tell whether some equation reads an array at distinct indices over all its axes."""
+    variable = program.variables[name]
+    return not variable.shape or any(
+        all(isinstance(i, Idx) and i.lower == 0 for i in r.indices) and len(set(r.indices)) == len(r.indices)
+        for e in program.equations for r in reads(e.rhs, [name])
+    ) and not variable.state

@@ -1,0 +1,74 @@
+"""Guessing a number by gradient descent: loss and gradients.
+
+    loss = (g - target)**2/2
+
+Parameters  g, a scalar; their dtype is the result's.
+Inputs      target, a scalar.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/guess.py by `derive build guess`; do not edit.
+The derivation is typeset in guess.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    g: np.ndarray
+
+
+def forward(g, target):
+    """Return the loss and the residuals that `backward` reads."""
+    g, target = _checked(g, target)
+
+    loss = (g - target)**2 / 2
+    return loss, (g, target)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    g, target = residuals
+
+    dg = g - target
+    return Params(dg)
+
+
+def loss_and_grads(g, target):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(g, target)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(g, target):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (g,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    g, target = (np.asarray(v, dtype) for v in (*floats, target))
+
+    sizes = {}
+    for name, value, axes in (
+        ("g", g, ""), ("target", target, ""),
+    ):
+        _match(name, value, axes, sizes)
+    return g, target
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

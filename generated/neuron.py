@@ -1,0 +1,98 @@
+"""One sigmoid neuron with half the squared error: loss and gradients.
+
+    z = Sum(W[d]*X[d], (d, 0, D - 1))
+    r = sigmoid(z)
+    loss = (-r + y)**2/2
+
+Parameters  W (D,); their dtype is the result's.
+Inputs      X (D,), y, a scalar.
+Outputs     r, a scalar, by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/neuron.py by `derive build neuron`; do not edit.
+The derivation is typeset in neuron.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+
+
+def forward(W, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W, X, y = _checked(W, X, y)
+
+    z = X @ W
+    r = _sigmoid(z)
+    loss = (y - r)**2 / 2
+    return loss, (X, y, z, r)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, y, z, r = residuals
+
+    dr = r - y
+    dz = dr * r * _sigmoid(-z)
+    dW = dz * X                                         # (D,)
+    return Params(dW)
+
+
+def loss_and_grads(W, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, X, y)
+    return loss, backward(residuals)
+
+
+def predict(W, X):
+    """Return the r ()."""
+    W, X, _ = _checked(W, X)
+
+    z = X @ W
+    r = _sigmoid(z)
+    return r
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(W, X, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = None if y is None else np.asarray(y, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, "D"), ("X", X, "D"), ("y", y, ""),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return W, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,107 @@
+"""Two relu layers, one example, half the squared error: loss and gradients.
+
+    z1[h] = b1[h] + Sum(W1[d, h]*x[d], (d, 0, D - 1))    (H,)
+    r1[h] = relu(z1[h])                                  (H,)
+    z2[k] = b2[k] + Sum(W2[h, k]*r1[h], (h, 0, H - 1))   (K,)
+    r2[k] = relu(z2[k])                                  (K,)
+    loss = Sum((r2[k] - y[k])**2, (k, 0, K - 1))/2
+
+Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,); their dtype is the result's.
+Inputs      x (D,), y (K,).
+Outputs     r2 (K,), by `predict`.
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/relu_network.py by `derive build relu_network`; do not edit.
+The derivation is typeset in relu_network.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def forward(W1, b1, W2, b2, x, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W1, b1, W2, b2, x, y = _checked(W1, b1, W2, b2, x, y)
+
+    z1 = x @ W1 + b1                                    # (H,)
+    r1 = np.maximum(z1, 0)                              # (H,)
+    z2 = r1 @ W2 + b2                                   # (K,)
+    r2 = np.maximum(z2, 0)                              # (K,)
+    loss = np.sum((r2 - y)**2) / 2
+    return loss, (W2, x, y, r1, r2)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W2, x, y, r1, r2 = residuals
+
+    dr2 = r2 - y                                        # (K,)
+    dz2 = dr2 * (r2 > 0)                                # (K,)
+    dW2 = np.outer(r1, dz2)                             # (H, K)
+    db2 = dz2                                           # (K,)
+    dr1 = W2 @ dz2                                      # (H,)
+    dz1 = dr1 * (r1 > 0)                                # (H,)
+    dW1 = np.outer(x, dz1)                              # (D, H)
+    db1 = dz1                                           # (H,)
+    return Params(dW1, db1, dW2, db2)
+
+
+def loss_and_grads(W1, b1, W2, b2, x, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W1, b1, W2, b2, x, y)
+    return loss, backward(residuals)
+
+
+def predict(W1, b1, W2, b2, x):
+    """Return the r2 (K,)."""
+    W1, b1, W2, b2, x, _ = _checked(W1, b1, W2, b2, x)
+
+    z1 = x @ W1 + b1                                    # (H,)
+    r1 = np.maximum(z1, 0)                              # (H,)
+    z2 = r1 @ W2 + b2                                   # (K,)
+    r2 = np.maximum(z2, 0)                              # (K,)
+    return r2
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W1, b1, W2, b2, x, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, b1, W2, b2, x = (np.asarray(v, dtype) for v in (*floats, x))
+    y = None if y is None else np.asarray(y, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("x", x, "D"), ("y", y, "K"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return W1, b1, W2, b2, x, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,106 @@
+"""Softmax regression: loss and gradients.
+
+    Z[n, c] = b[c] + Sum(W[d, c]*X[n, d], (d, 0, D - 1))   (N, C)   logits
+    lse_Z[n] = LogSumExp(Z[n, c], (c, 0, C - 1))           (N,)
+    loss = Sum(-Z[n, y[n]] + lse_Z[n], (n, 0, N - 1))/N
+
+Parameters  W (D, C), b (C,); their dtype is the result's.
+Inputs      X (N, D); labels y (N,), integers in [0, C).
+Outputs     Z (N, C), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/softmax_regression.py by `derive build softmax_regression`; do not edit.
+The derivation is typeset in softmax_regression.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+def forward(W, b, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W, b, X, y = _checked(W, b, X, y)
+    N = len(X)
+
+    Z = X @ W + b                                       # (N, C)
+    # log sum_c exp Z[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z.max(axis=1)                                   # (N,)
+    E = np.exp(Z - T[:, None])                          # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    loss = np.mean(np.log(S) + (T - Z[np.arange(N), y]))
+    return loss, (X, y, E, S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, y, E, S = residuals
+    N = len(X)
+
+    dZ = E / S[:, None]                                 # (N, C)
+    dZ[np.arange(N), y] -= 1
+    dZ /= N
+    dW = X.T @ dZ                                       # (D, C)
+    db = dZ.sum(axis=0)                                 # (C,)
+    return Params(dW, db)
+
+
+def loss_and_grads(W, b, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, b, X, y)
+    return loss, backward(residuals)
+
+
+def predict(W, b, X):
+    """Return the logits Z (N, C)."""
+    W, b, X, _ = _checked(W, b, X)
+
+    Z = X @ W + b                                       # (N, C)
+    return Z
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, b, X, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, b, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = None if y is None else np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if y is not None:
+        if not np.issubdtype(y.dtype, np.integer):
+            raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+        if y.min() < 0 or y.max() >= sizes["C"]:
+            raise ValueError(
+                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            )
+    return W, b, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,73 @@
+"""The square of one parameter: loss and gradients.
+
+    loss = x**2
+
+Parameters  x, a scalar; their dtype is the result's.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/square.py by `derive build square`; do not edit.
+The derivation is typeset in square.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    x: np.ndarray
+
+
+def forward(x):
+    """Return the loss and the residuals that `backward` reads."""
+    x, = _checked(x)
+
+    loss = x**2
+    return loss, (x,)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    x, = residuals
+
+    dx = 2 * x
+    return Params(dx)
+
+
+def loss_and_grads(x):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(x)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(x):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (x,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    x, = (np.asarray(v, dtype) for v in floats)
+
+    sizes = {}
+    for name, value, axes in (
+        ("x", x, ""),
+    ):
+        _match(name, value, axes, sizes)
+    return x,
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
