@@ -13,7 +13,7 @@ from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, S, Sum, exp
 
 from derive.arrays import Array
 from derive.guards import guarded, is_guard
-from derive.program import Equation, Program, Variable
+from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms
 from derive.terms import free_indices, index_over, read_name, reads
 
@@ -35,6 +35,8 @@ class _Windows:
         self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
         self.outputs: dict[tuple, list[int]] = {}   # pattern of a position -> its indices, outputs before taps
         self.backward: set[str] = set(program.adjoints.values())
+        self.recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+        self.recurrent |= {v.name for v in program.variables.values() if v.state}
 
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
@@ -58,6 +60,8 @@ class _Windows:
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
         body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
+        if self.of.name in self.recurrent and all(free_indices(c) == [self.of.indices[0]] for c in conditions):
+            return guarded(self._changed(body), conditions)             # the loop's range sees to it
         changes, met = {}, set()
         for read in reads(body, self.variables):
             if not isinstance(read, Indexed) or read.is_integer:

@@ -88,29 +88,26 @@ class Differentials:
         for change in (tidied, without_constants, tidied):
             derived = change(derived)
         found = {derived.variables[e.name].primal: e for e in derived.backward}
-        kept = {*names, *self.sheet.hidden, *(v.name for v in self.program.inputs)}
-        if any(read_name(r) not in kept for n in names for r in reads(found[n].rhs, derived.variables)):
+        if any(reads(found[n].rhs, derived.adjoints.values()) for n in names):
             return None
         return {n: Equation(found[n].lhs, self._shared(found[n].rhs, line)) for n in names}
 
     def _program_of(self, line: Equation, names: list[str]) -> Program:
         """Return a line, with what it reads as parameters, as a program of its own."""
         rhs = self.sheet.inlined(line.rhs, self.sheet.abbreviations)
-        hidden = [e for n, e in self.sheet.hidden.items() if reads(rhs, [n])]
-        variables = {
-            n: replace(v, kind="parameter" if n in names else "input" if n not in (line.name, *self.sheet.hidden)
-                       and v.kind == "variable" else v.kind if v.kind != "parameter" else "input")
-            for n, v in self.sheet.primal.variables.items()
-            if n in names or n == line.name or n in self.sheet.hidden or reads(rhs, [n]) or v.kind == "labels"
-        }
-        return self.sheet.primal.with_equations(
-            [*hidden, Equation(line.lhs, rhs)], variables=variables, loss=line.name, outputs=())
+        equations = [*(e for n, e in self.sheet.hidden.items() if reads(rhs, [n])), Equation(line.lhs, rhs)]
+        made = {e.name for e in equations}
+        kinds = {n: "parameter" if n in names else v.kind if n in made or v.kind == "labels" else "input"
+                 for n, v in self.sheet.primal.variables.items()}
+        read = {read_name(t) for e in equations for t in subterms(e.rhs)} | made
+        variables = {n: replace(v, kind=kinds[n]) for n, v in self.sheet.primal.variables.items() if n in read}
+        return self.sheet.primal.with_equations(equations, variables=variables, loss=line.name, outputs=())
 
 
 def _is_read_whole(program, name):
     """Tell whether some equation reads an array at distinct indices over all its axes."""
     variable = program.variables[name]
-    return not variable.shape or any(
+    return not variable.shape or (any(
         all(isinstance(i, Idx) and i.lower == 0 for i in r.indices) and len(set(r.indices)) == len(r.indices)
         for e in program.equations for r in reads(e.rhs, [name])
-    ) and not variable.state
+    ) and not variable.state)

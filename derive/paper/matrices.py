@@ -1,12 +1,12 @@
 """Matrix notation: one array form in, one piece out. Vectors are columns; what has no such form raises NotMatrix."""
 
-from sympy import Abs, Add, Expr, Idx, Integer, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp, log
+from sympy import Add, Expr, Idx, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp, log
 from sympy.logic.boolalg import And, Not, Or
 
-from ..forms import Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from ..forms import Apply, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from ..functions import at_zero, half_step, step
-from .pieces import ADD, ATOM, HADAMARD, POWER, TANGENT, TIMES, Piece, Term, ordered_factors, ordered_terms
-from .scalars import Scalars, is_constant, is_negative, sides, split_product
+from .pieces import TANGENT, Piece, Term, ordered_factors, ordered_terms
+from .scalars import Scalars, is_constant, is_negative
 from .styles import Style
 
 

@@ -9,10 +9,9 @@ from ..program import Program
 from ..terms import subterms
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 )
-REDUCTIONS = frozenset("pre mean sum max lse ties".split())         # `mean_W_xh` is the mean of W_xh
+REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 LONGEST = 18                                                        # letters; a longer name is abbreviated
 
 

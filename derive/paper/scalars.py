@@ -1,8 +1,30 @@
 """Index notation: one SymPy expression in, one piece out, every read with its indices."""
 
 from sympy import (
-    Abs, Add, Expr, Float, Function, Heaviside, Idx, Indexed, Integer, KroneckerDelta, Max, Min, Mul, Number, Piecewise, Pow,
-    Rational, S, Sum, Symbol, ceiling, exp, floor, log, polygamma,
+    Abs,
+    Add,
+    Expr,
+    Function,
+    Heaviside,
+    Idx,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Number,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    ceiling,
+    exp,
+    floor,
+    log,
+    polygamma,
 )
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
@@ -13,7 +35,7 @@ from ..functions import at_zero, half_step, step
 from ..guards import is_guard
 from ..ranges import conjuncts
 from ..terms import free_indices, read_name, subterms
-from .pieces import ADD, ATOM, BRACKET, FUNCTION, NUMBER, Piece, Term, ordered_factors, ordered_terms
+from .pieces import ADD, BRACKET, Piece, Term, ordered_factors, ordered_terms
 from .styles import Style
 
 NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "loggamma": r"log\Gamma"}
@@ -418,4 +440,3 @@ def _short(digits):
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
-assert Float and FUNCTION and NUMBER and ATOM

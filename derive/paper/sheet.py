@@ -4,7 +4,7 @@ A log-sum-exp that only the lines above the loss need has no line of its own: it
 exp(Z - lse) is the softmax. A function value that was named to be shared is a line, but has no adjoint of its own.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sympy import Expr, Idx, KroneckerDelta, exp
@@ -12,7 +12,7 @@ from sympy import Expr, Idx, KroneckerDelta, exp
 from ..arrays import Array
 from ..binders import LogSumExp, has_binder
 from ..functions import relu, step
-from ..program import Equation, Program, Variable
+from ..program import Equation, Program
 from ..rule import backward
 from ..simplify import tidied
 from ..terms import bottom_up, free_indices, instantiated, read_name, reads
@@ -181,5 +181,3 @@ def is_label_bracket(term: Expr) -> bool:
         a.is_Indexed and all(isinstance(i, Idx) for i in a.indices) for a in term.args) and any(
         isinstance(a, Idx) for a in term.args)
 
-
-assert replace and Variable

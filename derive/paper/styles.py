@@ -3,7 +3,23 @@
 from collections.abc import Sequence
 
 from .names import Names, braced
-from .pieces import ADD, ADJOINT, ATOM, BIG, BRACKET, FUNCTION, HADAMARD, NUMBER, POWER, READ, TANGENT, TIMES, TOTAL, Piece, Term
+from .pieces import (
+    ADD,
+    ADJOINT,
+    ATOM,
+    BIG,
+    BRACKET,
+    FUNCTION,
+    HADAMARD,
+    NUMBER,
+    POWER,
+    READ,
+    TANGENT,
+    TIMES,
+    TOTAL,
+    Piece,
+    Term,
+)
 
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
@@ -217,8 +233,8 @@ class Latex(Style):
 
     def cases(self, branches: Sequence[tuple[Piece, Piece | None]]) -> Piece:
         """Return a choice by conditions; None is `otherwise`."""
-        rows = [rf"{v.text} & {c.text if c else chr(92) + 'text{otherwise}'}" for v, c in branches]
-        return Piece(plain(rf"\begin{{cases}} {' \\ '.join(rows)} \end{{cases}}".replace(" \\ ", " \\\\ ")), ATOM, FUNCTION, deep=True)
+        rows = [f"{v.text} & {c.text if c else OTHERWISE}" for v, c in branches]
+        return Piece(plain(r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"), ATOM, FUNCTION, deep=True)
 
     # ---- matrices
 
@@ -242,7 +258,8 @@ class Latex(Style):
         return Piece(f"{left}{plain(x.text) if not size else x.text}, {y.text}{right}", ATOM, TOTAL, deep=bool(size))
 
 
-COMMANDS = frozenset("exp log sin cos tan sinh cosh tanh arcsin arccos arctan max min sup inf det gcd arg".split())
+COMMANDS = frozenset(["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "max", "min", "sup", "inf", "det", "gcd", "arg"])
+OTHERWISE = r"\text{otherwise}"
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
 
 

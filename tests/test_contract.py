@@ -1,0 +1,347 @@
+"""What every generated module promises: see the contract in the README, and `codegen.module`."""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from sympy import Integer
+
+from derive.networks import loading
+
+GENERATED = Path(__file__).parents[1] / "generated"
+NAMES = loading.names()
+every_module = pytest.mark.parametrize("name", NAMES)
+
+
+# ---- arguments for any network
+
+
+@cache
+def program(name):
+    return loading.named(name).program()
+
+
+def module(name):
+    return import_module(f"generated.{name}")
+
+
+def text(name):
+    return (GENERATED / f"{name}.py").read_text(encoding="utf-8")
+
+
+def sizes(name, seed=0):
+    """Return a value for each size: distinct, and such that derived sizes and facts hold."""
+    p, random = program(name), Random(seed)
+    free = [s for s in p.sizes if s not in p.derived]
+    while True:
+        values = {s: Integer(n) for s, n in zip(free, random.sample(range(2, 3 + 2 * len(free)), len(free)), strict=True)}
+        for s, value in p.derived.items():
+            values[s] = value.xreplace(values)
+        if all(values[s] >= p.least.get(s, 1) for s in p.derived) and all(f.xreplace(values) >= 0 for f in p.facts):
+            return values
+
+
+def shape(variable, values):
+    return tuple(int(s.xreplace(values)) for s in variable.shape)
+
+
+def keyword_sizes(name, values):
+    keywords = module(name).forward.__kwdefaults__ or module(name).forward.__code__.co_kwonlyargcount
+    return {str(s): int(n) for s, n in values.items() if keywords and str(s) in module(name).forward.__code__.co_varnames}
+
+
+def arguments(name, seed=0, dtype=np.float64, draw=None):
+    """Return random arguments by name, all of them arrays; real ones drawn by `draw(random, shape)`."""
+    p, values, random = program(name), sizes(name, seed), np.random.default_rng(seed)
+    draw = draw or (lambda random, shape: random.normal(size=shape))
+    result = {}
+    for v in (*p.parameters, *p.inputs):
+        if v.kind == "labels":
+            result[v.name] = random.integers(0, int(v.classes.xreplace(values)), shape(v, values))
+        else:
+            result[v.name] = np.asarray(draw(random, shape(v, values)), dtype)
+    return result, keyword_sizes(name, values)
+
+
+def run(name, given, **extra):
+    return module(name).loss_and_grads(**given, **extra)
+
+
+def real_names(name):
+    return [v.name for v in (*program(name).parameters, *program(name).inputs) if v.kind != "labels"]
+
+
+def label_names(name):
+    return [v.name for v in program(name).kind("labels")]
+
+
+# ---- what it needs
+
+
+@every_module
+def test_needs_numpy_alone(name):
+    allowed = {"numpy", "typing"} | ({"scipy"} if "from scipy.special import" in text(name) else set())
+    imported = {
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(ast.parse(text(name))) if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {i.partition(".")[0] for i in imported} <= allowed
+
+
+def test_importing_them_imports_none_of_what_derived_them():
+    code = f"import sys\nfor name in {NAMES}: __import__('generated.' + name)\nprint(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=GENERATED.parent, check=True,
+                            capture_output=True, text=True).stdout.split()
+    assert "numpy" in loaded and not {"sympy", "mpmath", "derive", "codegen", "typer", "rich"} & set(loaded)
+
+
+# ---- what it takes and gives
+
+
+@every_module
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_parameters_decide_the_dtype_of_all_that_is_computed(name, dtype):
+    given, extra = arguments(name)
+    given |= {p.name: given[p.name].astype(dtype) for p in program(name).parameters}
+    loss, residuals = module(name).forward(**given, **extra)
+    grads = module(name).backward(residuals)
+    assert np.ndim(loss) == 0 and loss.dtype == dtype
+    assert all(np.asarray(r).dtype == dtype for r in residuals if np.asarray(r).dtype.kind == "f")
+    assert [(g.dtype, g.shape) for g in grads] == [(dtype, given[p.name].shape) for p in program(name).parameters]
+    stepped = module(name).sgd_step(module(name).Params(*(given[n] for n in grads._fields)), grads, 0.1)
+    assert [s.dtype for s in stepped] == [dtype] * len(grads)
+    if program(name).outputs:
+        assert np.asarray(predicted(name, given, extra)[0]).dtype == dtype
+
+
+@every_module
+def test_integer_parameters_and_lists_become_float64(name):
+    given, extra = arguments(name, draw=lambda random, shape: random.integers(1, 3, shape))
+    integers = {n: v if n in label_names(name) else v.astype(int) for n, v in given.items()}
+    lists = {n: v.tolist() for n, v in given.items()}
+    loss, grads = run(name, given, **extra)
+    for same in (integers, lists):
+        other_loss, others = run(name, same, **extra)
+        assert other_loss == loss and all(map(np.array_equal, others, grads))
+        assert {other_loss.dtype, *(g.dtype for g in others)} == {np.dtype(float)}
+
+
+@every_module
+def test_arguments_are_never_modified_and_never_shared(name):
+    given, extra = arguments(name)
+    before = {n: v.tobytes() for n, v in given.items()}
+    for v in given.values():
+        v.flags.writeable = False
+    _, grads = run(name, given, **extra)
+    params = module(name).Params(*(given[n] for n in grads._fields))
+    module(name).sgd_step(params, grads, 0.1)
+    if program(name).outputs:
+        predicted(name, given, extra)
+    assert {n: v.tobytes() for n, v in given.items()} == before
+    apart = [*given.values(), *map(np.asarray, grads)]
+    assert not any(np.shares_memory(a, b) for k, a in enumerate(apart) for b in apart[:k])
+    assert all(np.asarray(g).flags.writeable for g in grads if np.ndim(g))
+
+
+@every_module
+def test_arguments_are_taken_by_position_parameters_first_and_by_keyword(name):
+    p = program(name)
+    given, extra = arguments(name)
+    assert module(name).Params._fields == tuple(v.name for v in p.parameters)
+    loss, grads = module(name).loss_and_grads(*(given[v.name] for v in (*p.parameters, *p.inputs)), **extra)
+    other_loss, others = module(name).loss_and_grads(**dict(reversed(given.items())), **extra)
+    assert isinstance(grads, module(name).Params) and loss == other_loss and all(map(np.array_equal, grads, others))
+
+
+def predicted(name, given, extra):
+    """Return the outputs of `predict`, always as a tuple; it takes what they depend on."""
+    predict = module(name).predict
+    code = predict.__code__
+    taken = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    result = predict(**{n: v for n, v in (given | extra).items() if n in taken})
+    return result if len(program(name).outputs) > 1 else (result,)
+
+
+@every_module
+def test_predict_is_what_forward_computes(name):
+    outputs = program(name).outputs
+    assert hasattr(module(name), "predict") == bool(outputs)
+    if outputs:
+        given, extra = arguments(name)
+        found = {n: value for n, _, value in traced(name, given, extra)["forward"]}
+        found |= given
+        for output, value in zip(outputs, predicted(name, given, extra), strict=True):
+            assert output not in found or np.array_equal(value, found[output])
+
+
+@every_module
+def test_sgd_step_moves_against_the_gradient(name):
+    given, extra = arguments(name)
+    _, grads = run(name, given, **extra)
+    params = module(name).Params(*(given[n] for n in grads._fields))
+    stepped = module(name).sgd_step(params, grads, 0.25)
+    assert isinstance(stepped, module(name).Params)
+    assert all(np.array_equal(s, p - 0.25 * g) for s, p, g in zip(stepped, params, grads, strict=True))
+
+
+# ---- what it refuses
+
+
+@every_module
+def test_a_wrong_shape_is_named(name):
+    given, extra = arguments(name)
+    for n, value in given.items():
+        wrong = {f"{value.ndim + 1} axes": value[None], "an empty axis": value[..., None][..., :0]}
+        if value.ndim:
+            wrong |= {"no axes": value.flat[0], "an empty first axis": value[:0]}
+        for what, bad in wrong.items():
+            with pytest.raises(ValueError, match=rf"^{n} has shape {re.escape(str(bad.shape))}; expected \(") as caught:
+                run(name, given | {n: bad}, **extra)
+            assert "\n" not in str(caught.value), what
+
+
+@every_module
+def test_sizes_that_do_not_fit_are_named(name):
+    """Whichever array is one longer along an axis that another shares, both shapes are told."""
+    given, extra = arguments(name)
+    variables = [v for v in (*program(name).parameters, *program(name).inputs)]
+    for v in variables:
+        for axis, size in enumerate(v.shape):
+            shared = size.is_Integer or sum(w.shape.count(size) for w in variables) > 1
+            if not shared:
+                continue
+            longer = np.concatenate([given[v.name]] * 2, axis)
+            with pytest.raises(ValueError, match=r"^\w+ has shape \(.*\); expected \(.*\), each size at least 1$"):
+                run(name, given | {v.name: longer}, **extra)
+
+
+@every_module
+def test_wrong_labels_are_named(name):
+    given, extra = arguments(name)
+    for v in program(name).kind("labels"):
+        labels, classes = given[v.name], int(v.classes.xreplace(sizes(name)))
+        last = labels.size - 1
+        for bad in (classes, -1):
+            wrong = np.where(np.arange(labels.size).reshape(labels.shape) == last, bad, labels)
+            with pytest.raises(ValueError, match=rf"^{v.name} holds labels from .* to .*; expected 0 to .*{classes - 1}"):
+                run(name, given | {v.name: wrong}, **extra)
+        with pytest.raises(ValueError, match=rf"^{v.name} has dtype float64; expected integers"):
+            run(name, given | {v.name: labels.astype(float)}, **extra)
+        for kind in (np.int8, np.uint8, np.int32, np.uint64):
+            assert run(name, given | {v.name: labels.astype(kind)}, **extra)[0] == run(name, given, **extra)[0]
+
+
+# ---- what it computes
+
+
+EXTREMES = {
+    "±1e4": lambda random, shape: 1e4 * random.choice([-1, 1], shape),
+    "1e-20": lambda random, shape: np.full(shape, 1e-20),
+    "±1e4 and 1e-20": lambda random, shape: random.choice([-1e4, 1e-20, 1e4], shape),
+    "0": lambda random, shape: np.zeros(shape),
+}
+
+
+@every_module
+@pytest.mark.parametrize("draw", EXTREMES.values(), ids=EXTREMES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_warning_and_no_nan_at_extremes(name, draw, dtype):
+    given, extra = arguments(name, draw=draw, dtype=dtype)
+    loss, grads = run(name, given, **extra)             # pytest makes warnings errors
+    assert np.isfinite(loss) and all(np.isfinite(g).all() for g in grads)
+
+
+@every_module
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shape_comments_are_true(name, seed):
+    given, extra = arguments(name, seed)
+    for function, lines in traced(name, given, extra).items():
+        told = set()
+        for variable, comment, value in lines:
+            expected = {str(s): int(n) for s, n in sizes(name, seed).items()}
+            assert comment is None or eval(comment, expected) == np.shape(value), f"{function}: {variable}"
+            told |= {variable} if comment else set()
+            assert np.ndim(value) == 0 or variable in told, f"{function}: {variable} has no shape beside it"
+
+
+def traced(name, given, extra):
+    """Run forward, backward and predict; return every (variable, shape comment, value) assigned on the way."""
+    tree, lines, seen = ast.parse(text(name)), text(name).splitlines(), {}
+    functions = [f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in ("forward", "backward", "predict")]
+    for function in functions:
+        seen[function.name] = []
+        function.body = _watched(function.body, function.name, lines)
+    space = {"_seen": lambda function, variable, comment, value: seen[function].append((variable, comment, value))}
+    exec(compile(ast.fix_missing_locations(tree), f"{name}.py", "exec"), space)
+    _, residuals = space["forward"](**given, **extra)
+    space["backward"](residuals)
+    if "predict" in seen:
+        code = space["predict"].__code__
+        taken = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+        space["predict"](**{n: v for n, v in (given | extra).items() if n in taken})
+    return seen
+
+
+def _watched(body, function, lines):
+    """Return statements, each assignment of a computed array followed by a call that tells of it."""
+    result = []
+    for statement in body:
+        result.append(statement)
+        if isinstance(statement, ast.For | ast.If | ast.With):
+            statement.body = _watched(statement.body, function, lines)
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            variable = statement.targets[0].id
+            told = [re.search(r"# (\(.*,.*\))$", line) for line in lines[statement.lineno - 1:statement.end_lineno]]
+            comment = next((m[1] for m in told if m), None)
+            call = f"_seen({function!r}, {variable!r}, {comment!r}, {variable})"
+            result.append(ast.parse(call).body[0])
+    return result
+
+
+# ---- how it reads
+
+
+@every_module
+def test_text_is_tidy(name):
+    content = text(name)
+    assert content.endswith("\n") and not content.endswith("\n\n")
+    assert max(map(len, content.splitlines())) <= 120
+    assert not re.search(r"\t| +$|_?te?mp\d*\b|\bself\b|[0-9a-f]{8}", content, re.MULTILINE)
+    assert f"Generated from derive/networks/{name}.py by `derive build {name}`; do not edit." in content
+
+
+@every_module
+def test_names_are_the_papers(name):
+    """Every name that a module assigns is one of its derived program, or of a size."""
+    derived = loading.named(name).backward()
+    known = {*derived.variables, *map(str, derived.sizes), "T", "E", "S", "residuals"}
+    functions = [f for f in ast.parse(text(name)).body if isinstance(f, ast.FunctionDef) and not f.name.startswith("_")]
+    assigned = {n.id for f in functions for n in ast.walk(f) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    split = {n for n in assigned if re.match(r"[TES]_", n)}         # of several log-sum-exps: T_Z, E_Z, S_Z
+    indices = {i for v in derived.variables.values() for i in v.index_names}
+    assert assigned - split <= known | indices | {"p", "g", "_"}
+
+
+@every_module
+def test_docstring_tells_every_argument_with_its_shape(name):
+    told = " ".join((module(name).__doc__ or "").split())
+    for v in (*program(name).parameters, *program(name).inputs):
+        shown = ", ".join(map(str, v.shape))
+        assert f"{v.name} ({shown}{',' if len(v.shape) == 1 else ''})" in told if v.shape else f"{v.name}, a scalar" in told
+    for function in ("forward", "backward", "loss_and_grads", "sgd_step"):
+        assert getattr(module(name), function).__doc__.startswith("Return ")
+
+
+def test_generated_text_has_no_lint():
+    files = [str(GENERATED / f"{name}.py") for name in NAMES]
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,W,I", "--line-length", "120", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
