@@ -10,7 +10,7 @@ A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial val
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sympy import Add, Expr, Idx, Symbol
+from sympy import Add, Expr, Idx, Integer, Symbol
 
 from derive.binders import has_binder
 from derive.errors import DerivationError
@@ -44,6 +44,7 @@ class Looped:
         self.counted = min((self._index(e) for e in self.main), key=lambda i: (i.lower != 0, i.name))
         self.counter = Symbol(self.counted.name, integer=True)
         self.printer.counters |= {self.counter}
+        self.turns = {self.counter: (Integer(0), self.counted.upper)}
         self.rows = [self._sorted_terms(e) for e in self.main]
 
     def statements(self) -> list[Statement]:
@@ -76,7 +77,7 @@ class Looped:
             else:
                 row.pulled.append(term)
         written = bool(row.pushed) or self.program.variables[equation.name].state and equation.lhs.base.name.startswith("d")
-        early = written or any(has_binder(t) for t in own)
+        early = written or any(has_binder(t) for t in own) or self._has_conditions(row)
         (row.before if early else row.pulled)[:0] = own
         return row
 
@@ -89,6 +90,20 @@ class Looped:
         if not shift.is_Integer:
             raise DerivationError(f"{equation.name}: {read} is read at no fixed distance; a recurrence needs t - 1 or the like")
         return int(shift)
+
+    def _has_conditions(self, row):
+        here = {self._index(row.equation): self.counter}
+        return any(self._left([c.xreplace(here) for c in self._conditions(t)]) for t in row.pulled)
+
+    def _left(self, conditions):
+        """Return the conditions that do not hold in every turn."""
+        return [c for c in dict.fromkeys(conditions) if not self._always(c)]
+
+    def _always(self, condition):
+        slope = condition.coeff(self.counter, 1)
+        low, high = self.turns[self.counter]
+        at = condition.xreplace({self.counter: low if slope.is_nonnegative else high})
+        return self.program.prover.nonnegative(at)
 
     def _conditions(self, term):
         body = term.function if has_binder(term) and hasattr(term, "function") else term
@@ -107,7 +122,7 @@ class Looped:
         if dense != 0 and not v.state:
             lines.append(fresh_array(e.lhs, dense, self.printer))
         else:
-            zero = bool(row.pushed or row.before) and not (v.state and v.primal is None)
+            zero = bool(row.pushed or row.before or self._has_conditions(row)) and not (v.state and v.primal is None)
             lines.append(self._allocated(v, "zeros" if zero else "empty", needed))
         lines += [added(e, u, self.printer) for _, u in updates if u is not None]
         lines += [self._rows_added(e, t) for t in ranged]
@@ -184,24 +199,32 @@ class Looped:
         return [by_name[g[0].name] for g in groups]
 
     def _pulled(self, row):
+        """Compute a row; terms that count in some turns only come after, each under its condition."""
         if not row.pulled:
             return []
-        e = row.equation
-        here = {self._index(e): self.counter}
-        term = Add(*row.pulled).xreplace(here)
-        term, conditions = unguarded(term)
-        inside = {self.counter: (self.counted.lower, self.counted.upper)}
-        left = [c for c in conditions if not self._holds(c, inside)]
-        if left:
-            raise DerivationError(f"{e.name}: {term} counts only where {left[0]} >= 0; such a loop is not yet printed as NumPy")
-        started = bool(row.before or row.pushed)
-        return [self._assigned(e, here, term, "+=" if started else "=")]
+        e, index = row.equation, self._index(row.equation)
+        here = {index: self.counter}
+        always, sometimes = [], []
+        for term in row.pulled:
+            left = self._left([c.xreplace(here) for c in self._conditions(term)])
+            (sometimes if left else always).append((_without_guard(term, index).xreplace(here), left))
+        started = bool(row.before or row.pushed or sometimes)
+        lines = [self._assigned(e, here, Add(*(t for t, _ in always)), "+=" if started else "=")] if always else []
+        return lines + [line for t, left in sometimes for line in self._under(left, self._assigned(e, here, t, "+="))]
 
-    def _holds(self, condition, inside):
-        low, high = inside[self.counter]
-        slope = condition.coeff(self.counter, 1)
-        at = condition.xreplace({self.counter: low if slope.is_positive else high})
-        return self.program.prover.nonnegative(at)
+    def _under(self, conditions, line):
+        """Return a line under the conditions that it counts in."""
+        if not conditions:
+            return [line]
+        return [f"if {' and '.join(map(self._condition, conditions))}:", f"    {line}"]
+
+    def _condition(self, e):
+        """Print e >= 0 as a condition on the counter."""
+        slope = e.coeff(self.counter, 1)
+        if abs(slope) != 1 or free_indices(e):
+            raise DerivationError(f"the condition {e} >= 0 does not choose turns of a loop; it is not yet printed as NumPy")
+        edge = self.printer.size((-(e - slope * self.counter) * slope).expand()).code
+        return f"{self.counter} {'>=' if slope == 1 else '<='} {edge}"
 
     def _assigned(self, equation, here, term, sign):
         rest = equation.free[1:]
@@ -213,15 +236,20 @@ class Looped:
 
     def _pushed_lines(self, row):
         """Add terms to the row that waits for them, in the turn that computes what they read."""
-        index = self._index(row.equation)
-        by_shift: dict[int, list[Expr]] = {}
+        e, index = row.equation, self._index(row.equation)
+        by_place: dict[tuple, list[Expr]] = {}
         for shift, term in row.pushed:
             here = {index: self.counter - shift}
-            by_shift.setdefault(shift, []).append(_without_guard(term, index).xreplace(here))
-        for shift, terms in by_shift.items():
+            target = self.counter - shift
+            needed = [target - index.lower, index.upper - target, *(c.xreplace(here) for c in self._conditions(term))]
+            key = shift, tuple(self._left(needed))
+            by_place.setdefault(key, []).append(_without_guard(term, index).xreplace(here))
+        for (shift, left), terms in by_place.items():
             here = {index: self.counter - shift}
-            line = self._assigned(row.equation, here, Add(*terms), "+=")
-            yield from [line] if len(line) < 100 else [self._assigned(row.equation, here, t, "+=") for t in terms]
+            together = self._assigned(e, here, Add(*terms), "+=")
+            lines = [together] if len(together) < 100 else [self._assigned(e, here, t, "+=") for t in terms]
+            for line in lines:
+                yield from self._under(left, line)
 
 
 def _without_guard(term, index):

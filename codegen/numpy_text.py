@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import sympy
 from sympy import Add, Expr, Float, Idx, Indexed, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Sum, Symbol
 from sympy.codegen.cfunctions import expm1, log1p
+from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
 from derive import functions
@@ -97,6 +98,10 @@ class NumpyPrinter:
             return Text(f"{self.size(expr.base).inside(ATOM)}**{self.size(expr.exp).inside(ATOM)}", POWER)
         if isinstance(expr, sympy.Max):
             return Text(f"max({', '.join(self.size(a).code for a in sorted(expr.args, key=str))})")
+        if isinstance(expr, Relational):
+            return Text(f"{self.size(expr.lhs).code} {RELATIONS[type(expr)]} {self.size(expr.rhs).code}", 0)
+        if isinstance(expr, And):
+            return Text(" and ".join(self.size(a).code for a in sorted(expr.args, key=str)), 0)
         if isinstance(expr, sympy.floor):
             top, bottom = expr.args[0].together().as_numer_denom()
             return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
@@ -247,6 +252,9 @@ class NumpyPrinter:
         pairs = list(zip(args[::2], args[1::2], strict=True))
         text = self.code(pairs[-1][0])
         for value, condition in reversed(pairs[:-1]):
+            if isinstance(condition, Scalar):
+                text = f"({self.code(value)} if {self.code(condition)} else {text})"
+                continue
             text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"
         return Text(text)
 

@@ -34,11 +34,11 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[s
 def _pad(equation, read, program, printer):
     """Zeros around an array."""
     widths = []
-    for i, position, own in zip(equation.free, read.indices, program.variables[read.base.name].shape, strict=True):
-        before = (i - position).expand()
+    for i, position, own in zip(equation.free, read.indices, program.variables[read.base.name].indices, strict=True):
+        before = (i - position + own.lower).expand()
         if free_indices(before):
             return []
-        widths.append((before, (i.upper + 1 - own - before).expand()))
+        widths.append((before, (i.upper - (own.upper - own.lower) - before).expand()))
     shown = ", ".join(f"({printer.size(b).code}, {printer.size(a).code})" for b, a in widths)
     return [f"{equation.name} = np.pad({read.base.name}, ({shown}{',' if len(widths) == 1 else ''}))"]
 

@@ -9,13 +9,14 @@ Each step is program to program: the new variables are equations like any other,
 
 from collections.abc import Iterable
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, S, Sum, expand
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, Piecewise, S, Sum, expand
 
 from derive.arrays import Array
+from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms
-from derive.terms import free_indices, index_over, read_name, reads
+from derive.terms import free_indices, index_over, read_name, reads, rename
 
 
 def windowed(program: Program) -> tuple[Program, frozenset[str]]:
@@ -48,14 +49,32 @@ class _Windows:
 
     def _changed(self, expr: Expr) -> Expr:
         """Return an expression whose reads are plain, slices, or picked by labels."""
-        if is_guard(expr):
-            return self._unpadded(expr)
+        if isinstance(expr, Piecewise):
+            return self._unpadded(expr) if is_guard(expr) else self._branched(expr)
+        if isinstance(expr, Sum):
+            expr = boxed(expr)
         if isinstance(expr, Indexed):
             return self._windowed(expr)
         if not expr.args or isinstance(expr, Idx | Array):
             return expr
         args = [self._changed(a) if isinstance(a, Expr) else a for a in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _branched(self, choice):
+        """Return a choice by conditions as a guarded correction of its last branch, where a branch reads outside."""
+        if not any(self._reads_outside(branch) for branch, _ in choice.args):
+            return choice.func(*((self._changed(branch), c) for branch, c in choice.args), evaluate=False)
+        value, condition = choice.args[-1]
+        if condition != True or self._reads_outside(value):  # noqa: E712  SymPy's true
+            raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
+        for branch, condition in reversed(choice.args[:-1]):
+            value = value + self._changed(guarded(expand(branch - value), conjuncts(condition)))
+        return value
+
+    def _reads_outside(self, expr):
+        return any(self._padding(p, i) != (0, 0) for r in reads(expr, self.variables)
+                   if isinstance(r, Indexed) and not r.is_integer
+                   for p, i in zip(r.indices, self._axes(r), strict=True))
 
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
@@ -110,18 +129,17 @@ class _Windows:
         key = ("padded", name, tuple(padding))
         if key not in self.known:
             v = self.variables[name]
-            shape = tuple(s + b + a for s, (b, a) in zip(v.shape, padding, strict=True))
-            indices = tuple(index_over(n, s) for n, s in zip(v.index_names, shape, strict=True))
+            rows = [i.upper - i.lower + 1 + b + a for i, (b, a) in zip(v.indices, padding, strict=True)]
+            indices = tuple(index_over(n, s) for n, s in zip(v.index_names, rows, strict=True))
             new = self._declared(f"{name}_padded", indices)
-            if name not in self.backward:
-                self.backward.discard(new.name)
-            inner = tuple(i - b for i, (b, _) in zip(indices, padding, strict=True))
+            inner = tuple(i - b + own.lower for i, own, (b, _) in zip(indices, v.indices, padding, strict=True))
             conditions = [c for i, own, (b, a) in zip(inner, v.indices, padding, strict=True) if (b, a) != (0, 0)
                           for c in (i - own.lower, own.upper - i)]
             self.lines.append(Equation(new.at(*indices), guarded(v.at(*inner), conditions)))
             self.known[key] = new, None
         new, _ = self.known[key]
-        return new.at(*(expand(p + b) for p, (b, _) in zip(read.indices, padding, strict=True)))
+        own = self._axes(read)
+        return new.at(*(expand(p + b - i.lower) for p, i, (b, _) in zip(read.indices, own, padding, strict=True)))
 
     def _windowed(self, read):
         """Return a read whose positions hold one index each, of an array of windows if need be."""
@@ -228,6 +246,20 @@ class _Windows:
         deltas = [KroneckerDelta(grown[k], expand(p + ends[k][0])) for k, p in positions.items()]
         self.lines.append(Equation(new.at(*indices), Sum(Mul(read, *deltas), *inside)))
         return new.at(*(i + ends[i][0] if i in positions else i for i in self.of.free))
+
+
+def boxed(total: Sum) -> Sum:
+    """Return a sum in which every index runs over its own range: other ends become ranges or conditions."""
+    body, limits, conditions, changes = total.function, [], [], {}
+    for index, low, high in total.limits:
+        if (index.lower, index.upper) != (low, high):
+            if free_indices(low + high):
+                conditions += [index - low, high - index]
+            else:
+                changes[index] = Idx(index.label, (low, high))
+        limits.append(changes.get(index, index))
+    conditions = [c for c in conditions if c != 0 and not (c.is_number and c >= 0)]
+    return Sum(rename(guarded(body, conditions), changes), *limits) if conditions or changes else total
 
 
 def _opened(expr):

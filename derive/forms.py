@@ -210,7 +210,7 @@ def _bracket(head, left, right, axes):
 def _apply(expr, axes):
     """An elementwise operation on arguments spread to common axes."""
     parts = [p for a in expr.args for p in (a.args if a.func.__name__ == "ExprCondPair" else (a,))]
-    nodes = [_condition(p, axes) if isinstance(p, BooleanFunction) else _form(p, axes) for p in parts]
+    nodes = [_condition(p, axes) if isinstance(p, BooleanFunction) and not _is_constant(p) else _form(p, axes) for p in parts]
     common = tuple(i for i in axes if any(i in n.axes for n in nodes))
     return Apply(common, expr.func, tuple(arranged(n, common) for n in nodes))
 

@@ -11,7 +11,7 @@ from .binders import Binder, Maximum, has_binder, is_binder
 from .errors import DerivationError
 from .functions import at_zero
 from .program import Equation, Program, Variable
-from .terms import canonical, count, free_indices, read_name, reads
+from .terms import bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
 
 
 def named(program: Program) -> Program:
@@ -27,17 +27,18 @@ class _Namer:
         self.program = program
         self.variables = dict(program.variables)
         self.equations = []
-        self.known = {}                 # right-hand side -> read of its name
+        self.known = {}                 # right-hand side -> its variable, and the order of its free indices there
         self.taken = set(self.variables) | {s.name for s in program.sizes}
 
     def take(self, equation):
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
         rhs = equation.rhs
+        self.arguments = {s * t.args[0] for t in subterms(rhs) if _is_of_a_sum(t) for s in (1, -1)}
         if isinstance(rhs, Binder) and equation.free == equation.indices:
             rhs = self._reduced(rhs)
-        elif isinstance(rhs, Function) and len(rhs.args) == 1 and _is_affine(rhs.args[0]):
-            rhs = rhs.func(self._name(self._linear(rhs.args[0]), f"pre_{equation.name}"))
+        elif _is_of_a_sum(rhs):
+            rhs = rhs.func(self._argument(rhs.args[0]))
         else:
             rhs = self._linear(rhs)
         self._append(Equation(equation.lhs, rhs))
@@ -82,15 +83,23 @@ class _Namer:
             return self._scaled(expr)
         if isinstance(expr, Piecewise):
             return expr.func(*((self._nonlinear(_only_where(c, e)), c) for e, c in expr.args), evaluate=False)
-        if isinstance(expr, Function) and len(expr.args) == 1 and _is_affine(expr.args[0]):
-            return expr.func(self._name(self._linear(expr.args[0]), f"pre_{self.of.name}"))
+        if expr in self.arguments:
+            return self._argument(expr)
+        if _is_of_a_sum(expr):
+            return expr.func(self._argument(expr.args[0]))
         return expr.func(*map(self._nonlinear, expr.args))
+
+    def _argument(self, expr):
+        """Name a pre-activation; of z and -z, the one without the minus sign."""
+        if expr.could_extract_minus_sign():
+            return -self._argument(-expr)
+        return self._name(self._linear(expr), f"pre_{self.of.name}")
 
     def _reduced(self, binder):
         """Name what is nested in a binder. A maximum is one of stored values: so it is told exactly which attain it."""
         body = self._nonlinear(binder.function)
         if isinstance(binder, Maximum) and not _is_stored(body):
-            body = self._name(body, f"terms_{self.of.name}", (*self.of.free, *(limit[0] for limit in binder.limits)))
+            body = self._name(body, f"terms_{self.of.name}")
         return binder.func(body, *binder.limits)
 
     def _scaled(self, expr):
@@ -119,12 +128,13 @@ class _Namer:
 
     def _name(self, rhs, stem, order=()) -> Expr:
         """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
-        key = canonical(rhs)
-        if key in self.known:
-            return self.known[key]
         free = free_indices(rhs)
-        indices = [i for i in (*order, *self.of.free) if i in free]
-        indices = list(dict.fromkeys(indices + free))
+        key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
+        if key in self.known:
+            variable, places = self.known[key]
+            return variable.at(*(free[k] for k in places))
+        known_order = (*order, *self.of.free, *bound_indices(self.of.rhs))
+        indices = list(dict.fromkeys([i for i in known_order if i in free] + free))
         name = stem
         while name in self.taken or f"d{name}" in self.taken:
             name = _next_name(name, stem)
@@ -133,9 +143,9 @@ class _Namer:
         base = Array(name, shape) if shape else _scalar(name)
         variable = Variable(name, base, shape, index_names=tuple(i.name for i in indices))
         self.variables = _before(self.variables, self.of.name, name, variable)
-        read = self.known[key] = variable.at(*indices)
-        self._append(Equation(read, rhs))
-        return read
+        self.known[key] = variable, [free.index(i) for i in indices]
+        self._append(Equation(variable.at(*indices), rhs))
+        return variable.at(*indices)
 
 
 def _only_where(condition, expr):
@@ -156,9 +166,11 @@ def _is_stored(expr):
     return expr.is_number or read_name(expr) is not None
 
 
-def _is_affine(expr):
-    """Tell whether sums stand in `expr` as they do in a pre-activation: at the top, not inside something else."""
-    return isinstance(expr, Sum) or (isinstance(expr, Add) and any(isinstance(a, Sum) for a in expr.args))
+def _is_of_a_sum(expr):
+    """Tell whether `expr` is a function of a pre-activation: of sums and other terms, no sum inside something else."""
+    return isinstance(expr, Function) and len(expr.args) == 1 and any(
+        isinstance(a, Sum) or isinstance(-a, Sum) for a in Add.make_args(expr.args[0])
+    )
 
 
 def _before(variables, place, name, variable):

@@ -165,7 +165,7 @@ class _Naming:
         """Append an equation, and before it the values that it is the first to need."""
         if self._nameable(e.rhs) and self._is_definition(e):
             return
-        self.near = e.name
+        self.near = e
         self.lines.append(Equation(e.lhs, self._replaced(e.rhs, ())))
 
     def _is_definition(self, e):
@@ -194,8 +194,9 @@ class _Naming:
     def _named(self, term, conditions):
         pattern, order = _pattern(term)
         if pattern not in self.names and self.seen[pattern] > 1 and all(map(_is_plain, order)):
-            self.program, variable, equation = _introduced(self.program, term, order, self.near)
-            self.names[pattern] = (variable, tuple(range(len(order))))
+            axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
+            self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
+            self.names[pattern] = (variable, tuple(map(order.index, axes)))
             self.lines.append(equation)
         if pattern not in self.names:
             return term

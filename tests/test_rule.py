@@ -9,7 +9,7 @@ from derive import DerivationError, Network, maximum, relu, total
 from derive.explicit import evaluate, point, sizes_for
 from derive.referee import TOLERANCE, disagreement
 from derive.terms import canonical, subterms
-from tests.zoo import ZOO, sizes_of
+from tests.rule_zoo import ZOO, sizes_of
 
 DIGITS, STEP = 60, Rational(1, 10**20)
 

@@ -5,13 +5,13 @@ A scalar line is written with inner products, dL = <P - Y, dZ>/N: the gradient b
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Idx, Pow, Rational, Sum, Symbol
+from sympy import Add, Expr, Idx, Pow, Rational, Sum, Symbol, exp
 
 from ..arrays import Array
 from ..program import Equation, Program, Variable
 from ..rule import backward, differential
 from ..simplify import tidied, without_constants
-from ..terms import instantiated, read_name, reads, subterms
+from ..terms import bottom_up, free_indices, instantiated, read_name, reads, rename, subterms
 from .sheet import Sheet
 from .styles import TANGENT_OF
 
@@ -57,7 +57,17 @@ class Differentials:
             if isinstance(value, Pow) and value.exp == Rational(1, 2):
                 powers = {t for t in subterms(rhs) if isinstance(t, Pow) and t.base == value.base}
                 rhs = rhs.xreplace({p: read ** (2 * p.exp) for p in powers})
-        return rhs
+        return bottom_up(rhs, self._reused)
+
+    def _reused(self, term: Expr) -> Expr:
+        """Return the read of a line whose right-hand side is this exponential, where there is one."""
+        for e in self.sheet.definitions.values() if isinstance(term, exp) else ():
+            there, here = free_indices(e.rhs), free_indices(term)
+            if isinstance(e.rhs, exp) and len(there) == len(here):
+                changes = dict(zip(there, here, strict=True))
+                if rename(e.rhs, changes) == term:
+                    return rename(e.lhs, changes)
+        return term
 
     def _tidy(self, rhs):
         [line] = tidied(self.program.with_equations([Equation(Symbol("differential", real=True), rhs)])).equations

@@ -1,13 +1,18 @@
 """Matrix notation: one array form in, one piece out. Vectors are columns; what has no such form raises NotMatrix."""
 
+from dataclasses import replace
+
 from sympy import Add, Expr, Idx, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp, log
 from sympy.logic.boolalg import And, Not, Or
 
 from ..forms import Apply, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from ..functions import at_zero, half_step, step
 from .pieces import TANGENT, Piece, Term, ordered_factors, ordered_terms
-from .scalars import Scalars, is_constant, is_negative
+from .scalars import Scalars, is_constant, is_negative, place_of_term
 from .styles import Style
+
+
+ONE = Scalar((), S.One)
 
 
 class NotMatrix(ValueError):
@@ -28,6 +33,9 @@ class Matrices:
 
     def oriented(self, node: Node, row: Idx | None, column: Idx | None) -> Piece:
         """Return a node with the axis `row` down and the axis `column` across; None is an axis of size 1."""
+        coefficient, node = pulled(node)
+        if coefficient != 1:
+            return self._scaled_by(coefficient, node, row, column)
         if isinstance(node, Transpose):
             return self.oriented(node.body, row, column)
         if isinstance(node, Product):
@@ -61,10 +69,11 @@ class Matrices:
 
     def _term(self, node, axes):
         negative, node = signed(node)
-        number = isinstance(node, Scalar) and is_constant(node.expr)
+        number = pulled(node)[1] == ONE
         piece = self.repeated(node, axes) if not node.axes and not number else self.piece(node)
-        places = [self.style.names.place.get(n, -1) for n in names(node)]
-        return Term(negative, piece, (0 if number else 1 if contracts(node) else 2, min(places, default=-1)))
+        order = place_of_term(
+            number and pulled(node)[0], contracts(node), len(unspread(node).axes), self.style.names.places(names(node)))
+        return Term(negative, piece, (*order, piece.text.find(r"\mathrm d")))
 
     def repeated(self, node: Node, axes: tuple[Idx, ...]) -> Piece:
         """Return a scalar repeated along axes: b 1, or b 1 1'."""
@@ -102,26 +111,28 @@ class Matrices:
         variable = self.style.names.program.variables.get(node.name) if isinstance(node, Read) else None
         return variable is not None and variable.kind == "parameter"
 
-    def _elementwise(self, node, row, column):
-        """A product entry by entry: coefficients, then rows scaled, then arrays, then columns scaled, then what divides."""
-        factors = [_without_spread(f) for f in opened(node)]
-        constants = [f.expr for f in factors if isinstance(f, Scalar) and is_constant(f.expr)]
-        scalars = [f for f in factors if not f.axes and not (isinstance(f, Scalar) and is_constant(f.expr))]
-        pieces = self._arrays([f for f in factors if f.axes], node.axes, row, column)
-        return self.style.times([*self._scalar_factors(Mul(*constants), scalars, bool(pieces)), *pieces])
-
-    def _scalar_factors(self, coefficient, scalars, before_arrays):
-        """Coefficients and scalars, those below the line in a fraction."""
-        tops = ordered_factors(self.piece(f) for f in scalars if not is_reciprocal(f))
-        bottoms = [self.piece(inverted(f)) for f in scalars if is_reciprocal(f)]
+    def _scaled_by(self, coefficient, node, row, column):
+        """A number or a quotient of sizes times the rest."""
         negative = is_negative(coefficient)
-        pieces = [*self.scalars.coefficient(-coefficient if negative else coefficient, bool(tops) or before_arrays), *tops]
-        if bottoms:
-            top = self.style.scalar_times(pieces) if pieces else self.style.number("1")
-            pieces = [self.style.fraction(top, self.style.scalar_times(bottoms))]
-        if negative:
-            pieces = [self.style.add([Term(True, self.style.times(pieces))])]
-        return [self.style.scalar_times(pieces)] if pieces else []
+        factors = self.scalars.coefficient(-coefficient if negative else coefficient, needed_one=node != ONE)
+        rest = self.oriented(node, row, column) if node != ONE else None
+        piece = self.style.scaled(*factors, rest) if factors and rest else rest or factors[0]
+        return self.style.add([Term(True, piece)]) if negative else piece
+
+    def _elementwise(self, node, row, column):
+        """A product entry by entry: scalars, then rows scaled, then arrays, then columns scaled."""
+        factors = [_without_spread(f) for f in opened(node)]
+        scalars = self._scalar_factors([f for f in factors if not f.axes])
+        return self.style.times([*scalars, *self._arrays([f for f in factors if f.axes], node.axes, row, column)])
+
+    def _scalar_factors(self, factors):
+        """Scalars, those below the line in a fraction."""
+        tops = ordered_factors(self.piece(f) for f in factors if not is_reciprocal(f))
+        bottoms = ordered_factors(self.piece(inverted(f)) for f in factors if is_reciprocal(f))
+        if not bottoms:
+            return [self.style.scalar_times(tops)] if tops else []
+        top = self.style.scalar_times(tops) if tops else self.style.number("1")
+        return [self.style.fraction(top, self.style.scalar_times(bottoms))]
 
     def _arrays(self, factors, axes, row, column):
         """Several arrays are multiplied in their own orientation and turned together; one is turned by itself."""
@@ -181,23 +192,14 @@ class Matrices:
     def _reduction(self, node):
         if node.binder is not Sum:
             raise NotMatrix(node.binder.__name__)
-        coefficient, body = pulled(node.body)
+        body = node.body
         if len(node.over) == 2 and len(body.axes) == 2:
-            total = self._inner_of(body)
-        elif len(node.over) == 1 and len(body.axes) == 2:
-            [kept] = node.axes
-            total = self.style.times([self.oriented(body, kept, node.over[0]), self._ones(node.over[0])])
-        elif len(node.over) == 1 and len(body.axes) == 1:
-            total = self.style.times([self.style.transposed(self._ones(node.over[0])), self.piece(body)])
-        else:
-            raise NotMatrix("a sum over several axes")
-        return self._scaled_by(coefficient, total)
-
-    def _scaled_by(self, coefficient, total):
-        negative = is_negative(coefficient)
-        factors = self.scalars.coefficient(-coefficient if negative else coefficient)
-        piece = self.style.times([*factors, total])
-        return self.style.add([Term(True, piece)]) if negative else piece
+            return self._inner_of(body)
+        if len(node.over) == 1 and len(body.axes) == 2:
+            return self.style.times([self.oriented(body, *node.axes, *node.over), self._ones(*node.over)])
+        if len(node.over) == 1 and len(body.axes) == 1:
+            return self.style.times([self.style.transposed(self._ones(*node.over)), self.piece(body)])
+        raise NotMatrix("a sum over several axes")
 
     def _inner_of(self, body):
         """The sum of all entries of a product of two matrices is their inner product."""
@@ -238,12 +240,11 @@ class Matrices:
         zero = Scalar((), S.Zero)
         left = [n for negative, n in terms if not negative]
         right = [n for negative, n in terms if negative]
-        if not left:
-            left, right = [x], []
-        made = [_joined(left, x.axes), _joined(right, x.axes) if right else zero]
+        made = [_joined(left, x.axes) if left else zero, _joined(right, x.axes) if right else zero]
         stand_ins = [Symbol("left", real=True), Symbol("right", real=True)]
-        printed = dict(zip(stand_ins, [self.piece(m) for m in made], strict=True))
-        return self.scalars.indicator(head, Add(stand_ins[0], -stand_ins[1]), printed.__getitem__)
+        printed = {s: self.piece(m) for s, m in zip(stand_ins, made, strict=True) if m != zero}
+        x = Add(*(s if k == 0 else -s for k, s in enumerate(stand_ins) if s in printed))
+        return self.scalars.indicator(head, x, lambda e: printed.get(e) or self.scalars.piece(e))
 
 
 def _joined(nodes, axes):
@@ -271,29 +272,30 @@ def _without_spread(node):
 
 
 def pulled(node: Node) -> tuple[Expr, Node]:
-    """Split a node into its constant coefficient and the rest."""
-    factors = opened(node)
-    constants = [f for f in factors if isinstance(f, Scalar) and is_constant(f.expr)]
-    rest = [f for f in factors if f not in constants]
-    if not constants or not rest:
-        return S.One, node
-    return Mul(*(c.expr for c in constants)), rest[0] if len(rest) == 1 else Apply(node.axes, Mul, tuple(rest))
+    """Split a node into its coefficient of numbers and sizes, and the rest."""
+    if isinstance(node, Scalar):
+        return (node.expr, ONE) if is_constant(node.expr) and node != ONE else (S.One, node)
+    if isinstance(node, Apply) and node.head is Mul:
+        parts = [pulled(f) for f in opened(node)]
+        rest = tuple(n for _, n in parts if n != ONE)
+        inner = Apply(node.axes, Mul, rest) if len(rest) > 1 else rest[0] if rest else ONE
+        return Mul(*(c for c, _ in parts)), inner
+    if isinstance(node, Product | Outer):
+        (c, left), (d, right) = pulled(node.left), pulled(node.right)
+        return c * d, replace(node, left=left, right=right)
+    if isinstance(node, Reduction | Spread | Transpose):
+        coefficient, body = pulled(node.body)
+        linear = not isinstance(node, Reduction) or node.binder is Sum
+        return (coefficient, replace(node, body=body)) if linear and body != ONE else (S.One, node)
+    return S.One, node
 
 
 def signed(node: Node) -> tuple[bool, Node]:
     """Return whether a node has a minus sign, and the node without it."""
-    if isinstance(node, Scalar):
-        negative = is_constant(node.expr) and is_negative(node.expr)
-        return negative, Scalar((), -node.expr) if negative else node
-    if isinstance(node, Spread | Transpose):
-        negative, body = signed(node.body)
-        return negative, type(node)(node.axes, body) if negative else node
     coefficient, rest = pulled(node)
     if not is_negative(coefficient):
         return False, node
-    if coefficient == -1:
-        return True, rest
-    return True, Apply(node.axes, Mul, (Scalar((), -coefficient), *opened(rest)))
+    return True, rest if coefficient == -1 else Apply(node.axes, Mul, (Scalar((), -coefficient), *opened(rest)))
 
 
 def is_reciprocal(node: Node) -> bool:
@@ -306,6 +308,11 @@ def inverted(node: Node) -> Node:
     """Return 1 over such a power."""
     base, exponent = node.args
     return base if exponent.expr == -1 else Apply(node.axes, Pow, (base, Scalar((), -exponent.expr)))
+
+
+def unspread(node: Node) -> Node:
+    """Return what a node repeats along new axes, or the node."""
+    return node.body if isinstance(node, Spread) else node
 
 
 def contracts(node: Node) -> bool:

@@ -1,17 +1,20 @@
 """How names look: `W_xh` is W_{xh} on paper, `alpha` \\alpha, the adjoint `dZ1` \\delta_{Z_1}, the loss L."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from sympy import Expr, Idx
 
 from ..program import Program
 from ..terms import subterms
 
-GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+GREEK = frozenset(  # noqa: SIM905  one line of words
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
 )
 REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
+TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
 LONGEST = 18                                                        # letters; a longer name is abbreviated
 
 
@@ -30,9 +33,11 @@ def subscripted(symbol: str, subscripts: list[str]) -> str:
     return f"{symbol}_{braced(','.join(subscripts))}" if subscripts else symbol
 
 
-def braced(text: str) -> str:
-    """Return a TeX argument: one letter or digit as it is, all else in braces."""
-    return text if re.fullmatch(r"[A-Za-z0-9]", text) else f"{{{text}}}"
+def braced(text: str, before: str = "") -> str:
+    """Return a TeX argument: one letter or digit as it is (after `before`), all else in braces."""
+    if re.fullmatch(r"[0-9]", text):
+        return text
+    return before + text if re.fullmatch(r"[A-Za-z]", text) else f"{{{text}}}"
 
 
 def _head(word):
@@ -45,7 +50,7 @@ def _head(word):
         return f"\\{stem}", number
     if len(stem) == 1:
         return r"\ell" if stem == "l" else stem, number
-    if re.fullmatch(r"[A-Z][a-z]{1,2}|b[a-z]", stem):       # Wq, Wxh, bq: a matrix or a bias, and where it stands
+    if re.fullmatch(r"[A-Z][a-z]|[WUV][a-z]{2}|b[a-z]", stem):      # Wq, Wxh, bq: what it is, and where it stands
         return stem[0], [stem[1:] + "".join(number)]
     return rf"\mathrm{{{stem}}}", number
 
@@ -60,8 +65,9 @@ def _subscript(word):
 class Names:
     """The LaTeX of a program's variables, sizes and indices: no two variables or sizes look alike."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, adjoints: Mapping[str, str] = MappingProxyType({})):
         self.program = program
+        self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
         self.ranges = _ranges(program)
         self._known = {v.primal or n for n, v in program.variables.items()}
         self._symbols: dict[str, str] = {}
@@ -69,7 +75,7 @@ class Names:
         for name in [*(s.name for s in program.sizes), *primals]:
             self._claim(name)
         self._texts: dict[str, str] = {}
-        self.place = {name: k for k, name in enumerate(program.variables)}
+        self._place = {name: k for k, name in enumerate([*(s.name for s in program.sizes), *program.variables])}
         self.loss = self.unused("L", r"\mathcal L", r"\mathcal{J}")
         self._symbols[program.loss] = self.loss
 
@@ -93,10 +99,13 @@ class Names:
 
     def variable(self, name: str) -> str:
         """Return the symbol of a variable, adjoints included."""
-        variable = self.program.variables.get(name)
-        if variable is not None and variable.primal:
-            return rf"\delta_{braced(self.variable(variable.primal))}"
+        if name in self._primals:
+            return rf"\delta_{braced(self.variable(self._primals[name]))}"
         return self._symbols.get(name) or letters(name, self._known)
+
+    def is_adjoint(self, name: str) -> bool:
+        """Tell whether a name is that of an adjoint."""
+        return name in self._primals
 
     def introduce(self, name: str, symbol: str, text: str) -> None:
         """Add a symbol that stands for an expression."""
@@ -116,6 +125,10 @@ class Names:
         if match and match[1] in self.ranges and f"{match[1]}1" not in self.ranges:
             return letters(match[1]) + "'" * (int(match[2]) - 1)
         return letters(name)
+
+    def places(self, names: Iterable[str | None]) -> list[int]:
+        """Return where names stand among the sizes and variables of the program, in the order declared."""
+        return [self._place[n] for n in (n and n.removeprefix(TANGENT_OF) for n in names) if n in self._place]
 
     def is_whole(self, index: Idx) -> bool:
         """Tell whether an index runs over the only range that its name has, from 0 to a size."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 # How tightly a piece binds, loosest first. A big operator (a sum, a logarithm of one) reaches to the right.
 ADD, BIG, HADAMARD, TIMES, POWER, ATOM = range(6)
 
-# Where a factor stands in a product: numbers first, adjoints before what they are multiplied by, tangents last.
-NUMBER, ADJOINT, READ, FUNCTION, TOTAL, BRACKET, TANGENT = range(7)
+# Where a factor stands in a product: numbers, conditions on indices, adjoints before what they are multiplied by, tangents last.
+NUMBER, GUARD, ADJOINT, READ, FUNCTION, TOTAL, BRACKET, TANGENT = range(8)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from ..functions import at_zero, half_step, step
 from ..guards import is_guard
 from ..ranges import conjuncts
 from ..terms import free_indices, read_name, subterms
-from .pieces import ADD, BRACKET, Piece, Term, ordered_factors, ordered_terms
+from .pieces import ADD, BRACKET, GUARD, NUMBER, Piece, Term, ordered_factors, ordered_terms
 from .styles import Style
 
 NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "loggamma": r"log\Gamma"}
@@ -111,19 +111,18 @@ class Scalars:
         number = common_number(expr)
         if number != 1:
             return self._product(Mul(number, Add(*(t / number for t in expr.args)), evaluate=False))
-        return self.style.add(ordered_terms(self._term(t) for t in expr.args))
+        order = place_in_position if expr.is_integer else self.order
+        return self.style.add(ordered_terms(self._term(t, order) for t in expr.args))
 
-    def _term(self, expr):
+    def _term(self, expr, order):
         negative, factors = signed(expr)
         piece = self._product_of(factors) if len(factors) > 1 else self.piece(factors[0])
-        return Term(negative, piece, self.order(expr))
+        return Term(negative, piece, order(expr))
 
     def order(self, expr: Expr) -> tuple:
         """Return what decides the place of a summand: numbers, contractions, then by what it reads first."""
-        variables = self.style.names.place
-        places = [variables.get(read_name(t), -1) for t in subterms(expr) if read_name(t)]
-        contraction = has_binder(expr)
-        return (0 if expr.is_number else 1 if contraction else 2), min(places, default=-1)
+        places = self.style.names.places(map(read_name, subterms(expr)))
+        return place_of_term(expr.is_number and expr, has_binder(expr), len(free_indices(expr)), places)
 
     def _product(self, expr, outer=None):
         negative, factors = signed(expr)
@@ -144,7 +143,7 @@ class Scalars:
         rest = [f for f in factors if not is_guard(f)]
         pairs = [(self.piece(f), f) for f in rest]
         if outer is not None:
-            pairs.sort(key=lambda pair: (pair[0].rank == BRACKET, _first_place(pair[1], outer), pair[0].rank))
+            pairs.sort(key=lambda p: (p[0].rank != GUARD, p[0].rank == BRACKET, _places_in(p[1], outer), p[0].rank))
             pieces = [p for p, _ in pairs]
         else:
             pieces = ordered_factors(p for p, _ in pairs)
@@ -159,19 +158,17 @@ class Scalars:
             return [] if needed_one else [self.style.number("1")]
         if isinstance(expr, Number):
             return [self._leaf(expr)]
-        top, bottom = [], []
-        for f in Mul.make_args(expr):
-            if isinstance(f, Rational) and not isinstance(f, Integer) and not _decimal(f):
-                top += [Integer(f.p)] if f.p != 1 else []
-                bottom.append(Integer(f.q))
-            elif isinstance(f, Pow) and is_negative(f.exp):
-                bottom.append(1 / f)
-            else:
-                top.append(f)
+        root = _as_root(expr)
+        if root is not None:
+            return [root_piece(self, *root)]
+        top, bottom = _above_and_below(sorted(Mul.make_args(expr), key=self._place_of_size))
         upper = self.style.scalar_times([self.piece(f) for f in top]) if top else self.style.number("1")
         if not bottom:
             return [upper]
         return [self.style.fraction(upper, self.style.scalar_times([self.piece(f) for f in bottom]), small=True)]
+
+    def _place_of_size(self, factor):
+        return max(self.style.names.places(s.name for s in factor.free_symbols), default=-1), str(factor)
 
     def _power(self, expr):
         if is_negative(expr.exp):
@@ -227,7 +224,8 @@ class Scalars:
         left, right = expr.args
         if not isinstance(left, Idx) or (isinstance(right, Idx) and right in self.outer and left not in self.outer):
             left, right = right, left
-        return self.style.bracket(self.style.relation("=", self.piece(left), self.piece(right)))
+        bracket = self.style.bracket(self.style.relation("=", self.piece(left), self.piece(right)))
+        return bracket.but(rank=GUARD)
 
     def _guard(self, expr):
         value, condition = expr.args[0]
@@ -339,12 +337,26 @@ class Scalars:
         printed = printed or self.piece
         left, right = sides(x)
         symbol = "=" if head is at_zero else ">"
+        if left.is_number and not right.is_number:
+            left, right, symbol = right, left, FLIPPED.get(symbol, symbol)
         condition = self.style.bracket(self.style.relation(symbol, printed(left), printed(right)))
         if head in (step, at_zero):
             return condition
         half = self.style.fraction(self.style.number("1"), self.style.number("2"), small=True)
         tie = self.style.bracket(self.style.relation("=", printed(left), printed(right)))
         return self.style.add([Term(False, condition), Term(False, self.style.scalar_times([half, tie]))])
+
+
+def place_in_position(expr: Expr) -> tuple:
+    """Return what decides the place of a summand in the position of a read: indices, sizes, numbers."""
+    return 0 if free_indices(expr) else 1 if not expr.is_number else 2, str(expr)
+
+
+def place_of_term(number, contraction: bool, rank: int, places: list[int]) -> tuple:
+    """Return what decides the place of a summand: whole numbers, contractions, arrays, vectors, small numbers."""
+    if number:
+        return (0 if number.is_Integer else 3), 0, -1
+    return (1 if contraction else 2), -rank, min(places, default=-1)
 
 
 def split_product(factors) -> tuple[Expr, list[Expr], list[Expr]]:
@@ -358,6 +370,41 @@ def split_product(factors) -> tuple[Expr, list[Expr], list[Expr]]:
         else:
             tops.append(f)
     return coefficient, tops, bottoms
+
+
+def _above_and_below(factors):
+    """Split constant factors into those above and those below the line."""
+    top, bottom = [], []
+    for f in factors:
+        if isinstance(f, Rational) and not isinstance(f, Integer) and not _decimal(f):
+            top += [Integer(f.p)] if f.p != 1 else []
+            bottom.append(Integer(f.q))
+        elif isinstance(f, Pow) and is_negative(f.exp):
+            bottom.append(1 / f)
+        else:
+            top.append(f)
+    return top, bottom
+
+
+def _as_root(expr):
+    """Return (a, b) where a constant is sqrt(a/b) and is best written so: sqrt(2)/2 as 1/sqrt(2), sqrt(2)/sqrt(pi)."""
+    factors = Mul.make_args(expr)
+    roots = [f for f in factors if isinstance(f, Pow) and abs(f.exp) == Rational(1, 2)]
+    others = [f for f in factors if f not in roots]
+    if not roots or not all(isinstance(f, Rational) for f in others):
+        return None
+    top, bottom = (expr**2).as_numer_denom()
+    if top == 1 or (not others and bottom != 1):
+        return top, bottom
+    return None
+
+
+def root_piece(printer: Scalars, top: Expr, bottom: Expr) -> Piece:
+    """Return 1/sqrt(b), or sqrt(a/b)."""
+    style = printer.style
+    if top == 1:
+        return style.fraction(style.number("1"), style.root(printer.piece(bottom)), small=True)
+    return style.root(style.fraction(printer.piece(top), printer.piece(bottom), small=True)).but(rank=NUMBER)
 
 
 def is_constant(expr: Expr) -> bool:
@@ -389,7 +436,7 @@ def signed(expr: Expr) -> tuple[bool, list[Expr]]:
 def sides(x: Expr) -> tuple[Expr, Expr]:
     """Split x so that x > 0 reads left > right: r and 1 for r - 1, 0 on the right where nothing is subtracted."""
     if not isinstance(x, Add):
-        return x, S.Zero
+        return (S.Zero, -x) if is_negative(x) else (x, S.Zero)
     right = [-t for t in x.args if is_negative(t)]
     left = [t for t in x.args if not is_negative(t)]
     return (Add(*left), Add(*right)) if left else (x, S.Zero)
@@ -410,10 +457,10 @@ def _upright(relation):
     return symbol, left, right
 
 
-def _first_place(factor, outer):
-    """Return the place of the first index of the left-hand side in a factor."""
+def _places_in(factor, outer):
+    """Return the places of a factor's indices among those of the left-hand side: a chain of factors follows them."""
     free = set(free_indices(factor))
-    return next((k for k, i in enumerate(outer) if i in free), len(outer))
+    return [k for k, i in enumerate(outer) if i in free] or [len(outer)]
 
 
 def _decimal(number):

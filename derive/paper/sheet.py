@@ -10,7 +10,7 @@ from functools import cached_property
 from sympy import Expr, Idx, KroneckerDelta, exp
 
 from ..arrays import Array
-from ..binders import LogSumExp, has_binder
+from ..binders import LogSumExp, Maximum, has_binder
 from ..functions import relu, step
 from ..program import Equation, Program
 from ..rule import backward
@@ -37,9 +37,11 @@ class Sheet:
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        adjoint = set(self.program.adjoints.values())
+        ties = {f"ties_{e.name}" for e in self.program.forward if isinstance(e.rhs, Maximum)}    # the rule counts anew
+        adjoint = set(self.program.adjoints.values()) | ties
         variables = {n: v for n, v in self.program.variables.items() if n not in adjoint}
-        return self.program.with_equations(self.program.forward, variables=variables, adjoints={})
+        return self.program.with_equations(
+            (e for e in self.program.forward if e.name not in ties), variables=variables, adjoints={})
 
     @cached_property
     def _plain(self) -> Program:
@@ -104,14 +106,13 @@ class Sheet:
     @cached_property
     def rows(self) -> list[Row]:
         """The lines that have an adjoint or are the loss, last to first, each adjoint where it is complete."""
-        shown = [e for group in reversed(self.primal.groups()) for e in reversed(group)]
-        shown = [e for e in shown if e.name in self._active and e.name not in self.hidden | self.abbreviations]
+        shown = [e for e in reversed(self.primal.equations) if e.name in self._active and e.name not in self.hidden | self.abbreviations]
         result = [Row(e) for e in shown]
         last = {name: row for row in result for name in self.needs(row.line)}
         complete = {e.name: e for e in (*self.constants.values(), *self.program.backward)}
         for e in self._plain.backward:
             primal = self._plain.variables[e.name].primal
-            if e.name in complete and primal in last:
+            if e.name in complete and primal in last and primal not in self.hidden:
                 row, parameter = last[primal], self.program.variables[primal].kind == "parameter"
                 (row.gradients if parameter else row.adjoints).append(complete[e.name])
         return result

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .names import Names, braced
+from .names import TANGENT_OF, Names, braced
 from .pieces import (
     ADD,
     ADJOINT,
@@ -22,7 +22,6 @@ from .pieces import (
 )
 
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
-TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
 
 
 class Style:
@@ -35,8 +34,7 @@ class Style:
 
     def rank(self, name: str) -> int:
         """Return where a variable stands in a product."""
-        variable = self.names.program.variables.get(name)
-        return TANGENT if name.startswith(TANGENT_OF) else ADJOINT if variable is not None and variable.primal else READ
+        return TANGENT if name.startswith(TANGENT_OF) else ADJOINT if self.names.is_adjoint(name) else READ
 
     def enclosed(self, piece: Piece) -> str:
         """Return a piece's text in parentheses."""
@@ -87,8 +85,7 @@ class Latex(Style):
         """Return one entry of a variable: Z_{1,nh}, h_{t-1,nk}."""
         symbol = self.variable(name)
         text = "".join(
-            ("," if k and (i.level < ATOM or indices[k - 1].level < ATOM) else "") + i.text for k, i in enumerate(indices)
-        )
+            ("," if k and (i.level < ATOM or _ends_low(indices[k - 1])) else "") + i.text for k, i in enumerate(indices))
         stem, _, subscript = _split_subscript(symbol.text)
         inner = f"{subscript},{text}" if subscript else text
         return symbol.but(text=f"{stem}_{braced(inner)}")
@@ -121,7 +118,9 @@ class Latex(Style):
     # ---- joining
 
     def enclosed(self, piece: Piece) -> str:
-        size = "Big" if piece.deep else "big" if "(" in piece.text else ""
+        sizes = ["", "big", "Big", "bigg", "Bigg"]
+        inside = max((k for k, s in enumerate(sizes) if (rf"\{s}l(" if s else "(") in piece.text), default=-1)
+        size = sizes[min(max(inside + 1, 2 if piece.deep else 0), 4)]
         return rf"\{size}l({piece.text}\{size}r)" if size else f"({piece.text})"
 
     def signed(self, negative, body, first):
@@ -141,6 +140,12 @@ class Latex(Style):
         return Piece(text, level, max(p.rank for p in factors), deep=any(p.deep for p in factors))
 
     scalar_times = times
+
+    def scaled(self, coefficient: Piece, x: Piece) -> Piece:
+        """Put a coefficient before a product of any kind."""
+        if x.level != HADAMARD:
+            return self.times([coefficient, x])
+        return x.but(text=f"{coefficient.text} {x.text}")
 
     def hadamard(self, factors: Sequence[Piece]) -> Piece:
         """Join factors elementwise."""
@@ -171,7 +176,7 @@ class Latex(Style):
 
     def root(self, x: Piece) -> Piece:
         """Return a square root."""
-        return Piece(rf"\sqrt{{{plain(x.text)}}}", ATOM, max(x.rank, READ) if x.rank else NUMBER, deep=x.deep)
+        return Piece(rf"\sqrt{braced(plain(x.text), ' ')}", ATOM, max(x.rank, READ) if x.rank else NUMBER, deep=x.deep)
 
     def exponential(self, x: Piece) -> Piece:
         """Return e to the x, written as a function where x is tall."""
@@ -266,6 +271,11 @@ RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\
 def plain(text: str) -> str:
     """Return LaTeX without the marks of where it may be broken."""
     return text.replace(MARK, "").replace(SOFT, "")
+
+
+def _ends_low(index):
+    """Tell whether what follows an index would seem to belong to it: t - 1, y_n."""
+    return index.level < ATOM or "_" in index.text
 
 
 def _split_subscript(symbol):

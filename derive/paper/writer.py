@@ -33,7 +33,7 @@ class Writer:
         if notation not in NOTATIONS:
             raise DerivationError(f"the notation {notation!r} is not known; expected one of {', '.join(NOTATIONS)}")
         self.sheet, self.notation = sheet, notation
-        self.names = Names(sheet.program)
+        self.names = Names(sheet.program, {f"d{n}": n for n in sheet.active})
         self.style = style(self.names)
         self.stand_ins: dict[str, Stand_in] = {}
         self.used: dict[str, Stand_in] = {}
