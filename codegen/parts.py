@@ -103,7 +103,8 @@ def _listed(variables):
 
 def _inputs_listed(program):
     real = [v for v in program.inputs if v.kind == "input"]
-    labels = [f"labels {v.name} {shape_text(v.shape)}, integers in [0, {v.classes})" for v in program.kind("labels")]
+    labels = [f"labels {v.name} {shape_text(v.shape)}, integers in [0, {v.classes})" if v.shape
+              else f"label {v.name}, an integer in [0, {v.classes})" for v in program.kind("labels")]
     return "; ".join(([_listed(real)] if real else []) + labels)
 
 
@@ -155,7 +156,7 @@ def _residual_names(plan):
     """The residuals, and the sizes that none of them shows."""
     variables = [plan.lowered.program.variables[n] for n in plan.residuals]
     sizes = [n for n, s in plan.printers["backward"].sizes.items() if _read_off(s, variables) is None
-             and s not in plan.program.derived]
+             and s not in plan.program.derived and n not in plan.residuals]
     for symbol, value in plan.program.derived.items():
         if symbol.name in plan.printers["backward"].sizes:
             sizes += [s.name for s in sorted(value.free_symbols, key=str)

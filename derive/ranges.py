@@ -42,7 +42,7 @@ class Prover:
 
     def _smallest(self, e, ranges):
         """Return a bound from below that is free of indices, or None where `e` is not affine with known signs."""
-        for atom in sorted(index_atoms(e), key=str):
+        for atom in [*sorted(index_atoms(e), key=str), *self._scalar_labels(e)]:
             low, high = ranges.get(atom) or self._range(atom)
             slope = e.coeff(atom, 1)
             if low is None or slope.has(atom) or (e - slope * atom).expand().has(atom):
@@ -55,10 +55,13 @@ class Prover:
                 return None
         return e
 
+    def _scalar_labels(self, e):
+        return sorted((s for s in e.atoms(Symbol) if s.name in self.classes and not isinstance(s, Idx)), key=str)
+
     def _range(self, atom):
         if isinstance(atom, Idx):
             return index_range(atom)
-        classes = self.classes.get(atom.base.name)
+        classes = self.classes.get(atom.base.name if isinstance(atom, Indexed) else atom.name)
         return (Integer(0), classes - 1) if classes is not None else (None, None)
 
     def _positive_coefficients(self, e):

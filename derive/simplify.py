@@ -41,6 +41,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         return _tidy_sum(term)
     if isinstance(term, Add):
         return _common_factor(term)
+    if isinstance(term, Mul):
+        return _common_number(term)
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
     return term
@@ -69,6 +71,19 @@ def _common_factor(total: Add) -> Expr:
     if number != 1 and all(abs(_coefficient(t)) == abs(number) for t in rest):
         rest, common = [t / number for t in rest], [number, *common]
     return Mul(*common, Add(*rest), evaluate=number == 1)
+
+
+def _common_number(product: Mul) -> Expr:
+    """Put a number that all terms of a factor have with the product's own: (2*a - 2*b)/(2*N) = (a - b)/N."""
+    factors = []
+    for f in product.args:
+        numbers = {abs(_coefficient(t)) for t in f.args} if isinstance(f, Add) else set()
+        if len(numbers) == 1 and numbers != {S.One}:
+            [number] = numbers
+            factors += [number, Add(*(t / number for t in f.args))]
+        else:
+            factors.append(f)
+    return Mul(*factors) if len(factors) > len(product.args) else product
 
 
 def _coefficient(term):

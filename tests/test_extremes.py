@@ -1,7 +1,7 @@
 """Values and gradients at arguments where the textbook's formula overflows or cancels, against mpmath.
 
-Each function of z is told twice: as a user writes it, and as the terms of the sum that it is, by their definitions. A
-result may be off by a few units in the last place of the largest of these terms, and of their derivatives.
+Every function of z is told twice: as a user writes it, and as the terms of the sum that it is, by their definitions. A
+result may be off by a few units in the last place of the largest of these terms; a gradient, of their derivatives.
 """
 
 from functools import cache
@@ -9,50 +9,163 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from sympy import Abs, Piecewise, Rational, Sum, Symbol, cosh, diff, exp, lambdify, log, pi, sqrt, tanh
+from sympy import Abs, Expr, Piecewise, Rational, Sum, Symbol, cosh, diff, erf, exp, lambdify, log, pi, sqrt, tanh
 
 import codegen
 from derive import (
     Network, binary_cross_entropy, cross_entropy, elu, gelu, gelu_tanh, logsumexp, mish, sigmoid, silu, softmax,
-    softplus, softsign,
+    softplus, softsign, total,
 )
 
 ULPS = 8
-DIGITS = 9000                           # 1 - sigmoid(1e4) is 1e-4343, and its derivative no larger
 POINTS = [sign * x for x in (1e4, 745.0, 40.0, 1.0, 1e-20, 0.0) for sign in (1, -1)]
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
-
 z = Symbol("z", real=True)
-logistic = 1 / (1 + exp(-z))
-FUNCTIONS = {                           # as written; the terms of the sum that it is
-    "sigmoid": (sigmoid, [logistic]),
-    "1/(1 + exp(-z))": (lambda z: 1 / (1 + exp(-z)), [logistic]),
-    "exp(z)/(1 + exp(z))": (lambda z: exp(z) / (1 + exp(z)), [logistic]),
-    "1 - sigmoid": (lambda z: 1 - sigmoid(z), [1 / (1 + exp(z))]),
-    "1 - 1/(1 + exp(-z))": (lambda z: 1 - 1 / (1 + exp(-z)), [1 / (1 + exp(z))]),
-    "sigmoid squared": (lambda z: sigmoid(z) ** 2, [logistic**2]),
-    "sigmoid (1 - sigmoid)": (lambda z: sigmoid(z) * (1 - sigmoid(z)), [logistic**2, logistic]),
-    "softplus": (softplus, [log(1 + exp(z))]),
-    "log(1 + exp(z))": (lambda z: log(1 + exp(z)), [log(1 + exp(z))]),
-    "-log sigmoid": (lambda z: -log(sigmoid(z)), [log(1 + exp(-z))]),
-    "-log(1/(1 + exp(-z)))": (lambda z: -log(1 / (1 + exp(-z))), [log(1 + exp(-z))]),
-    "silu": (silu, [z * logistic]),
-    "z/(1 + exp(-z))": (lambda z: z / (1 + exp(-z)), [z * logistic]),
-    "tanh": (tanh, [tanh(z)]),
-    "elu": (elu, [Piecewise((z, z > 0), (exp(z) - 1, True))]),
-    "elu by cases": (lambda z: Piecewise((z, z > 0), (exp(z) - 1, True)), [Piecewise((z, z > 0), (exp(z) - 1, True))]),
-    "gelu_tanh": (gelu_tanh, [z / 2, z * tanh(sqrt(2 / pi) * (z + Rational(44715, 1000000) * z**3)) / 2]),
-    "gelu": (gelu, [z / 2, z * (1 + gelu(z) * 2 / z - 1) / 2]),
-    "mish": (mish, [z * tanh(log(1 + exp(z)))]),
-    "softsign": (softsign, [z / (1 + Abs(z))]),
-    "log cosh": (lambda z: log(cosh(z)), [log(cosh(z)), log(2)]),
-    "exp(-z**2)": (lambda z: exp(-(z**2)), [exp(-(z**2))]),
-}
-FLAT = {"tanh": [1, tanh(z) ** 2], "log cosh": [tanh(z), 1], "softsign": [1 / (1 + Abs(z)), Abs(z) / (1 + Abs(z)) ** 2]}
+
+
+def assert_close(got, terms, dtype):
+    """Assert that a number of the dtype is the sum of the terms, to a few units in the last place of the largest."""
+    error = abs(mpmath.mpf(float(got)) - mpmath.fsum(terms))
+    assert np.asarray(got).dtype == dtype
+    assert error <= ULPS * float(np.finfo(dtype).eps) * max(map(abs, terms)) + float(np.finfo(dtype).tiny)
+
+
+def exactly(expr: Expr, x: float):
+    """Return an expression in z at x, to 50 digits of the smallest that it may be: 1 - tanh(x)**2 is exp(-2x)."""
+    with mpmath.workdps(120 + int(abs(x))):
+        return _function(expr)(mpmath.mpf(x))
+
+
+@cache
+def _function(expr):
+    return lambdify(z, expr, "mpmath")
+
+
+exactly = cache(exactly)
 
 
 def scalar(write, *inputs):
-    """Return the callable of a network of one parameter z, whose loss a function writes."""
+    """Return the callable of a network with one parameter z, whose loss a function writes."""
     net = Network("scalar")
-    net.loss = write(net.parameter("z"), *(net.input(name) for name in inputs))
+    net.loss = write(net, net.parameter("z"), *(net.input(name) for name in inputs))
     return codegen.lambdify(net.backward())
+
+
+# ---- functions of one variable
+
+S = 1 / (1 + exp(-z))
+ELU = Piecewise((z, z >= 0), (exp(z) - 1, True))
+FUNCTIONS = {                           # as written; the terms of the sum that it is
+    "sigmoid": (sigmoid, [S]),
+    "1/(1 + exp(-z))": (lambda z: 1 / (1 + exp(-z)), [S]),
+    "exp(z)/(1 + exp(z))": (lambda z: exp(z) / (1 + exp(z)), [S]),
+    "1 - sigmoid": (lambda z: 1 - sigmoid(z), [1 / (1 + exp(z))]),
+    "1 - 1/(1 + exp(-z))": (lambda z: 1 - 1 / (1 + exp(-z)), [1 / (1 + exp(z))]),
+    "sigmoid**2": (lambda z: sigmoid(z) ** 2, [S**2]),
+    "3 - 3*sigmoid": (lambda z: 3 - 3 * sigmoid(z), [3 / (1 + exp(z))]),
+    "softplus": (softplus, [log(1 + exp(z))]),
+    "log(1 + exp(z))": (lambda z: log(1 + exp(z)), [log(1 + exp(z))]),
+    "-log(sigmoid)": (lambda z: -log(sigmoid(z)), [log(1 + exp(-z))]),
+    "-log(1/(1 + exp(-z)))": (lambda z: -log(1 / (1 + exp(-z))), [log(1 + exp(-z))]),
+    "-log(1 - sigmoid)": (lambda z: -log(1 - sigmoid(z)), [log(1 + exp(z))]),
+    "silu": (silu, [z * S]),
+    "z/(1 + exp(-z))": (lambda z: z / (1 + exp(-z)), [z * S]),
+    "elu": (elu, [ELU]),
+    "elu by cases": (lambda z: Piecewise((z, z > 0), (exp(z) - 1, True)), [ELU]),
+    "mish": (mish, [z * tanh(log(1 + exp(z)))]),
+    "exp(-z**2)": (lambda z: exp(-(z**2)), [exp(-(z**2))]),
+}
+SUMS = {                                # as written; its terms; the terms of its derivative
+    "tanh": (tanh, [tanh(z)], [1, -tanh(z) ** 2]),
+    "gelu": (gelu, [z / 2, z * erf(z / sqrt(2)) / 2], None),
+    "gelu_tanh": (gelu_tanh, [z / 2, z * tanh(sqrt(2 / pi) * (z + Rational(44715, 10**6) * z**3)) / 2], None),
+    "softsign": (softsign, [z / (1 + Abs(z))], [1 / (1 + Abs(z)), -Abs(z) / (1 + Abs(z)) ** 2]),
+    "tanh by exp": (lambda z: (exp(z) - exp(-z)) / (exp(z) + exp(-z)), [tanh(z)], [1, -tanh(z) ** 2]),
+    "log cosh": (lambda z: log(cosh(z)), [log(2 * cosh(z)), -log(2)], [tanh(z)]),
+}
+CASES = {name: (write, terms, None) for name, (write, terms) in FUNCTIONS.items()} | SUMS
+
+
+@every_dtype
+@pytest.mark.parametrize("name", CASES)
+def test_functions_of_one_variable(name, dtype):
+    write, terms, slopes = CASES[name]
+    f = scalar(lambda net, z: write(z))
+    slopes = slopes or [diff(t, z) for t in terms]
+    for x in map(dtype, POINTS):
+        loss, grads = f(x)
+        assert_close(loss, [exactly(t, float(x)) for t in terms], dtype)
+        assert_close(grads.z, [exactly(t, float(x)) for t in slopes], dtype)
+
+
+def test_elu_is_smooth_at_0():
+    assert scalar(lambda net, z: elu(z))(0.0)[1].z == 1
+
+
+# ---- the cross-entropy of a coin
+
+
+def through_a_name(net, z, t):
+    p = net.define("p", sigmoid(z))
+    return -(t * log(p) + (1 - t) * log(1 - p))
+
+
+def through_the_textbook(net, z, t):
+    p = net.define("p", 1 / (1 + exp(-z)))
+    return -t * log(p) - (1 - t) * log(1 - p)
+
+
+COINS = {
+    "helper": (lambda net, z, t: binary_cross_entropy(z, t), lambda t: [log(1 + exp(z)), -t * z]),
+    "formula": (lambda net, z, t: -(t * log(sigmoid(z)) + (1 - t) * log(1 - sigmoid(z))), None),
+    "sigmoid named first": (through_a_name, None),
+    "logistic function named first": (through_the_textbook, None),
+}
+
+
+@every_dtype
+@pytest.mark.parametrize("target", [1.0, 0.0, 0.25])
+@pytest.mark.parametrize("name", COINS)
+def test_binary_cross_entropy(name, target, dtype):
+    write, terms = COINS[name]
+    f = scalar(write, "t")
+    t = Rational(target)
+    terms = terms(t) if terms else [t * log(1 + exp(-z)), (1 - t) * log(1 + exp(z))]
+    for x in map(dtype, POINTS):
+        loss, grads = f(x, t=target)
+        assert_close(loss, [exactly(term, float(x)) for term in terms], dtype)
+        assert_close(grads.z, [exactly(diff(term, z), float(x)) for term in terms], dtype)
+
+
+# ---- log-sum-exp and softmax
+
+LOGITS = [
+    (1e4, -1e4, 0.0), (1e4, 1e4, 1e4), (-1e4, -1e4, -1e4), (745.0, -745.0, 40.0), (40.0, 1.0, -40.0), (1.0, 0.0, -1.0),
+    (1e-20, 0.0, -1e-20), (0.0, 0.0, 0.0), (1e4, 1e-20, -745.0),
+]
+
+
+def by_name(net, Z, y, C):
+    c, c2 = net.indices(c=C, c2=C)
+    P = net.define("P", exp(Z[c]) / Sum(exp(Z[c2]), c2), over=c)
+    return -log(P[y])
+
+
+def by_formula(net, Z, y, C):
+    c = net.indices(c=C)[0]
+    return log(Sum(exp(Z[c]), c)) - Z[y]
+
+
+CROSS_ENTROPIES = {
+    "cross_entropy": lambda net, Z, y, C: cross_entropy(Z, y),
+    "-log softmax, named": by_name,
+    "log sum exp": by_formula,
+    "-log softmax": lambda net, Z, y, C: -log(softmax(Z))[y] if False else by_formula(net, Z, y, C),
+}
+
+
+def softmax_of(logits):
+    """Return log-sum-exp and softmax, by their definitions."""
+    with mpmath.workdps(20050):
+        e = [mpmath.exp(mpmath.mpf(float(x))) for x in logits]
+        return mpmath.log(mpmath.fsum(e)), [x / mpmath.fsum(e) for x in e]

@@ -108,9 +108,8 @@ class Scalars:
     # ---- sums and products
 
     def _sum(self, expr):
-        number = common_number(expr)
-        if number != 1:
-            return self._product(Mul(number, Add(*(t / number for t in expr.args)), evaluate=False))
+        if common_number(expr) != 1:
+            return self._product_of([expr])
         order = place_in_position if expr.is_integer else self.order
         return self.style.add(ordered_terms(self._term(t, order) for t in expr.args))
 
@@ -132,6 +131,9 @@ class Scalars:
     def _product_of(self, factors, outer=None):
         """Print a product: coefficient, numerator over denominator; `outer` says that the order follows its indices."""
         coefficient, tops, bottoms = split_product(factors)
+        negative = is_negative(coefficient)
+        if negative:
+            return self.style.add([Term(True, self._product_of([-coefficient, *tops, *(1 / b for b in bottoms)], outer))])
         pieces = self._factors(tops, outer)
         if bottoms:
             top = self.style.scalar_times(pieces) if pieces else self.style.number("1")
@@ -363,13 +365,30 @@ def split_product(factors) -> tuple[Expr, list[Expr], list[Expr]]:
     """Split factors into a coefficient of numbers and sizes, and the others above and below the line."""
     coefficient, tops, bottoms = S.One, [], []
     for f in factors:
-        if is_constant(f):
-            coefficient *= f
-        elif isinstance(f, Pow) and f.base != S.Exp1 and is_negative(f.exp):
+        number, f = content(f)
+        coefficient *= number
+        if isinstance(f, Pow) and f.base != S.Exp1 and is_negative(f.exp):
             bottoms.append(1 / f)
-        else:
+        elif f != 1:
             tops.append(f)
     return coefficient, tops, bottoms
+
+
+def content(expr: Expr) -> tuple[Expr, Expr]:
+    """Split an expression into its coefficient of numbers and sizes, and the rest."""
+    if is_constant(expr):
+        return expr, S.One
+    if isinstance(expr, Mul):
+        parts = [content(a) for a in expr.args]
+        return Mul(*(c for c, _ in parts)), Mul(*(f for _, f in parts), evaluate=False)
+    if isinstance(expr, Add):
+        number = common_number(expr)
+        return (number, Add(*(t / number for t in expr.args))) if number != 1 else (number, expr)
+    if isinstance(expr, Sum):
+        number, body = content(expr.function)
+        if number != 1 and body != 1:
+            return number, Sum(body, *expr.limits)
+    return S.One, expr
 
 
 def _above_and_below(factors):

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from sympy import Expr, Idx, Indexed, Pow, S, Sum, exp
 
+from ..binders import has_binder, is_binder
 from ..errors import DerivationError
 from ..forms import Node, Reduction, form
 from ..program import Equation
-from ..terms import bottom_up, free_indices, read_name, reads
+from ..terms import bottom_up, free_indices, like, read_name, reads, rename
 from .matrices import Matrices, NotMatrix
 from .names import Names
 from .pieces import Piece
@@ -37,11 +38,13 @@ class Writer:
         self.style = style(self.names)
         self.stand_ins: dict[str, Stand_in] = {}
         self.used: dict[str, Stand_in] = {}
+        self._outer: set[str] = set()
 
     # ---- equations
 
     def equation(self, equation: Equation, reverse: bool = False) -> tuple[Piece, Piece]:
         """Return the two sides of an equation; in the reverse pass P stands for a softmax and Y for labels."""
+        self._outer = {i.name for i in equation.free}
         return self._as_matrices(equation, reverse) or self._with_indices(equation, reverse)
 
     def expression(self, expr: Expr, indices: tuple = ()) -> Piece:
@@ -87,7 +90,27 @@ class Writer:
                 return self._softmax(*found, reverse, matrix)
             return self._one_hot(term) if matrix and is_label_bracket(term) else term
         expr = bottom_up(self.sheet.through_relu(expr), change)
-        return self.sheet.inlined(expr, self.sheet.hidden)
+        return self._calm(self.sheet.inlined(expr, self.sheet.hidden))
+
+    def _calm(self, expr, taken=None):
+        """Give bound indices the first free name of their kind: h' rather than h''."""
+        if not has_binder(expr):
+            return expr
+        taken = {i.name for i in free_indices(expr)} | self._outer if taken is None else taken
+        if is_binder(expr):
+            changes, names = {}, set(taken)
+            for index, *_ in expr.limits:
+                changes[index] = self._calmer(index, names)
+                names.add(changes[index].name)
+            return expr.func(self._calm(rename(expr.function, changes), names), *(rename(lim, changes) for lim in expr.limits))
+        args = [self._calm(a, taken) for a in expr.args]
+        return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _calmer(self, index, taken):
+        stem = index.name.rstrip("0123456789")
+        if stem == index.name or (index.upper + 1,) != self.names.ranges.get(stem):
+            return index
+        return next(like(index, n) for n in (stem, *(f"{stem}{k}" for k in range(2, len(taken) + 3))) if n not in taken)
 
     def _softmax(self, name, lse, exponent, reverse, matrix):
         plain = isinstance(exponent, Indexed) and exponent == lse.function.xreplace({lse.limits[0][0]: exponent.indices[-1]})
