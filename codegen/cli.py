@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,12 +25,13 @@ from .module import source
 
 app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
 )
 out = Console(highlight=False)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
+UsageError = typer.BadParameter.__mro__[1]      # Click's; newer versions of Typer bring it along, under a private name
 
 
 @app.command()
@@ -44,7 +44,7 @@ def build(
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
     _refuse_doubles(nets)
     if output.exists() and not output.is_dir():
-        raise click.UsageError(f"{output} is not a folder; give --output a folder")
+        raise UsageError(f"{output} is not a folder; give --output a folder")
     if check:
         _check_files(nets, output)
         return
@@ -147,11 +147,11 @@ def check(
 def _against(net, program, text, place):
     path, colon, function = place.rpartition(":")
     if not colon or not path or not function:
-        raise click.UsageError(f"--against has {place!r}; expected FILE.py:FUNCTION")
+        raise UsageError(f"--against has {place!r}; expected FILE.py:FUNCTION")
     try:
         theirs = verify.function_in(Path(path), function)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise UsageError(str(error)) from error
     try:
         return verify.handwritten(program, module_from(net.name, text), theirs)
     except Exception as error:
@@ -170,12 +170,12 @@ def _refuse_doubles(nets):
     names = [n.name for n in nets]
     double = next((n for n in names if names.count(n) > 1), None)
     if double:
-        raise click.UsageError(f"two networks are called {double!r}; they would write the same files")
+        raise UsageError(f"two networks are called {double!r}; they would write the same files")
 
 
 def _check_notation(notation):
     if notation not in ("matrix", "index"):
-        raise click.UsageError(f"--notation has {notation!r}; expected matrix or index")
+        raise UsageError(f"--notation has {notation!r}; expected matrix or index")
 
 
 class _Failed(Exception):
@@ -184,21 +184,22 @@ class _Failed(Exception):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        status = app(arguments, standalone_mode=False, prog_name="derive")
-        sys.exit(status if isinstance(status, int) else 0)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        status = app(arguments or ["--help"], standalone_mode=False, prog_name="derive")
     except (DefinitionError, DerivationError) as error:
         _say(error, 2)
-    except click.ClickException as error:
+    except UsageError as error:
         _say(error.format_message(), 2)
     except _Failed as error:
         _say(error, 1)
     except OSError as error:
         _say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    if status == 130:
         _say("interrupted; files are either as they were or as they should be", 130)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _say(message, status):

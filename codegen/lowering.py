@@ -23,6 +23,14 @@ class grouped(Function):
     """Its argument, added up by itself before what stands beside it."""
 
 
+class finite(Function):
+    """Its argument, or the lowest finite number where it is -infinity."""
+
+
+class positive(Function):
+    """Its argument, or the least positive number where it is 0."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The three lines of a log-sum-exp: maxima, shifted exponentials, their sums; and what was exponentiated."""
@@ -56,7 +64,7 @@ def lowered(program: Program) -> Lowered:
         if e.name in parts:
             part = parts[e.name]
             variables |= {v.name: v for v in (part.maxima, part.exponentials, part.sums)}
-            lines += _three_lines(part)
+            lines += _three_lines(part, _may_be_masked(e, program))
             if not _is_inlined(program, e.name):
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
@@ -90,15 +98,23 @@ def _variable(name, indices):
     return Variable(name, base, shape, index_names=tuple(i.name for i in indices))
 
 
-def _three_lines(part):
+def _may_be_masked(equation, program):
+    """Tell whether all terms of a log-sum-exp may be -infinity."""
+    inside = [equation.rhs, *(e.rhs for e in program.equations if e.name in
+                              {read_name(r) for r in reads(equation.rhs, program.variables)})]
+    return any(rhs.has(S.NegativeInfinity) for rhs in inside)
+
+
+def _three_lines(part, masked):
     e = part.equation
     bound = tuple(limit[0] for limit in e.rhs.limits)
     top, total = part.maxima.at(*e.free), part.sums.at(*e.free)
     shifted = part.exponentials.at(*e.free, *bound)
+    largest, together = Maximum(e.rhs.function, *e.rhs.limits), Sum(shifted, *e.rhs.limits)
     return [
-        Equation(top, Maximum(e.rhs.function, *e.rhs.limits)),
+        Equation(top, finite(largest) if masked else largest),
         Equation(shifted, exp(e.rhs.function - top)),
-        Equation(total, Sum(shifted, *e.rhs.limits)),
+        Equation(total, positive(together) if masked else together),
     ]
 
 

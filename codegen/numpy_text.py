@@ -27,7 +27,8 @@ CALLS = {
     "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
 }
 SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
-HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero"}
+HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
+           "finite": "_finite", "positive": "_positive"}
 RELATIONS = {
     KroneckerDelta: "==", sympy.Eq: "==", sympy.Ne: "!=", sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<",
 }
@@ -76,6 +77,8 @@ class NumpyPrinter:
         """Print a number, a variable without axes, or an expression in sizes."""
         if isinstance(expr, Integer):
             return Text(str(expr), ATOM if expr >= 0 else SIGN)
+        if expr in (sympy.oo, -sympy.oo):
+            return Text("np.inf") if expr == sympy.oo else Text("-np.inf", SIGN)
         if isinstance(expr, Number):
             return _number(expr)
         if isinstance(expr, Symbol):

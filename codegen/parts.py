@@ -33,8 +33,19 @@ def _at_zero(x):
     """Return 1 where x = 0, else 0, in the dtype of x."""
     return (x == 0).astype(x.dtype)
 ''',
+    "_finite": '''
+def _finite(x):
+    """Return x with -inf, the maximum of a row that is masked everywhere, as the lowest finite number."""
+    return np.maximum(x, np.finfo(x.dtype).min)
+''',
+    "_positive": '''
+def _positive(x):
+    """Return x with 0, the sum of a row that is masked everywhere, as the least positive number."""
+    return np.maximum(x, np.finfo(x.dtype).tiny)
+''',
 }
-HELPER_OF = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero"}
+HELPER_OF = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
+             "finite": "_finite", "positive": "_positive"}
 
 
 # ---- the head

@@ -1,9 +1,10 @@
 """The conventions at kinks that a program touches, told once each."""
 
-from sympy import Abs, sign
+from sympy import Abs, S, sign
 
+from .binders import LogSumExp
 from .program import Program
-from .terms import subterms
+from .terms import reads, subterms
 
 KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
 
@@ -11,7 +12,10 @@ KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
 def conventions(program: Program) -> list[str]:
     """Return a sentence for each kink in the program's equations, in order of appearance."""
     found = {}
+    masked = {e.name for e in program.equations if e.rhs.has(S.NegativeInfinity)}
     for e in program.equations:
+        if isinstance(e.rhs, LogSumExp) and (e.name in masked or reads(e.rhs, masked)):
+            found.setdefault("a softmax whose terms are all masked is 0")
         for term in subterms(e.rhs):
             told = getattr(type(term), "kink", None) or KINKS_OF_SYMPY.get(type(term))
             if told:

@@ -7,11 +7,12 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol
+from sympy import Add, Expr, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
 from .binders import is_binder
+from .guards import unguarded
 from .terms import free_indices, subterms
 
 Axes = tuple[Idx, ...]
@@ -263,9 +264,11 @@ def _contraction(total, axes):
     """Sum of a product: matrix products where two factors share what is summed, reductions elsewhere."""
     over = tuple(limit[0] for limit in total.limits)
     inner = (*axes, *over)
-    factors = Mul.make_args(total.function)
+    body, conditions = unguarded(total.function)
+    factors = Mul.make_args(body)
     constants = [f for f in factors if not free_indices(f)]
     nodes = _merged([_form(f, _stored_order(f, inner)) for f in factors if free_indices(f)], inner)
+    nodes = _masked(nodes, conditions, inner)
     nodes, over = _summed_alone(nodes, over, inner)
     while len(nodes) > 1 and over:
         nodes, over = _contracted_once(nodes, over, inner, axes)
@@ -274,6 +277,21 @@ def _contraction(total, axes):
         result = _reduced(result, over)
     scalars = [Scalar((), Mul(*constants))] if constants else []
     return _multiplied([*scalars, result], result.axes) if scalars else result
+
+
+def _masked(nodes, conditions, inner):
+    """Put 0 where a condition fails, into a factor that has all of its indices, or into the product of all."""
+    for condition in conditions:
+        inside = set(free_indices(condition))
+        home = next((n for n in nodes if inside <= set(n.axes)), None)
+        if home is None:
+            nodes = [_times(nodes, inner)]
+            [home] = nodes
+        test = _form(Ge(condition, 0, evaluate=False), inner)
+        choice = Apply(home.axes, Piecewise, (
+            home, arranged(test, home.axes), Scalar((), S.Zero), Scalar((), S.true)))
+        nodes = [choice if n is home else n for n in nodes]
+    return nodes
 
 
 def _stored_order(expr, axes):

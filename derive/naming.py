@@ -82,7 +82,7 @@ class _Namer:
         if isinstance(expr, Mul):
             return self._scaled(expr)
         if isinstance(expr, Piecewise):
-            return expr.func(*((self._nonlinear(_only_where(c, e)), c) for e, c in expr.args), evaluate=False)
+            return expr.func(*((self._nonlinear(self._only_where(c, e)), c) for e, c in expr.args), evaluate=False)
         if expr in self.arguments:
             return self._argument(expr)
         if _is_of_a_sum(expr):
@@ -94,6 +94,25 @@ class _Namer:
         if expr.could_extract_minus_sign():
             return -self._argument(-expr)
         return self._name(self._linear(expr), f"pre_{self.of.name}")
+
+    def _only_where(self, condition, expr):
+        """Return a branch whose sums may stand outside of it: where they could read outside a range, of guarded terms."""
+        if condition == True or not has_binder(expr) or self._stays_inside(expr):  # noqa: E712  SymPy's true
+            return expr
+        if not is_binder(expr):
+            return expr.func(*(self._only_where(condition, a) for a in expr.args))
+        if isinstance(expr.function, Piecewise) and expr.function.args[0][1] == condition:
+            return expr
+        return expr.func(Piecewise((expr.function, condition), (S.Zero, True), evaluate=False), *expr.limits)
+
+    def _stays_inside(self, expr):
+        """Tell whether every read in `expr` stays in its range whatever the condition around it says."""
+        prover = self.program.prover
+        return all(
+            prover.within(position, i.lower, i.upper)
+            for r in reads(expr, self.variables) if isinstance(r, Indexed)
+            for position, i in zip(r.indices, self.variables[read_name(r)].indices, strict=True)
+        )
 
     def _reduced(self, binder):
         """Name what is nested in a binder. A maximum is one of stored values: so it is told exactly which attain it."""
@@ -146,17 +165,6 @@ class _Namer:
         self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))
         return variable.at(*indices)
-
-
-def _only_where(condition, expr):
-    """Return a branch whose sums are of zeros where its condition fails, so that they can stand outside of it."""
-    if condition == True or not has_binder(expr):  # noqa: E712  SymPy's true
-        return expr
-    if not is_binder(expr):
-        return expr.func(*(_only_where(condition, a) for a in expr.args))
-    if isinstance(expr.function, Piecewise) and expr.function.args[0][1] == condition:
-        return expr
-    return expr.func(Piecewise((expr.function, condition), (S.Zero, True), evaluate=False), *expr.limits)
 
 
 def _is_stored(expr):

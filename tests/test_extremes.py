@@ -145,27 +145,105 @@ LOGITS = [
 ]
 
 
-def by_name(net, Z, y, C):
-    c, c2 = net.indices(c=C, c2=C)
+def of_named_softmax(net, Z, y):
+    P = net.define("P", softmax(Z))
+    return -log(P[y])
+
+
+def of_softmax_by_the_textbook(net, Z, y):
+    c, c2 = net.indices(c=Z.shape[0], c2=Z.shape[0])
     P = net.define("P", exp(Z[c]) / Sum(exp(Z[c2]), c2), over=c)
     return -log(P[y])
 
 
-def by_formula(net, Z, y, C):
-    c = net.indices(c=C)[0]
+def of_sum_of_exp(net, Z, y):
+    [c] = net.indices(c=Z.shape[0])
     return log(Sum(exp(Z[c]), c)) - Z[y]
 
 
+def of_named_sum_of_exp(net, Z, y):
+    [c] = net.indices(c=Z.shape[0])
+    s = net.define("s", Sum(exp(Z[c]), c))
+    return log(s) - Z[y]
+
+
+def of_everything_named(net, Z, y):
+    [c] = net.indices(c=Z.shape[0])
+    e = net.define("e", exp(Z))
+    s = net.define("s", Sum(e[c], c))
+    P = net.define("P", e / s)
+    return -log(P[y])
+
+
 CROSS_ENTROPIES = {
-    "cross_entropy": lambda net, Z, y, C: cross_entropy(Z, y),
-    "-log softmax, named": by_name,
-    "log sum exp": by_formula,
-    "-log softmax": lambda net, Z, y, C: -log(softmax(Z))[y] if False else by_formula(net, Z, y, C),
+    "helper": lambda net, Z, y: cross_entropy(Z, y),
+    "softmax named first": of_named_softmax,
+    "softmax by the textbook": of_softmax_by_the_textbook,
+    "log of a sum of exp": of_sum_of_exp,
+    "log of a named sum of exp": of_named_sum_of_exp,
+    "exp, its sum and their ratio named first": of_everything_named,
 }
 
 
-def softmax_of(logits):
-    """Return log-sum-exp and softmax, by their definitions."""
-    with mpmath.workdps(20050):
-        e = [mpmath.exp(mpmath.mpf(float(x))) for x in logits]
+def with_logits(write):
+    """Return the callable of a network with a vector Z of logits and one label y."""
+    net = Network("logits")
+    C = net.size("C")
+    net.loss = write(net, net.parameter("Z", C), net.labels("y", classes=C))
+    return codegen.lambdify(net.backward())
+
+
+@cache
+def lse_and_softmax(logits):
+    """Return log-sum-exp and softmax by their definitions."""
+    with mpmath.workdps(9000):
+        e = [mpmath.exp(x) for x in logits]
         return mpmath.log(mpmath.fsum(e)), [x / mpmath.fsum(e) for x in e]
+
+
+@every_dtype
+@pytest.mark.parametrize("name", CROSS_ENTROPIES)
+def test_cross_entropy(name, dtype):
+    f = with_logits(CROSS_ENTROPIES[name])
+    for logits in LOGITS:
+        Z = np.array(logits, dtype)
+        lse, P = lse_and_softmax(tuple(Z.tolist()))
+        for y in range(3):
+            loss, grads = f(Z, y)
+            assert_close(loss, [lse, -Z[y].item()], dtype)
+            for c in range(3):
+                assert_close(grads.Z[c], [P[c], -float(c == y)], dtype)
+
+
+@every_dtype
+def test_log_sum_exp_has_the_softmax_for_gradient(dtype):
+    f = with_logits(lambda net, Z, y: logsumexp(Z))
+    for logits in LOGITS:
+        Z = np.array(logits, dtype)
+        lse, P = lse_and_softmax(tuple(Z.tolist()))
+        loss, grads = f(Z, 0)
+        assert_close(loss, [lse], dtype)
+        for c in range(3):
+            assert_close(grads.Z[c], [P[c]], dtype)
+
+
+@every_dtype
+@pytest.mark.parametrize("write", [softmax, None], ids=["helper", "textbook"])
+def test_softmax_and_its_gradient(write, dtype):
+    """The loss is a sum of softmax entries with weights, its gradient P (a - sum P a)."""
+    net = Network("weighted")
+    C = net.size("C")
+    Z, a = net.parameter("Z", C), net.input("a", C)
+    c, c2 = net.indices(c=C, c2=C)
+    P = net.define("P", softmax(Z)) if write else net.define("P", exp(Z[c]) / Sum(exp(Z[c2]), c2), over=c)
+    net.output(P)
+    net.loss = total(P * a)
+    f, weights = codegen.lambdify(net.backward()), (1.0, -2.0, 0.5)
+    for logits in LOGITS:
+        Z = np.array(logits, dtype)
+        _, P = lse_and_softmax(tuple(Z.tolist()))
+        loss, grads = f(Z, weights)
+        terms = [p * w for p, w in zip(P, weights, strict=True)]
+        assert_close(loss, terms, dtype)
+        for c in range(3):
+            assert_close(grads.Z[c], [P[c] * weights[c], *(-P[c] * t for t in terms)], dtype)

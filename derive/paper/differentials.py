@@ -12,8 +12,8 @@ from ..program import Equation, Program, Variable
 from ..rule import backward, differential
 from ..simplify import tidied, without_constants
 from ..terms import bottom_up, free_indices, instantiated, read_name, reads, rename, subterms
+from .names import TANGENT_OF
 from .sheet import Sheet
-from .styles import TANGENT_OF
 
 
 def tangent(variable: Variable) -> Variable:

@@ -11,7 +11,6 @@ from .pieces import TANGENT, Piece, Term, ordered_factors, ordered_terms
 from .scalars import Scalars, is_constant, is_negative, place_of_term
 from .styles import Style
 
-
 ONE = Scalar((), S.One)
 
 
@@ -236,15 +235,15 @@ class Matrices:
 
     def _indicator(self, head, x):
         """[x > 0], with what is subtracted on the right."""
-        terms = [signed(a) for a in x.args] if isinstance(x, Apply) and x.head is Add else [(False, x)]
+        terms = [signed(a) for a in x.args] if isinstance(x, Apply) and x.head is Add else [signed(x)]
         zero = Scalar((), S.Zero)
         left = [n for negative, n in terms if not negative]
         right = [n for negative, n in terms if negative]
         made = [_joined(left, x.axes) if left else zero, _joined(right, x.axes) if right else zero]
         stand_ins = [Symbol("left", real=True), Symbol("right", real=True)]
-        printed = {s: self.piece(m) for s, m in zip(stand_ins, made, strict=True) if m != zero}
-        x = Add(*(s if k == 0 else -s for k, s in enumerate(stand_ins) if s in printed))
-        return self.scalars.indicator(head, x, lambda e: printed.get(e) or self.scalars.piece(e))
+        printed = {s: self.piece(m) for s, m in zip(stand_ins, made, strict=True)}
+        left, right = (pulled(m)[0] if pulled(m)[1] == ONE else s for s, m in zip(stand_ins, made, strict=True))
+        return self.scalars.indicator(head, left - right, lambda e: printed.get(e) or self.scalars.piece(e))
 
 
 def _joined(nodes, axes):

@@ -9,9 +9,8 @@ from sympy import Expr, Idx
 from ..program import Program
 from ..terms import subterms
 
-GREEK = frozenset(  # noqa: SIM905  one line of words
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+GREEK = frozenset(
+    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 )
 REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"

@@ -102,8 +102,7 @@ class Scalars:
             return self.piece(index)
         if isinstance(index, Indexed):
             return self.piece(index)
-        piece = self.piece(index)
-        return piece.but(text=piece.text.replace(" + ", "+").replace(" - ", "-"), level=min(piece.level, ADD))
+        return self.style.position(self.piece(index)).but(level=ADD)
 
     # ---- sums and products
 

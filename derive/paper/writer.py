@@ -9,12 +9,13 @@ from ..errors import DerivationError
 from ..forms import Node, Reduction, form
 from ..program import Equation
 from ..terms import bottom_up, free_indices, like, read_name, reads, rename
+from .latex import Latex
 from .matrices import Matrices, NotMatrix
 from .names import Names
 from .pieces import Piece
 from .scalars import Scalars
 from .sheet import Sheet, is_label_bracket, pseudo_array
-from .styles import Latex, Style
+from .styles import Style
 
 NOTATIONS = ("matrix", "index")
 
