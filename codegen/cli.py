@@ -27,7 +27,7 @@ app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
 )
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
@@ -62,7 +62,7 @@ def _built(nets, output):
     result = []
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True,
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
     )
     with bar:
         task = bar.add_task("", total=len(nets) * len(building.STEPS))

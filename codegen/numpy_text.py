@@ -9,7 +9,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
 from derive import functions
-from derive.binders import Maximum
+from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.forms import (
     Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose, arranged,
@@ -372,9 +372,20 @@ class NumpyPrinter:
     def _reduction(self, node):
         if node.binder is Sum:
             return Text(self._reduced("np.sum", node))
-        if node.binder is Maximum:
+        if issubclass(node.binder, Maximum):
             return Text(self._reduced("np.max", node))
+        if node.binder is ArgMaximum:
+            return self._argmax(node)
         raise DerivationError(f"a {node.binder.__name__} was not lowered before printing")
+
+    def _argmax(self, node):
+        """The place of the first maximum, over several axes as over one of them all."""
+        over = tuple(reversed(node.over))
+        body = self.text(arranged(node.body, (*node.axes, *over))).inside(ATOM)
+        if len(over) == 1:
+            return Text(f"{body}.argmax(axis={len(node.axes)})")
+        kept = ", ".join(self.size(i.upper - i.lower + 1).code for i in node.axes)
+        return Text(f"{body}.reshape({kept + ', ' if kept else ''}-1).argmax(axis={len(node.axes)})")
 
     def _reduced(self, function, node):
         places = sorted(node.body.axes.index(i) for i in node.over)

@@ -16,14 +16,9 @@ from .verify import JUDGES, Verdict
 def summary(built: Sequence[Built]) -> Table:
     """Return the table of a build: one network a row."""
     table = Table(title="Largest disagreement with each judge, and seconds for each step", title_justify="left")
-    table.add_column("network", no_wrap=True)
-    for name in ("equations", "parameters"):
-        table.add_column(name, justify="right")
-    table.add_column("operations", justify="right")
-    for judge in JUDGES:
-        table.add_column(judge, justify="right")
-    for step in STEPS:
-        table.add_column(step, justify="right")
+    table.add_column("network", overflow="fold")
+    for name in ("equations", "parameters", "operations", *(j.replace(" ", "\n") for j in JUDGES), *STEPS):
+        table.add_column(name, justify="right", overflow="fold")
     for b in built:
         by_judge = {v.judge: v for v in b.verdicts}
         table.add_row(

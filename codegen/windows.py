@@ -194,7 +194,7 @@ class _Windows:
                 rest.append(f)
             else:
                 positions |= place
-        if not positions or any(f.has(KroneckerDelta) for f in rest):
+        if not positions:
             return term
         bound = tuple(limit[0] for limit in sums[0].limits)
         return self._fold(positions, Mul(*rest), conditions, bound)

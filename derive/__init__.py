@@ -20,7 +20,7 @@ from .arrays import (
     softmax,
     total,
 )
-from .binders import LogSumExp, Maximum
+from .binders import FirstMaximum, LogSumExp, Maximum
 from .errors import DefinitionError, DerivationError
 from .functions import elu, gelu, gelu_tanh, leaky_relu, mish, relu, sigmoid, silu, softplus, softsign
 from .network import Network, padded
@@ -30,7 +30,7 @@ from .rule import backward
 from .simplify import simplified
 
 __all__ = [
-    "Array", "DefinitionError", "DerivationError", "Equation", "LogSumExp", "Maximum", "Network", "Program", "backward",
+    "Array", "DefinitionError", "DerivationError", "Equation", "FirstMaximum", "LogSumExp", "Maximum", "Network", "Program", "backward",
     "binary_cross_entropy", "cross_entropy", "derived", "elu", "gelu", "gelu_tanh", "leaky_relu", "log_softmax",
     "logsumexp", "matmul", "maximum", "mean", "mish", "padded", "relu", "sigmoid", "silu", "simplified", "softmax",
     "softplus", "softsign", "total",

@@ -50,10 +50,13 @@ class Array(ArrayOperators, IndexedBase):
                 raise DefinitionError(f"{self.name}[{index}] is a slice; read {self.name} at one index for each axis")
         if len(indices) != len(self.shape):
             raise DefinitionError(
-                f"{self.name} has {len(self.shape)} axes, {_shape_text(self.shape)}, and is read with {len(indices)} "
+                f"{self.name} has {len(self.shape)} axes, {shape_text(self.shape)}, and is read with {len(indices)} "
                 f"indices: {self.name}[{', '.join(map(str, indices))}]"
             )
         return IndexedBase.__getitem__(self, tuple(indices))
+
+    __iter__ = None             # else Python's own `sum` would read entry after entry without an end
+    __array_ufunc__ = None      # NumPy's numbers leave arithmetic to us; its functions are not SymPy's
 
     @property
     def name(self):
@@ -69,6 +72,9 @@ class ArrayNode(ArrayOperators, Expr):
     def _eval_is_extended_real(self):
         return True
 
+    def _sympystr(self, printer):
+        return _text(self)
+
 
 class MatMul(ArrayNode):
     """a @ b as NumPy has it, vectors and stacks of matrices included."""
@@ -81,7 +87,7 @@ class MatMul(ArrayNode):
         inner_b = b[-2] if len(b) > 1 else b[0]
         if a[-1] != inner_b:
             raise DefinitionError(
-                f"{_text(self.args[0])} @ {_text(self.args[1])}: shapes {_shape_text(a)} and {_shape_text(b)}; "
+                f"{_text(self.args[0])} @ {_text(self.args[1])}: shapes {shape_text(a)} and {shape_text(b)}; "
                 f"the inner sizes {a[-1]} and {inner_b} should be the same"
             )
         stack = broadcast([a[:-2], b[:-2]], self)
@@ -107,7 +113,7 @@ class Transposed(ArrayNode):
     def shape(self):
         shape = shape_of(self.args[0])
         if len(shape) < 2:
-            raise DefinitionError(f"{_text(self.args[0])}.T: shape {_shape_text(shape)}; a transpose needs two axes")
+            raise DefinitionError(f"{_text(self.args[0])}.T: shape {shape_text(shape)}; a transpose needs two axes")
         return (*shape[:-2], shape[-1], shape[-2])
 
     def at(self, indices, name_index):
@@ -122,8 +128,8 @@ class Reduced(ArrayNode):
     def __new__(cls, kind, a, axis=None, keep=False):
         a = sympify(a)
         rank = len(shape_of(a))
-        if axis is not None and not -rank <= axis < rank:
-            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}, which has {rank} axes")
+        if axis is not None and not (isinstance(axis, int) and -rank <= axis < rank):
+            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}, which has {rank} axes; expected one of them, or None")
         axes = range(rank) if axis is None else [axis % rank]
         return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*axes), Integer(bool(keep)))
 
@@ -164,8 +170,8 @@ class Picked(ArrayNode):
         z, y = map(shape_of, self.args)
         if not z or len(z) - 1 != len(y) or z[:-1] != y:
             raise DefinitionError(
-                f"labels {_text(self.args[1])} of shape {_shape_text(y)} pick from {_text(self.args[0])} of shape "
-                f"{_shape_text(z)}; expected labels of shape {_shape_text(z[:-1])}"
+                f"labels {_text(self.args[1])} of shape {shape_text(y)} pick from {_text(self.args[0])} of shape "
+                f"{shape_text(z)}; expected labels of shape {shape_text(z[:-1])}"
             )
         return z[:-1]
 
@@ -255,7 +261,7 @@ def broadcast(shapes: Sequence[tuple], expr: Expr) -> tuple[Expr, ...]:
     for shape in shapes:
         for axis, size in enumerate(shape, rank - len(shape)):
             if result[axis] != 1 and size not in (1, result[axis]):
-                found = " and ".join(_shape_text(s) for s in dict.fromkeys(shapes) if s)
+                found = " and ".join(shape_text(s) for s in dict.fromkeys(shapes) if s)
                 raise DefinitionError(
                     f"{_text(expr)}: shapes {found} do not broadcast; sizes {result[axis]} and {size} should be the same"
                 )
@@ -305,5 +311,6 @@ def _text(expr):
     return f"{type(expr).__name__}({', '.join(map(_text, expr.args))})"
 
 
-def _shape_text(shape):
+def shape_text(shape: Sequence) -> str:
+    """Return a shape the way Python writes a tuple."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -1,6 +1,6 @@
 """Binders beside `Sum`: expressions that bind an index. Each knows the derivative of its value by one of its terms."""
 
-from sympy import Add, Expr, Max, Sum, exp, log
+from sympy import Add, Expr, Ge, Integer, KroneckerDelta, Max, Piecewise, Sum, exp, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from .functions import at_zero
@@ -21,10 +21,9 @@ class LogSumExp(Binder):
 
     word = "lse"
 
-    @staticmethod
-    def partial(term: Expr, value: Expr) -> Expr:
+    def partial(self, value: Expr) -> Expr:
         """Return the derivative of the value by one term: the softmax."""
-        return exp(term - value)
+        return exp(self.function - value)
 
     @staticmethod
     def of(terms):
@@ -36,16 +35,58 @@ class Maximum(Binder):
     """The largest term; its gradient is shared equally among ties."""
 
     word = "max"
+    companion_word = "ties"
 
-    @staticmethod
-    def partial(term: Expr, value: Expr, ties: Expr) -> Expr:
+    def companion(self, value: Expr) -> Expr:
+        """Return what the derivative needs beside the value: the number of terms that attain it."""
+        return Sum(at_zero(self.function - value), *self.limits)
+
+    def partial(self, value: Expr, ties: Expr) -> Expr:
         """Return the derivative of the value by one term: 1 over the number of `ties` where the term is largest."""
-        return at_zero(term - value) / ties
+        return at_zero(self.function - value) / ties
 
     @staticmethod
     def of(terms):
         """Return its value on explicit terms, in stock SymPy."""
         return Max(*terms)
+
+
+class FirstMaximum(Maximum):
+    """The largest term; its gradient goes to the first that attains it, the first index being the slowest (max-pooling)."""
+
+    companion_word = "first"
+
+    def companion(self, value: Expr) -> Expr:
+        """Return what the derivative needs beside the value: the place of the first term that attains it."""
+        return ArgMaximum(self.function, *reversed(self.limits))
+
+    def partial(self, value: Expr, first: Expr) -> Expr:
+        """Return the derivative of the value by one term: 1 at the first place that attains it."""
+        return KroneckerDelta(self.place, first)
+
+    @property
+    def place(self) -> Expr:
+        """The place of a term among all, counted from 0, the last index the fastest."""
+        place = Integer(0)
+        for index, low, high in self.limits:
+            place = place * (high - low + 1) + index - low
+        return place.expand()
+
+
+class ArgMaximum(Binder):
+    """The place of the first of the largest terms, counted from 0, the first index the fastest; an integer."""
+
+    word = "first"
+    kink = "a maximum gives its gradient to the first that attains it"
+
+    def _eval_is_integer(self):
+        return True
+
+    @staticmethod
+    def of(terms):
+        """Return its value on explicit terms, in stock SymPy."""
+        largest = Max(*terms)
+        return Piecewise(*((k, Ge(t, largest)) for k, t in enumerate(terms[:-1])), (len(terms) - 1, True))
 
 
 def is_binder(expr) -> bool:

@@ -7,7 +7,7 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol
+from sympy import Add, Expr, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol, expand
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -151,7 +151,7 @@ def _form(expr, axes):
     if isinstance(expr, KroneckerDelta):
         return _bracket(KroneckerDelta, *expr.args, axes)
     if isinstance(expr, Relational):
-        return _bracket(type(expr), *expr.args, axes)
+        return _bracket(type(expr), *_balanced(*expr.args), axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and not _has_arrays(expr):
@@ -201,6 +201,15 @@ def _within(expr, axes):
 
 def _sorted(indices, axes):
     return sorted(indices, key=lambda i: axes.index(i) if i in axes else len(axes))
+
+
+def _balanced(left, right):
+    """Return the sides of a relation between indices with nothing negative on either: s <= t for t - s >= 0."""
+    if _has_arrays(left) or _has_arrays(right):
+        return left, right
+    difference = expand(left - right)
+    minus = Add(*(t for t in Add.make_args(difference) if t.as_coeff_Mul()[0].is_negative))
+    return expand(difference - minus), -minus
 
 
 def _bracket(head, left, right, axes):

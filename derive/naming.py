@@ -7,10 +7,10 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, S, Sum
 
 from .arrays import Array
-from .binders import Binder, Maximum, has_binder, is_binder
+from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
 from .errors import DerivationError
 from .functions import at_zero
-from .program import Equation, Program, Variable
+from .program import Equation, Program, Variable, base_of, companion_name
 from .terms import bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
 
 
@@ -44,17 +44,13 @@ class _Namer:
         self._append(Equation(equation.lhs, rhs))
 
     def _append(self, equation):
+        """Append an equation; after a maximum comes what its derivative needs beside the value."""
         self.equations.append(equation)
         if isinstance(equation.rhs, Maximum):
-            self._count_ties(equation)
-
-    def _count_ties(self, equation):
-        """After a maximum comes the number of terms that attain it."""
-        if f"ties_{equation.name}" in self.taken:
-            raise DerivationError(f"ties_{equation.name} is the number of ties in {equation.name}; rename that variable")
-        term = equation.rhs.function
-        ties = Sum(at_zero(term - equation.lhs), *equation.rhs.limits)
-        self._name(ties, f"ties_{equation.name}", equation.free)
+            name = companion_name(equation)
+            if name in self.taken:
+                raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable of that name")
+            self._name(equation.rhs.companion(equation.lhs), name, equation.free)
 
     def _linear(self, expr):
         """Name what is nested in `expr`, which itself may stay a linear combination of sums."""
@@ -159,8 +155,8 @@ class _Namer:
             name = _next_name(name, stem)
         self.taken.add(name)
         shape = tuple(i.upper + 1 for i in indices)
-        base = Array(name, shape) if shape else _scalar(name)
-        variable = Variable(name, base, shape, index_names=tuple(i.name for i in indices))
+        variable = Variable(name, base_of(name, shape, isinstance(rhs, ArgMaximum)), shape,
+                            index_names=tuple(i.name for i in indices))
         self.variables = _before(self.variables, self.of.name, name, variable)
         self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))
@@ -194,11 +190,3 @@ def _before(variables, place, name, variable):
 def _next_name(name, stem):
     tail = name[len(stem):].lstrip("_")
     return f"{stem}_{int(tail or 1) + 1}"
-
-
-def _scalar(name):
-    from sympy import Symbol
-
-    return Symbol(name, real=True)
-
-

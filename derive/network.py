@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Add, Basic, Expr, Idx, IndexedBase, Integer, Mul, Piecewise, Symbol, floor, sympify
-from sympy.core.relational import Relational
+from sympy import Add, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
 
-from .arrays import Array, at, is_array, shape_of
+from .arrays import Array, at, is_array, shape_of, shape_text
+from .checks import check_read, check_terms, check_turns, readings
 from .errors import DefinitionError
 from .program import Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
-from .terms import apart, free_indices, index_over, is_binder, read_name, reads
+from .terms import apart, free_indices, index_over, read_name, reads
 
 RESERVED = frozenset(
     "np NamedTuple Params forward backward loss_and_grads predict sgd_step loss residuals params grads learning_rate "
@@ -52,12 +52,14 @@ class Network:
     def size(self, name: str, value: Expr | None = None, least: int = 1) -> Symbol:
         """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding)."""
         self._claim(name, "size")
+        if least not in (0, 1):
+            raise DefinitionError(f"the size {name} is at least {least}; expected 1, or 0 for one that may be empty (a padding)")
         symbol = Symbol(name, integer=True, positive=True) if least > 0 else Symbol(name, integer=True, nonnegative=True)
         self._sizes[name] = symbol
         self._least[symbol] = least
         if value is not None:
-            self._derived[symbol] = sympify(value)
-            self._facts += _floor_facts(symbol, sympify(value))
+            self._derived[symbol] = self._of_sizes(name, value, "an expression in the sizes of this network")
+            self._facts += _floor_facts(symbol, self._derived[symbol])
         return symbol
 
     def parameter(self, name: str, *shape, note: str = "") -> Expr:
@@ -70,10 +72,12 @@ class Network:
 
     def labels(self, name: str, *shape, classes: Expr, note: str = "") -> Expr:
         """Declare integer data in [0, classes), to read other arrays with."""
-        return self._declare(name, shape, "labels", classes=sympify(classes), note=note)
+        return self._declare(name, shape, "labels", classes=self._size_given(f"the classes of {name}", classes), note=note)
 
     def state(self, name: str, *shape, initial: Expr, note: str = "") -> Array:
         """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`."""
+        if not shape:
+            raise DefinitionError(f"the state {name} has no axis; expected a first axis that counts its steps")
         base = self._declare(name, shape, "variable", state=True, note=note)
         variable = self._variables[name]
         rest = variable.indices[1:]
@@ -87,7 +91,7 @@ class Network:
             _identifier(name, "index")
             if name in self._sizes:
                 raise DefinitionError(f"the index {name} has the name of a size; choose another")
-            names = self._index_names.setdefault(sympify(size), [])
+            names = self._index_names.setdefault(self._size_given(f"the index {name}", size), [])
             if name not in names:
                 names.append(name)
         return tuple(index_over(name, sympify(size)) for name, size in ranges.items())
@@ -118,7 +122,7 @@ class Network:
             shape = shape_of(value)
             indices = self._canonical(shape)
         else:
-            indices = (over,) if isinstance(over, Idx) else tuple(over)
+            indices = _as_tuple(over)
             shape = self._shape_over(indices, variable)
         rhs = self._written(value, indices, variable, shape)
         base = self._declare(variable, shape, "variable", note=note, index_names=tuple(i.name for i in indices))
@@ -131,11 +135,11 @@ class Network:
             raise DefinitionError(f"{state.name} is not a state of this network; declare it with net.state(...)")
         if sum(e.name == state.name for e in self._equations) > 1:
             raise DefinitionError(f"{state.name} is defined already")
-        indices = (over,) if isinstance(over, Idx) else tuple(over or ())
+        indices = _as_tuple(over or ())
         if self._shape_over(indices, state.name) != variable.shape:
             raise DefinitionError(
-                f"{state.name} has shape ({', '.join(map(str, variable.shape))}) and is defined over "
-                f"({', '.join(map(str, indices))}); give one index for each axis, of the axis's size"
+                f"{state.name} has shape {shape_text(variable.shape)} and is defined over "
+                f"{shape_text(indices)}; give one index for each axis, of the axis's size"
             )
         self._variables[state.name] = _renamed(variable, indices)
         self._add(Equation(state[indices], self._written(value, indices, state.name, variable.shape)))
@@ -153,7 +157,7 @@ class Network:
         value = _sympified(value, "loss")
         if shape_of(value):
             raise DefinitionError(
-                f"the loss of {self.name} has shape ({', '.join(map(str, shape_of(value)))}); it should be a scalar: "
+                f"the loss of {self.name} has shape {shape_text(shape_of(value))}; it should be a scalar: "
                 "take its mean(...) or total(...)"
             )
         rhs = self._written(value, (), "loss", ())
@@ -177,11 +181,13 @@ class Network:
         for v in self._variables.values():
             if v.state and sum(e.name == v.name for e in self._equations) < 2:
                 raise DefinitionError(f"the state {v.name} of {self.name} is declared but not defined")
-        return Program(
+        program = Program(
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
             sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
             facts=tuple(self._facts), source=self.source, note=self.note,
         )
+        check_turns(program)
+        return program
 
     def backward(self) -> Program:
         """Return forward and adjoint equations, simplified."""
@@ -226,11 +232,18 @@ class Network:
         return base
 
     def _size_given(self, name, size):
-        size = sympify(size)
-        unknown = [s for s in size.free_symbols if s not in self._sizes.values()]
-        if unknown or not (size.is_integer and (size.is_positive or size.free_symbols)):
-            raise DefinitionError(f"{name} has the size {size}; expected a positive integer or a size of this network")
-        return size
+        expected = "a positive integer or a size of this network"
+        given = self._of_sizes(name, size, expected)
+        if not (given.is_integer and (given.is_positive or given.free_symbols)):
+            raise DefinitionError(f"{name} has the size {size}; expected {expected}")
+        return given
+
+    def _of_sizes(self, name, value, expected):
+        """Return an expression in the sizes, as SymPy has it."""
+        given = S.NaN if isinstance(value, str) else sympify(value)
+        if not isinstance(given, Expr) or given is S.NaN or not given.free_symbols <= set(self._sizes.values()):
+            raise DefinitionError(f"{name} has the size {value}; expected {expected}")
+        return given
 
     def _add(self, equation):
         self._equations.append(equation)
@@ -281,51 +294,17 @@ class Network:
                 raise DefinitionError(
                     f"{name}: the index {free} is free on the right but not on the left; sum over it or define over it"
                 )
+        check_terms(value, name)
         prover = Prover(self._least, self._facts, {v.name: v.classes for v in self._variables.values() if v.classes})
-        self._check_reads(value, name, prover, [])
-
-    def _check_reads(self, expr, name, prover, guards):
-        if isinstance(expr, Piecewise):
-            before = []
-            for branch, condition in expr.args:
-                now = _integer_conjuncts(condition)
-                self._check_reads(branch, name, prover, guards + now)
-                before += now
-        elif expr.is_Indexed:
-            self._check_read(expr, name, prover, guards)
-            for index in expr.indices:
-                self._check_reads(index, name, prover, guards)
-        elif isinstance(expr, Idx | IndexedBase):
-            return
-        elif isinstance(expr, Symbol):
-            if read_name(expr) not in self._variables and expr not in self._sizes.values():
-                raise DefinitionError(f"{name} reads {expr}, which is not defined in {self.name}; declare it first")
-        elif is_binder(expr):
-            self._check_reads(expr.function, name, prover, guards)
-        else:
-            for a in expr.args:
-                self._check_reads(a, name, prover, guards)
-
-    def _check_read(self, read, name, prover, guards):
-        variable = self._variables.get(read.base.name)
-        if variable is None or variable.base != read.base:
-            raise DefinitionError(f"{name} reads {read.base.name}, which is not defined in {self.name}; declare it first")
-        for axis, (index, size) in enumerate(zip(read.indices, variable.shape, strict=True)):
-            first = Integer(-1) if variable.state and axis == 0 else Integer(0)
-            knowing = Prover(prover.least, (*prover.facts, *guards), prover.classes) if guards else prover
-            low, high = index_range(index)
-            if (low == first or low == 0) and high == size - 1:
-                continue
-            if not knowing.within(index, first, size - 1):
-                shown = f"{index} runs from {low} to {high}" if low is not None else f"{index} may leave its range"
-                raise DefinitionError(
-                    f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
-                    f"read padded({variable.name}) where reads outside should be zero"
-                )
+        for reading in readings(value):
+            if reading.read not in self._least:
+                check_read(reading, name, self._variables, prover, self.name)
 
 
 def padded(array: Array) -> "Padded":
     """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range."""
+    if not isinstance(array, Array):
+        raise DefinitionError(f"padded({array}): expected an array by name; define it first")
     return Padded(array)
 
 
@@ -350,21 +329,13 @@ class Padded:
 def _check_fits(have, want, name):
     if len(have) > len(want) or any(h not in (1, w) for h, w in zip(have[::-1], want[::-1], strict=False)):
         raise DefinitionError(
-            f"{name} has shape ({', '.join(map(str, have))}); expected ({', '.join(map(str, want))})"
+            f"{name} has shape {shape_text(have)}; expected {shape_text(want)}"
         )
 
 
-def _integer_conjuncts(condition):
-    try:
-        return conjuncts(condition) if not _reads_reals(condition) else []
-    except ValueError:
-        return []
-
-
-def _reads_reals(condition):
-    return isinstance(condition, Basic) and condition.has(Relational) and any(
-        i.base.label.is_integer is not True for i in condition.atoms(Expr) if getattr(i, "is_Indexed", False)
-    )
+def _as_tuple(over):
+    """Return one index, or a sequence of them, as a tuple."""
+    return tuple(over) if isinstance(over, tuple | list) else (over,)
 
 
 def _sympified(value, name):
@@ -373,7 +344,7 @@ def _sympified(value, name):
     except Exception:
         kind = type(value).__name__
         raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array of the network") from None
-    if not isinstance(value, Expr):
+    if not isinstance(value, Expr) or value.is_Matrix:
         raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
     return value
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from sympy import Eq, Expr, Idx, Indexed, Symbol
 from sympy.utilities.iterables import strongly_connected_components
 
+from .arrays import Array
 from .ranges import Prover
 from .terms import index_over, reads
 
@@ -40,6 +41,13 @@ class Variable:
     def at(self, *indices: Expr) -> Expr:
         """Return the read of this variable at the given indices."""
         return self.base[indices] if self.shape else self.base
+
+
+def base_of(name: str, shape: tuple, integer: bool = False) -> Expr:
+    """Return what a variable is written with: an array to index, or a symbol where the shape is ()."""
+    if shape:
+        return Array(name, shape, integer=integer)
+    return Symbol(name, integer=True) if integer else Symbol(name, real=True)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,11 @@ class Program:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.equations))
+
+
+def companion_name(equation: Equation) -> str:
+    """Return the name of what the derivative of a maximum needs beside its value: ties_y, first_y."""
+    return f"{equation.rhs.companion_word}_{equation.name}"
 
 
 def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:

@@ -41,8 +41,12 @@ class Prover:
         return self.nonnegative(e - low, ranges) and self.nonnegative(high - e, ranges)
 
     def _smallest(self, e, ranges):
-        """Return a bound from below that is free of indices, or None where `e` is not affine with known signs."""
-        for atom in [*sorted(index_atoms(e), key=str), *self._scalar_labels(e)]:
+        """Return a bound from below that is free of indices, or None where `e` is not affine with known signs.
+
+        An index with limits of its own goes first: they may have other indices in them.
+        """
+        while atoms := [*sorted(index_atoms(e), key=str), *self._scalar_labels(e)]:
+            atom = min(atoms, key=lambda a: a not in ranges)
             low, high = ranges.get(atom) or self._range(atom)
             slope = e.coeff(atom, 1)
             if low is None or slope.has(atom) or (e - slope * atom).expand().has(atom):
@@ -68,6 +72,8 @@ class Prover:
         if e.is_number:
             return bool(e >= 0)
         sizes = sorted(e.free_symbols, key=str)
+        if not all(s.is_nonnegative for s in sizes):
+            return False
         shifted = expand(e.xreplace({s: s + self.least.get(s, 1 if s.is_positive else 0) for s in sizes}))
         return shifted.is_polynomial(*sizes) and all(c >= 0 for c in Poly(shifted, *sizes).coeffs())
 

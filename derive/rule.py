@@ -14,12 +14,12 @@ from functools import lru_cache
 from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, S, Subs, Sum, Symbol, Tuple
 
 from .arrays import Array
-from .binders import LogSumExp, Maximum, has_binder, is_binder
+from .binders import FirstMaximum, LogSumExp, Maximum, has_binder, is_binder
 from .bracket import Summand, eliminated
 from .errors import DerivationError
 from .functions import half_step
 from .naming import named
-from .program import Equation, Program, Variable
+from .program import Equation, Program, Variable, base_of, companion_name
 from .terms import fresh, index_names, reads, rename, subterms
 
 
@@ -99,11 +99,11 @@ def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:
 def _by_term(binder, equation):
     """Return the derivative of a binder's value by one of its terms."""
     if isinstance(binder, LogSumExp):
-        return binder.partial(binder.function, equation.lhs)
+        return binder.partial(equation.lhs)
     if isinstance(binder, Maximum):
-        ties = Array(f"ties_{equation.name}", equation.lhs.base.shape)[equation.indices] if equation.indices \
-            else Symbol(f"ties_{equation.name}", real=True)
-        return binder.partial(binder.function, equation.lhs, ties)
+        shape = equation.lhs.base.shape if equation.indices else ()
+        companion = base_of(companion_name(equation), shape, isinstance(binder, FirstMaximum))
+        return binder.partial(equation.lhs, companion[equation.indices] if shape else companion)
     return S.One
 
 

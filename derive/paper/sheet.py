@@ -12,7 +12,7 @@ from sympy import Expr, Idx, KroneckerDelta, exp
 from ..arrays import Array
 from ..binders import LogSumExp, Maximum, has_binder
 from ..functions import relu, step
-from ..program import Equation, Program
+from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import tidied
 from ..terms import bottom_up, free_indices, instantiated, read_name, reads
@@ -37,7 +37,7 @@ class Sheet:
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        ties = {f"ties_{e.name}" for e in self.program.forward if isinstance(e.rhs, Maximum)}    # the rule counts anew
+        ties = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum)}    # the rule counts anew
         adjoint = set(self.program.adjoints.values()) | ties
         variables = {n: v for n, v in self.program.variables.items() if n not in adjoint}
         return self.program.with_equations(

@@ -1,0 +1,149 @@
+"""What must hold of an equation when it is written: every name known, every read in its range, nothing waiting for itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sympy import Derivative, Expr, Idx, Indexed, IndexedBase, Not, Piecewise, S, Subs, Symbol, sympify
+from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+from sympy.utilities.iterables import strongly_connected_components
+
+from .binders import is_binder
+from .errors import DefinitionError
+from .program import Equation, Program, Variable, is_cyclic
+from .ranges import Prover, conjuncts, index_range
+from .terms import read_name
+
+_UNREAL = (S.NaN, S.ComplexInfinity, S.ImaginaryUnit)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A read, what is known to be >= 0 where it is made, and the ranges of indices that a sum gives limits of its own."""
+
+    read: Expr
+    guards: tuple[Expr, ...] = ()
+    ranges: Mapping[Expr, tuple] = field(default_factory=dict)
+
+
+def readings(expr: Expr, guards: tuple = (), ranges: Mapping | None = None) -> Iterator[Reading]:
+    """Yield all reads in a right-hand side, those inside indices included."""
+    ranges = ranges or {}
+    if isinstance(expr, Piecewise):
+        for branch, condition in expr.args:
+            yield from readings(condition, guards, ranges)
+            yield from readings(branch, guards + _known_where(condition), ranges)
+            guards += _known_where(Not(condition)) if isinstance(condition, Relational) else ()
+    elif isinstance(expr, Indexed | Symbol) and not isinstance(expr, Idx):
+        yield Reading(expr, guards, ranges)
+        for index in getattr(expr, "indices", ()):
+            yield from readings(index, guards, ranges)
+    elif is_binder(expr):
+        yield from readings(expr.function, guards, {**ranges, **_limits(expr)})
+    elif not isinstance(expr, Idx | IndexedBase):
+        for a in expr.args:
+            yield from readings(a, guards, ranges)
+
+
+def _known_where(condition: Boolean) -> tuple[Expr, ...]:
+    """Return what is >= 0 where a condition on indices holds; nothing for a condition on real values."""
+    try:
+        known = conjuncts(condition)
+    except ValueError:
+        return ()
+    return tuple(e for e in known if e.is_integer)
+
+
+def _limits(binder):
+    """Return the limits that differ from the range which the index itself carries."""
+    return {i: (low, high) for i, low, high in binder.limits if index_range(i) != (low, high)}
+
+
+def check_terms(expr: Expr, name: str) -> None:
+    """Refuse what has no meaning in an equation.
+
+    Raises
+    ------
+    DefinitionError
+        An integral, a derivative, a number that is not real, a Piecewise that does not say what holds elsewhere.
+    """
+    if expr in _UNREAL:
+        raise DefinitionError(f"{name} has {expr} in it; expected real values")
+    if isinstance(expr, Derivative | Subs) or (isinstance(expr, ExprWithLimits) and not is_binder(expr)):
+        raise DefinitionError(f"{name} has {expr} in it; of what binds a variable, Sum, LogSumExp and Maximum are known")
+    if isinstance(expr, Piecewise) and expr.args[-1][1] != S.true:
+        raise DefinitionError(f"{name} has {expr} in it, which says nothing elsewhere; end it with a branch (..., True)")
+    if not isinstance(expr, Indexed | Idx | IndexedBase):
+        for a in expr.args:
+            check_terms(a, name)
+
+
+def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], prover: Prover, where: str) -> None:
+    """Refuse a read of an unknown name, or at an index that may leave its range.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    read = reading.read
+    variable = variables.get(read_name(read))
+    if variable is None or variable.base not in (read, getattr(read, "base", None)):
+        raise DefinitionError(f"{name} reads {read_name(read)}, which is not defined in {where}; declare it first")
+    knowing = Prover(prover.least, (*prover.facts, *reading.guards), prover.classes)
+    for axis, (index, size) in enumerate(zip(getattr(read, "indices", ()), variable.shape, strict=True)):
+        if index.is_integer is not True:
+            raise DefinitionError(
+                f"{name} reads {read}: the index {index} is not an integer; indices are made of those of net.indices(...), "
+                "of integers, sizes and labels"
+            )
+        first = S.NegativeOne if variable.state and axis == 0 else S.Zero
+        low, high = reading.ranges.get(index, index_range(index))
+        if low in (first, 0) and high == size - 1:
+            continue
+        if not knowing.within(index, first, size - 1, reading.ranges):
+            shown = f"{index} runs from {low} to {high}" if low is not None else f"{index} may leave its range"
+            raise DefinitionError(
+                f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
+                f"read padded({variable.name}) where reads outside should be zero"
+            )
+
+
+def check_turns(program: Program) -> None:
+    """Refuse states that need themselves in the same turn, or in a later one.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    for group in program.groups():
+        if is_cyclic(group):
+            _check_turns(group, program)
+
+
+def _check_turns(group: list[Equation], program: Program) -> None:
+    """Without the reads of earlier rows, the equations of a group must have an order."""
+    names = {e.name for e in group}
+    edges = {}
+    for e in group:
+        for reading in readings(e.rhs):
+            if read_name(reading.read) in names and not _is_earlier(e, reading, program):
+                edges.setdefault((e.name, read_name(reading.read)), (e, reading.read))
+    for component in strongly_connected_components((sorted(names), sorted(edges))):
+        for (reader, needed), (equation, read) in edges.items():
+            if reader in component and needed in component:
+                raise DefinitionError(
+                    f"{reader} waits for itself: {equation.lhs} reads {read}, which is not known to be of an earlier row; "
+                    "a state may read its rows t - 1 and before"
+                )
+
+
+def _is_earlier(equation: Equation, reading: Reading, program: Program) -> bool:
+    """Tell whether the row that is read is proven to be before the one that is being defined."""
+    variable = program.variables[read_name(reading.read)]
+    if not variable.state:
+        return False
+    prover, row = program.prover, sympify(reading.read.indices[0])
+    knowing = Prover(prover.least, (*prover.facts, *reading.guards), prover.classes)
+    turns = [i for i in equation.free if i.upper == variable.shape[0] - 1]
+    return any(knowing.nonnegative(t - 1 - row, reading.ranges) for t in turns)

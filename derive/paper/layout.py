@@ -1,0 +1,92 @@
+"""Laying out equations in columns of amsmath's align, so that nothing is wider than the page."""
+
+import re
+from collections.abc import Sequence
+
+from .latex import MARK, SOFT, plain
+from .width import width
+
+PAGE = 34.2                 # ems: the text width of LaTeX's article, less a little
+GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's number
+INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
+LONG = 14                   # rows; longer systems may be broken over pages
+OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
+
+
+def broken(tex: str, room: float) -> list[str]:
+    """Break a formula into lines that fit into `room` ems, at its outermost operators where that is possible."""
+    if measured(tex) <= room:
+        return [plain(tex)]
+    pieces = _pieces(tex)
+    lines, start = [], 0
+    while start < len(pieces):
+        space = room if not lines else room - INDENT
+        end = _end_of_line(pieces, start, space)
+        lines.append("".join(text for text, _ in pieces[start:end]).strip())
+        start = end
+    return [lines[0], *(rf"\qquad {{}}{line}" for line in lines[1:])]
+
+
+def measured(tex: str) -> float:
+    """Return the width of a formula, on the safe side."""
+    return 1.03 * width(plain(tex))
+
+
+def _end_of_line(pieces, start, room):
+    """Return where the line that begins at `start` ends: far to the right, and at a loose operator."""
+    best, cost = start + 1, None
+    text = ""
+    for end in range(start + 1, len(pieces) + 1):
+        text += pieces[end - 1][0]
+        used = measured(text)
+        if used > room:
+            break
+        if end == len(pieces):
+            return end
+        price = pieces[end][1] + (1 - used / room)
+        if cost is None or price <= cost:
+            best, cost = end, price
+    return best
+
+
+def _pieces(tex):
+    """Split at the marks that stand in no TeX group; with each piece goes the price of a break before it."""
+    pieces, text, braces, depth, price = [], "", 0, 0, 0.0
+    k = 0
+    while k < len(tex):
+        c = tex[k]
+        if c in MARK + SOFT:
+            if braces == 0:
+                pieces.append((text, price))
+                text, price = "", 0.25 * depth + (0.6 if c == SOFT else 0)
+            k += 1
+            continue
+        token = next((m[0] for m in (OPEN.match(tex, k), CLOSE.match(tex, k)) if m), c)
+        braces += {"{": 1, "}": -1}.get(c, 0) if tex[k - 1: k] != "\\" else 0
+        if braces == 0:
+            depth += 1 if OPEN.fullmatch(token) else -1 if CLOSE.fullmatch(token) else 0
+        text += token
+        k += len(token)
+    return [*pieces, (text, price)]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Join cells by `&`, the columns padded so that the source is a table too."""
+    widths: dict[int, int] = {}
+    for row in rows:
+        for k, cell in enumerate(row[:-1]):
+            widths[k] = max(widths.get(k, 0), len(cell) if len(cell) <= 60 else 0)
+    return [" & ".join([*(cell.ljust(widths[k]) for k, cell in enumerate(row[:-1])), *row[-1:]]).rstrip() for row in rows]
+
+
+def system(environment: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of an align environment; a long one may be broken over pages."""
+    lines = columns(rows)
+    body = [f"{line} \\\\" for line in lines[:-1]] + lines[-1:]
+    body = [rf"\begin{{{environment}}}", *body, rf"\end{{{environment}}}"]
+    return [r"\begingroup\allowdisplaybreaks", *body, r"\endgroup"] if len(rows) > LONG else body
+
+
+def widest(cells) -> float:
+    """Return the width of the widest of some formulas."""
+    return max((measured(c) for c in cells), default=0.0)
