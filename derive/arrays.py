@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, sympify
 from sympy import exp as _exp
 
-from .binders import LogSumExp, Maximum
+from .binders import LogSumExp, Maximum, is_binder
 from .errors import DefinitionError
 from .functions import softplus
-from .terms import count, free_indices
+from .terms import count, free_indices, subterms
 
 Namer = Callable[[Expr, frozenset], Idx]        # a fresh index for a size, given the names in scope
 
@@ -53,9 +53,19 @@ class Array(ArrayOperators, IndexedBase):
                 f"{self.name} has {len(self.shape)} axes, {shape_text(self.shape)}, and is read with {len(indices)} "
                 f"indices: {self.name}[{', '.join(map(str, indices))}]"
             )
+        self._check_number(indices)
         return IndexedBase.__getitem__(self, tuple(indices))
 
-    __iter__ = None             # else Python's own `sum` would read entry after entry without an end
+    def _check_number(self, indices):
+        """Refuse x[1] where x may have one entry only; Python's own sum(x), list(x), ... end here, not never."""
+        size, index = self.shape[0], indices[0]
+        if len(self.shape) == 1 and type(index) is int and index > 0 and not (size - 1 - index).is_nonnegative:
+            if size.is_Integer:
+                raise IndexError(f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}")
+            raise DefinitionError(
+                f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}; for its sum take total({self.name})"
+            )
+
     __array_ufunc__ = None      # NumPy's numbers leave arithmetic to us; its functions are not SymPy's
 
     @property
@@ -83,7 +93,7 @@ class MatMul(ArrayNode):
     def shape(self):
         a, b = map(shape_of, self.args)
         if not a or not b:
-            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self.args[0])} @ {_text(self.args[1])}")
+            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self)}")
         inner_b = b[-2] if len(b) > 1 else b[0]
         if a[-1] != inner_b:
             raise DefinitionError(
@@ -129,7 +139,7 @@ class Reduced(ArrayNode):
         a = sympify(a)
         rank = len(shape_of(a))
         if axis is not None and not (isinstance(axis, int) and -rank <= axis < rank):
-            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}, which has {rank} axes; expected one of them, or None")
+            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one of its {rank} axes, or None for all")
         axes = range(rank) if axis is None else [axis % rank]
         return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*axes), Integer(bool(keep)))
 
@@ -239,6 +249,11 @@ def is_array(expr: Basic) -> bool:
     return any(is_array(a) for a in expr.args)
 
 
+def summed_whole(expr: Basic) -> list[Idx]:
+    """Return the indices that some Sum runs over while whole arrays stand in it."""
+    return [i for t in subterms(expr) if is_binder(t) and is_array(t.function) for i, *_ in t.limits]
+
+
 def shape_of(expr: Expr) -> tuple[Expr, ...]:
     """Return the shape of an expression in array notation, () for a scalar.
 
@@ -263,7 +278,7 @@ def broadcast(shapes: Sequence[tuple], expr: Expr) -> tuple[Expr, ...]:
             if result[axis] != 1 and size not in (1, result[axis]):
                 found = " and ".join(shape_text(s) for s in dict.fromkeys(shapes) if s)
                 raise DefinitionError(
-                    f"{_text(expr)}: shapes {found} do not broadcast; sizes {result[axis]} and {size} should be the same"
+                    f"{_text(expr)}: shapes {found} do not broadcast; {result[axis]} and {size} should be the same"
                 )
             result[axis] = size if size != 1 else result[axis]
     return tuple(result)

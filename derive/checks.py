@@ -1,4 +1,4 @@
-"""What must hold of an equation when it is written: every name known, every read in its range, nothing waiting for itself."""
+"""What must hold of an equation when it is written: names known, reads in their range, nothing waiting for itself."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _UNREAL = (S.NaN, S.ComplexInfinity, S.ImaginaryUnit)
 
 @dataclass(frozen=True)
 class Reading:
-    """A read, what is known to be >= 0 where it is made, and the ranges of indices that a sum gives limits of its own."""
+    """A read, what is known to be >= 0 where it is made, and the ranges of indices to which a sum gives limits."""
 
     read: Expr
     guards: tuple[Expr, ...] = ()
@@ -71,9 +71,9 @@ def check_terms(expr: Expr, name: str) -> None:
     if expr in _UNREAL:
         raise DefinitionError(f"{name} has {expr} in it; expected real values")
     if isinstance(expr, Derivative | Subs) or (isinstance(expr, ExprWithLimits) and not is_binder(expr)):
-        raise DefinitionError(f"{name} has {expr} in it; of what binds a variable, Sum, LogSumExp and Maximum are known")
+        raise DefinitionError(f"{name} has {expr} in it; expected no other binder than Sum, LogSumExp and Maximum")
     if isinstance(expr, Piecewise) and expr.args[-1][1] != S.true:
-        raise DefinitionError(f"{name} has {expr} in it, which says nothing elsewhere; end it with a branch (..., True)")
+        raise DefinitionError(f"{name} has {expr} in it, undefined elsewhere; end it with a branch (..., True)")
     if not isinstance(expr, Indexed | Idx | IndexedBase):
         for a in expr.args:
             check_terms(a, name)
@@ -94,8 +94,8 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
     for axis, (index, size) in enumerate(zip(getattr(read, "indices", ()), variable.shape, strict=True)):
         if index.is_integer is not True:
             raise DefinitionError(
-                f"{name} reads {read}: the index {index} is not an integer; indices are made of those of net.indices(...), "
-                "of integers, sizes and labels"
+                f"{name} reads {read}: the index {index} is not an integer; expected one made of net.indices(...), "
+                "integers, sizes and labels"
             )
         first = S.NegativeOne if variable.state and axis == 0 else S.Zero
         low, high = reading.ranges.get(index, index_range(index))
@@ -124,7 +124,7 @@ def check_turns(program: Program) -> None:
 def _check_turns(group: list[Equation], program: Program) -> None:
     """Without the reads of earlier rows, the equations of a group must have an order."""
     names = {e.name for e in group}
-    edges = {}
+    edges: dict[tuple[str, str], tuple[Equation, Expr]] = {}
     for e in group:
         for reading in readings(e.rhs):
             if read_name(reading.read) in names and not _is_earlier(e, reading, program):
@@ -133,8 +133,8 @@ def _check_turns(group: list[Equation], program: Program) -> None:
         for (reader, needed), (equation, read) in edges.items():
             if reader in component and needed in component:
                 raise DefinitionError(
-                    f"{reader} waits for itself: {equation.lhs} reads {read}, which is not known to be of an earlier row; "
-                    "a state may read its rows t - 1 and before"
+                    f"{reader} waits for itself: {equation.lhs} reads {read}, which is not proven to be of an earlier "
+                    "row; a state may read its rows t - 1 and before"
                 )
 
 

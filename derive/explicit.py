@@ -1,7 +1,7 @@
 """Programs at small explicit sizes, in scalar SymPy: what the referee differentiates, and brute-force evaluation.
 
-Each entry of each variable is a cell, and so is each value of a sum, a maximum or a function of ours in an expression. Each
-cell is one scalar expression in other cells: sizes are integers, sums are written out, labels are data, a guard is
+Each entry of each variable is a cell, and so is each value of a sum, a maximum or a function of ours in an expression.
+Each cell is one scalar expression in other cells: sizes are integers, sums are written out, labels are data, a guard is
 decided before what it guards is read. Values are exact where everything is rational, else Floats of many digits.
 Nothing here knows the rule or how programs are simplified.
 """

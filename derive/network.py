@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
 
-from .arrays import Array, at, is_array, shape_of, shape_text
+from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .checks import check_read, check_terms, check_turns, readings
 from .errors import DefinitionError
 from .program import Equation, Program, Variable
@@ -53,8 +53,8 @@ class Network:
         """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding)."""
         self._claim(name, "size")
         if least not in (0, 1):
-            raise DefinitionError(f"the size {name} is at least {least}; expected 1, or 0 for one that may be empty (a padding)")
-        symbol = Symbol(name, integer=True, positive=True) if least > 0 else Symbol(name, integer=True, nonnegative=True)
+            raise DefinitionError(f"the size {name} is at least {least}; expected 1, or 0 for a padding")
+        symbol = Symbol(name, integer=True, positive=True if least else None, nonnegative=True)
         self._sizes[name] = symbol
         self._least[symbol] = least
         if value is not None:
@@ -72,7 +72,8 @@ class Network:
 
     def labels(self, name: str, *shape, classes: Expr, note: str = "") -> Expr:
         """Declare integer data in [0, classes), to read other arrays with."""
-        return self._declare(name, shape, "labels", classes=self._size_given(f"the classes of {name}", classes), note=note)
+        classes = self._size_given(f"the classes of {name}", classes)
+        return self._declare(name, shape, "labels", classes=classes, note=note)
 
     def state(self, name: str, *shape, initial: Expr, note: str = "") -> Array:
         """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`."""
@@ -218,7 +219,7 @@ class Network:
             raise DefinitionError(f"the {what} {name!r} is declared already in {self.name}; choose another name")
         clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
         if clash:
-            raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another name")
+            raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}, as dV is the adjoint of V; choose another")
 
     def _declare(self, name, shape, kind, index_names=None, **details):
         self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))
@@ -257,7 +258,7 @@ class Network:
         return tuple(indices)
 
     def _index_for(self, size, scope):
-        """Return an index over `size` whose name is not in scope: as declared by `indices`, else the size in lower case."""
+        """Return an index over `size` not in scope, named as declared by `indices`, else after the size."""
         declared = self._index_names.get(size, [])
         letter = str(size).lower() if isinstance(size, Symbol) else "i"
         if letter in self._sizes:
@@ -276,7 +277,7 @@ class Network:
     def _written(self, value, indices, name, shape):
         """Return a right-hand side in index notation, checked."""
         if is_array(value):
-            mixed = free_indices(value)
+            mixed = free_indices(value) + summed_whole(value)
             if mixed:
                 raise DefinitionError(
                     f"{name} mixes whole arrays with the index {mixed[0]}; index every array, or none"
@@ -343,7 +344,7 @@ def _sympified(value, name):
         value = sympify(value, strict=True)
     except Exception:
         kind = type(value).__name__
-        raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array of the network") from None
+        raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
     if not isinstance(value, Expr) or value.is_Matrix:
         raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
     return value
@@ -362,7 +363,7 @@ def _floor_facts(size, value):
 
 def _identifier(name, what):
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise DefinitionError(f"the {what} name {name!r} is not an identifier; use letters, digits and _, a letter first")
+        raise DefinitionError(f"the {what} name {name!r} is no identifier; use letters, digits and _, a letter first")
     if keyword.iskeyword(name):
         raise DefinitionError(f"the {what} name {name!r} is a word of Python; choose another")
     return name

@@ -17,12 +17,14 @@ Range = tuple[Expr, Expr]
 class Prover:
     """Proves inequalities from the least values of sizes, from facts (expressions that are >= 0) and label classes."""
 
-    def __init__(self, least: Mapping[Symbol, int] = (), facts: Iterable[Expr] = (), classes: Mapping[str, Expr] = ()):
-        self.least, self.facts, self.classes = dict(least), tuple(facts), dict(classes)
+    def __init__(
+        self, least: Mapping[Symbol, int] | None = None, facts: Iterable[Expr] = (), classes: Mapping[str, Expr] | None = None
+    ):
+        self.least, self.facts, self.classes = dict(least or {}), tuple(facts), dict(classes or {})
 
-    def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] = ()) -> bool:
+    def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `e >= 0` is proven for every index in its range; False means not proven."""
-        e, ranges = expand(e), dict(ranges)
+        e, ranges = expand(e), dict(ranges or {})
         return self._plainly(e, ranges) or any(
             self._plainly(expand(e - sum(chosen)), ranges)
             for count in (1, 2) for chosen in combinations_with_replacement(self.facts, count)
@@ -33,7 +35,7 @@ class Prover:
         smallest = self._smallest(e, ranges)
         return smallest is not None and self._positive_coefficients(smallest)
 
-    def within(self, e: Expr, low: Expr, high: Expr, ranges: Mapping[Expr, Range] = ()) -> bool:
+    def within(self, e: Expr, low: Expr, high: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `low <= e <= high` is proven."""
         own = ranges.get(e) if isinstance(e, Idx) and ranges else None
         if (own or index_range(e)) == (low, high):

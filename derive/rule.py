@@ -127,15 +127,16 @@ def derivative(expr: Expr, read: Expr) -> Expr:
         _PLACEHOLDERS.append(Dummy(f"u{len(_PLACEHOLDERS)}", real=True))
     there = dict(zip(everything, _PLACEHOLDERS, strict=False))
     back = {placeholder: t for t, placeholder in there.items()}
-    return _scalar_derivative(expr.xreplace(there), there[read]).xreplace(back)
+    result = _scalar_derivative(expr.xreplace(there), there[read])
+    if result is None:
+        raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
+    return result.xreplace(back)
 
 
 @lru_cache(maxsize=4096)
 def _scalar_derivative(expr, variable):
     result = expr.diff(variable).replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
-    if result.has(Derivative, Subs):
-        raise DerivationError(f"no derivative is known of {expr}; define it with functions that SymPy can differentiate")
-    return result
+    return None if result.has(Derivative, Subs) else result
 
 
 def _is_real_read(term):

@@ -153,7 +153,8 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
 
 def _without_repeats(binder):
     """Where one index is bound twice (a sum over n inside a sum over n), give the outer ones names of their own."""
-    limits, names = [], index_names(binder)
+    limits: list[Tuple] = []
+    names = index_names(binder)
     for index, low, high in binder.limits:
         if any(index == inner[0] for inner in limits):
             index = fresh(index, names)

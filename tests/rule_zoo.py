@@ -1,4 +1,4 @@
-"""Small networks, one for each thing that the rule must get right. `ZOO` has them all by name, `SIZES` where to look."""
+"""Small networks, one for each thing that the rule must get right. `ZOO` has them by name, `SIZES` where to look."""
 
 from sympy import Abs, Max, Min, Piecewise, Rational, Sum, atan, cos, erf, exp, log, sin, sqrt, tanh
 
@@ -366,7 +366,7 @@ def batch_normalisation_in_one_line():
 def causal_attention():
     net = Network("causal")
     T, E = net.sizes("T E")
-    X, Wq, Wk, Wv = net.input("X", T, E), net.parameter("Wq", E, E), net.parameter("Wk", E, E), net.parameter("Wv", E, E)
+    X, Wq, Wk, Wv = net.input("X", T, E), *(net.parameter(name, E, E) for name in ("Wq", "Wk", "Wv"))
     t, s, e = net.indices(t=T, s=T, e=E)
     Q, K, V = net.define("Q", X @ Wq), net.define("K", X @ Wk), net.define("V", X @ Wv)
     S = net.define("S", Sum(Q[t, e] * K[s, e], e) / sqrt(E), over=(t, s))

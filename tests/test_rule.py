@@ -1,4 +1,4 @@
-"""The rule: what it derives agrees with the referee and with differences of brute-force evaluation, network by network."""
+"""The rule: what it derives agrees with the referee, and with differences of brute-force evaluation."""
 
 from functools import cache
 
