@@ -7,12 +7,12 @@ exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Idx, S, Sum, Symbol, Wild, exp, log
+from sympy import Add, Expr, Function, Idx, Min, S, Sum, Symbol, Wild, exp, log
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
-from derive.functions import sigmoid
+from derive.functions import relu, sigmoid
 from derive.program import Equation, Program, Variable
 from derive.terms import bottom_up, instantiated, read_name, reads
 
@@ -57,7 +57,8 @@ class Lowered:
 def lowered(program: Program) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided."""
     parts = _all_parts(program)
-    sigmoids = {e.name: e for e in program.equations if isinstance(e.rhs, sigmoid) and e.free == e.indices}
+    known = {e.name: e for e in program.equations
+             if isinstance(e.rhs, sigmoid | exp) and e.free == e.indices and not reads(e.rhs, parts)}
     variables = dict(program.variables)
     lines: list[Equation] = []
     for e in program.equations:
@@ -69,7 +70,7 @@ def lowered(program: Program) -> Lowered:
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
             rhs = _without_lse(e.rhs, parts, program)
-            lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, sigmoids))))
+            lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, known))))
     program, backward = windowed(program.with_equations(lines, variables=variables))
     return Lowered(program, parts, backward)
 
@@ -195,27 +196,37 @@ def _opened(total, parts, program):
     if len(inside) != 1:
         return total
     part = parts[read_name(inside[0])]
-    return _value(part, getattr(inside[0], "indices", ()), total - inside[0])
+    return _value(part, getattr(inside[0], "indices", ()), _without_lse(total - inside[0], parts, program))
 
 
-def _stable(term, sigmoids):
+def _stable(term, known):
     if isinstance(term, Add):
-        return _without_cancellation(term, sigmoids)
+        return _lesser(_without_cancellation(term, known))
     if isinstance(term, log) and isinstance(term.args[0], Add) and S.One in term.args[0].args:
         return log1p(term.args[0] - 1)
     return term
 
 
-def _without_cancellation(total, sigmoids):
-    """Write 1 - sigmoid(z) as sigmoid(-z), and exp(x) - 1 as expm1(x)."""
+def _lesser(total):
+    """Write x - relu(x) as min(x, 0)."""
     for t in total.args:
-        known = sigmoids.get(read_name(-t))
-        seen = instantiated(known.rhs, dict(zip(known.indices, getattr(-t, "indices", ()), strict=True))) if known else -t
-        if isinstance(seen, sigmoid) and S.One in total.args:
-            return total - 1 - t + sigmoid(-seen.args[0])
-        coefficient, inner = t.as_coeff_Mul()
-        if isinstance(inner, exp) and -coefficient in total.args:
-            return total - t + coefficient + coefficient * expm1(inner.args[0])
+        if isinstance(-t, relu) and (-t).args[0] in total.args:
+            return total - t - (-t).args[0] + Min((-t).args[0], 0)
     return total
 
 
+def _without_cancellation(total, known):
+    """Write c - c sigmoid(z) as c sigmoid(-z), and c exp(x) - c as c expm1(x)."""
+    for t in total.args:
+        coefficient, inner = t.as_coeff_Mul()
+        if -coefficient not in total.args:
+            continue
+        definition = known.get(read_name(inner))
+        if definition is not None:
+            here = dict(zip(definition.indices, getattr(inner, "indices", ()), strict=True))
+            inner = instantiated(definition.rhs, here)
+        if isinstance(inner, sigmoid):
+            return total - t + coefficient - coefficient * sigmoid(-inner.args[0])
+        if isinstance(inner, exp):
+            return total - t + coefficient + coefficient * expm1(inner.args[0])
+    return total

@@ -54,6 +54,8 @@ class NumpyPrinter:
     states: frozenset[str] = frozenset()                    # arrays that hold row t at t + 1, the row -1 first
     adjoints: frozenset[str] = frozenset()                  # names that stand first among factors of one rank
     counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
+    like: str = ""                                          # an array at hand that has the module's dtype
+    handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)
@@ -113,8 +115,11 @@ class NumpyPrinter:
         raise DerivationError(f"{expr} cannot be printed as a number or a size")
 
     def _index(self, node):
-        """An index as a value: a range, turned to lie along the node's axes."""
-        return self.at(node.expr, node.axes)
+        """An index as a value: a range of the module's dtype, turned to lie along the node's axes."""
+        if not isinstance(node.expr, Idx):
+            return Text(f"{self.at(node.expr, node.axes).inside(ATOM)}.astype({self.like}.dtype)")
+        integers = self.at(node.expr, (node.expr,)).code
+        return _indexed(Text(f"{integers[:-1]}, dtype={self.like}.dtype)"), (node.expr,), node.axes)
 
     def at(self, expr: Expr, axes: tuple[Idx, ...]) -> Text:
         """Print an index expression as an integer array over the given axes."""
@@ -198,8 +203,13 @@ class NumpyPrinter:
     # ---- conditions
 
     def _bracket(self, node):
-        left, right = (self.text(arranged(n, node.axes)).inside(SUM) for n in (node.left, node.right))
+        left, right = (self._compared(arranged(n, node.axes)).inside(SUM) for n in (node.left, node.right))
         return Text(f"{left} {RELATIONS[node.head]} {right}", 0)
+
+    def _compared(self, node):
+        """Print one side of a comparison, where an index stays an integer."""
+        inner = node.body if isinstance(node, Spread | Transpose) else node
+        return self.at(inner.expr, node.axes) if isinstance(inner, Index) else self.text(node)
 
     # ---- shape
 
@@ -259,7 +269,8 @@ class NumpyPrinter:
                 text = f"({self.code(value)} if {self.code(condition)} else {text})"
                 continue
             text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"
-        return Text(text)
+        constant = text.startswith("np.where") and all(_is_constant(value) for value, _ in pairs)
+        return Text(f"{text}.astype({self.like}.dtype)" if constant else text)
 
     def _power(self, base, exponent):
         text, power = self.text(base), exponent.expr if isinstance(exponent, Scalar) else None
@@ -577,6 +588,11 @@ def _has_product(node):
 
 def _is_variable(node):
     return isinstance(node.expr, Symbol) and not node.expr.is_integer
+
+
+def _is_constant(node):
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Scalar) and not _is_variable(node)
 
 
 def _is_mask(node):

@@ -6,14 +6,14 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, Tuple
 
-from derive.forms import Gather, Read, Spread, arranged, form
+from derive.forms import Gather, Read, Scalar, Spread, Transpose, arranged, form
 from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 
 from . import taps
-from .numpy_text import NumpyPrinter
+from .numpy_text import ATOM, NumpyPrinter
 
 
 @dataclass(frozen=True)
@@ -40,36 +40,61 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter, comme
     """Return the lines of NumPy for one equation that waits for no other."""
     variable = program.variables[equation.name]
     needed = [read_name(r) for r in reads(equation.rhs, program.variables)]
+    printer.like = _real_read(equation, program)
     special = taps.lines(equation, program, printer)
     if special:
         return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)), comment)
     outer, dense, updates = _split(equation)
     if updates:
-        lines = _scattered(equation, outer, dense, updates, printer)
-        if dense == 0:
-            needed.append(variable.primal or equation.name)
+        lines, extra = _scattered(equation, variable, outer, dense, updates, printer)
     else:
         lines, extra = _assigned(equation, variable, program, printer)
-        needed += extra
-    return Statement(equation.name, tuple(lines), tuple(dict.fromkeys(needed)), comment)
+    if any(f"{printer.like}.dtype" in line for line in lines):
+        needed.append(printer.like)
+    return Statement(equation.name, tuple(lines), tuple(dict.fromkeys([*needed, *extra])), comment)
+
+
+def _real_read(equation, program):
+    """Return the name of an array of the module's dtype, one that the equation reads if it can be."""
+    real = [n for r in reads(equation.rhs, program.variables) if program.variables[n := read_name(r)].kind != "labels"]
+    return (real or [program.parameters[0].name])[0]
 
 
 def _assigned(equation, variable, program, printer):
     """One assignment; what is constant along an axis is repeated there."""
     name = equation.name
     node = form(equation.rhs, equation.free)
-    if not equation.free:
-        return [f"{name} = {printer.code(node)}"], []
-    if not node.axes and variable.primal and program.variables[variable.primal].kind == "parameter":
-        if equation.rhs == 0:
-            return [f"{name} = np.zeros_like({variable.primal})"], [variable.primal]
-        return [f"{name} = np.full_like({variable.primal}, {printer.code(node)})"], [variable.primal]
-    if isinstance(node, Spread) or not node.axes:
+    gradient = variable.primal is not None and program.variables[variable.primal].kind == "parameter"
+    if gradient and not node.axes and not reads(equation.rhs, program.variables):
+        return [_constant(name, variable.primal, equation.rhs, node, printer)], [variable.primal]
+    if gradient and _is_shared(node, program, printer):
+        return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
+    if equation.free and (isinstance(node, Spread) or not node.axes):
         shape = ", ".join(printer.size(s).code for s in variable.shape)
         spread = f"np.broadcast_to({printer.code(node)}, ({shape}{',' if len(variable.shape) == 1 else ''}))"
-        copied = variable.primal and program.variables[variable.primal].kind == "parameter"
-        return [f"{name} = {spread}{'.copy()' if copied else ''}"], []
+        return [f"{name} = {spread}{'.copy()' if gradient else ''}"], []
     return [f"{name} = {printer.code(node)}"], []
+
+
+def _constant(name, primal, value, node, printer):
+    """Return the line that makes an array of one number, in the shape and dtype of the primal."""
+    return f"{name} = np.zeros_like({primal})" if value == 0 else f"{name} = np.full_like({primal}, {printer.code(node)})"
+
+
+def _is_shared(node, program, printer):
+    """Tell whether a gradient would share its memory with an argument, a residual or another gradient."""
+    while isinstance(node, Transpose):
+        node = node.body
+    if isinstance(node, Scalar):
+        name = read_name(node.expr)
+    else:
+        name = node.name if isinstance(node, Read) else read_name(node.read) if isinstance(node, Gather) else None
+    if name not in program.variables:
+        return False
+    primal = program.variables[name].primal
+    fresh = primal is not None and program.variables[primal].kind != "parameter" and name not in printer.handed
+    printer.handed.add(name)
+    return not fresh
 
 
 def _split(equation):
@@ -87,14 +112,14 @@ def _split(equation):
 
 def update_of(term: Expr, equation: Equation) -> Update | None:
     """Return the update that a term stands for, None where its deltas pick no entries of the left-hand side."""
-    over: tuple[Idx, ...] = ()
+    limits: tuple[Tuple, ...] = ()
     constant = S.One
     for f in Mul.make_args(term):
         if isinstance(f, Sum):
-            over, inside = tuple(limit[0] for limit in f.limits), f.function
+            limits, inside = f.limits, f.function
         else:
             constant *= f
-    body = constant * inside if over else term
+    body = constant * inside if limits else term
     positions: dict[Idx, Expr] = {}
     rest = []
     for f in Mul.make_args(body):
@@ -103,9 +128,12 @@ def update_of(term: Expr, equation: Equation) -> Update | None:
             rest.append(f)
         else:
             positions |= target
-    if not positions or any(r.has(KroneckerDelta) for r in rest) or not _scatters(positions, over):
+    if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(map(_is_place, positions.values())):
         return None
-    return Update(positions, Mul(*rest).xreplace(positions), over)
+    chosen = {i for p in positions.values() for i in free_indices(p)}
+    inner = [limit for limit in limits if limit[0] not in chosen]
+    added = Mul(*rest).xreplace(positions)
+    return Update(positions, Sum(added, *inner) if inner else added, tuple(i for i, *_ in limits if i in chosen))
 
 
 def _picked(delta, equation, positions):
@@ -117,19 +145,26 @@ def _picked(delta, equation, positions):
     return None
 
 
-def _scatters(positions, over):
-    """Tell whether the positions are labels or constants, and every summed index stands in one of them."""
-    inside = [i for p in positions.values() for i in free_indices(p)]
-    plain = all(isinstance(p, Indexed) or not free_indices(p) for p in positions.values())
-    return plain and all(i in inside for i in over)
+def _is_place(position):
+    """Tell whether entries can be picked at a position: labels, a constant, a whole index (the diagonal)."""
+    return isinstance(position, Indexed | Idx) or not free_indices(position)
 
 
-def _scattered(equation, outer, dense, updates, printer):
+def _scattered(equation, variable, outer, dense, updates, printer):
     """A dense part, then what is added at the picked entries, then the common factor."""
-    name = equation.name
-    first = f"{name} = np.zeros_like({name.removeprefix('d')})" if dense == 0 else fresh_array(equation.lhs, dense, printer)
+    name, primal = equation.name, variable.primal
+    node, extra = form(dense, equation.free), []
+    if node.axes and not isinstance(node, Spread):
+        first = fresh_array(equation.lhs, dense, printer)
+    elif primal is not None:
+        first, extra = _constant(name, primal, dense, node, printer), [primal]
+    else:
+        shape = ", ".join(printer.size(s).code for s in variable.shape)
+        shape = f"({shape}{',' if len(variable.shape) == 1 else ''})"
+        made = f"zeros({shape}" if dense == 0 else f"full({shape}, {printer.code(node)}"
+        first = f"{name} = np.{made}, {printer.like}.dtype)"
     lines = [first, *(added(equation, update, printer) for update in updates)]
-    return lines + _scaled(name, outer, equation, printer)
+    return lines + _scaled(name, outer, equation, printer), extra
 
 
 def fresh_array(lhs, dense, printer) -> str:
@@ -156,15 +191,23 @@ def added(equation, update, printer):
             parts.append(printer.at(index, axes).code)
         else:
             parts.append(":")
+    before = _slices_before(parts) if axes else 0
     while parts and parts[-1] == ":":
         parts.pop()
     where = ", ".join(parts)
     negative, term = signed(update.term)
-    value = form(term, (*axes, *(i for i in kept if i not in rows)))
+    whole = tuple(i for i in kept if i not in rows)
+    value = form(term, (*whole[:before], *axes, *whole[before:]))
     if update.over:
-        place = where if len(parts) == 1 else f"({where})"
+        place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {printer.code(value)})"
     return f"{name}[{where}] {'-' if negative else '+'}= {printer.code(value)}"
+
+
+def _slices_before(parts):
+    """Return how many slices stand before the axes that arrays pick: all if they stand together, else none."""
+    arrays = [k for k, part in enumerate(parts) if part != ":"]
+    return arrays[0] if arrays == list(range(arrays[0], arrays[-1] + 1)) else 0
 
 
 def signed(term):

@@ -14,6 +14,7 @@ from derive.guards import is_guard
 from derive.program import Equation, Program
 from derive.terms import free_indices
 
+from . import joins
 from .numpy_text import NumpyPrinter
 from .windows import is_mixed_radix, mixed_radix
 
@@ -21,6 +22,10 @@ from .windows import is_mixed_radix, mixed_radix
 def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[str]:
     """Return the lines of an equation that pads, gathers windows, folds them or reshapes; [] for any other."""
     rhs = equation.rhs
+    joined = joins.pieces(equation)
+    if joined:
+        axis, reads = joined
+        return [f"{equation.name} = np.concatenate([{', '.join(r.base.name for r in reads)}], axis={axis})"]
     if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
         return _pad(equation, rhs.args[0][0], program, printer)
     if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \

@@ -18,6 +18,8 @@ from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms
 from derive.terms import free_indices, index_over, read_name, reads, rename
 
+from . import joins
+
 
 def windowed(program: Program) -> tuple[Program, frozenset[str]]:
     """Return the program with padding, windows and folds as equations of their own, and what the backward pass makes."""
@@ -42,6 +44,9 @@ class _Windows:
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
         self.of = e
+        if joins.pieces(e):
+            self.lines.append(e)
+            return
         terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in Add.make_args(e.rhs)]
         self.lines.append(Equation(e.lhs, self._changed(Add(*terms))))
 
@@ -81,17 +86,26 @@ class _Windows:
         body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
         if self.of.name in self.recurrent and all(free_indices(c) == [self.of.indices[0]] for c in conditions):
             return guarded(self._changed(body), conditions)             # the loop's range sees to it
+        return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
+
+    def _terms(self, body):
+        """Return the terms of a guarded body; they are told apart only where zeros do not make all of it zero."""
+        outside = [r for r in reads(body, self.variables) if self._reads_outside(r)]
+        return [body] if all(r in Mul.make_args(body) for r in outside) else Add.make_args(expand(body))
+
+    def _zero_outside(self, term, conditions):
+        """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""
         changes, met = {}, set()
-        for read in reads(body, self.variables):
+        for read in reads(term, self.variables):
             if not isinstance(read, Indexed) or read.is_integer:
                 continue
             padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
             if any(p != (0, 0) for p in padding):
                 changes[read] = self._padded(read, padding)
-                for position, i in zip(read.indices, self._axes(read), strict=True):
-                    met |= {expand(position - i.lower), expand(i.upper - position)}
-        body = body.xreplace(changes)
-        return guarded(self._changed(body), [c for c in conditions if c not in met])
+                if read in Mul.make_args(term):
+                    for position, i in zip(read.indices, self._axes(read), strict=True):
+                        met |= {expand(position - i.lower), expand(i.upper - position)}
+        return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
 
     def _axes(self, read):
         return self.variables[read.base.name].indices

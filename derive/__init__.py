@@ -23,6 +23,7 @@ from .arrays import (
 from .binders import FirstMaximum, LogSumExp, Maximum
 from .errors import DefinitionError, DerivationError
 from .functions import elu, gelu, gelu_tanh, leaky_relu, mish, relu, sigmoid, silu, softplus, softsign
+from .joins import concatenate, cut
 from .network import Network, padded
 from .pipeline import derived
 from .program import Equation, Program
@@ -31,7 +32,7 @@ from .simplify import simplified
 
 __all__ = [
     "Array", "DefinitionError", "DerivationError", "Equation", "FirstMaximum", "LogSumExp", "Maximum", "Network", "Program", "backward",
-    "binary_cross_entropy", "cross_entropy", "derived", "elu", "gelu", "gelu_tanh", "leaky_relu", "log_softmax",
+    "binary_cross_entropy", "concatenate", "cut", "cross_entropy", "derived", "elu", "gelu", "gelu_tanh", "leaky_relu", "log_softmax",
     "logsumexp", "matmul", "maximum", "mean", "mish", "padded", "relu", "sigmoid", "silu", "simplified", "softmax",
     "softplus", "softsign", "total",
 ]

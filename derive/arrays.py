@@ -139,7 +139,7 @@ class Reduced(ArrayNode):
         a = sympify(a)
         rank = len(shape_of(a))
         if axis is not None and not (isinstance(axis, int) and -rank <= axis < rank):
-            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one of its {rank} axes, or None for all")
+            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one of its {rank} axes, or None")
         axes = range(rank) if axis is None else [axis % rank]
         return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*axes), Integer(bool(keep)))
 

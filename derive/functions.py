@@ -131,13 +131,13 @@ class softplus(Elementwise):
 
 
 def leaky_relu(x, slope=Rational(1, 100)):
-    """x where positive, slope*x elsewhere."""
-    return relu(x) - slope * relu(-x)
+    """x where positive, slope*x elsewhere, its derivative at 0 the slope."""
+    return relu(x) + slope * (x - relu(x))
 
 
 def elu(x, alpha=1):
-    """x where positive, alpha*(exp(x) - 1) elsewhere; exp is taken of what is not positive only."""
-    return relu(x) + alpha * (exp(-relu(-x)) - 1)
+    """x where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
+    return relu(x) + alpha * (exp(x - relu(x)) - 1)
 
 
 def silu(x):

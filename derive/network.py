@@ -219,7 +219,7 @@ class Network:
             raise DefinitionError(f"the {what} {name!r} is declared already in {self.name}; choose another name")
         clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
         if clash:
-            raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}, as dV is the adjoint of V; choose another")
+            raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another")
 
     def _declare(self, name, shape, kind, index_names=None, **details):
         self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))

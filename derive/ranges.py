@@ -18,7 +18,10 @@ class Prover:
     """Proves inequalities from the least values of sizes, from facts (expressions that are >= 0) and label classes."""
 
     def __init__(
-        self, least: Mapping[Symbol, int] | None = None, facts: Iterable[Expr] = (), classes: Mapping[str, Expr] | None = None
+        self,
+        least: Mapping[Symbol, int] | None = None,
+        facts: Iterable[Expr] = (),
+        classes: Mapping[str, Expr] | None = None,
     ):
         self.least, self.facts, self.classes = dict(least or {}), tuple(facts), dict(classes or {})
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .latex import MARK, SOFT, plain
 from .width import width
@@ -10,7 +11,16 @@ PAGE = 34.2                 # ems: the text width of LaTeX's article, less a lit
 GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's number
 INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
 LONG = 14                   # rows; longer systems may be broken over pages
+SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one row; what follows a row that ends a group is set apart a little."""
+
+    cells: list[str]
+    ends_group: bool = False
 
 
 def broken(tex: str, room: float) -> list[str]:
@@ -70,21 +80,44 @@ def _pieces(tex):
     return [*pieces, (text, price)]
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Join cells by `&`, the columns padded so that the source is a table too."""
+def columns(rows: Sequence[Row]) -> list[str]:
+    """Join cells by `&`, `\\\\` at the ends of rows, the columns padded so that the source is a table too."""
     widths: dict[int, int] = {}
     for row in rows:
-        for k, cell in enumerate(row[:-1]):
-            widths[k] = max(widths.get(k, 0), len(cell) if len(cell) <= 60 else 0)
-    return [" & ".join([*(cell.ljust(widths[k]) for k, cell in enumerate(row[:-1])), *row[-1:]]).rstrip() for row in rows]
+        for k, cell in enumerate(row.cells[:-1]):
+            widths[k] = max(widths.get(k, 0), len(cell) if len(cell) <= WIDEST_CELL else 0)
+    lines = []
+    for row in rows:
+        text = " & ".join([*(c.ljust(widths[k]) for k, c in enumerate(row.cells[:-1])), *row.cells[-1:]])
+        text = text.replace(" &  & ", " && ").replace("& = ", "&= ").strip()
+        end = "" if row is rows[-1] else r" \\[1ex]" if row.ends_group else r" \\"
+        lines += _wrapped(text + end)
+    return lines
 
 
-def system(environment: str, rows: Sequence[Sequence[str]]) -> list[str]:
+def _wrapped(line):
+    """Go on in another line of the source before a `&` where a line is long."""
+    lines = []
+    while len(line) > SOURCE:
+        place = line.rfind(" &", 40, SOURCE)
+        if place < 0:
+            break
+        lines.append(line[:place].rstrip())
+        line = " " * 15 + line[place + 1:]
+    return [*lines, line]
+
+
+def system(environment: str, rows: Sequence[Row]) -> list[str]:
     """Return the lines of an align environment; a long one may be broken over pages."""
-    lines = columns(rows)
-    body = [f"{line} \\\\" for line in lines[:-1]] + lines[-1:]
-    body = [rf"\begin{{{environment}}}", *body, rf"\end{{{environment}}}"]
+    body = [rf"\begin{{{environment}}}", *columns(rows), rf"\end{{{environment}}}"]
     return [r"\begingroup\allowdisplaybreaks", *body, r"\endgroup"] if len(rows) > LONG else body
+
+
+def text_width(text: str) -> float:
+    """Return the width of prose with formulas between dollars."""
+    parts = text.split("$")
+    prose = (rf"\text{{{re.sub('[^A-Za-z0-9]', 'x', p)}}}" for p in parts[::2] if p)
+    return sum(measured(p) for p in (*prose, *parts[1::2]))
 
 
 def widest(cells) -> float:

@@ -118,6 +118,11 @@ class Names:
         """Return the symbol of a size."""
         return self._symbols.get(name) or letters(name)
 
+    @property
+    def used_letters(self) -> set[str]:
+        """The symbols of variables and sizes, which a new index should not have."""
+        return set(self._symbols.values())
+
     def index(self, name: str) -> str:
         """Return the symbol of an index; `n2`, of the same range as `n`, is n'."""
         match = re.fullmatch(r"([a-z]+)([2-9])", name)
@@ -131,7 +136,8 @@ class Names:
 
     def is_whole(self, index: Idx) -> bool:
         """Tell whether an index runs over the only range that its name has, from 0 to a size."""
-        return index.lower == 0 and len(self.ranges.get(index.name, (0,))) == 1 and not (index.upper + 1).is_number
+        known = self.ranges.get(index.name, ())
+        return index.lower == 0 and len(known) <= 1 and not (index.upper + 1).is_number
 
     def abbreviated(self) -> dict[str, str]:
         """Return the names that are too long for a formula, with the symbols that stand for them."""

@@ -1,12 +1,14 @@
 """Free text in LaTeX: whatever a title or a note holds, it prints, and does nothing else."""
 
+import re
+import textwrap
 import unicodedata
 
 from .names import GREEK
 
 SPECIAL = {
     "\\": r"$\backslash$", "{": r"$\{$", "}": r"$\}$", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": r"\`{}",
+    "^": r"\symbol{94}", "~": r"\symbol{126}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": "`{}",
     "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{MIDDLE DOT}": r"$\cdot$",
     "\N{LEFT SINGLE QUOTATION MARK}": "`", "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT DOUBLE QUOTATION MARK}": "``",
     "\N{RIGHT DOUBLE QUOTATION MARK}": "''", "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}", "\N{MINUS SIGN}": "$-$",
@@ -57,3 +59,20 @@ def _greek(case, name):
     name = {"LAMDA": "LAMBDA"}.get(name, name).lower()
     name = name.capitalize() if case == "CAPITAL" else name
     return rf"$\{name}$" if name in GREEK else None
+
+
+def listed(words: list[str]) -> str:
+    """Return words as prose lists them: a, b and c."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def code(text: str) -> str:
+    """Return an identifier or a file's name as the inside of a texttt, which may be broken after an underscore."""
+    return text.replace("_", r"\_\allowbreak ").replace("/", r"/\allowbreak ") if len(text) > 30 else text.replace("_", r"\_")
+
+
+def paragraph(*sentences: str) -> list[str]:
+    """Return sentences as lines of source."""
+    text = re.sub(r"\$[^$]*\$", lambda m: m[0].replace(" ", "\0"), " ".join(s for s in sentences if s))
+    lines = textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, Pow, S, Sum, exp
+from sympy import Expr, Idx, Indexed, S, Sum, exp
 
 from ..binders import has_binder, is_binder
 from ..errors import DerivationError
@@ -21,11 +21,12 @@ NOTATIONS = ("matrix", "index")
 
 
 @dataclass(frozen=True)
-class Stand_in:
+class StandIn:
     """A symbol that stands for an expression: class probabilities, one-hot labels."""
 
     read: Expr
-    meaning: Expr
+    top: Expr
+    bottom: Expr = S.One
 
 
 class Writer:
@@ -37,8 +38,8 @@ class Writer:
         self.sheet, self.notation = sheet, notation
         self.names = Names(sheet.program, {f"d{n}": n for n in sheet.active})
         self.style = style(self.names)
-        self.stand_ins: dict[str, Stand_in] = {}
-        self.used: dict[str, Stand_in] = {}
+        self.stand_ins: dict[str, StandIn] = {}
+        self.used: dict[str, StandIn] = {}
         self._outer: set[str] = set()
 
     # ---- equations
@@ -117,14 +118,23 @@ class Writer:
         plain = isinstance(exponent, Indexed) and exponent == lse.function.xreplace({lse.limits[0][0]: exponent.indices[-1]})
         latex = isinstance(self.style, Latex)
         if not (plain or latex) or (not reverse and not (plain and (matrix or not latex))):
-            return exp(exponent) * Pow(Sum(exp(lse.function), *lse.limits), S.NegativeOne)
+            return exp(exponent) / self._apart(lse, exponent)
         indices = _order(exponent)
         key = f"softmax {name}" if reverse or not latex else f"softmax of {name}"
         if key not in self.stand_ins:
             self.names.introduce(key, *self._softmax_symbols(name, exponent, reverse))
         read = pseudo_array(key, indices)
-        self.stand_ins.setdefault(key, Stand_in(read, exp(exponent) * Pow(Sum(exp(lse.function), *lse.limits), S.NegativeOne)))
+        self.stand_ins.setdefault(key, StandIn(read, exp(exponent), self._apart(lse, exponent)))
         return read
+
+    def _apart(self, lse, exponent):
+        """Return the sum of the exponentials over an index that stands apart from those of the exponent."""
+        [(index, low, high)] = lse.limits
+        letters = [c for c in "kjilm" if c not in self.names.ranges and c not in self.names.used_letters]
+        taken = {i.name for i in free_indices(exponent)}
+        name = next(n for n in (*letters, *(f"{index.name}{k}" for k in range(2, 9))) if n not in taken)
+        other = like(index, name)
+        return Sum(exp(lse.function.xreplace({index: other})), (other, low, high))
 
     def _softmax_symbols(self, name, exponent, reverse):
         of = read_name(exponent) or name.removeprefix("lse_")
@@ -143,7 +153,7 @@ class Writer:
             ways = [name.upper()] if len(name) == 1 and name.islower() else []
             self.names.introduce(key, self.names.unused(*ways, "Y", r"\hat Y", "E"), f"onehot({name})")
         read = pseudo_array(key, (*labels.indices, index))
-        self.stand_ins.setdefault(key, Stand_in(read, bracket))
+        self.stand_ins.setdefault(key, StandIn(read, bracket))
         return read
 
     def _remember(self, expr):

@@ -1,0 +1,70 @@
+"""Joining arrays end to end, and cutting pieces out: nothing but guarded reads at shifted indices."""
+
+from sympy import Expr, Integer, sympify
+
+from .arrays import ArrayNode, at, shape_of
+from .errors import DefinitionError
+from .guards import guarded
+
+
+class Joined(ArrayNode):
+    """Arrays one after the other along an axis; the axis is the first argument."""
+
+    @property
+    def shape(self):
+        axis, *parts = self.args
+        shapes = [shape_of(p) for p in parts]
+        rest = {s[:axis] + s[axis + 1:] for s in map(tuple, shapes)}
+        if len(rest) != 1 or any(len(s) <= axis for s in shapes):
+            raise DefinitionError(
+                f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ in that axis alone")
+        [rest] = rest
+        return (*rest[:axis], sum((s[axis] for s in shapes), Integer(0)), *rest[axis:])
+
+    def at(self, indices, name_index):
+        axis, *parts = self.args
+        axis = int(axis)
+        total, offset = sum(shape_of(p)[axis] for p in parts), Integer(0)
+        value = Integer(0)
+        for part in parts:
+            size = shape_of(part)[axis]
+            place = (indices[axis] - offset).expand()
+            read = at(part, (*indices[:axis], place, *indices[axis + 1:]), name_index)
+            inside = [place] if offset != 0 else []
+            inside += [(size - 1 - place).expand()] if (offset + size - total).expand() != 0 else []
+            value += guarded(read, inside)
+            offset += size
+        return value
+
+
+class Cut(ArrayNode):
+    """Entries start ... start + size - 1 along an axis."""
+
+    @property
+    def shape(self):
+        a, start, size, axis = self.args
+        return tuple(size if k == axis else s for k, s in enumerate(shape_of(a)))
+
+    def at(self, indices, name_index):
+        a, start, _, axis = self.args
+        return at(a, tuple(i + start if k == axis else i for k, i in enumerate(indices)), name_index)
+
+
+def concatenate(*arrays, axis: int = 0) -> Expr:
+    """Return the arrays one after the other along an axis.
+
+    Raises
+    ------
+    DefinitionError
+        Shapes that differ in another axis.
+    """
+    parts = tuple(map(sympify, arrays))
+    joined = Joined(Integer(axis % len(shape_of(parts[0]))), *parts)
+    _ = joined.shape
+    return joined
+
+
+def cut(array, start, size, axis: int = 0) -> Expr:
+    """Return `size` entries of an array along an axis, from `start` on; it must be provable that they are in range."""
+    a = sympify(array)
+    return Cut(a, sympify(start), sympify(size), Integer(axis % len(shape_of(a))))

@@ -1,0 +1,148 @@
+"""The Notation paragraph of a note: the symbols that it uses, and the table of inputs and parameters."""
+
+import re
+
+from ..program import Variable
+from .latex import plain
+from .layout import PAGE, Row, columns, text_width, widest
+from .prose import code, escaped, listed
+from .systems import Systems
+
+MOST_ROWS = 20              # of one table; a longer one is continued in another, so that a page can end between them
+FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|tanh|sinh|cosh|sin|cos|tan|sqrt)|\^[2-9{]")
+
+
+class Notation:
+    """Explains what the equations of some systems use; `body` is the text of the note."""
+
+    def __init__(self, systems: Systems, body: str, notation: str):
+        self.systems, self.body, self.notation = systems, body, notation
+        self.program, self.names = systems.program, systems.names
+
+    def sentences(self) -> list[str]:
+        """The symbols, one sentence each."""
+        return [s for s in (self._sizes(), self._indices(), self._symbols(), self._states(), self._adjoints(),
+                            self._abbreviations()) if s]
+
+    def _sizes(self):
+        free = [f"${self.names.size(s.name)}$" for s in self.program.sizes if s not in self.program.derived]
+        derived = [f"${self.names.size(s.name)} = {self.systems.formula(e)}$" for s, e in self.program.derived.items()]
+        if not free:
+            return f"The sizes are {listed(derived)}." if derived else ""
+        text = f"The sizes are {listed(free)}" if len(free) > 1 else f"The size is {free[0]}"
+        return f"{text}, and {listed(derived)}." if derived else f"{text}."
+
+    def _indices(self):
+        """Say where indices start, in index notation."""
+        ranges = {n: sizes[0] for n, sizes in self.names.ranges.items() if len(sizes) == 1 and not n[-1].isdigit()}
+        if self.notation != "index" or not ranges:
+            return ""
+        told = [f"${self.names.index(n)} < {self.systems.formula(s)}$" for n, s in sorted(ranges.items())]
+        sums = "; a sum without bounds runs over all values of its index" if r"\sum" in self.body else ""
+        return f"Indices count from $0$: {listed(told)}{sums}."
+
+    def _symbols(self):
+        """Say what 1, the products and the brackets are, those that occur."""
+        body, told = self.body, []
+        vectors = any(len(v.shape) == 1 for v in self.program.variables.values())
+        if self.notation == "matrix" and vectors:
+            told.append("vectors are columns")
+        if r"\mathbf 1_" in body:
+            told.append(r"$\mathbf 1_r$ is the column of $r$ ones")
+        products = [name for symbol, name in ((r"\odot", r"$\odot$ the elementwise product"),
+                                              (r"\oslash", r"$\oslash$ the elementwise quotient")) if symbol in body]
+        told += [p.replace("$ the", "$ is the") if k == 0 and not told else p for k, p in enumerate(products)]
+        if r"\langle" in body:
+            told.append(r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$")
+        arrays = any(v.shape and v.kind == "variable" and not v.primal for v in self.program.variables.values())
+        if FUNCTION.search(body) and self.notation == "matrix" and arrays:
+            told.append("functions and powers act elementwise")
+        if re.search(r"(?<!\\)\[(?!1ex|-1)", body):
+            told.append(r"$[\,\cdot\,]$ is $1$ where its condition holds and $0$ elsewhere")
+        return self._sentence(told)
+
+    @staticmethod
+    def _sentence(told):
+        if not told:
+            return ""
+        text = ", ".join(told[:-1]) + (", and " if len(told) > 1 else "") + told[-1] + "."
+        return text[0].upper() + text[1:]
+
+    def _states(self):
+        names = [f"${self.names.variable(v.name)}$" for v in self.program.variables.values() if v.state and not v.primal]
+        if not names:
+            return ""
+        rows = "Row $-1$ of {} is its initial value" if len(names) == 1 else "Rows $-1$ of {} are their initial values"
+        return rows.format(listed(names)) + "; a term whose bracket is $0$ is $0$, whatever it would read."
+
+    def pairing(self) -> str:
+        """Return how the adjoint of V and the differential of V make that of the loss."""
+        scalar = not any(v.shape for v in self.program.variables.values())
+        return r"\mathrm dL = \delta_V\,\mathrm dV" if scalar else r"\mathrm dL = \langle\delta_V, \mathrm dV\rangle"
+
+    def _adjoints(self):
+        shipped = self.program.source.startswith("derive/networks/")
+        module = f"{'generated/' if shipped else ''}{self.program.name}.py"
+        loss = self.names.loss
+        shape = ". It has the shape of $V$, and" if any(v.shape for v in self.program.variables.values()) else ", and"
+        text = rf"The \emph{{adjoint}} of $V$ is $\delta_V = \partial {loss}/\partial V${shape} "
+        text += rf"${self.pairing()}$; in \texttt{{{code(module)}}} it is \texttt{{dV}}."
+        return text if loss == "L" else text.replace(r"\mathrm dL", rf"\mathrm d{loss}")
+
+    def _abbreviations(self):
+        told = [rf"${symbol}$ is \texttt{{{code(name)}}}" for name, symbol in self.names.abbreviated().items()]
+        return f"Long names are abbreviated: {listed(told)}." if told else ""
+
+    # ---- the table
+
+    def table(self) -> list[str]:
+        """The inputs beside the parameters, those of one note on one line; under each other where that is too wide."""
+        inputs, parameters = ([self._cells(g) for g in _grouped(vs)] for vs in (self.program.inputs, self.program.parameters))
+        if not inputs or not parameters or max(len(inputs), len(parameters)) > MOST_ROWS \
+                or _table_width(inputs) + _table_width(parameters) + 2 > PAGE:
+            cells = [*inputs, *parameters]
+            wide = _table_width(cells) > PAGE
+            return [line for k in range(0, len(cells), MOST_ROWS) for line in _tabular(cells[k:k + MOST_ROWS], wide)]
+        height = max(len(inputs), len(parameters))
+        empty = ["", "", ""]
+        rows = [[*a, *b] for a, b in zip(_padded(inputs, height, empty), _padded(parameters, height, empty), strict=True)]
+        return _tabular(rows)
+
+    def _cells(self, group: list[Variable]):
+        symbols = r",\ ".join(self.names.variable(v.name) for v in group)
+        shapes = r",\ ".join(self.systems.shape(v.shape) for v in group)
+        note = escaped(group[0].note)
+        if group[0].kind == "labels":
+            v = group[0]
+            read, classes = self.systems.formula(v.at(*v.indices)), self.systems.formula(v.classes)
+            note = f"{note or 'labels'} $0 \\le {read} < {classes}$"
+        return [f"${symbols}$", f"${shapes}$".replace(r"$\text{scalar}$", "scalar"), note]
+
+
+def _grouped(variables):
+    """Put neighbours that have the same note on one line, three at most."""
+    groups: list[list[Variable]] = []
+    for v in variables:
+        if groups and v.note and groups[-1][0].note == v.note and v.kind != "labels" and len(groups[-1]) < 3:
+            groups[-1].append(v)
+        else:
+            groups.append([v])
+    return groups
+
+
+def _padded(rows, height, empty):
+    return [*rows, *[empty] * (height - len(rows))]
+
+
+def _table_width(rows):
+    formulas = (widest(c[k].strip("$") for c in rows) for k in (0, 1))
+    notes = max((text_width(c[2]) for c in rows), default=0)
+    return sum(formulas) + notes + 2 * 1.2
+
+
+def _tabular(rows, wide=False):
+    pages = len(rows[0]) // 3
+    third = r"p{0.5\linewidth}" if wide else "l"
+    form = r"@{\qquad}".join([f"ll{third}"] * pages)
+    lines = columns([Row(r) for r in rows])
+    return [rf"\begin{{center}}\begin{{tabular}}{{@{{}}{form}@{{}}}}", *map(plain, lines), r"\end{tabular}\end{center}"]

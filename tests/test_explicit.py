@@ -1,0 +1,187 @@
+"""The referee agrees with what is derived, and with nothing else: the checker is checked."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from sympy import Add, Integer, Piecewise, Rational, S, Sum
+
+from derive import DerivationError, Equation, Network, mean, networks, relu, total
+from derive.explicit import entries, evaluate, is_rational, point, sizes_for
+from derive.functions import step
+from derive.networks.loading import names
+from derive.referee import TOLERANCE, disagreement
+
+SHIPPED = names()
+FORWARD, DERIVED = (cache(f) for f in (lambda name: networks.named(name).program(), lambda name: networks.named(name).backward()))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_agrees_on_every_network_and_every_variable_between(name):
+    forward, derived = FORWARD(name), DERIVED(name)
+    found = disagreement(forward, derived)
+    assert max(found.values()) <= TOLERANCE
+    assert set(found) == {e.name for e in derived.equations if e.name in forward.variables or e.name[1:] in derived.variables}
+
+
+@pytest.mark.parametrize("name", ["square", "chain", "guess", "relu_network"])
+def test_rational_programs_are_compared_in_exact_fractions(name):
+    found = disagreement(FORWARD(name), DERIVED(name))
+    assert set(found.values()) == {0.0}
+
+
+# ---- sabotage
+
+
+def with_equation(program, name, change):
+    """Return a program in which the right-hand side of one variable is another."""
+    lines = [Equation(e.lhs, change(e.rhs)) if e.name == name else e for e in program.equations]
+    assert lines != list(program.equations)
+    return program.with_equations(lines)
+
+
+def transposed(rhs):
+    """Read every two-dimensional array the other way round."""
+    return rhs.replace(
+        lambda t: t.is_Indexed and len(t.indices) == 2, lambda t: t.base[t.indices[::-1]],
+    )  # fmt: skip
+
+
+SABOTAGE = {
+    "a sign": ("dZ1", lambda rhs: -rhs),
+    "a factor": ("db2", lambda rhs: 2 * rhs),
+    "a dropped term": ("dZ2", lambda rhs: rhs.replace(Add, lambda *terms: terms[0])),
+    "a lost 1/N": ("dZ2", lambda rhs: rhs * mlp_sizes()["N"]),
+    "a transposed read": ("dA1", transposed),
+    "a mask of the wrong layer": ("dZ1", lambda rhs: rhs.replace(step, lambda z: step(1 - z))),
+    "a lost mask": ("dZ1", lambda rhs: rhs.replace(step, lambda z: S.One)),
+    "a lost sum": ("db1", lambda rhs: rhs.replace(Sum, lambda body, limit: body.xreplace({limit[0]: Integer(0)}))),
+    "a wrong forward value": ("A1", lambda rhs: rhs + Rational(1, 10**9)),
+}
+
+
+def mlp_sizes():
+    return {s.name: s for s in FORWARD("mlp").sizes}
+
+
+def deep(program):
+    """Return sizes at which all shapes of the perceptron fit each other, so that only values can be wrong."""
+    return dict.fromkeys(program.sizes, 3)
+
+
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_sabotage_is_caught(what):
+    forward, derived = FORWARD("mlp"), DERIVED("mlp")
+    found = disagreement(forward, with_equation(derived, *SABOTAGE[what]), deep(forward))
+    assert max(found.values()) > 1e-12
+    assert max(found["dW1"], found["db1"], found["dW2"], found["db2"]) > 1e-12
+
+
+def test_a_mask_that_is_stale_is_caught():
+    net = Network("masks")
+    N = net.size("N")
+    w = net.parameter("w", N)
+    a = net.define("a", relu(w))
+    b = net.define("b", relu(w - a / 2 - Rational(1, 4)))
+    net.loss = total(a * b)
+    derived = net.backward()
+    stale = with_equation(derived, "dw", lambda rhs: rhs.xreplace({b[i]: a[i] for i in derived.variables["w"].indices}))
+    assert max(disagreement(net.program(), derived).values()) == 0
+    assert max(disagreement(net.program(), stale, {N: 8}).values()) > 0.01
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda p: p.with_equations(e for e in p.equations if e.name != "dW1"), "dW1 has shape"),
+    (lambda p: replace(p, adjoints={k: v for k, v in p.adjoints.items() if k != "b1"}), "has no gradient of b1"),
+    (lambda p: p.with_equations([*p.equations, p.equations[-1]]), "is defined twice"),
+    (lambda p: p.with_equations(e for e in p.equations if e.name != "Z2"), "Z2.* is not defined"),
+    (lambda p: with_equation(p, "dZ1", lambda rhs: p.variables["dZ1"].at(*p.variables["Z1"].indices)), "waits for itself"),
+    (lambda p: with_equation(p, "dA1", lambda rhs: p.variables["X"].at(0, 9)), "outside its range"),
+    (lambda p: with_equation(p, "db2", lambda rhs: p.variables["X"].at(0, p.variables["X"].indices[1])), "is free"),
+    (lambda p: with_equation(p, "loss", lambda rhs: rhs / 0), "no real number"),
+])  # fmt: skip
+def test_a_program_that_is_none_is_refused(change, message):
+    forward, derived = FORWARD("mlp"), DERIVED("mlp")
+    with pytest.raises(DerivationError, match=message):
+        disagreement(forward, change(derived))
+
+
+# ---- programs at explicit sizes
+
+
+def test_sizes_are_small_distinct_and_follow_from_each_other():
+    net = Network("sizes")
+    U, K = net.sizes("U K")
+    P = net.size("P", least=0)
+    I = net.size("I", (U + 2 * P - K) // 2 + 1)  # noqa: E741  output length
+    net.loss = total(net.parameter("x", I))
+    sizes = sizes_for(net.program())
+    assert sizes[I] == (sizes[U] + 2 * sizes[P] - sizes[K]) // 2 + 1 >= 1
+    assert len(set(sizes.values())) == 4 and max(sizes.values()) <= 6
+
+
+def test_sizes_that_cannot_be_are_refused():
+    net = Network("sizes")
+    N = net.size("N")
+    net.size("M", N / 7)
+    net.loss = total(net.parameter("x", N))
+    with pytest.raises(DerivationError, match="no sizes up to 5 fit M"):
+        sizes_for(net.program())
+
+
+def test_a_state_has_one_row_more():
+    net = Network("state")
+    T = net.size("T")
+    [t] = net.indices(t=T)
+    h = net.state("h", T, initial=2)
+    net.define(h, h[t - 1] ** 2, over=t)
+    net.loss = h[T - 1]
+    program = net.program()
+    assert list(entries(program.variables["h"], {T: 2})) == [(-1,), (0,), (1,)]
+    assert evaluate(program, {T: 3}, {})["h"] == {(-1,): 2, (0,): 4, (1,): 16, (2,): 256}
+
+
+def test_long_chains_do_not_exhaust_the_stack():
+    net = Network("chain")
+    T = net.size("T")
+    [t] = net.indices(t=T)
+    a = net.parameter("a")
+    h = net.state("h", T, initial=a)
+    net.define(h, h[t - 1] / 2 + 1, over=t)
+    net.loss = h[T - 1]
+    assert disagreement(net.program(), net.backward(), {T: 1500})["da"] == 0
+
+
+def test_a_read_outside_a_guard_is_never_made():
+    net = Network("guard")
+    T = net.size("T")
+    x = net.parameter("x", T)
+    [t] = net.indices(t=T)
+    z = net.define("z", Piecewise((x[t - 1], t > 0), (7, True)), over=t)
+    net.loss = total(z)
+    assert evaluate(net.program(), {T: 2}, {"x": {(0,): Integer(5), (1,): Integer(6)}})["z"] == {(0,): 7, (1,): 5}
+
+
+@pytest.mark.parametrize(("of", "rational"), [
+    (relu, True), (lambda x: x**-3, True), (abs, True), (lambda x: 0.5 * x, True),
+    (lambda x: x ** Rational(1, 2), False), (lambda x: S.Pi * x, False), (lambda x: 2**x, False),
+])  # fmt: skip
+def test_rational_programs_are_known(of, rational):
+    net = Network("rational")
+    x = net.parameter("x")
+    net.loss = of(x)
+    assert is_rational(net.program()) is rational
+
+
+def test_points_are_the_same_every_time_and_differ_by_seed():
+    forward = FORWARD("mlp")
+    sizes = sizes_for(forward)
+    assert point(forward, sizes, 1) == point(forward, sizes, 1) != point(forward, sizes, 2)
+    assert all(0 <= v < sizes[mlp_sizes()["C"]] for v in point(forward, sizes, 1)["y"].values())
+
+
+def test_where_values_are_real_only_at_positive_points_one_is_taken():
+    net = Network("roots")
+    x = net.parameter("x", net.size("N"))
+    net.loss = mean(x ** Rational(1, 2))
+    assert disagreement(net.program(), net.backward(), seed=5)["dx"] <= TOLERANCE
