@@ -247,8 +247,9 @@ class NumpyPrinter:
         if head is functions.half_step:
             return Text(f"np.heaviside({self.code(args[0])}, 0.5)")
         if name in ("Max", "Min"):
-            result = self.code(args[0])
-            for a in args[1:]:
+            first, *others = sorted(args, key=_is_constant)
+            result = self.code(first)
+            for a in others:
                 result = f"np.{'maximum' if name == 'Max' else 'minimum'}({result}, {self.code(a)})"
             return Text(result)
         if name in HELPERS:

@@ -8,6 +8,8 @@ from derive import text
 from derive.conventions import conventions
 from derive.program import Variable
 
+from .folding import folded
+
 WIDTH = 120
 COLUMN = 56                 # where the shapes stand beside the code
 
@@ -150,7 +152,7 @@ def forward(plan) -> str:
     return "\n".join([
         *_signature("forward", names, plan.keyword_sizes),
         '    """Return the loss and the residuals that `backward` reads."""',
-        *_assignment(names, f"_checked({', '.join(names)})"),
+        *_assignment(names, _call("_checked", names, plan)),
         *body, *result,
     ])
 
@@ -191,7 +193,11 @@ def backward(plan) -> str:
 
 def _body(plan, statements, part, variables, quoted=None, given=()):
     """The sizes that are needed, then the statements, each with its shape beside it."""
-    sizes = plan.printers[part].sizes
+    sizes = dict(plan.printers[part].sizes)
+    if part == "forward":                   # and those that the residuals hand on
+        kept = _residual_names(plan)
+        sizes |= {n: s for n, s in plan.printers["backward"].sizes.items() if n in kept}
+        sizes |= {s.name: s for s in plan.program.sizes if s.name in kept}
     lines = size_lines(sizes, variables, plan.program, given)
     lines += [""] if statements else []
     last = None
@@ -202,15 +208,27 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
                                    break_long_words=False, break_on_hyphens=False)
             last = quote
         if s.comment:
-            lines.append(f"    # {s.comment}")
+            lines += textwrap.wrap(f"# {s.comment}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
+                                   break_long_words=False, break_on_hyphens=False)
         variable = plan.lowered.program.variables[s.name]
         shape = tuple(map(sympify, variable.shape))
         shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
         for k, line in enumerate(s.lines):
             beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
-            lines.append(f"    {line}".ljust(COLUMN) + beside if beside and len(line) < COLUMN - 4
-                         else f"    {line}" + (f"  {beside}" if beside else ""))
+            lines += _with_comment(folded(f"    {line}", WIDTH), beside)
     return lines
+
+
+def _with_comment(lines, comment):
+    """Return a statement's lines with a comment beside the last, on the next line where there is no room."""
+    *before, last = lines
+    if not comment:
+        return lines
+    last = last.ljust(COLUMN) if len(last) < COLUMN - 1 else f"{last}  "
+    if len(last + comment) <= WIDTH:
+        return [*before, last + comment]
+    [*before, last] = folded(lines[0], WIDTH - len(comment) - 2)
+    return [*before, f"{last}  {comment}"]
 
 
 def size_lines(sizes, variables, program, given=()) -> list[str]:
@@ -243,13 +261,17 @@ def _read_off(size: Symbol, variables) -> str | None:
 def loss_and_grads(plan) -> str:
     """The function `loss_and_grads`."""
     names = _arguments(plan.program)
-    passed = names + [f"{s}={s}" for s in plan.keyword_sizes]
     return "\n".join([
         *_signature("loss_and_grads", names, plan.keyword_sizes),
         '    """Return the loss and its gradients, a `Params`."""',
-        f"    loss, residuals = forward({', '.join(passed)})",
+        *_wrapped(f"    loss, residuals = {_call('forward', names, plan)}"),
         "    return loss, backward(residuals)",
     ])
+
+
+def _call(function, arguments, plan):
+    """A call that passes the sizes that only keywords tell."""
+    return f"{function}({', '.join([*arguments, *(f'{s}={s}' for s in plan.keyword_sizes)])})"
 
 
 def predict(plan) -> str:
@@ -264,10 +286,11 @@ def predict(plan) -> str:
     what = ", ".join(f"{v.note + ' ' if v.note else ''}{v.name} {shape_text(v.shape)}".strip() for v in outputs)
     body = _body(plan, plan.predict, "predict", variables)
     calls = [n if n in _required(plan) else f"{n}={n}" for n in wanted]
-    received = ", ".join(n if n in wanted else "_" for n in names) + ("," if len(names) == 1 else "")
+    received = ", ".join(n if n in wanted else "_" for n in names)
+    received = f"({received},)" if len(names) == 1 else received
     return "\n".join([
         *_signature("predict", wanted, plan.keyword_sizes), f'    """Return the {what}."""' if what else "",
-        f"    {received} = _checked({', '.join(calls)})", *body, f"    return {', '.join(v.name for v in outputs)}",
+        f"    {received} = {_call('_checked', calls, plan)}", *body, f"    return {', '.join(v.name for v in outputs)}",
     ])
 
 
@@ -314,12 +337,13 @@ def checked(plan) -> str:
     program = plan.program
     names, required = _arguments(program), _required(plan)
     optional = [n for n in names if n not in required]
-    signature = ", ".join([*required, *(f"{n}=None" for n in optional)])
+    given = [*required, *(f"{n}=None" for n in optional)]
+    signature = ", ".join([*given, *(["*", *map(str, plan.keyword_sizes)] if plan.keyword_sizes else [])])
     lines = [
         *_wrapped(f"def _checked({signature}):"),
         '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
-        *_converted(program, optional), "", *_shape_checks(program, optional), *_label_checks(program, optional),
-        f"    return {', '.join(names)}{',' if len(names) == 1 else ''}",
+        *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
+        *_wrapped(f"    return {', '.join(names) if len(names) > 1 else _tuple(names)}"),
     ]
     return "\n".join(lines)
 
@@ -343,27 +367,78 @@ def _converted(program, optional):
     return lines
 
 
-def _shape_checks(program, optional):
-    entries = [f'("{v.name}", {v.name}, {_axes(v)})' for v in (*program.parameters, *program.inputs)]
-    lines = ["    sizes = {}", "    for name, value, axes in ("]
-    row = "       "
-    for entry in entries:
-        if len(row) + len(entry) + 2 > WIDTH - 4:
-            lines.append(row)
-            row = "       "
-        row += f" {entry},"
-    lines += [row, "    ):"]
-    if optional:
+def _shape_checks(plan, optional):
+    """Match every argument: those that bring sizes first, then those whose sizes follow."""
+    program = plan.program
+    arguments = [*program.parameters, *program.inputs]
+    later = [v for v in arguments if any(not _is_name(s, program) for s in v.shape)]
+    lines = _size_checks(plan)
+    lines += _matched([v for v in arguments if v not in later], optional)
+    lines += _derived_sizes(program, later)
+    return lines + _matched(later, optional)
+
+
+def _is_name(size, program):
+    """Tell whether a size is read off an argument: a number, or a symbol that follows from no others."""
+    return isinstance(size, Integer) or (isinstance(size, Symbol) and size not in program.derived)
+
+
+def _size_checks(plan):
+    """Begin the table of sizes with those given by keyword."""
+    if not plan.keyword_sizes:
+        return ["    sizes = {}"]
+    pairs = ", ".join(f'"{s}": {s}' for s in plan.keyword_sizes)
+    least = [plan.program.least.get(s, 1) for s in plan.keyword_sizes]
+    bounds = ", ".join(f'("{s}", {s}, {n})' for s, n in zip(plan.keyword_sizes, least, strict=True))
+    return [
+        f"    sizes = {{{pairs}}}",
+        *_wrapped(f"    for name, size, least in ({bounds}{',' if len(least) == 1 else ''}):"),
+        "        if not isinstance(size, (int, np.integer)) or size < least:",
+        '            raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")',
+    ]
+
+
+def _derived_sizes(program, later):
+    """Lines that work out the sizes that follow from others, where a shape has one."""
+    lines = []
+    for symbol, value in program.derived.items():
+        if any(symbol in getattr(s, "free_symbols", ()) for v in later for s in v.shape):
+            lines.append(f'    sizes["{symbol}"] = {_in_sizes(value)}')
+    return lines
+
+
+def _in_sizes(expr):
+    """Print an expression in sizes with each looked up in the table."""
+    from .numpy_text import NumpyPrinter
+
+    names = {s: Symbol(f'sizes["{s}"]', integer=True) for s in expr.free_symbols}
+    return NumpyPrinter().size(expr.xreplace(names)).code
+
+
+def _matched(arguments, optional):
+    if not arguments:
+        return []
+    if len(arguments) == 1 and arguments[0].name not in optional:
+        [v] = arguments
+        return [f'    _match("{v.name}", {v.name}, {_axes(v)}, sizes)']
+    entries = [f'("{v.name}", {v.name}, {_axes(v)})' for v in arguments]
+    joined = f"    for name, value, axes in ({', '.join(entries)}{',' if len(entries) == 1 else ''}):"
+    lines = [joined]
+    if len(joined) > WIDTH - 24:
+        rows = [r.replace("\xa0", " ") for r in textwrap.wrap(
+            ", ".join(e.replace(" ", "\xa0") for e in entries) + ",", WIDTH - 8, break_long_words=False)]
+        lines = ["    for name, value, axes in (", *(f"        {row}" for row in rows), "    ):"]
+    if any(v.name in optional for v in arguments):
         return [*lines, "        if value is not None:", "            _match(name, value, axes, sizes)"]
     return [*lines, "        _match(name, value, axes, sizes)"]
 
 
 def _axes(variable):
-    """The axes of an argument: a string where every size is one letter, else a tuple."""
-    names = [str(s) for s in variable.shape]
+    """The axes of an argument: a string where every size is one letter, else a tuple of names, numbers and formulas."""
     if all(isinstance(s, Symbol) and len(s.name) == 1 for s in variable.shape):
-        return f'"{"".join(names)}"'
-    parts = [n if isinstance(s, Integer) else f'"{n}"' for n, s in zip(names, variable.shape, strict=True)]
+        return f'"{"".join(map(str, variable.shape))}"'
+    parts = [str(s) if isinstance(s, Integer) else f'"{s}"' if isinstance(s, Symbol) else _in_sizes(s)
+             for s in variable.shape]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
 
@@ -391,15 +466,13 @@ def _classes(labels):
     classes = labels.classes
     if isinstance(classes, Integer):
         return str(classes), str(classes - 1)
-    code = str(classes)
-    for s in sorted(classes.free_symbols, key=str):
-        code = code.replace(s.name, f"sizes['{s.name}']")
-    return code.replace("'", '"'), f"{classes} - 1 = {{{code} - 1}}"
+    code = _in_sizes(classes)
+    return code, f"{classes} - 1 = {{{code.replace(chr(34), chr(39))} - 1}}"
 
 
 def match(plan) -> str:
     """The function that checks one shape."""
-    fixed = any(isinstance(s, Integer) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
+    fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
     shown = ('", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)' if fixed
              else '", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)')
     keep = ("            if isinstance(axis, str):\n                sizes.setdefault(axis, size)" if fixed

@@ -16,6 +16,7 @@ DOCUMENT = r"""\documentclass{article}
 %s
 \end{document}
 """
+TOLERANT = r"\begingroup\emergencystretch=4em \hbadness=10000    % formulas in the prose may ask for wide spaces"
 HEADING = 1.8               # how much wider a section's number and title are than text of the same letters
 
 
@@ -33,7 +34,7 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
     body = "\n".join([*forward, *backward, *gradients, *stand_ins])
     words = Notation(systems, body, notation)
     parts = [
-        [f"% Generated from {_source(program)}; do not edit.", _heading(program.title)],
+        [f"% Generated from {_source(program)}; do not edit.", TOLERANT, _heading(program.title)],
         paragraph(escaped(program.note)),
         [r"\paragraph{Notation.}", *paragraph(*words.sentences()), *words.table()],
         [r"\paragraph{Forward.}", *forward],
@@ -43,7 +44,7 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
         _update(systems),
         _kinks(program),
     ]
-    text = "\n\n".join("\n".join(p) for p in parts if p) + "\n"
+    text = "\n\n".join("\n".join(p) for p in parts if p) + "\n\\par\\endgroup\n"
     return DOCUMENT % text.rstrip("\n") if standalone else text
 
 

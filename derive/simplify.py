@@ -121,8 +121,10 @@ def _dropped(program, names):
 
 def with_shared_functions(program: Program) -> Program:
     """Name every costly function value that is needed more than once, and read its name instead."""
-    program = _with_roots(program)
-    return _with_named(program, _costly)
+    program, shorter = _with_roots(program), None
+    while shorter is None or len(shorter.equations) < len(program.equations):       # functions of functions
+        program, shorter = _with_named(program, _costly), program
+    return program
 
 
 def _costly(term):
@@ -208,16 +210,26 @@ class _Naming:
 
     def _named(self, term, conditions):
         pattern, order = _pattern(term)
-        if pattern not in self.names and self.seen[pattern] > 1 and all(map(_is_plain, order)):
-            axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
-            self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
-            self.names[pattern] = (variable, tuple(map(order.index, axes)))
-            self.lines.append(equation)
+        if pattern not in self.names and self.seen[pattern] > 1:
+            self._define(term, pattern, order)
         if pattern not in self.names:
             return term
         variable, places = self.names[pattern]
         positions = [order[k] for k in places]
         return variable.at(*positions) if self._in_range(variable, positions, conditions) else term
+
+    def _define(self, term, pattern, order):
+        """Name a term, for all rows of the variable that it reads where it is met at other rows first."""
+        if not all(map(_is_plain, order)):
+            [read, *others] = reads(term, self.program.variables)
+            own = self.program.variables[_name(read)].indices
+            if others or not isinstance(read, Indexed) or list(read.indices) != order or not all(map(_is_plain, own)):
+                return
+            term, order = term.xreplace({read: self.program.variables[_name(read)].at(*own)}), list(own)
+        axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
+        self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
+        self.names[pattern] = (variable, tuple(map(order.index, axes)))
+        self.lines.append(equation)
 
     def _in_range(self, variable, positions, conditions):
         prover = self.program.prover

@@ -12,7 +12,7 @@ gamma, beta = net.parameter("gamma", C, note="scale"), net.parameter("beta", C, 
 W2, b2 = net.parameter("W2", C, K, note="last layer"), net.parameter("b2", K, note="last layer")
 X, y = net.input("X", N, D, U, V, note="images"), net.labels("y", N, classes=K, note="labels")
 epsilon = net.input("epsilon", note="small, positive")
-n, c, d, g, m, u, v = net.indices(n=N, c=C, d=D, g=G, m=M, u=U, v=V)
+n, c, d, g, m, u, v, k = net.indices(n=N, c=C, d=D, g=G, m=M, u=U, v=V, k=K)
 
 Z1 = net.define("Z1", Sum(W1[c, d] * X[n, d, u, v], d), over=(n, c, u, v), note="G groups of M channels each")
 mu = net.define("mu", Sum(Z1[n, g * M + m, u, v], m, u, v) / (M * U * V), over=(n, g), note="mean of a group")

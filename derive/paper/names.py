@@ -12,6 +12,7 @@ from ..terms import subterms
 GREEK = frozenset(
     ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 )
+ACCENTS = ("hat", "bar", "tilde")
 REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
 LONGEST = 18                                                        # letters; a longer name is abbreviated
@@ -47,6 +48,10 @@ def _head(word):
         return rf"\mathrm{{{word}}}", []
     if stem in GREEK:
         return f"\\{stem}", number
+    accent = next((a for a in ACCENTS if stem.endswith(a) and len(stem) > len(a)), None)
+    if accent:                                              # Zhat, Z1hat, mubar
+        symbol, subscripts = _head(stem.removesuffix(accent))
+        return rf"\{accent} {symbol}" if len(symbol) == 1 else rf"\{accent}{{{symbol}}}", subscripts + number
     if len(stem) == 1:
         return r"\ell" if stem == "l" else stem, number
     if re.fullmatch(r"[A-Z][a-z]|[WUV][a-z]{2}|b[a-z]", stem):      # Wq, Wxh, bq: what it is, and where it stands

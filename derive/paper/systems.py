@@ -66,8 +66,10 @@ class Systems:
 
     def backward(self) -> list[str]:
         """The differential of each line, last to first, and the adjoints read off it."""
-        groups = [(self.reference(row.line), self.writer.sides(self.differentials.of(row.line), True),
-                   [self.writer.sides(a, True) for a in row.adjoints]) for row in self.sheet.rows]
+        rows = [(row, self.differentials.of(row.line)) for row in self.sheet.rows]
+        groups = [(self.reference(row.line), self.writer.sides(differential, True),
+                   [self.writer.sides(a, True) for a in row.adjoints])
+                  for row, differential in rows if differential.rhs != 0 or row.adjoints]
         if not groups:
             return []
         return self._side_by_side(groups) or self._stacked(groups)

@@ -1,0 +1,78 @@
+"""Lines of code that are too long, folded at their brackets and operators."""
+
+import re
+
+LOOSEST_FIRST = ((", ",), (" + ", " - "), (" * ", " / ", " @ "))
+
+
+def folded(line: str, width: int) -> list[str]:
+    """Return an assignment or a call as lines of at most `width` characters, where its brackets allow that."""
+    if len(line) <= width:
+        return [line]
+    pad, target, value = _assignment(line)
+    if len(_split(value)) == 1:                         # one call: it is opened where it stands
+        return _lines(value, len(pad), width, pad + target)
+    return [f"{pad}{target}(", *_lines(value, len(pad) + 4, width), f"{pad})"]
+
+
+def _assignment(line):
+    """Return the indentation, the left-hand side with its sign, and the right-hand side."""
+    found = re.fullmatch(r"( *)([\w\[\]:, .()-]*? [-+*/]?= )?(.*)", line)
+    return found[1], found[2] or "", found[3]
+
+
+def _lines(text, indent, width, first=None):
+    """Return code that stands inside brackets as lines."""
+    first = " " * indent if first is None else first
+    if len(first) + len(text) <= width:
+        return [first + text]
+    parts = _split(text)
+    if len(parts) > 1:
+        return _filled(parts, indent, width)
+    start, end = _largest_bracket(text)
+    if end - start < 2:
+        return [first + text]
+    return [first + text[:start + 1], *_lines(text[start + 1:end], indent + 4, width), " " * indent + text[end:]]
+
+
+def _filled(parts, indent, width):
+    """Put as many parts on a line as fit; one that fits on none is folded itself."""
+    lines, current = [], ""
+    for part in parts:
+        joined = f"{current} {part}" if current else part
+        if current and indent + len(joined) > width:
+            lines += _lines(current, indent, width)
+            current = part
+        else:
+            current = joined
+    return lines + _lines(current, indent, width)
+
+
+def _split(text):
+    """Return the parts of code between its loosest operators outside of brackets; an operator begins its part."""
+    for separators in LOOSEST_FIRST:
+        places = [k for k, depth in enumerate(_depths(text)) if depth == 0 and text[k:k + 3].startswith(separators)]
+        if places:
+            cuts = [k + (1 if separators == (", ",) else 0) for k in places]
+            return [text[a:b].strip() for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    return [text]
+
+
+def _largest_bracket(text):
+    """Return where the widest outermost bracket opens and closes."""
+    spans, start = [(0, 0)], 0
+    for k, (depth, before) in enumerate(zip(_depths(text), [0, *_depths(text)], strict=False)):
+        if depth == 1 and before == 0:
+            start = k
+        elif depth == 0 and before == 1:
+            spans.append((start, k))
+    return max(spans, key=lambda span: span[1] - span[0])
+
+
+def _depths(text):
+    """Return how many brackets are open after each character."""
+    depth, result = 0, []
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        result.append(depth)
+    return result
