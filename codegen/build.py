@@ -2,7 +2,7 @@
 
 import difflib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from derive.network import Network
 from derive.note import note
 from derive.program import Program
 
-from . import files, verify
+from . import files, optimisers, verify
 from .memory import module_from
 from .module import source
 
@@ -75,15 +75,20 @@ def verdicts(net: Network, program: Program, text: str) -> list[verify.Verdict]:
     return found + ([verify.handwritten(program, module, person)] if person else [])
 
 
-def write(built: Built, folder: Path) -> None:
-    """Write a network's module and note, each whole or not at all."""
-    for name, text in built.texts.items():
+def shared() -> dict[str, str]:
+    """Return the files beside the networks' own: the module of optimisers."""
+    return {"optimisers.py": optimisers.source()}
+
+
+def write(texts: Mapping[str, str], folder: Path) -> None:
+    """Write files, each whole or not at all."""
+    for name, text in texts.items():
         files.replace(folder / name, text)
 
 
-def stale(built: Built, folder: Path) -> Iterator[str]:
+def stale(texts: Mapping[str, str], folder: Path) -> Iterator[str]:
     """Yield a unified diff for each file in a folder that is not what it would be if it were written now."""
-    for name, text in built.texts.items():
+    for name, text in texts.items():
         path = folder / name
         have = path.read_text(encoding="utf-8") if path.is_file() else ""
         if have != text:

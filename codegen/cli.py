@@ -45,16 +45,18 @@ def build(
     _refuse_doubles(nets)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is not a folder; give --output a folder")
+    shared = {} if targets else building.shared()
     if check:
-        _check_files(nets, output)
+        _check_files(nets, shared, output)
         return
     built = _built(nets, output)
+    building.write(shared, output)
     out.print(tables.summary(built))
     for line in tables.remarks(built):
         out.print(line)
     if not all(b.passed for b in built):
         raise typer.Exit(1)
-    out.print(f"Wrote {2 * len(built)} files to {output}/")
+    out.print(f"Wrote {2 * len(built) + len(shared)} files to {output}/")
 
 
 def _built(nets, output):
@@ -77,21 +79,22 @@ def _built(nets, output):
             bar.advance(task)
             result.append(built)
             if built.passed:
-                building.write(built, output)
+                building.write(built.texts, output)
     return result
 
 
-def _check_files(nets, output):
+def _check_files(nets, shared, output):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
-    for net in nets:
-        for diff in building.stale(building.build(net, verified=False), output):
+    for texts in [*(building.build(net, verified=False).texts for net in nets), shared]:
+        for diff in building.stale(texts, output):
             sys.stdout.write(diff)
             stale += 1
     if stale:
-        names = " ".join(n.name if n.source.startswith("derive/") else n.source for n in nets)
-        raise _Failed(f"{stale} files in {output}/ are stale; run `derive build {names}` to update them")
-    out.print(f"{2 * len(nets)} files in {output}/ are as derived now")
+        names = " ".join(dict.fromkeys(n.name if n.source.startswith("derive/") else n.source for n in nets))
+        names = "" if shared else f" {names}"
+        raise _Failed(f"{stale} files in {output}/ are stale; run `derive build{names}` to update them")
+    out.print(f"{2 * len(nets) + len(shared)} files in {output}/ are as derived now")
 
 
 @app.command(name="list")

@@ -10,8 +10,10 @@ def folded(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     pad, target, value = _assignment(line)
-    if len(_split(value)) == 1:                         # one call: it is opened where it stands
-        return _lines(value, len(pad), width, pad + target)
+    start, end = _largest_bracket(value)
+    if " + " not in (outside := value[:start] + value[end:]) and " - " not in outside and len(outside) < width // 3:
+        first = f"{pad}{target}{value[:start + 1]}"     # one call or product: it is opened where it stands
+        return [first, *_lines(value[start + 1:end], len(pad) + 4, width), pad + value[end:]]
     return [f"{pad}{target}(", *_lines(value, len(pad) + 4, width), f"{pad})"]
 
 
@@ -21,9 +23,9 @@ def _assignment(line):
     return found[1], found[2] or "", found[3]
 
 
-def _lines(text, indent, width, first=None):
+def _lines(text, indent, width):
     """Return code that stands inside brackets as lines."""
-    first = " " * indent if first is None else first
+    first = " " * indent
     if len(first) + len(text) <= width:
         return [first + text]
     parts = _split(text)

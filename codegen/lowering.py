@@ -228,5 +228,5 @@ def _without_cancellation(total, known):
         if isinstance(inner, sigmoid):
             return total - t + coefficient - coefficient * sigmoid(-inner.args[0])
         if isinstance(inner, exp):
-            return total - t + coefficient + coefficient * expm1(inner.args[0])
+            return total - t + coefficient + coefficient * expm1(_lesser(inner.args[0]))
     return total

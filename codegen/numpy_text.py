@@ -53,6 +53,7 @@ class NumpyPrinter:
 
     states: frozenset[str] = frozenset()                    # arrays that hold row t at t + 1, the row -1 first
     adjoints: frozenset[str] = frozenset()                  # names that stand first among factors of one rank
+    settings: frozenset[str] = frozenset()                  # names that stand before all other factors
     counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
@@ -327,7 +328,7 @@ class NumpyPrinter:
         constant = isinstance(inner, Scalar) and not _is_variable(inner)
         name = inner.name if isinstance(inner, Read) else read_name(inner.read) if isinstance(inner, Gather) \
             else str(inner.expr) if isinstance(inner, Scalar) else ""
-        return not constant, len(inner.axes), _is_mask(inner), name not in self.adjoints, \
+        return not constant, name not in self.settings, len(inner.axes), _is_mask(inner), name not in self.adjoints, \
             not isinstance(inner, Read | Gather | Scalar)
 
     def _factor(self, node, bare):

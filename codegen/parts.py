@@ -264,7 +264,7 @@ def loss_and_grads(plan) -> str:
     return "\n".join([
         *_signature("loss_and_grads", names, plan.keyword_sizes),
         '    """Return the loss and its gradients, a `Params`."""',
-        *_wrapped(f"    loss, residuals = {_call('forward', names, plan)}"),
+        *wrapped(f"    loss, residuals = {_call('forward', names, plan)}"),
         "    return loss, backward(residuals)",
     ])
 
@@ -340,10 +340,10 @@ def checked(plan) -> str:
     given = [*required, *(f"{n}=None" for n in optional)]
     signature = ", ".join([*given, *(["*", *map(str, plan.keyword_sizes)] if plan.keyword_sizes else [])])
     lines = [
-        *_wrapped(f"def _checked({signature}):"),
+        *wrapped(f"def _checked({signature}):"),
         '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
         *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
-        *_wrapped(f"    return {', '.join(names) if len(names) > 1 else _tuple(names)}"),
+        *wrapped(f"    return {', '.join(names) if len(names) > 1 else _tuple(names)}"),
     ]
     return "\n".join(lines)
 
@@ -354,11 +354,11 @@ def _converted(program, optional):
     real = [v.name for v in program.inputs if v.kind == "input"]
     now = [n for n in real if n not in optional]
     lines = [
-        *_wrapped(f"    floats = [np.asarray(p) for p in {_tuple(parameters)}]"),
+        *wrapped(f"    floats = [np.asarray(p) for p in {_tuple(parameters)}]"),
         "    dtype = np.result_type(*floats)",
         "    if not np.issubdtype(dtype, np.inexact):",
         "        dtype = np.float64",
-        *_wrapped(f"    {_unpacked(parameters + now)} = (np.asarray(v, dtype) for v in "
+        *wrapped(f"    {_unpacked(parameters + now)} = (np.asarray(v, dtype) for v in "
                   f"{'(*floats, ' + ', '.join(now) + ')' if now else 'floats'})"),
     ]
     lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
@@ -392,7 +392,7 @@ def _size_checks(plan):
     bounds = ", ".join(f'("{s}", {s}, {n})' for s, n in zip(plan.keyword_sizes, least, strict=True))
     return [
         f"    sizes = {{{pairs}}}",
-        *_wrapped(f"    for name, size, least in ({bounds}{',' if len(least) == 1 else ''}):"),
+        *wrapped(f"    for name, size, least in ({bounds}{',' if len(least) == 1 else ''}):"),
         "        if not isinstance(size, (int, np.integer)) or size < least:",
         '            raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")',
     ]
@@ -500,10 +500,10 @@ def shift_comment(part, top, total) -> str:
 
 def _signature(name, arguments, sizes):
     given = [*arguments, *(["*", *map(str, sizes)] if sizes else [])]
-    return _wrapped(f"def {name}({', '.join(given)}):")
+    return wrapped(f"def {name}({', '.join(given)}):")
 
 
-def _wrapped(line):
+def wrapped(line: str) -> list[str]:
     """Break a long call or signature after commas."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False,
                          drop_whitespace=True) if len(line) > WIDTH else [line]

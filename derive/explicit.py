@@ -15,10 +15,12 @@ from random import Random
 from sympy import (
     Abs,
     Add,
+    And,
     Dummy,
     Expr,
     Float,
     Function,
+    Ge,
     Heaviside,
     Idx,
     Indexed,
@@ -36,11 +38,11 @@ from sympy import (
     sign,
 )
 
-from .binders import Binder, LogSumExp, Maximum, is_binder
+from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, Maximum, is_binder
 from .errors import DerivationError
 from .functions import Elementwise, at_zero, half_step, relu, step
 from .program import Program, Variable
-from .terms import free_indices, read_name, subterms
+from .terms import count, free_indices, read_name, subterms
 
 Cell = tuple[str | Expr, tuple[int, ...]]           # a variable's name, or an expression, and the values of its indices
 Sizes = Mapping[Symbol, int]
@@ -62,17 +64,24 @@ def sizes_for(program: Program, largest: int = 5) -> dict[Symbol, int]:
     if not program.derived:
         return {s: (3, 4, 2, 5)[k % 4] for k, s in enumerate(free)}
     random = Random(0)
-    tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(400)]
+    tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(600)]
     found = [sizes for chosen in tries if (sizes := _with_derived(program, chosen)) is not None]
     if not found:
         raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(map(str, program.derived))}")
-    return min(found, key=lambda sizes: _dullness(program, sizes))
+    work = _work(program)
+    return min(found, key=lambda sizes: (_dullness(program, sizes) + _number_of(work, sizes) // 5000, sum(sizes.values())))
 
 
 def _dullness(program, sizes):
-    """Tell how many sizes are at their least (the worse) or alike, and how large they are together."""
+    """Tell how many sizes are at their least (the worse) or alike."""
     least = sum(n == program.least.get(s, 1) for s, n in sizes.items())
-    return 2 * least + len(sizes) - len(set(sizes.values())), sum(sizes.values())
+    return 2 * least + len(sizes) - len(set(sizes.values()))
+
+
+def _work(program):
+    """Return how many terms there are in all sums of all equations, about."""
+    sums = [(e, [limit for t in subterms(e.rhs) if is_binder(t) for limit in t.limits]) for e in program.equations]
+    return Add(*(count([(i, i.lower, i.upper) for i in (*e.free, *(i for i, *_ in limits))]) for e, limits in sums))
 
 
 def _with_derived(program, chosen):
@@ -162,8 +171,10 @@ class Explicit:
 
     def _opened(self, expr, inner, reads):
         """Return `expr` in scalars, written out where it is a cell of its own."""
+        if isinstance(expr, FirstMaximum):
+            return _first_of_the_largest([self._plain(expr.function, now, reads) for now in self._bound(expr.limits, inner)])
         if is_binder(expr):
-            scalar = self._plain if isinstance(expr, Maximum) else self._expanded
+            scalar = self._plain if isinstance(expr, Maximum | ArgMaximum) else self._expanded
             terms = [scalar(expr.function, now, reads) for now in self._bound(expr.limits[::-1], inner)]
             return expr.of(terms) if isinstance(expr, Binder) else Add(*terms)
         if isinstance(expr, Max | Min):
@@ -233,6 +244,12 @@ class Explicit:
             if holds == True:  # noqa: E712  SymPy's true
                 break
         return pairs[0][0] if pairs[0][1] == True else Piecewise(*pairs, evaluate=False)  # noqa: E712
+
+
+def _first_of_the_largest(terms):
+    """Return the largest term as SymPy differentiates it by the convention: the first that attains it has it all."""
+    attained = [And(*(Ge(t, other) for other in terms if other != t)) for t in terms[:-1]]
+    return Piecewise(*zip(terms, [*attained, True], strict=True), evaluate=False)
 
 
 @cache

@@ -8,7 +8,7 @@
 A logarithm looks through a name: log(p[n]), where p[n] = sigmoid(z[n]) has been defined, is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Max, Mul, Pow, S, Sum, exp, log
+from sympy import Add, Expr, Max, Mul, Pow, S, Sum, cosh, exp, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
@@ -34,7 +34,7 @@ def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
     if isinstance(term, Pow) and term.exp == -1:
         return _reciprocal(term)
     if isinstance(term, Mul):
-        return _quotient(term)
+        return _quotient(term, known)
     if isinstance(term, Max) and S.Zero in term.args:
         return relu(Max(*(a for a in term.args if a != 0)))
     return term
@@ -42,11 +42,14 @@ def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
 
 def _logarithm(x, known):
     """Return log(x) in its stable form."""
-    if isinstance(x, Sum) and isinstance(x.function, exp):
-        return LogSumExp(x.function.args[0], *x.limits)
-    inner = _one_plus_exp(x)
-    if inner is not None:
-        return softplus(inner)
+    total = _sum_of_exp(x, known)
+    if total is not None:
+        return total
+    if isinstance(x, cosh):
+        return softplus(2 * x.args[0]) - x.args[0] - log(2)
+    exponents = _exponents(x)
+    if exponents:
+        return _log_of_sum(*exponents)
     if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
         [other] = [-a for a in x.args if a != 1] or [S.Zero]
         other = _seen_through(other, known)
@@ -60,39 +63,61 @@ def _logarithm(x, known):
     return log(x)
 
 
+def _log_of_sum(first, second, *others):
+    """Return log(exp(a) + exp(b) + ...) in the form that never overflows."""
+    rest = _log_of_sum(second, *others) if others else second
+    return (first + softplus(rest - first)) if first == 0 or rest != 0 else softplus(first)
+
+
 def _seen_through(x, known):
-    """Return what a read stands for, where that is a sigmoid or an exponential; else the read."""
+    """Return what a read stands for, where that is a sigmoid, an exponential or a sum; else the read."""
     definition = known.get(read_name(x))
-    if definition is None or not isinstance(definition.rhs, sigmoid | exp):
+    if definition is None or not isinstance(definition.rhs, sigmoid | exp | Sum):
         return x
     indices = x.indices if x.is_Indexed else ()
     return instantiated(definition.rhs, dict(zip(definition.indices, indices, strict=True)))
 
 
+def _sum_of_exp(x, known):
+    """Return the log-sum-exp whose exponential x is, where x is the sum of one over an index; else None."""
+    total = _seen_through(x, known)
+    inner = _seen_through(total.function, known) if isinstance(total, Sum) else None
+    return LogSumExp(inner.args[0], *total.limits) if isinstance(inner, exp) else None
+
+
 def _reciprocal(term):
-    inner = _one_plus_exp(term.base)
-    return sigmoid(-inner) if inner is not None else term
+    exponents = _exponents(term.base)
+    return sigmoid(-max(exponents, key=lambda u: u != 0)) if len(exponents) == 2 and S.Zero in exponents else term
 
 
-def _one_plus_exp(x):
-    """Return u where x is 1 + exp(u), else None."""
-    if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
-        [other] = [a for a in x.args if a != 1] or [S.Zero]
-        return other.args[0] if isinstance(other, exp) else None
-    return None
+def _exponents(x):
+    """Return [a, b, ...] where x is exp(a) + exp(b) + ..., a 1 being exp(0); else []."""
+    terms = Add.make_args(x)
+    if len(terms) < 2 or not all(isinstance(t, exp) or t == 1 for t in terms):
+        return []
+    return [t.args[0] if t != 1 else S.Zero for t in terms]
 
 
-def _quotient(term):
-    """Return exp(g)/Sum(exp(f)) as exp(g - lse(f)), and exp(u)*sigmoid(-u) as sigmoid(u)."""
+def _quotient(term, known):
+    """Return exp(g)/Sum(exp(f)) as exp(g - lse(f)), and quotients of two exponentials as sigmoid and tanh."""
     factors = list(term.args)
-    for bottom in [f for f in factors if isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, Sum)]:
-        total = bottom.base
-        if isinstance(total.function, exp):
-            top = next((f for f in factors if isinstance(f, exp)), S.One)
-            exponent = (top.args[0] if top != 1 else S.Zero) - LogSumExp(total.function.args[0], *total.limits)
+    for bottom in [f for f in factors if isinstance(f, Pow) and f.exp == -1]:
+        total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base)
+        if total is not None:
+            top = next((f for f in factors if isinstance(_seen_through(f, known), exp)), None)
+            exponent = (S.Zero if top is None else _seen_through(top, known).args[0]) - total
             factors = [f for f in factors if f not in (bottom, top)] + [exp(exponent)]
+        elif len(exponents) == 2:
+            factors = _of_two(factors, bottom, *exponents)
     for logistic in [f for f in factors if isinstance(f, sigmoid)]:
-        top = next((f for f in factors if isinstance(f, exp) and f.args[0] == -logistic.args[0]), None)
-        if top is not None:
-            factors = [f for f in factors if f not in (logistic, top)] + [sigmoid(-logistic.args[0])]
+        factors = _of_two(factors, logistic, S.Zero, -logistic.args[0])
     return Mul(*factors)
+
+
+def _of_two(factors, bottom, a, b):
+    """Change the factor that makes a quotient of 1/(exp(a) + exp(b)) a sigmoid or a tanh."""
+    for top, value in ((exp(a), sigmoid(a - b)), (exp(b), sigmoid(b - a)),
+                       (exp(a) - exp(b), tanh((a - b) / 2)), (exp(b) - exp(a), tanh((b - a) / 2))):
+        if top != 1 and top in factors:
+            return [f for f in factors if f not in (bottom, top)] + [value]
+    return factors

@@ -1,4 +1,8 @@
-"""Batch normalisation in a small classifier (Ioffe and Szegedy, Batch Normalization, 2015, algorithms 1 and 2)."""
+"""Batch normalisation in a small classifier (Ioffe and Szegedy, Batch Normalization, 2015, algorithm 1).
+
+The running statistics are what a network at test time normalises by; their variance is that of the batch, not N/(N - 1)
+times that, so that a batch of one example is fine.
+"""
 
 from sympy import sqrt
 
@@ -10,17 +14,18 @@ W1 = net.parameter("W1", D, H, note="first layer")
 gamma, beta = net.parameter("gamma", H, note="scale"), net.parameter("beta", H, note="shift")
 W2, b2 = net.parameter("W2", H, C, note="second layer"), net.parameter("b2", C, note="second layer")
 X, y = net.input("X", N, D, note="inputs"), net.labels("y", N, classes=C, note="labels")
-running_mean = net.input("running_mean", H, note="mean over batches so far")
-running_variance = net.input("running_variance", H, note="variance over batches so far")
-momentum, epsilon = net.input("momentum", note="of the running statistics"), net.input("epsilon", note="small, positive")
+running_m, running_v = net.input("running_m", H, note="running mean"), net.input("running_v", H, note="running variance")
+momentum, epsilon = net.input("momentum", note="weight of this batch"), net.input("epsilon", note="small, positive")
 
-Z1 = net.define("Z1", X @ W1, note="pre-activation")
-m = net.define("m", mean(Z1, axis=0), note="mean of the batch")
-v = net.define("v", mean((Z1 - m) ** 2, axis=0), note="variance of the batch")
-Z1hat = net.define("Z1hat", (Z1 - m) / sqrt(v + epsilon), note="normalised")
-A1 = net.define("A1", relu(gamma * Z1hat + beta), note="hidden units")
-Z2 = net.define("Z2", A1 @ W2 + b2, note="logits")
-new_mean = net.define("new_mean", (1 - momentum) * running_mean + momentum * m)
-new_variance = net.define("new_variance", (1 - momentum) * running_variance + momentum * v)
-net.output(Z2, new_mean, new_variance)
-net.loss = mean(cross_entropy(Z2, y))
+Z = net.define("Z", X @ W1, note="pre-activation")
+m = net.define("m", mean(Z, axis=0), note="mean of the batch")
+R = net.define("R", Z - m, note="centred")
+v = net.define("v", mean(R**2, axis=0), note="variance of the batch")
+U = net.define("U", R / sqrt(v + epsilon), note="normalised")
+B = net.define("B", gamma * U + beta, note="scaled and shifted")
+A = net.define("A", relu(B), note="hidden units")
+Y = net.define("Y", A @ W2 + b2, note="logits")
+next_m = net.define("next_m", (1 - momentum) * running_m + momentum * m, note="running mean after this batch")
+next_v = net.define("next_v", (1 - momentum) * running_v + momentum * v, note="running variance after this batch")
+net.output(Y, next_m, next_v)
+net.loss = mean(cross_entropy(Y, y))

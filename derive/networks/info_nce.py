@@ -11,9 +11,10 @@ X, Y = net.input("X", N, D, note="anchors"), net.input("Y", N, F, note="others; 
 tau = net.input("tau", note="temperature")
 n, m, k = net.indices(n=N, m=N, k=K)
 
-A, B = net.define("A", X @ V, note="codes"), net.define("B", Y @ W, note="codes")
-a = net.define("a", sqrt(Sum(A[n, k] ** 2, k)), over=n, note="lengths")
-b = net.define("b", sqrt(Sum(B[m, k] ** 2, k)), over=m, note="lengths")
-S = net.define("S", Sum(A[n, k] * B[m, k], k) / (tau * a[n] * b[m]), over=(n, m), note="cosines over the temperature")
+P, Q = net.define("P", X @ V, note="codes"), net.define("Q", Y @ W, note="codes")
+p, q = net.define("p", sqrt(Sum(P[n, k] ** 2, k)), over=n), net.define("q", sqrt(Sum(Q[n, k] ** 2, k)), over=n)
+A = net.define("A", P[n, k] / p[n], over=(n, k), note="codes of length 1")
+B = net.define("B", Q[n, k] / q[n], over=(n, k), note="codes of length 1")
+S = net.define("S", A @ B.T / tau, note="cosines over the temperature")
 net.output(S)
 net.loss = Sum(log(Sum(exp(S[n, m]), m)) - S[n, n], n) / N

@@ -188,11 +188,11 @@ class Latex(Style):
         texts = [c.text for c in conditions]
         if word == "not":
             return Piece(rf"\neg({texts[0]})", ADD, BRACKET)
-        return Piece({"and": r",\ ", "or": r"\text{ or }"}[word].join(texts), ADD, BRACKET)
+        return Piece({"and": f",{MARK}\\ ", "or": rf"{MARK}\text{{ or }}"}[word].join(texts), ADD, BRACKET)
 
     def bracket(self, condition: Piece) -> Piece:
         """Return [condition]: 1 where it holds, 0 elsewhere."""
-        return Piece(f"[{plain(condition.text)}]", ATOM, BRACKET)
+        return Piece(f"[{condition.text}]", ATOM, BRACKET)
 
     def cases(self, branches: Sequence[tuple[Piece, Piece | None]]) -> Piece:
         """Return a choice by conditions; None is `otherwise`."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .latex import MARK, SOFT, plain
 from .width import width
@@ -12,6 +12,8 @@ GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's num
 INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
 LONG = 14                   # rows; longer systems may be broken over pages
 SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
+DEEPER, IN_PRODUCT = 0.25, 0.6      # what a break costs, in parts of a line left empty
+THIN = "\\,"
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
 
 
@@ -30,11 +32,16 @@ def broken(tex: str, room: float) -> list[str]:
     pieces = _pieces(tex)
     lines, start = [], 0
     while start < len(pieces):
-        space = room if not lines else room - INDENT
-        end = _end_of_line(pieces, start, space)
-        lines.append("".join(text for text, _ in pieces[start:end]).strip())
+        end = _end_of_line(pieces, start, room if not lines else room - INDENT)
+        text = "".join(p.text for p in pieces[start:end]).strip()
+        lines.append(_continued(text, pieces[start].soft) if lines else text)
         start = end
-    return [lines[0], *(rf"\qquad {{}}{line}" for line in lines[1:])]
+    return lines
+
+
+def _continued(text, product):
+    """A further line: moved in, with a dot where a product goes on."""
+    return rf"\qquad {{}}\cdot {text.removeprefix(THIN).strip()}" if product else rf"\qquad {{}}{text}"
 
 
 def measured(tex: str) -> float:
@@ -42,42 +49,49 @@ def measured(tex: str) -> float:
     return 1.03 * width(plain(tex))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of a formula, the price of a break before it, and whether the break is inside a product."""
+
+    text: str
+    price: float = 0.0
+    soft: bool = False
+
+
 def _end_of_line(pieces, start, room):
     """Return where the line that begins at `start` ends: far to the right, and at a loose operator."""
     best, cost = start + 1, None
     text = ""
     for end in range(start + 1, len(pieces) + 1):
-        text += pieces[end - 1][0]
+        text += pieces[end - 1].text
         used = measured(text)
         if used > room:
             break
         if end == len(pieces):
             return end
-        price = pieces[end][1] + (1 - used / room)
+        price = pieces[end].price + (1 - used / room)
         if cost is None or price <= cost:
             best, cost = end, price
     return best
 
 
-def _pieces(tex):
-    """Split at the marks that stand in no TeX group; with each piece goes the price of a break before it."""
-    pieces, text, braces, depth, price = [], "", 0, 0, 0.0
-    k = 0
+def _pieces(tex) -> list[_Part]:
+    """Split at the marks that stand in no TeX group; breaks inside parentheses and products cost more."""
+    pieces, current, braces, depth, k = [], _Part(""), 0, 0, 0
     while k < len(tex):
-        c = tex[k]
-        if c in MARK + SOFT:
+        if tex[k] in MARK + SOFT:
             if braces == 0:
-                pieces.append((text, price))
-                text, price = "", 0.25 * depth + (0.6 if c == SOFT else 0)
+                pieces.append(current)
+                soft = tex[k] == SOFT
+                current = _Part("", DEEPER * depth + IN_PRODUCT * soft, soft)
             k += 1
             continue
-        token = next((m[0] for m in (OPEN.match(tex, k), CLOSE.match(tex, k)) if m), c)
-        braces += {"{": 1, "}": -1}.get(c, 0) if tex[k - 1: k] != "\\" else 0
-        if braces == 0:
-            depth += 1 if OPEN.fullmatch(token) else -1 if CLOSE.fullmatch(token) else 0
-        text += token
+        token = next((m[0] for m in (OPEN.match(tex, k), CLOSE.match(tex, k)) if m), tex[k])
+        braces += {"{": 1, "}": -1}.get(token, 0) if tex[k - 1: k] != "\\" else 0
+        depth += (bool(OPEN.fullmatch(token)) - bool(CLOSE.fullmatch(token))) * (braces == 0)
+        current = replace(current, text=current.text + token)
         k += len(token)
-    return [*pieces, (text, price)]
+    return [*pieces, current]
 
 
 def columns(rows: Sequence[Row]) -> list[str]:

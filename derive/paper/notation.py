@@ -3,8 +3,7 @@
 import re
 
 from ..program import Variable
-from .latex import plain
-from .layout import PAGE, Row, columns, text_width, widest
+from .layout import PAGE, Row, columns, text_width
 from .prose import code, escaped, listed
 from .systems import Systems
 
@@ -78,16 +77,17 @@ class Notation:
     def pairing(self) -> str:
         """Return how the adjoint of V and the differential of V make that of the loss."""
         scalar = not any(v.shape for v in self.program.variables.values())
-        return r"\mathrm dL = \delta_V\,\mathrm dV" if scalar else r"\mathrm dL = \langle\delta_V, \mathrm dV\rangle"
+        loss, v = self.names.loss, self.names.unused("V", "A", "B", "U", "Q")
+        pair = rf"\delta_{v}\,\mathrm d{v}" if scalar else rf"\langle\delta_{v}, \mathrm d{v}\rangle"
+        return rf"\mathrm d{loss} = {pair}"
 
     def _adjoints(self):
         shipped = self.program.source.startswith("derive/networks/")
         module = f"{'generated/' if shipped else ''}{self.program.name}.py"
-        loss = self.names.loss
+        loss, v = self.names.loss, self.names.unused("V", "A", "B", "U", "Q")
         shape = ". It has the shape of $V$, and" if any(v.shape for v in self.program.variables.values()) else ", and"
-        text = rf"The \emph{{adjoint}} of $V$ is $\delta_V = \partial {loss}/\partial V${shape} "
-        text += rf"${self.pairing()}$; in \texttt{{{code(module)}}} it is \texttt{{dV}}."
-        return text if loss == "L" else text.replace(r"\mathrm dL", rf"\mathrm d{loss}")
+        text = rf"The \emph{{adjoint}} of ${v}$ is $\delta_{v} = \partial {loss}/\partial {v}${shape} "
+        return text + rf"${self.pairing()}$; in \texttt{{{code(module)}}} it is \texttt{{d{v}}}."
 
     def _abbreviations(self):
         told = [rf"${symbol}$ is \texttt{{{code(name)}}}" for name, symbol in self.names.abbreviated().items()]
@@ -101,8 +101,7 @@ class Notation:
         if not inputs or not parameters or max(len(inputs), len(parameters)) > MOST_ROWS \
                 or _table_width(inputs) + _table_width(parameters) + 2 > PAGE:
             cells = [*inputs, *parameters]
-            wide = _table_width(cells) > PAGE
-            return [line for k in range(0, len(cells), MOST_ROWS) for line in _tabular(cells[k:k + MOST_ROWS], wide)]
+            return [line for k in range(0, len(cells), MOST_ROWS) for line in _tabular(cells[k:k + MOST_ROWS])]
         height = max(len(inputs), len(parameters))
         empty = ["", "", ""]
         rows = [[*a, *b] for a, b in zip(_padded(inputs, height, empty), _padded(parameters, height, empty), strict=True)]
@@ -110,21 +109,24 @@ class Notation:
 
     def _cells(self, group: list[Variable]):
         symbols = r",\ ".join(self.names.variable(v.name) for v in group)
-        shapes = r",\ ".join(self.systems.shape(v.shape) for v in group)
+        shapes = list(dict.fromkeys(self.systems.shape(v.shape) for v in group))
+        shape = r",\ ".join(self.systems.shape(v.shape) for v in group) if len(shapes) > 1 else shapes[0]
         note = escaped(group[0].note)
         if group[0].kind == "labels":
             v = group[0]
             read, classes = self.systems.formula(v.at(*v.indices)), self.systems.formula(v.classes)
             note = f"{note or 'labels'} $0 \\le {read} < {classes}$"
-        return [f"${symbols}$", f"${shapes}$".replace(r"$\text{scalar}$", "scalar"), note]
+        return [f"${symbols}$", f"${shape}$".replace(r"$\text{scalar}$", "scalar"), note]
 
 
 def _grouped(variables):
-    """Put neighbours that have the same note on one line, three at most."""
+    """Put neighbours that have the same note on one line: a few, more of them where all have one shape."""
     groups: list[list[Variable]] = []
     for v in variables:
-        if groups and v.note and groups[-1][0].note == v.note and v.kind != "labels" and len(groups[-1]) < 3:
-            groups[-1].append(v)
+        last = groups[-1] if groups else []
+        alike = last and v.note and last[0].note == v.note and v.kind != "labels"
+        if alike and len(last) < (4 if all(o.shape == v.shape for o in last) else 2):
+            last.append(v)
         else:
             groups.append([v])
     return groups
@@ -135,14 +137,19 @@ def _padded(rows, height, empty):
 
 
 def _table_width(rows):
-    formulas = (widest(c[k].strip("$") for c in rows) for k in (0, 1))
-    notes = max((text_width(c[2]) for c in rows), default=0)
-    return sum(formulas) + notes + 2 * 1.2
+    return sum(_column_widths(rows)) + 2 * 1.2
 
 
-def _tabular(rows, wide=False):
-    pages = len(rows[0]) // 3
-    third = r"p{0.5\linewidth}" if wide else "l"
-    form = r"@{\qquad}".join([f"ll{third}"] * pages)
-    lines = columns([Row(r) for r in rows])
-    return [rf"\begin{{center}}\begin{{tabular}}{{@{{}}{form}@{{}}}}", *map(plain, lines), r"\end{tabular}\end{center}"]
+def _column_widths(rows):
+    return [max((text_width(c[k]) for c in rows), default=0) for k in range(3)]
+
+
+def _tabular(rows):
+    blocks = len(rows[0]) // 3
+    columns_of = "lll"
+    if blocks == 1 and _table_width(rows) > PAGE:           # long notes go on in further lines
+        symbols, shapes, _ = _column_widths(rows)
+        columns_of = rf"llp{{{max(PAGE - symbols - shapes - 3, 8):.0f}em}}"
+    form = r"@{\qquad}".join([columns_of] * blocks)
+    return [rf"\begin{{center}}\begin{{tabular}}{{@{{}}{form}@{{}}}}", *columns([Row(r) for r in rows]),
+            r"\end{tabular}\end{center}"]

@@ -13,6 +13,7 @@ from .writer import Writer
 
 RELATION = 1.35             # ems: the width of `=` with its spaces
 REFERENCE = 2.2             # of (12)
+MOST_LINES = 2              # of one equation, with its shape beside it
 BY, PLUS = "\x1f \\cdot ", "\x1f + "
 
 
@@ -53,14 +54,8 @@ class Systems:
 
     def forward(self) -> list[str]:
         """The lines of the forward pass, numbered, with shapes."""
-        lines = [(*self.writer.sides(e), self._shape_of(e), self.label(e)) for e in self.sheet.lines]
-        room = PAGE - widest(x[0] for x in lines) - RELATION - widest(x[2] for x in lines) - 2 * GAP - TAG
-        rows = []
-        for left, right, shape, label in lines:
-            *above, last = _equated(left, broken(right, room))
-            rows += [Row([*cells[:-1], cells[-1] + r" \notag"]) for cells in above]
-            rows.append(Row([*last, "", rf"{shape} \label{{{label}}}"]))
-        return system("align", rows)
+        lines = [(*self.writer.sides(e), self._shape_of(e), rf" \label{{{self.label(e)}}}") for e in self.sheet.lines]
+        return system("align", _with_shapes(lines, TAG, r" \notag"))
 
     # ---- backward
 
@@ -104,7 +99,9 @@ class Systems:
     def gradients(self) -> list[str]:
         """The adjoints of the parameters, two to a line where they fit."""
         cells = [(*self.writer.sides(e, True), self._shape_of(e)) for e in self.sheet.gradients]
-        return (self._in_pairs(cells) or self._one_a_line(cells)) if cells else []
+        if not cells:
+            return []
+        return self._in_pairs(cells) or system("align*", _with_shapes([(*c, "") for c in cells]))
 
     def _in_pairs(self, cells):
         """Two gradients a line, those of one line of the forward pass side by side; [] where that is too wide."""
@@ -120,15 +117,6 @@ class Systems:
             return []
         return system("align*", [Row([x for left, right, shape in pair for x in (plain(left), f"= {plain(right)}", "", shape)])
                                  for pair in pairs])
-
-    @staticmethod
-    def _one_a_line(cells):
-        room = PAGE - widest(c[0] for c in cells) - RELATION - GAP - widest(c[2] for c in cells)
-        rows = []
-        for left, right, shape in cells:
-            *above, last = _equated(left, broken(right, room))
-            rows += [*map(Row, above), Row([*last, "", shape])]
-        return system("align*", rows)
 
     # ---- the chain rule
 
@@ -163,6 +151,24 @@ class Systems:
         """Return the value of a derivative by a variable, in the variable's shape."""
         lhs = self.differentials.tangents[name].at(*self.program.variables[name].indices)
         return self.writer.equation(Equation(lhs, expr), True)[1]
+
+
+def _with_shapes(lines, tag=0.0, unnumbered=""):
+    """Lay out (left, right, shape, end): shapes in a column of their own, or behind the formulas where those are long."""
+    room = PAGE - tag - widest(x[0] for x in lines) - RELATION
+    beside = room - widest(x[2] for x in lines) - (2 if tag else 1) * GAP
+    apart = all(len(broken(right, beside)) <= MOST_LINES for _, right, _, _ in lines)
+    rows = []
+    for left, right, shape, end in lines:
+        *above, last = _equated(left, broken(right, beside if apart else room))
+        if apart:
+            last = [*last, "", shape + end]
+        elif measured(last[-1]) + 2 + measured(shape) <= room:
+            last[-1] += rf" \qquad {shape}{end}"
+        else:
+            above, last = [*above, last], ["", rf"\qquad {shape}{end}"]
+        rows += [*(Row([*c[:-1], c[-1] + unnumbered]) for c in above), Row(last, not apart)]
+    return rows
 
 
 def _equated(left, lines):

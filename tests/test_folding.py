@@ -1,0 +1,32 @@
+"""Long lines of generated code are folded, and mean what they meant."""
+
+import ast
+
+import pytest
+
+from codegen.folding import folded
+
+LINES = [
+    "x = " + " + ".join(f"np.exp(alpha_{k} * beta[:, None])" for k in range(20)),
+    "    loss = np.mean(" + " - ".join(f"first_{k} * np.log(second_{k} + 1)" for k in range(12)) + ")",
+    "    dZ[np.arange(N), y] -= (" + " + ".join(f"long_name_{k}" for k in range(15)) + ") / N",
+    "    np.add.at(dW, np.s_[:, labels], " + " * ".join(f"X_{k}[:, None]" for k in range(15)) + ")",
+    "    x = np.where(a > 0, " + " + ".join(f"b_{k}" for k in range(30)) + ", np.where(c < 0, d, e))",
+    "    x = a * (" + " + ".join(f"b_{k} * (c_{k} - d_{k})" for k in range(15)) + ")**2 * np.sum(" + "f, " * 30 + "g)",
+    '    s = np.einsum("nd,dh->nh", ' + " + ".join(f"left_{k}" for k in range(12)) + ", right)",
+    "    x = -(" + " + ".join(f"b_{k}" for k in range(40)) + ")",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("width", [120, 60])
+def test_folded_lines_are_short_and_the_same_code(line, width):
+    lines = folded(line, width)
+    assert max(map(len, lines)) <= width and len(lines) > 1
+    body = "\n".join(lines)
+    assert ast.dump(ast.parse(f"if 1:\n{body}" if line.startswith(" ") else body)) == ast.dump(
+        ast.parse(f"if 1:\n{line}" if line.startswith(" ") else line))
+
+
+def test_short_lines_stay():
+    assert folded("    x = y + 1", 120) == ["    x = y + 1"]
