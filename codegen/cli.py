@@ -11,12 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from derive.cost import operations
 from derive.errors import DefinitionError, DerivationError
 from derive.network import Network
 from derive.networks import loading
 from derive.note import note
-from derive.text import listing
+from derive.text import Texts
 
 from . import build as building
 from . import tables, verify
@@ -109,8 +108,7 @@ def show(target: Target, notation: Notation = "matrix") -> None:
     _check_notation(notation)
     for net in _networks(target):
         program = net.backward()
-        out.print(listing(program, notation), markup=False, soft_wrap=True)
-        out.print(f"\nOperations: {tables.formula(operations(program))}\n", markup=False, soft_wrap=True)
+        out.print(f"{Texts(program, notation).listing()}\n", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -19,8 +19,8 @@ def folded(line: str, width: int) -> list[str]:
 
 def _assignment(line):
     """Return the indentation, the left-hand side with its sign, and the right-hand side."""
-    found = re.fullmatch(r"( *)([\w\[\]:, .()-]*? [-+*/]?= )?(.*)", line)
-    return found[1], found[2] or "", found[3]
+    pad, target, value = re.findall(r"^( *)([\w\[\]:, .()-]*? [-+*/]?= )?(.*)$", line)[0]
+    return pad, target, value
 
 
 def _lines(text, indent, width):

@@ -8,13 +8,13 @@ A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial val
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sympy import Add, Expr, Idx, Integer, Symbol
 
 from derive.binders import has_binder
 from derive.errors import DerivationError
-from derive.forms import form
+from derive.forms import Spread, form
 from derive.guards import unguarded
 from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads, rename
@@ -44,6 +44,7 @@ class Looped:
         self.counted = min((self._index(e) for e in self.main), key=lambda i: (i.lower != 0, i.name))
         self.counter = Symbol(self.counted.name, integer=True)
         self.printer.counters |= {self.counter}
+        self.printer.like = self._float_array()
         self.turns = {self.counter: (Integer(0), self.counted.upper)}
         self.rows = [self._sorted_terms(e) for e in self.main]
 
@@ -52,7 +53,9 @@ class Looped:
         result = []
         for row in self.rows:
             result.append(self._made(row))
-        return [*result, self._loop()]
+        like = self.printer.like
+        return [replace(s, reads=(*s.reads, like)) if any(f"{like}.dtype" in line for line in s.lines) else s
+                for s in (*result, self._loop())]
 
     # ---- sorting terms
 
@@ -119,11 +122,14 @@ class Looped:
         ranged = [t for t, u in updates if u is None and (self._conditions(t) or e.free[0].lower != 0)]
         dense = Add(*(t for t, u in updates if u is None and t not in ranged))
         lines = []
-        if dense != 0 and not v.state:
+        node = form(dense, e.free)
+        if dense != 0 and not v.state and (isinstance(node, Spread) or not node.axes):
+            lines.append(self._allocated(v, "full", self.printer.code(node)))
+        elif dense != 0 and not v.state:
             lines.append(fresh_array(e.lhs, dense, self.printer))
         else:
             zero = bool(row.pushed or row.before or self._has_conditions(row)) and not (v.state and v.primal is None)
-            lines.append(self._allocated(v, "zeros" if zero else "empty", needed))
+            lines.append(self._allocated(v, "zeros" if zero else "empty"))
         lines += [added(e, u, self.printer) for _, u in updates if u is not None]
         lines += [self._rows_added(e, t) for t in ranged]
         for start in (i for i in self.initial if i.name == e.name):
@@ -132,11 +138,10 @@ class Looped:
             needed += [read_name(r) for r in reads(start.rhs, self.program.variables)]
         return Statement(e.name, tuple(lines), tuple(dict.fromkeys(needed)))
 
-    def _allocated(self, v: Variable, how, needed):
+    def _allocated(self, v: Variable, how, *value):
         sizes = [self.printer.size(s + 1 if v.state and axis == 0 else s).code for axis, s in enumerate(v.shape)]
-        like = self._float_array()
-        needed.append(like)
-        return f"{v.name} = np.{how}(({', '.join(sizes)}{',' if len(sizes) == 1 else ''}), {like}.dtype)"
+        shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+        return f"{v.name} = np.{how}({', '.join([shape, *value, f'{self.printer.like}.dtype'])})"
 
     def _float_array(self):
         """Return the name of an array at hand that has the module's dtype."""
@@ -168,7 +173,7 @@ class Looped:
 
     def _loop(self):
         forward = self._direction()
-        size = self.printer.size(self.counted.upper + 1).code
+        size, self.printer.risky = self.printer.size(self.counted.upper + 1).code, False
         lines = [f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:"]
         for row in self._in_order():
             lines += [f"    {line}" for line in self._pulled(row)]
@@ -176,7 +181,7 @@ class Looped:
         needed = [read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
                   for r in reads(t, self.program.variables)]
         return Statement(self.names[-1], tuple(lines), tuple(n for n in dict.fromkeys(needed) if n not in self.names),
-                         shown=False)
+                         shown=False, risky=self.printer.risky)
 
     def _direction(self):
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))

@@ -52,6 +52,7 @@ class Lowered:
     program: Program
     parts: dict[str, Parts]
     backward: frozenset[str]            # what is computed in the backward pass: adjoints, and what they need
+    taps: dict[str, tuple[Idx, ...]]    # the indices that arrays of windows are looped over
 
 
 def lowered(program: Program) -> Lowered:
@@ -71,8 +72,8 @@ def lowered(program: Program) -> Lowered:
         else:
             rhs = _without_lse(e.rhs, parts, program)
             lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, known))))
-    program, backward = windowed(program.with_equations(lines, variables=variables))
-    return Lowered(program, parts, backward)
+    program, backward, taps = windowed(program.with_equations(lines, variables=variables))
+    return Lowered(program, parts, backward, taps)
 
 
 def _all_parts(program):

@@ -1,10 +1,12 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sympy import Symbol
 
 from derive.errors import DerivationError
+from derive.text import Texts
 from derive.program import Equation, Program, is_cyclic, ordered
 
 from . import parts
@@ -27,6 +29,11 @@ class Plan:
     backward: list[Statement]
     predict: list[Statement]
     printers: dict[str, NumpyPrinter] = field(default_factory=dict)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The program's equations as text."""
+        return Texts(self.program)
 
     @property
     def residuals(self) -> list[str]:
@@ -77,18 +84,9 @@ def _statements(equations, low, printer):
 
 def _statement(equation, low, printer):
     try:
-        return statement(equation, low.program, printer, _comment_on(equation, low))
+        return statement(equation, low.program, printer)
     except (ValueError, NotImplementedError) as error:
         raise DerivationError(f"{equation.name}: {error}") from error
-
-
-def _comment_on(equation, low):
-    """Explain the first of the three lines of a log-sum-exp."""
-    for part in low.parts.values():
-        if equation.name == part.maxima.name:
-            top, _, total = part.names
-            return parts.shift_comment(part, top, total)
-    return ""
 
 
 def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:

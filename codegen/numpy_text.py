@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import sympy
-from sympy import Add, Expr, Float, Idx, Indexed, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Sum, Symbol
+from sympy import Add, Expr, Float, Idx, Indexed, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, S, Sum, Symbol
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
@@ -16,9 +16,9 @@ from derive.forms import (
 )
 from derive.terms import free_indices, read_name
 
+from .contractions import contraction, transposition
 from .lowering import grouped
-
-SUM, TERM, SIGN, POWER, ATOM = range(1, 6)          # Python's precedence, loosest first
+from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
 
 CALLS = {
     "exp": "np.exp", "log": "np.log", "tanh": "np.tanh", "sinh": "np.sinh", "cosh": "np.cosh", "sin": "np.sin",
@@ -27,24 +27,13 @@ CALLS = {
     "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
 }
 SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+UNBOUNDED = {"exp", "log", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "expm1", "log1p", "loggamma", "digamma", "gamma"}
 HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
            "finite": "_finite", "positive": "_positive"}
 RELATIONS = {
     KroneckerDelta: "==", sympy.Eq: "==", sympy.Ne: "!=", sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<",
 }
 assert expm1 and log1p                               # SymPy names that the table above knows by their text
-
-
-@dataclass
-class Text:
-    """A piece of code and how tightly it binds."""
-
-    code: str
-    level: int = ATOM
-
-    def inside(self, level: int) -> str:
-        """Return the code, in parentheses where it binds less tightly than its place asks for."""
-        return self.code if self.level >= level else f"({self.code})"
 
 
 @dataclass
@@ -57,6 +46,7 @@ class NumpyPrinter:
     counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
+    risky: bool = False                                     # whether a branch may overflow where another one counts
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)
@@ -111,8 +101,10 @@ class NumpyPrinter:
         if isinstance(expr, sympy.floor):
             top, bottom = expr.args[0].together().as_numer_denom()
             return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
+        if isinstance(expr, sympy.Function) and type(expr).__name__ in CALLS and len(expr.args) == 1:
+            return Text(f"{CALLS[type(expr).__name__]}({self.size(expr.args[0]).code}, dtype={self.like}.dtype)")
         if expr.is_number:
-            return _number(Float(expr, 17))
+            return _number(expr.evalf(17))
         raise DerivationError(f"{expr} cannot be printed as a number or a size")
 
     def _index(self, node):
@@ -199,7 +191,7 @@ class NumpyPrinter:
         return "" if (value - edge).expand() == 0 else self.size(value).code
 
     def _arranged(self, text, have, want):
-        return text if have == want else Text(f"{text.inside(ATOM)}{_transposition(have, want)}")
+        return text if have == want else Text(f"{text.inside(ATOM)}{transposition(have, want)}")
 
     # ---- conditions
 
@@ -215,7 +207,7 @@ class NumpyPrinter:
     # ---- shape
 
     def _transpose(self, node):
-        return Text(f"{self.text(node.body).inside(ATOM)}{_transposition(node.body.axes, node.axes)}")
+        return Text(f"{self.text(node.body).inside(ATOM)}{transposition(node.body.axes, node.axes)}")
 
     def _spread(self, node):
         return _indexed(self.text(node.body), node.body.axes, node.axes)
@@ -271,6 +263,7 @@ class NumpyPrinter:
                 text = f"({self.code(value)} if {self.code(condition)} else {text})"
                 continue
             text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"
+        self.risky |= "np.where" in text and any(_may_overflow(value) for value, _ in pairs)
         constant = text.startswith("np.where") and all(_is_constant(value) for value, _ in pairs)
         return Text(f"{text}.astype({self.like}.dtype)" if constant else text)
 
@@ -415,23 +408,15 @@ class NumpyPrinter:
 
     def _product(self, node):
         left, right, over = node.left, node.right, node.over
-        batch = tuple(i for i in left.axes if i in right.axes and i not in over)
-        rows = tuple(i for i in left.axes if i not in right.axes)
-        columns = tuple(i for i in right.axes if i not in left.axes)
-        if batch:
-            return self._batched(node, batch, rows, columns)
-        if len(over) > 1:
-            return self._flattened(node, rows, columns)
         if len(left.axes) == len(right.axes) == 1:
             return self._matmul(*sorted((left, right), key=_is_plain_parameter))
-        if not columns and len(left.axes) == 2 and len(right.axes) == 1:
-            return self._vector(left, right, over)
-        if not rows and len(left.axes) == 1 and len(right.axes) == 2:
-            return self._vector(right, left, over)
-        if len(columns) <= 1:
-            result = self._matmul(arranged(left, (*rows, *over)), arranged(right, (*over, *columns)))
-            return self._arranged(result, (*rows, *columns), node.axes)
-        return self._tensordot(node, rows, columns)
+        if {len(left.axes), len(right.axes)} == {1, 2} and len(over) == 1:
+            return self._vector(*sorted((left, right), key=lambda n: -len(n.axes)), over)
+        shared = [i for i in left.axes if i in right.axes]
+        if len(right.axes) <= 2 and left.axes[-1:] == over == tuple(shared):
+            result = self._matmul(left, arranged(right, (*over, *(i for i in right.axes if i not in over))))
+            return self._arranged(result, (*left.axes[:-1], *(i for i in right.axes if i not in over)), node.axes)
+        return contraction(node, self)
 
     def _vector(self, matrix, vector, over):
         """M @ v or v @ M, whichever needs no transpose."""
@@ -439,39 +424,6 @@ class NumpyPrinter:
 
     def _matmul(self, left, right):
         return Text(f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}", TERM)
-
-    def _batched(self, node, batch, rows, columns):
-        """A stack of matrix products, the stack's axes first; vectors become matrices of one row or column."""
-        over = node.over
-        if len(rows) > 1 or len(columns) > 1 or len(over) > 1 or not rows or not columns:
-            return self._einsum(node)
-        left = arranged(node.left, (*batch, *rows, *over))
-        right = arranged(node.right, (*batch, *over, *columns))
-        return self._arranged(self._matmul(left, right), (*batch, *rows, *columns), node.axes)
-
-    def _einsum(self, node):
-        letters: dict[Idx, str] = {}
-        for i in (*node.left.axes, *node.right.axes):
-            letters.setdefault(i, next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values()))
-        spec = ["".join(letters[i] for i in axes) for axes in (node.left.axes, node.right.axes, node.axes)]
-        operands = f"{self.code(node.left)}, {self.code(node.right)}"
-        return Text(f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {operands})')
-
-    def _flattened(self, node, rows, columns):
-        """Sums over several indices are one matrix product over them all: (T, N, D) becomes (T N, D)."""
-        left, right, over = node.left, node.right, node.over
-        lead = tuple(i for i in left.axes if i in over)
-        plain = left.axes == (*lead, *rows) and right.axes == (*lead, *columns) and len(rows) == len(columns) == 1
-        if not plain:
-            return self._tensordot(node, rows, columns)
-        texts = [f"{self.text(n).inside(ATOM)}.reshape(-1, {self.size(n.axes[-1].upper + 1).code})" for n in (left, right)]
-        return self._arranged(Text(f"{texts[0]}.T @ {texts[1]}", TERM), (*rows, *columns), node.axes)
-
-    def _tensordot(self, node, rows, columns):
-        places = [tuple(n.axes.index(i) for i in node.over) for n in (node.left, node.right)]
-        axes = ", ".join(f"({', '.join(map(str, p))}{',' if len(p) == 1 else ''})" for p in places)
-        text = Text(f"np.tensordot({self.code(node.left)}, {self.code(node.right)}, axes=({axes}))")
-        return self._arranged(text, (*rows, *columns), node.axes)
 
 
 def _indexed(text, have, want):
@@ -481,12 +433,6 @@ def _indexed(text, have, want):
     first = want.index(have[0])
     inside = ", ".join(":" if i in have else "None" for i in want[first:])
     return Text(f"{text.inside(ATOM)}[{inside}]")
-
-
-def _transposition(have, want):
-    if len(have) == 2:
-        return ".T"
-    return f".transpose({', '.join(str(have.index(i)) for i in want)})"
 
 
 def _trimmed(parts):
@@ -590,6 +536,18 @@ def _has_product(node):
 
 def _is_variable(node):
     return isinstance(node.expr, Symbol) and not node.expr.is_integer
+
+
+def _may_overflow(node):
+    """Tell whether a value may be infinite or not a number where it does not count: exp(1e4), log(-1), 1/0."""
+    if isinstance(node, Spread | Transpose | Reduction):
+        return _may_overflow(node.body)
+    if isinstance(node, Product | Outer):
+        return _may_overflow(node.left) or _may_overflow(node.right)
+    if not isinstance(node, Apply):
+        return False
+    exponent = node.args[1].expr if node.head is Pow and isinstance(node.args[1], Scalar) else S.One
+    return node.head.__name__ in UNBOUNDED or not (exponent.is_Integer and exponent > 0) or any(map(_may_overflow, node.args))
 
 
 def _is_constant(node):

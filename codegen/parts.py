@@ -4,7 +4,6 @@ import textwrap
 
 from sympy import Integer, Max, Symbol, sympify
 
-from derive import text
 from derive.conventions import conventions
 from derive.program import Variable
 
@@ -57,7 +56,7 @@ def docstring(plan) -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
     lines = [f'"""{program.title}: loss and gradients.', ""]
-    lines += _table([(line, _shape(v), v.note) for line, v in text.system(program)])
+    lines += _table([(line, _shape(v), v.note) for line, v in plan.texts.system()])
     lines.append("")
     facts = []
     if program.parameters:
@@ -91,7 +90,7 @@ def command(program) -> str:
 
 def _table(rows):
     """Lay out (equation, shape, note) in columns; long equations go on, indented."""
-    left = min(max((len(line) for line, *_ in rows), default=0), 72)
+    left = min(max((len(line) for line, shape, _ in rows if shape), default=0), 72)
     middle = max((len(shape) for _, shape, _ in rows), default=0)
     lines = []
     for line, shape, note in rows:
@@ -185,7 +184,7 @@ def backward(plan) -> str:
     lines = ["def backward(residuals):", '    """Return the gradients: each line of `forward` reversed in turn."""']
     if names:
         lines += _assignment(names, "residuals")
-    lines += _body(plan, plan.backward, "backward", variables, text.reversed_lines(program), names)
+    lines += _body(plan, plan.backward, "backward", variables, plan.texts.quotes(), names)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     result = textwrap.wrap(f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False)
     return "\n".join(lines + result)
@@ -204,19 +203,26 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
     for s in statements:
         quote = (quoted or {}).get(s.name)
         if quote and quote != last:
-            lines += textwrap.wrap(f"# {quote}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
-                                   break_long_words=False, break_on_hyphens=False)
+            lines += _comment(quote)
             last = quote
-        if s.comment:
-            lines += textwrap.wrap(f"# {s.comment}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
-                                   break_long_words=False, break_on_hyphens=False)
+        part = next((p for p in plan.lowered.parts.values() if p.maxima.name == s.name), None)
+        if part is not None:
+            lines += _comment(_shift_comment(part, plan))
+        pad = "        " if s.risky else "    "
+        if s.risky:
+            lines.append('    with np.errstate(all="ignore"):'.ljust(COLUMN) + "# np.where computes all branches")
         variable = plan.lowered.program.variables[s.name]
         shape = tuple(map(sympify, variable.shape))
         shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
         for k, line in enumerate(s.lines):
             beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
-            lines += _with_comment(folded(f"    {line}", WIDTH), beside)
+            lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
+
+
+def _comment(words):
+    return textwrap.wrap(f"# {words}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
+                         break_long_words=False, break_on_hyphens=False)
 
 
 def _with_comment(lines, comment):
@@ -491,10 +497,11 @@ def match(plan) -> str:
 # ---- small
 
 
-def shift_comment(part, top, total) -> str:
+def _shift_comment(part, plan):
     """Explain the lines of a log-sum-exp."""
+    top, _, total = part.names
     bound = ", ".join(limit[0].name for limit in part.equation.rhs.limits)
-    inner = text.expression(part.equation.rhs.function)
+    inner = plan.texts.expression(part.equation.rhs.function)
     return f"log sum_{bound} exp {inner} = {top} + log {total}, shifted by the maxima {top} so that exp stays in range"
 
 

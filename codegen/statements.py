@@ -13,7 +13,8 @@ from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 
 from . import taps
-from .numpy_text import ATOM, NumpyPrinter
+from .numpy_text import NumpyPrinter
+from .precedence import ATOM
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Statement:
     name: str
     lines: tuple[str, ...]
     reads: tuple[str, ...]
-    comment: str = ""
     shown: bool = True                  # whether its shape stands beside it
+    risky: bool = False                 # whether np.where computes branches that overflow where they do not count
 
 
 @dataclass(frozen=True)
@@ -36,25 +37,26 @@ class Update:
     over: tuple[Idx, ...]
 
 
-def statement(equation: Equation, program: Program, printer: NumpyPrinter, comment: str = "") -> Statement:
+def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> Statement:
     """Return the lines of NumPy for one equation that waits for no other."""
     variable = program.variables[equation.name]
-    needed = [read_name(r) for r in reads(equation.rhs, program.variables)]
-    printer.like = _real_read(equation, program)
+    needed = [n for r in reads(equation.rhs, program.variables) if (n := read_name(r))]
+    printer.like, printer.risky = real_read(equation, program), False
     special = taps.lines(equation, program, printer)
     if special:
-        return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)), comment)
+        return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)))
     outer, dense, updates = _split(equation)
     if updates:
         lines, extra = _scattered(equation, variable, outer, dense, updates, printer)
     else:
         lines, extra = _assigned(equation, variable, program, printer)
     if any(f"{printer.like}.dtype" in line for line in lines):
-        needed.append(printer.like)
-    return Statement(equation.name, tuple(lines), tuple(dict.fromkeys([*needed, *extra])), comment)
+        extra = [*extra, printer.like]
+    return Statement(
+        equation.name, tuple(lines), tuple(dict.fromkeys([*needed, *extra])), risky=printer.risky)
 
 
-def _real_read(equation, program):
+def real_read(equation, program):
     """Return the name of an array of the module's dtype, one that the equation reads if it can be."""
     real = [n for r in reads(equation.rhs, program.variables) if program.variables[n := read_name(r)].kind != "labels"]
     return (real or [program.parameters[0].name])[0]

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rich.table import Table
-from sympy import Expr
-
 from derive.cost import leading
 from derive.network import Network
 from derive.program import Program
@@ -67,8 +65,3 @@ def known(nets: Sequence[Network]) -> Table:
     for net in nets:
         table.add_row(net.name, ", ".join(p.name for p in net.program().parameters), net.title)
     return table
-
-
-def formula(cost: Expr) -> str:
-    """Return an operation count in the sizes, as text."""
-    return str(cost).replace("**", "^").replace("*", " ")

@@ -1,32 +1,43 @@
 """Reads at sums of indices, lowered to arrays that NumPy can slice: padding, windows, folds, reshapes.
 
-    padded(x)[n, c, S*i + L*p - P]      x_padded, x with zeros around it; then windows_x[n, i, c, p], one slice a tap
-    Sum(... [u = S*i + L*p - P])        dwindows_x[n, i, c, p], then a slice-add a tap into dx_padded; dx is cut out of it
-    x[n, t, h*E + e]                    a reshape, there and back
+    padded(x)[n, c, S*i + L*p - P]      x_padded, x with zeros around it; then windows_x[n, c, p, i], one slice a tap
+    Sum(... [u = S*i + L*p - P])        dwindows_x[n, c, p, i], then a slice-add a tap into dx_padded; dx is cut out of it
+    x[n, t, h*E + e]                    a reshape, split_x[n, t, h, e], there and back
 
 Each step is program to program: the new variables are equations like any other, and `statements` knows their patterns.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, Piecewise, S, Sum, expand
 
 from derive.arrays import Array
+from derive.binders import is_binder
 from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms
-from derive.terms import free_indices, index_over, read_name, reads, rename
+from derive.terms import fresh, free_indices, index_names, index_over, read_name, reads, rename
 
 from . import joins
 
 
-def windowed(program: Program) -> tuple[Program, frozenset[str]]:
-    """Return the program with padding, windows and folds as equations of their own, and what the backward pass makes."""
+class Windowed(NamedTuple):
+    """A program without reads at sums of indices, what its backward pass makes, and the taps of each array of windows."""
+
+    program: Program
+    backward: frozenset[str]
+    taps: dict[str, tuple[Idx, ...]]
+
+
+def windowed(program: Program) -> Windowed:
+    """Return the program with padding, windows and folds as equations of their own."""
     lowering = _Windows(program)
     for e in program.equations:
         lowering.take(e)
-    return program.with_equations(lowering.lines, variables=lowering.variables), frozenset(lowering.backward)
+    lowered = program.with_equations(lowering.lines, variables=lowering.variables)
+    return Windowed(lowered, frozenset(lowering.backward), lowering.taps)
 
 
 class _Windows:
@@ -36,7 +47,8 @@ class _Windows:
         self.taken = set(self.variables) | {s.name for s in program.sizes}
         self.lines: list[Equation] = []
         self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
-        self.outputs: dict[tuple, list[int]] = {}   # pattern of a position -> its indices, outputs before taps
+        self.taps: dict[str, tuple[Idx, ...]] = {}  # an array of windows, or a fold -> the indices it is looped over
+        self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
         self.backward: set[str] = set(program.adjoints.values())
         self.recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
         self.recurrent |= {v.name for v in program.variables.values() if v.state}
@@ -47,7 +59,7 @@ class _Windows:
         if joins.pieces(e):
             self.lines.append(e)
             return
-        terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in Add.make_args(e.rhs)]
+        terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(e.rhs))]
         self.lines.append(Equation(e.lhs, self._changed(Add(*terms))))
 
     # ---- reads
@@ -156,30 +168,81 @@ class _Windows:
         return new.at(*(expand(p + b - i.lower) for p, i, (b, _) in zip(read.indices, own, padding, strict=True)))
 
     def _windowed(self, read):
-        """Return a read whose positions hold one index each, of an array of windows if need be."""
-        if read.is_integer or all(len(free_indices(p)) < 2 or _is_label(p) for p in read.indices):
+        """Return a read whose positions hold one index each, of a reshaped array or one of windows if need be."""
+        if read.is_integer or not any(map(self._is_sum, read.indices)):
+            return read
+        read = self._split(read)
+        if not any(map(self._is_sum, read.indices)):
             return read
         axes = [_canonical(p) for p in read.indices]
         key = ("windows", read.base.name, tuple(pattern for _, pattern in axes))
         order = [i for indices, _ in axes for i in indices]
         if key not in self.known:
-            stored = self._stored_order(order)
-            word = "split" if self._is_split(read) else "windows"
-            new = self._declared(f"{word}_{read.base.name.removesuffix('_padded')}", stored)
-            for indices, (pattern, _) in axes:
-                self.outputs.setdefault(pattern, sorted(range(len(indices)), key=lambda k: stored.index(indices[k])))
+            stored = self._stored_order(axes)
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", stored)
+            self.taps[new.name] = tuple(t for indices, (pattern, _) in axes for t in self._taps_of(indices, pattern))
             self.lines.append(Equation(new.at(*stored), read))
             self.known[key] = new, [order.index(i) for i in stored]
         new, places = self.known[key]
         return new.at(*(order[k] for k in places))
 
-    def _stored_order(self, order):
-        """Outputs first, what is summed last: a contraction is then one matrix product without a copy."""
-        return tuple(sorted(order, key=lambda i: i not in self.of.free))
+    def _is_sum(self, position):
+        return len(free_indices(position)) > 1 and not _is_label(position)
 
-    def _is_split(self, read):
-        return all(len(free_indices(p)) < 2 or is_mixed_radix(p, v.upper + 1)
-                   for p, v in zip(read.indices, self._axes(read), strict=True))
+    def _split(self, read):
+        """Return the read of a reshaped array where positions h*E + e run through an axis."""
+        own = self._axes(read)
+        digits = [self._digits(p, i) for p, i in zip(read.indices, own, strict=True)]
+        if not any(digits) or read.base.name in self.recurrent:
+            return read
+        key = ("split", read.base.name, tuple(tuple(d.upper for d in ds) for ds in digits))
+        if key not in self.known:
+            indices: list[Idx] = []
+            for ds, i in zip(digits, own, strict=True):
+                for d in ds or [i]:
+                    indices.append(fresh(index_over(d.name, d.upper + 1), {j.name for j in indices}))
+            places, waiting = [], list(indices)
+            for ds, i in zip(digits, own, strict=True):
+                mine = [waiting.pop(0) for _ in ds or [i]]
+                places.append(_radix_number(mine))
+            new = self._declared(f"split_{read.base.name.removesuffix('_padded')}", tuple(indices))
+            self.lines.append(Equation(new.at(*indices), read.base[tuple(places)]))
+            self.known[key] = new, None
+        new, _ = self.known[key]
+        return new.at(*(i for ds, p in zip(digits, read.indices, strict=True) for i in ds or [p]))
+
+    def _digits(self, position, axis):
+        """Return the indices of a mixed radix number that runs through an axis; () for another position."""
+        digits = mixed_radix(position)
+        if len(digits) < 2 or axis.lower != 0:
+            return ()
+        product = Mul(*(i.upper + 1 for i in digits))
+        return digits if expand(self._in_free_sizes(product - axis.upper - 1)) == 0 else ()
+
+    def _in_free_sizes(self, size):
+        """Return a size in terms of those that follow from no others, as far as products and sums go."""
+        for symbol, value in reversed(self.program.derived.items()):
+            size = size.xreplace({symbol: value})
+        return size
+
+    def _stored_order(self, axes):
+        """Return the axes of windows: all that is summed together, where the array has what is summed, else taps first.
+
+        A contraction is then one matrix product without a copy, and each slice that is copied is as long as can be.
+        """
+        for indices, (pattern, _) in axes:
+            if len(indices) > 1 and pattern not in self.tapped:
+                summed = [k for k, i in enumerate(indices) if i not in self.of.free]
+                self.tapped[pattern] = summed if 0 < len(summed) < len(indices) else list(range(1, len(indices)))
+        blocks = [(indices, self._taps_of(indices, pattern)) for indices, (pattern, _) in axes]
+        plain = [k for k, (indices, taps) in enumerate(blocks) if not taps and set(indices) - set(self.of.free)]
+        place = plain[0] if plain else next(k for k, (_, taps) in enumerate(blocks) if taps)
+        kept = [[i for i in indices if i not in taps and not (k in plain)] for k, (indices, taps) in enumerate(blocks)]
+        summed = [i for k, (indices, taps) in enumerate(blocks) for i in (indices if k in plain else taps)]
+        return (*sum(kept[:place], []), *summed, *sum(kept[place:], []))
+
+    def _taps_of(self, indices, pattern):
+        return [indices[k] for k in self.tapped.get(pattern, ())] if len(indices) > 1 else []
 
     def _declared(self, stem, indices) -> Variable:
         name, k = stem, 2
@@ -193,6 +256,47 @@ class _Windows:
         return self.variables[name]
 
     # ---- folds
+
+    def _scattering(self, term: Expr) -> Expr:
+        """Return the adjoint of a read of windows in the form of a fold: x[k - p] becomes x[i] [k = i + p].
+
+        One matrix product makes the adjoint of the windows then, with no windows of the adjoint.
+        """
+        constants = [f for f in Mul.make_args(term) if not isinstance(f, Sum)]
+        sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
+        if len(sums) != 1 or self.of.name not in self.backward or self.of.name in self.recurrent:
+            return term
+        body, conditions = _opened(sums[0].function)
+        limits = list(sums[0].limits)
+        for k in self.of.free:
+            place = self._shifted(k, body, {limit[0] for limit in limits})
+            if place is None or any(c.has(k) for c in constants):
+                continue
+            position, axis = place
+            met = {expand(position - axis.lower), expand(axis.upper - position)}
+            if not met <= set(map(expand, conditions)):
+                continue
+            i = fresh(axis, index_names(body) | {j.name for j in (*self.of.free, *(limit[0] for limit in limits))})
+            body = body.xreplace({position: i}) * KroneckerDelta(k, expand(k - position + i))
+            conditions = [c for c in conditions if expand(c) not in met]
+            limits.append((i, i.lower, i.upper))
+        if len(limits) == len(sums[0].limits):
+            return term
+        return Mul(*constants, Sum(guarded(body, conditions), *limits))
+
+    def _shifted(self, k, body, bound):
+        """Return the position k - p that alone reads with an index of the left-hand side, and the axis that it reads."""
+        found = {}
+        for read in reads(body, self.variables):
+            for p, axis in zip(getattr(read, "indices", ()), self._axes(read) if read.is_Indexed else (), strict=True):
+                if k in free_indices(p):
+                    found[p] = axis
+        if len(found) != 1:
+            return None
+        [(position, axis)] = found.items()
+        taps = set(free_indices(position)) - {k}
+        fits = position.coeff(k, 1) == 1 and taps and taps <= bound and axis.lower == 0
+        return (position, axis) if fits and not body.xreplace({position: S.Zero}).has(k) else None
 
     def _folded(self, term: Expr) -> Expr:
         """Return the read of what a term with brackets of sums of indices adds up to; other terms as they are."""
@@ -222,26 +326,69 @@ class _Windows:
         return None
 
     def _fold(self, positions, rest, conditions, bound):
-        here = {k: p for k, p in positions.items()}
-        kept = tuple(i for i in self.of.free if i not in positions)
-        inside = tuple(i for p in positions.values() for i in self._outputs_first(p))
+        here = dict(positions)
+        inside = tuple(i for p in positions.values() for i in _canonical(p)[0])
         summed = tuple(i for i in bound if i not in inside)
         ends = {k: self._padding(p, k) for k, p in positions.items()}
         met = {c for k, p in positions.items() for c in (expand(p - k.lower), expand(k.upper - p))}
         conditions = [c for c in (expand(c.xreplace(here)) for c in conditions) if c not in met]
         parts = guarded(rest.xreplace(here), conditions)
         parts = self._changed(Sum(parts, *summed) if summed else parts)
-        name = self.of.name.removeprefix("d")
-        stored = self._appearing(parts, (*kept, *inside))
-        inner = self._declared(f"dwindows_{name}", stored)
-        self.lines.append(Equation(inner.at(*stored), parts))
-        return self._scattered(positions, ends, inner.at(*stored), inside)
+        digits = {k: self._digits(p, k) for k, p in positions.items()}
+        split = {k: ds for k, ds in digits.items() if ds}
+        slid = {k: p for k, p in positions.items() if not digits[k]}
+        if slid:
+            parts = self._slid(slid, ends, parts, split, inside)
+        if not split:
+            return parts
+        if slid or not isinstance(parts, Indexed):
+            stem = self.of.name.removeprefix("d")
+            indices = tuple(i for k in self.of.free for i in split.get(k, (k,)))
+            stored = indices if slid else self._appearing(parts, indices)
+            inner = self._declared(f"dsplit_{stem}", stored)
+            self.lines.append(Equation(inner.at(*stored), parts))
+            parts = inner.at(*stored)
+        return Sum(Mul(parts, *(KroneckerDelta(k, positions[k]) for k in split)), *(i for ds in split.values() for i in ds))
 
-    def _outputs_first(self, position):
-        """Return the indices of a position as its windows have them; else the one with a stride first."""
+    def _slid(self, positions, ends, parts, split, inside):
+        """Add a slice for each tap into zeros, and cut out what lies in range."""
+        moved = tuple(i for i in inside if i not in [d for ds in split.values() for d in ds])
+        taps = [t for k, p in positions.items() for t in self._fold_taps(p)]
+        whole = tuple(i for k in self.of.free if k not in positions for i in split.get(k, (k,)))
+        if has_contraction(parts) or not any(t in free_indices(parts) for t in taps) and not isinstance(parts, Indexed):
+            word = "dwindows" if any(t in free_indices(parts) for t in taps) else "dtap"
+            stored = self._tapped_order(parts, whole, positions, taps)
+            inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", stored)
+            self.lines.append(Equation(inner.at(*stored), parts))
+            parts = inner.at(*stored)
+        padded = any(ends[k] != (0, 0) for k in positions)
+        if not padded and not split and len(Add.make_args(self.of.rhs)) == 1:
+            self.taps[self.of.name] = tuple(taps)
+            return Sum(Mul(parts, *(KroneckerDelta(k, p) for k, p in positions.items())), *moved)
+        grown = {k: index_over(k.name, k.upper + 1 + sum(ends[k])) for k in positions}
+        indices = tuple(i for k in self.of.free for i in split.get(k, (grown.get(k, k),)))
+        new = self._declared(f"{self.of.name}_padded" if padded else f"{self.of.name}_sum", indices)
+        self.taps[new.name] = tuple(taps)
+        deltas = [KroneckerDelta(grown[k], expand(p + ends[k][0])) for k, p in positions.items()]
+        self.lines.append(Equation(new.at(*indices), Sum(Mul(parts, *deltas), *moved)))
+        return new.at(*(i + ends[i][0] if i in positions else i for k in self.of.free for i in split.get(k, (k,))))
+
+    def _fold_taps(self, position):
+        """Return the indices of a position to loop over: those that its windows are looped over; else all but one."""
         indices, (pattern, _) = _canonical(position)
-        order = self.outputs.get(pattern)
-        return [indices[k] for k in order] if order else sorted(indices, key=lambda i: position.coeff(i, 1) == 1)
+        known = self._taps_of(indices, pattern)
+        return known or sorted(indices, key=lambda i: position.coeff(i, 1) == 1)[1:]
+
+    def _tapped_order(self, parts, whole, positions, taps):
+        """Return the axes of the adjoint of windows: as windows have them, taps before what they slide over."""
+        used = set(free_indices(parts))
+        slid = [i for p in positions.values() for i in free_indices(p) if i not in taps]
+        kept = [i for i in whole if i in used]
+        order = self._appearing(parts, tuple(i for i in (*kept, *taps, *slid) if i in used))
+        first = next((k for k, i in enumerate(order) if i in slid), 0)
+        rest = [i for i in order if i not in taps]
+        place = len([i for i in order[:first] if i not in taps])
+        return (*rest[:place], *(t for t in taps if t in used), *rest[place:])
 
     def _appearing(self, expr, indices):
         """Return the indices in the order in which the reads of `expr` have them, adjoints first."""
@@ -249,17 +396,10 @@ class _Windows:
         order = [i for r in found for i in free_indices(r) if i in indices]
         return tuple(dict.fromkeys([*order, *indices]))
 
-    def _scattered(self, positions, ends, read, inside):
-        """Add windows into zeros, and cut out what lies in range."""
-        padded = any(e != (0, 0) for e in ends.values())
-        if not padded and len(Add.make_args(self.of.rhs)) == 1:
-            return Sum(Mul(read, *(KroneckerDelta(k, p) for k, p in positions.items())), *inside)
-        grown = {k: index_over(k.name, k.upper + 1 + sum(ends[k])) for k in positions}
-        indices = tuple(grown.get(i, i) for i in self.of.free)
-        new = self._declared(f"{self.of.name}_padded" if padded else f"{self.of.name}_sum", indices)
-        deltas = [KroneckerDelta(grown[k], expand(p + ends[k][0])) for k, p in positions.items()]
-        self.lines.append(Equation(new.at(*indices), Sum(Mul(read, *deltas), *inside)))
-        return new.at(*(i + ends[i][0] if i in positions else i for i in self.of.free))
+
+def has_contraction(expr: Expr) -> bool:
+    """Tell whether computing `expr` takes more than elementwise operations."""
+    return any(map(is_binder, expr.atoms(Sum))) or expr.has(Sum)
 
 
 def boxed(total: Sum) -> Sum:
@@ -299,6 +439,14 @@ def _canonical(position):
     known = sorted(((str(position.coeff(i, 1)), str(i.lower), str(i.upper)), i.name, i) for i in inside)
     offset = expand(position - Add(*(position.coeff(i, 1) * i for i in inside)))
     return [i for *_, i in known], (tuple(k for k, *_ in known), str(offset))
+
+
+def _radix_number(digits):
+    """Return h*E + e for the digits h, e."""
+    number = S.Zero
+    for i in digits:
+        number = number * (i.upper + 1) + i
+    return expand(number)
 
 
 def is_mixed_radix(position: Expr, size: Expr) -> bool:

@@ -6,10 +6,12 @@ decided before what it guards is read. Values are exact where everything is rati
 Nothing here knows the rule or how programs are simplified.
 """
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from math import prod
 from random import Random
 
 from sympy import (
@@ -35,8 +37,11 @@ from sympy import (
     Symbol,
     ceiling,
     floor,
+    oo,
     sign,
+    sympify,
 )
+from sympy.core.relational import Relational
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, Maximum, is_binder
 from .errors import DerivationError
@@ -49,6 +54,9 @@ Sizes = Mapping[Symbol, int]
 Values = dict[str, dict[tuple[int, ...], Expr]]     # by name, then by indices; those of a scalar are ()
 
 
+_COMPARED = {
+    ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
 _RATIONAL = (relu, step, half_step, at_zero, Abs, Heaviside, KroneckerDelta, Max, Min, Piecewise, ceiling, floor, sign)
 
 
@@ -69,11 +77,12 @@ def sizes_for(program: Program, largest: int = 5) -> dict[Symbol, int]:
     if not found:
         raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(map(str, program.derived))}")
     work = _work(program)
-    return min(found, key=lambda sizes: (_dullness(program, sizes) + _number_of(work, sizes) // 5000, sum(sizes.values())))
+    dullness = [_dullness(program, sizes) + _number_of(work, sizes) // 5000 for sizes in found]
+    return found[dullness.index(min(dullness))]
 
 
 def _dullness(program, sizes):
-    """Tell how many sizes are at their least (the worse) or alike."""
+    """Tell how many sizes are at their least (the worse) or alike: such sizes show less."""
     least = sum(n == program.least.get(s, 1) for s, n in sizes.items())
     return 2 * least + len(sizes) - len(set(sizes.values()))
 
@@ -172,7 +181,8 @@ class Explicit:
     def _opened(self, expr, inner, reads):
         """Return `expr` in scalars, written out where it is a cell of its own."""
         if isinstance(expr, FirstMaximum):
-            return _first_of_the_largest([self._plain(expr.function, now, reads) for now in self._bound(expr.limits, inner)])
+            now = self._bound(expr.limits, inner)
+            return _first_of_the_largest([self._plain(expr.function, there, reads) for there in now])
         if is_binder(expr):
             scalar = self._plain if isinstance(expr, Maximum | ArgMaximum) else self._expanded
             terms = [scalar(expr.function, now, reads) for now in self._bound(expr.limits[::-1], inner)]
@@ -193,8 +203,7 @@ class Explicit:
         if expr in inner:
             return inner[expr]
         if isinstance(expr, Indexed):
-            indices = tuple(int(self._expanded(i, inner, reads)) for i in expr.indices)
-            return self._read((read_name(expr), indices), expr, reads)
+            return self._read((read_name(expr), tuple(self._integer(i, inner) for i in expr.indices)), expr, reads)
         if isinstance(expr, Idx):
             raise DerivationError(f"{self.program.name}: the index {expr}, {expr.lower} to {expr.upper}, is free")
         if isinstance(expr, Symbol):
@@ -203,9 +212,23 @@ class Explicit:
             return self._cell_of(expr, inner, reads)
         if isinstance(expr, Piecewise):
             return self._chosen(expr, inner, reads)
+        if isinstance(expr, Relational) and expr.lhs.is_integer and expr.rhs.is_integer:
+            return sympify(_COMPARED[expr.rel_op](self._integer(expr.lhs, inner), self._integer(expr.rhs, inner)))
         if expr.is_Float:
             return Rational(expr)           # the number that it is, in any arithmetic
         return expr.func(*(self._expanded(a, inner, reads) for a in expr.args)) if expr.args else expr
+
+    def _integer(self, expr, inner) -> int:
+        """Return the value of an index expression."""
+        if expr in inner:
+            return int(inner[expr])
+        if expr.is_Integer:
+            return int(expr)
+        if expr.is_Add and all(a.is_integer for a in expr.args):
+            return sum(self._integer(a, inner) for a in expr.args)
+        if expr.is_Mul and all(a.is_integer for a in expr.args):
+            return prod(self._integer(a, inner) for a in expr.args)
+        return int(self._expanded(expr, inner, {}))
 
     def _cell_of(self, expr, inner, reads):
         """Make the value of `expr` a cell of its own, one for all places that need it."""
@@ -231,7 +254,7 @@ class Explicit:
             yield from self._bound(rest, {**inner, index: value})
 
     def _values(self, index, low, high, inner):
-        low, high = (int(self._expanded(end, {**self.sizes, **inner}, {})) for end in (low, high))
+        low, high = (self._integer(end, {**self.sizes, **inner}) for end in (low, high))
         return [Integer(k) for k in range(low, high + 1)]
 
     def _chosen(self, expr, inner, reads):
@@ -303,13 +326,13 @@ class Evaluated:
         """Return the value of an expression in the placeholders of a scalar equation."""
         known = {u: self.given[c] if c in self.given else self.all[c] for c, u in scalar.reads.items()}
         value = _rounded(expr.xreplace(known), self.digits)
-        if not (value.is_Rational or value.is_Float):
+        if not (value.is_Rational or value.is_Float or value in (oo, -oo)):
             raise DerivationError(f"{_shown(cell)} is no real number at this point but {value}")
         return value
 
 
 def _rounded(value, digits):
-    if digits is None or value.is_Float:
+    if digits is None or value.is_Float or value in (oo, -oo):
         return value
     return Float(value, digits) if value.is_Rational else value.evalf(digits)
 

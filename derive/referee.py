@@ -8,7 +8,7 @@ agree exactly where the program is rational, else to 50 of 60 digits. No code is
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-from sympy import Add, And, Expr, Ge, Max, Min, Piecewise, S
+from sympy import Add, And, Expr, Ge, Max, Min, Piecewise, S, Symbol
 
 from .errors import DerivationError
 from .explicit import Cell, Evaluated, Explicit, Sizes, Values, evaluate, is_rational, nested, point, sizes_for
@@ -35,11 +35,10 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
     DerivationError
         A gradient is missing or has another shape, an entry is not defined or defined twice, a read leaves its range.
     """
-    sizes = sizes_for(forward) if sizes is None else sizes
+    sizes = sizes_for(derived) if sizes is None else sizes
     digits = None if is_rational(forward) and is_rational(derived) else DIGITS
     _check_shapes(forward, derived)
-    values = _real_point(forward, sizes, seed, digits)
-    written = Reverse(forward, sizes, values, digits)
+    values, written = _at_a_real_point(forward, sizes, seed, digits)
     printed = Reverse(derived.with_equations(derived.forward), sizes, values, digits)
     ours = evaluate(derived, sizes, values, digits)
     parameters = {p.name for p in forward.parameters}
@@ -53,14 +52,14 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
     return result
 
 
-def _real_point(program, sizes, seed, digits):
-    """Return a point where the program has real values: any, or (logarithms, roots) a positive one."""
+def _at_a_real_point(program, sizes, seed, digits):
+    """Differentiate a program at a point where its values are real: any, or (logarithms, roots) a positive one."""
     values = point(program, sizes, seed)
     try:
-        evaluate(program, sizes, values, digits)
+        return values, Reverse(program, sizes, values, digits)
     except DerivationError:
-        return point(program, sizes, seed, positive=True)
-    return values
+        values = point(program, sizes, seed, positive=True)
+        return values, Reverse(program, sizes, values, digits)
 
 
 def _check_shapes(forward, derived):
@@ -78,7 +77,7 @@ def _difference(ours: dict, theirs: dict, scale: Expr) -> float:
     """Return the largest difference relative to a scale."""
     if ours.keys() != theirs.keys():
         raise DerivationError(f"entries {sorted(ours.keys() ^ theirs.keys())} are on one side only")
-    difference = _largest(ours[i] - theirs[i] for i in theirs)
+    difference = max((abs(ours[i] - v) for i, v in theirs.items() if ours[i] != v), default=S.Zero)
     if difference == 0:
         return 0.0
     return float(difference / scale) if scale != 0 else float("inf")
@@ -120,7 +119,8 @@ class Reverse:
 
 
 def _largest(numbers: Iterable[Expr]) -> Expr:
-    return max(map(abs, numbers), default=S.Zero)
+    """Return the largest finite size (a mask may be -oo)."""
+    return max((abs(number) for number in numbers if number.is_finite), default=S.Zero)
 
 
 def _scale(own: Expr, of_all: Expr) -> Expr:
@@ -130,7 +130,21 @@ def _scale(own: Expr, of_all: Expr) -> Expr:
 
 @lru_cache(maxsize=1 << 15)
 def _derivative(expr, u):
-    return expr.replace(Max, _mean_of_largest).replace(Min, _mean_of_smallest).diff(u)
+    factor, terms = _terms_by_symbol(expr)
+    return factor * Add(*terms.get(u, ())).diff(u)
+
+
+@lru_cache(maxsize=1 << 12)
+def _terms_by_symbol(expr):
+    """Return a sum as a number times terms, those with each symbol: its derivative needs no others."""
+    if expr.has(Max, Min):
+        expr = expr.replace(Max, _mean_of_largest).replace(Min, _mean_of_smallest)
+    factor, total = expr.as_coeff_Mul()
+    terms: dict[Symbol, list[Expr]] = {}
+    for term in Add.make_args(total):
+        for u in term.free_symbols:
+            terms.setdefault(u, []).append(term)
+    return factor, terms
 
 
 def _mean_of_largest(*terms):

@@ -1,5 +1,56 @@
-def system(program):
-    return [(f"{e.lhs} = {e.rhs}", program.variables[e.name]) for e in program.forward]
-def reversed_lines(program):
-    return {}
-def expression(e): return str(e)
+"""Equations as plain text, for docstrings, comments and the terminal: `Z1 = X W1 + 1 b1'`."""
+
+from sympy import Expr
+
+from .cost import operations
+from .paper.sheet import Sheet
+from .paper.text import Plain
+from .paper.writer import Writer
+from .program import Program, Variable
+
+
+class Texts:
+    """The equations of one derived program, as text in matrix or in index notation."""
+
+    def __init__(self, program: Program, notation: str = "matrix"):
+        self.program, self.sheet = program, Sheet(program)
+        self.writer = Writer(self.sheet, Plain, notation)
+
+    def system(self) -> list[tuple[str, Variable]]:
+        """Return the forward equations as they are presented, each with the variable that it defines."""
+        return [(self._line(e), self.program.variables[e.name]) for e in self.sheet.lines]
+
+    def quotes(self) -> dict[str, str]:
+        """Return for each adjoint the forward equation under which it stands: the first that reads its variable."""
+        found = {}
+        for row in self.sheet.rows:
+            quote = self._line(row.line)
+            found |= {adjoint.name: quote for adjoint in (*row.adjoints, *row.gradients)}
+        return found
+
+    def expression(self, expr: Expr) -> str:
+        """Return an expression in index notation."""
+        return self.writer.expression(expr).text
+
+    def listing(self) -> str:
+        """Return the forward and backward equations with their shapes, as a page of text."""
+        forward = self.system()
+        backward = [(self._line(e, reverse=True), self.program.variables[e.name]) for e in self.program.backward]
+        width = max(len(text) for text, _ in [*forward, *backward])
+        cost = str(operations(self.program)).replace("**", "^").replace("*", " ")
+        return "\n".join([
+            self.program.title, "", "Forward", *_shaped(forward, width), "", "Backward", *_shaped(backward, width),
+            "", f"Operations  {cost}",
+        ])
+
+    def _line(self, equation, reverse=False):
+        left, right = self.writer.equation(equation, reverse)
+        return f"{left.text} = {right.text}"
+
+
+def _shaped(lines, width):
+    return [f"    {text.ljust(width)}   {_shape(variable)}".rstrip() for text, variable in lines]
+
+
+def _shape(variable):
+    return f"({', '.join(map(str, variable.shape))}{',' if len(variable.shape) == 1 else ''})" if variable.shape else ""

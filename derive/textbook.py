@@ -3,12 +3,13 @@
     log(Sum(exp(f)))            log-sum-exp                 exp(g)/Sum(exp(f))      exp(g - log-sum-exp)
     1/(1 + exp(-x))             sigmoid(x)                  log(1 + exp(x))         softplus(x)
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
-    Max(0, x)                   relu(x)
+    log(exp(x) + exp(y))        x + softplus(y - x)         log(cosh(x))            softplus(2x) - x - log(2)
+    (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
 
-A logarithm looks through a name: log(p[n]), where p[n] = sigmoid(z[n]) has been defined, is -softplus(-z[n]).
+Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]) has been defined, is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Max, Mul, Pow, S, Sum, cosh, exp, log, tanh
+from sympy import Add, Expr, Indexed, Max, Mul, Pow, S, Sum, cosh, exp, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
@@ -79,7 +80,10 @@ def _seen_through(x, known):
 
 
 def _sum_of_exp(x, known):
-    """Return the log-sum-exp whose exponential x is, where x is the sum of one over an index; else None."""
+    """Return log(x) as a log-sum-exp, where x is a sum of exponentials over an index, or such a mean; else None."""
+    if isinstance(x, Mul) and len(x.args) == 2 and x.args[0].is_positive and not x.args[0].has(Indexed):
+        inside = _sum_of_exp(x.args[1], known)
+        return None if inside is None else inside + log(x.args[0])
     total = _seen_through(x, known)
     inner = _seen_through(total.function, known) if isinstance(total, Sum) else None
     return LogSumExp(inner.args[0], *total.limits) if isinstance(inner, exp) else None

@@ -68,6 +68,7 @@ FUNCTIONS = {                           # as written; the terms of the sum that 
     "-log(sigmoid)": (lambda z: -log(sigmoid(z)), [log(1 + exp(-z))]),
     "-log(1/(1 + exp(-z)))": (lambda z: -log(1 / (1 + exp(-z))), [log(1 + exp(-z))]),
     "-log(1 - sigmoid)": (lambda z: -log(1 - sigmoid(z)), [log(1 + exp(z))]),
+    "exp(z)/(exp(z) + exp(-z))": (lambda z: exp(z) / (exp(z) + exp(-z)), [1 / (1 + exp(-2 * z))]),
     "silu": (silu, [z * S]),
     "z/(1 + exp(-z))": (lambda z: z / (1 + exp(-z)), [z * S]),
     "elu": (elu, [ELU]),
@@ -81,7 +82,9 @@ SUMS = {                                # as written; its terms; the terms of it
     "gelu_tanh": (gelu_tanh, [z / 2, z * tanh(sqrt(2 / pi) * (z + Rational(44715, 10**6) * z**3)) / 2], None),
     "softsign": (softsign, [z / (1 + Abs(z))], [1 / (1 + Abs(z)), -Abs(z) / (1 + Abs(z)) ** 2]),
     "tanh by exp": (lambda z: (exp(z) - exp(-z)) / (exp(z) + exp(-z)), [tanh(z)], [1, -tanh(z) ** 2]),
-    "log cosh": (lambda z: log(cosh(z)), [log(2 * cosh(z)), -log(2)], [tanh(z)]),
+    "tanh by exp(-2z)": (lambda z: (1 - exp(-2 * z)) / (1 + exp(-2 * z)), [tanh(z)], [1, -tanh(z) ** 2]),
+    "log cosh": (lambda z: log(cosh(z)), [log(2 * cosh(z)), -log(2)], [2 / (1 + exp(-2 * z)), -1]),
+    "log(exp(z) + exp(-z))": (lambda z: log(exp(z) + exp(-z)), [z, log(1 + exp(-2 * z))], [1, -2 / (1 + exp(2 * z))]),
 }
 CASES = {name: (write, terms, None) for name, (write, terms) in FUNCTIONS.items()} | SUMS
 

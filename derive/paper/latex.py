@@ -23,6 +23,7 @@ from .styles import Style
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
 COMMANDS = frozenset(["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "max", "min"])
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
+OPERATORS = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
 OTHERWISE = r"\text{otherwise}"
 SIZES = ["", "big", "Big", "bigg", "Bigg"]
 
@@ -63,8 +64,8 @@ class Latex(Style):
         return f"\\{name}" if name in COMMANDS else rf"\operatorname{{{name}}}"
 
     def constant(self, name: str) -> Piece:
-        """Return pi or e."""
-        return Piece({"pi": r"\pi"}.get(name, r"\mathrm e"), rank=NUMBER)
+        """Return pi, e or infinity."""
+        return Piece({"pi": r"\pi", "inf": r"\infty"}.get(name, r"\mathrm e"), rank=NUMBER)
 
     def number(self, digits: str) -> Piece:
         """Return a number without a sign, given as Python writes it: 3, 0.5, 1e-05."""
@@ -127,6 +128,10 @@ class Latex(Style):
                          rf"{second}", ATOM, rank)
         return Piece(rf"\frac{{{plain(top.text)}}}{{{plain(bottom.text)}}}", ATOM, max(rank, FUNCTION), deep=True)
 
+    def solidus(self, top: Piece, bottom: Piece) -> Piece:
+        """Return a quotient in one line."""
+        return Piece(f"{self.inside(top, TIMES)}/{self.inside(bottom, POWER)}", TIMES)
+
     def power(self, base: Piece, exponent: Piece) -> Piece:
         """Return a power."""
         body = base.text if base.level == ATOM and not base.raised else self.enclosed(base)
@@ -167,12 +172,11 @@ class Latex(Style):
 
     def total(self, word: str, ranges: Sequence[tuple[str, str, str] | str], body: Piece) -> Piece:
         """Return a sum, maximum, ... over indices: names of whole axes, or (name, first, last)."""
-        word = f"\\{word}"
-        text, whole = "", [r for r in ranges if isinstance(r, str)]
-        if whole:
-            text += f"{word}_{braced(','.join(whole) if any(len(w) > 1 for w in whole) else ','.join(whole))}"
+        word = OPERATORS[word]
+        whole = [r for r in ranges if isinstance(r, str)]
+        text = f"{word}_{braced(','.join(whole))}" if whole else ""
         for name, first, last in (r for r in ranges if not isinstance(r, str)):
-            bounds = f"_{{{name}={first}}}^{braced(last)}" if word == r"\sum" else f"_{{{first} \\le {name} \\le {last}}}"
+            bounds = f"_{{{name}={first}}}^{braced(last)}" if word == r"\sum" else rf"_{{{first} \le {name} \le {last}}}"
             text += f"{word}{bounds}"
         inner = self.inside(body, BIG)
         return Piece(f"{text} {inner}", BIG, TOTAL, deep=True)
@@ -181,7 +185,7 @@ class Latex(Style):
         """Return a comparison: left symbol right, and so on."""
         text = f"{left.text} {RELATIONS[symbol]} {right.text}"
         text += "".join(f" {RELATIONS[s]} {p.text}" for s, p in more)
-        return Piece(text, ADD, BRACKET)
+        return Piece(plain(text), ADD, BRACKET)
 
     def logic(self, word: str, conditions: Sequence[Piece]) -> Piece:
         """Return conditions joined by `and`, `or`, or `not` one of them."""

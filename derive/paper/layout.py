@@ -12,7 +12,7 @@ GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's num
 INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
 LONG = 14                   # rows; longer systems may be broken over pages
 SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
-DEEPER, IN_PRODUCT = 0.25, 0.6      # what a break costs, in parts of a line left empty
+DEEPER, IN_PRODUCT = 0.45, 0.6      # what a break costs, in parts of a line left empty
 THIN = "\\,"
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from sympy import Expr, Idx
+from sympy import Expr, Idx, Indexed, Integer
 
 from ..program import Program
 from ..terms import subterms
@@ -24,6 +24,8 @@ def letters(name: str, known: Iterable[str] = ()) -> str:
     if rest and (head in REDUCTIONS or rest in known):
         return subscripted(_head(head)[0], [letters(rest, known)])
     parts = [p for p in name.split("_") if p]
+    if len(parts) > 1 and parts[-1] in ACCENTS:
+        parts = [parts[0] + parts[-1], *parts[1:-1]]
     symbol, subscripts = _head(parts[0])
     return subscripted(symbol, subscripts + [_subscript(p) for p in parts[1:]])
 
@@ -42,16 +44,16 @@ def braced(text: str, before: str = "") -> str:
 
 def _head(word):
     """Split a word into its symbol and the subscripts that are written without an underscore: Z1, Wq, bias2."""
+    accent = next((a for a in ACCENTS if word.endswith(a) and len(word) > len(a)), None)
+    if accent:                                              # Zhat, Z1hat, mubar
+        symbol, subscripts = _head(word.removesuffix(accent))
+        return f"\\{accent}{braced(symbol, ' ')}", subscripts
     stem = word.rstrip("0123456789")
     number = [word[len(stem):]] if stem != word and stem else []
     if not stem:
         return rf"\mathrm{{{word}}}", []
     if stem in GREEK:
         return f"\\{stem}", number
-    accent = next((a for a in ACCENTS if stem.endswith(a) and len(stem) > len(a)), None)
-    if accent:                                              # Zhat, Z1hat, mubar
-        symbol, subscripts = _head(stem.removesuffix(accent))
-        return rf"\{accent} {symbol}" if len(symbol) == 1 else rf"\{accent}{{{symbol}}}", subscripts + number
     if len(stem) == 1:
         return r"\ell" if stem == "l" else stem, number
     if re.fullmatch(r"[A-Z][a-z]|[WUV][a-z]{2}|b[a-z]", stem):      # Wq, Wxh, bq: what it is, and where it stands
@@ -73,6 +75,7 @@ class Names:
         self.program = program
         self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
         self.ranges = _ranges(program)
+        self._read_at_numbers = _read_at_numbers(program)
         self._known = {v.primal or n for n, v in program.variables.items()}
         self._symbols: dict[str, str] = {}
         primals = [n for n, v in program.variables.items() if v.primal is None and n != program.loss]
@@ -86,14 +89,11 @@ class Names:
     def _claim(self, name):
         """Choose the first way to write a name that nothing else looks like."""
         stem = name.rstrip("0123456789")
-        entries = stem != name and self._has_rows(stem)         # h0 beside h_0, the first row of h
+        entries = stem != name and stem in self._read_at_numbers    # h0 beside h_0, the first row of h
         plain = f"{letters(stem, self._known)}^{{({name[len(stem):]})}}" if entries else letters(name, self._known)
         verbatim = rf"\mathtt{{{name.replace('_', chr(92) + '_')}}}"
         ways = [plain, verbatim] if len(name) <= LONGEST else _initials(name)
         self._symbols[name] = self.unused(*ways)
-
-    def _has_rows(self, name):
-        return name in self.program.variables and bool(self.program.variables[name].shape)
 
     def unused(self, *candidates: str) -> str:
         """Return the first symbol that nothing in the program looks like; with primes where all are taken."""
@@ -154,6 +154,14 @@ def _initials(name):
     words = [w for w in re.split(r"_+|(?<=[a-z])(?=[A-Z])", name) if w]
     short = "".join(w if w.isdigit() else w[0] for w in words)[:LONGEST]
     return [rf"\mathrm{{{short}}}" if len(short) > 1 else short, *(rf"\mathrm{{{short}}}_{{{k}}}" for k in range(2, 1000))]
+
+
+def _read_at_numbers(program) -> set[str]:
+    """Return the names of the arrays that are read at a number: the row -1 of a state, a first row."""
+    return {
+        t.base.name for e in program.equations for side in (e.lhs, e.rhs) for t in subterms(side)
+        if isinstance(t, Indexed) and any(isinstance(i, Integer) for i in t.indices)
+    }
 
 
 def _ranges(program) -> dict[str, tuple[Expr, ...]]:

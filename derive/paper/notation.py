@@ -7,7 +7,7 @@ from .layout import PAGE, Row, columns, text_width
 from .prose import code, escaped, listed
 from .systems import Systems
 
-MOST_ROWS = 20              # of one table; a longer one is continued in another, so that a page can end between them
+MOST_ROWS = 30              # of one table; a longer one is continued in another, so that a page can end between them
 FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|tanh|sinh|cosh|sin|cos|tan|sqrt)|\^[2-9{]")
 
 
@@ -54,6 +54,8 @@ class Notation:
         if r"\langle" in body:
             told.append(r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$")
         arrays = any(v.shape and v.kind == "variable" and not v.primal for v in self.program.variables.values())
+        if r"\operatorname*{arg\,max}" in body:
+            told.append(r"$\operatorname{arg\,max}$ is the place of the first of the largest, counted row by row from $0$")
         if FUNCTION.search(body) and self.notation == "matrix" and arrays:
             told.append("functions and powers act elementwise")
         if re.search(r"(?<!\\)\[(?!1ex|-1)", body):

@@ -29,7 +29,7 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
-from ..binders import LogSumExp, Maximum, has_binder, is_binder
+from ..binders import ArgMaximum, LogSumExp, Maximum, has_binder, is_binder
 from ..errors import DerivationError
 from ..functions import at_zero, half_step, step
 from ..guards import is_guard
@@ -39,6 +39,7 @@ from .pieces import ADD, BRACKET, GUARD, NUMBER, Piece, Term, ordered_factors, o
 from .styles import Style
 
 NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "loggamma": r"log\Gamma"}
+WORDS = {Sum: "sum", ArgMaximum: "argmax", Maximum: "max"}
 RELATION = {"Equality": "=", "Unequality": "!=", "StrictGreaterThan": ">", "StrictLessThan": "<", "GreaterThan": ">=",
             "LessThan": "<="}
 FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
@@ -88,6 +89,9 @@ class Scalars:
             if expr.name in self.style.names.program.variables or not expr.is_integer:
                 return self.style.variable(expr.name)
             return self.style.size(expr.name)
+        if expr.is_infinite:
+            return self.style.add([Term(True, self.style.constant("inf"))]) if expr.is_extended_negative \
+                else self.style.constant("inf")
         if expr.is_NumberSymbol:
             return self.style.constant("pi" if expr == S.Pi else "e")
         if expr.is_negative:
@@ -129,29 +133,28 @@ class Scalars:
 
     def _product_of(self, factors, outer=None):
         """Print a product: coefficient, numerator over denominator; `outer` says that the order follows its indices."""
+        conditions = [f.args[0][1] for f in factors if is_guard(f)]
+        factors = [a for f in factors for a in (Mul.make_args(f.args[0][0]) if is_guard(f) else (f,))]
         coefficient, tops, bottoms = split_product(factors)
         negative = is_negative(coefficient)
         if negative:
-            return self.style.add([Term(True, self._product_of([-coefficient, *tops, *(1 / b for b in bottoms)], outer))])
+            return self.style.add([Term(True, self._joined(-coefficient, tops, bottoms, conditions, outer))])
+        return self._joined(coefficient, tops, bottoms, conditions, outer)
+
+    def _joined(self, coefficient, tops, bottoms, conditions, outer):
         pieces = self._factors(tops, outer)
         if bottoms:
             top = self.style.scalar_times(pieces) if pieces else self.style.number("1")
             pieces = [self.style.fraction(top, self.style.scalar_times(self._factors(bottoms, outer)))]
-        return self.style.scalar_times([*self.coefficient(coefficient, bool(pieces)), *pieces])
+        brackets = [self.style.bracket(self.condition(c)).but(rank=GUARD) for c in conditions]
+        return self.style.scalar_times([*self.coefficient(coefficient, bool(pieces + brackets)), *brackets, *pieces])
 
     def _factors(self, factors, outer):
-        guards = [f for f in factors if is_guard(f)]
-        rest = [f for f in factors if not is_guard(f)]
-        pairs = [(self.piece(f), f) for f in rest]
+        pairs = [(self.piece(f), f) for f in factors]
         if outer is not None:
             pairs.sort(key=lambda p: (p[0].rank != GUARD, p[0].rank == BRACKET, _places_in(p[1], outer), p[0].rank))
-            pieces = [p for p, _ in pairs]
-        else:
-            pieces = ordered_factors(p for p, _ in pairs)
-        for g in guards:
-            condition, value = self._guard(g)
-            pieces = [condition, *pieces, value]
-        return pieces
+            return [p for p, _ in pairs]
+        return ordered_factors(p for p, _ in pairs)
 
     def coefficient(self, expr: Expr, needed_one: bool = True) -> list[Piece]:
         """Return a number or a quotient of sizes as a factor; nothing for 1 before other factors."""
@@ -188,8 +191,11 @@ class Scalars:
             return self.style.prefix("log", self.piece(Sum(exp(body), *expr.limits)))
         if isinstance(expr, Sum) and is_guard(body):
             return self._guarded_sum(expr)
-        word = "max" if isinstance(expr, Maximum) else "sum"
-        return self.style.total(word, self.ranges(expr.limits), self._summand(body, expr.limits))
+        word = next((word for kind, word in WORDS.items() if isinstance(expr, kind)), None)
+        if word is None:
+            raise DerivationError(f"{type(expr).__name__} has no notation: {expr}")
+        limits = expr.limits[::-1] if isinstance(expr, ArgMaximum) else expr.limits     # the slowest index first
+        return self.style.total(word, self.ranges(limits), self._summand(body, expr.limits))
 
     def _summand(self, body, limits):
         inner = Scalars(self.style, self.outer)
@@ -228,15 +234,10 @@ class Scalars:
         bracket = self.style.bracket(self.style.relation("=", self.piece(left), self.piece(right)))
         return bracket.but(rank=GUARD)
 
-    def _guard(self, expr):
-        value, condition = expr.args[0]
-        return self.style.bracket(self.condition(condition)), self.piece(value)
-
     def _piecewise(self, expr):
         branches = expr.args
         if is_guard(expr):
-            condition, value = self._guard(expr)
-            return self.style.scalar_times([condition, value])
+            return self._product_of([expr])
         if len(branches) == 2 and branches[1][1] == True and S.Zero in (branches[0][0], branches[1][0]):  # noqa: E712
             (first, condition), (second, _) = branches
             kept = self.condition(condition) if second == 0 else self.opposite(condition)
@@ -299,12 +300,16 @@ class Scalars:
             "<=", self.style.number("0"), self.piece(lower), ("<", self.piece((lower + upper + 1).expand())))
 
     def _bound(self, e):
-        """Print e >= 0 with the indices on the left: i >= 1, t < T - 1."""
-        inside = Add(*(t for t in Add.make_args(e) if free_indices(t)))
-        rest = (e - inside).expand()
-        if _leading_negative(inside):
-            return self.style.relation("<", self.piece(-inside), self.piece((rest + 1).expand()))
-        return self.style.relation(">=", self.piece(inside), self.piece(-rest))
+        """Print e >= 0 with the indices apart from the rest: i >= 1, t < T - 1, t >= s."""
+        terms = [t for t in Add.make_args(e) if free_indices(t)]
+        left = Add(*(t for t in terms if not is_negative(t)))
+        right = Add(*(-t for t in terms if is_negative(t)))
+        rest = (e - left + right).expand()
+        if left == 0:
+            return self.style.relation("<", self.piece(right), self.piece((rest + 1).expand()))
+        if right != 0 and rest == -1:
+            return self.style.relation(">", self.piece(left), self.piece(right))
+        return self.style.relation(">=", self.piece(left), self.piece((right - rest).expand()))
 
     # ---- functions
 
@@ -327,11 +332,16 @@ class Scalars:
         if head is Abs:
             return style.absolute(x)
         if head in (floor, ceiling):
-            return style.floor(x, "floor" if head is floor else "ceil")
+            return style.floor(self._solidus(args[0]), "floor" if head is floor else "ceil")
         if head is polygamma:
             return style.call("psi", pieces[1:]) if args[0] == 0 else style.call("polygamma", pieces)
         name = head.__name__.lower() if head in (Max, Min) else head.__name__
         return style.call(NAMES.get(name, name), pieces)
+
+    def _solidus(self, x):
+        """Print a quotient in one line: (U - K)/S."""
+        top, bottom = x.together().as_numer_denom()
+        return self.style.solidus(self.piece(top), self.piece(bottom)) if bottom != 1 else self.piece(x)
 
     def indicator(self, head: type, x: Expr, printed=None) -> Piece:
         """Return [x > 0] and its kin, with what is subtracted on the right."""

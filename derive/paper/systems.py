@@ -48,7 +48,8 @@ class Systems:
         return rf"\eqref{{{self.label(equation)}}}"
 
     def _shape_of(self, equation):
-        return self.shape(self.program.variables[equation.name].shape)
+        shape = self.program.variables[equation.name].shape
+        return self.shape(tuple(s for s, i in zip(shape, equation.indices, strict=True) if isinstance(i, Idx)))
 
     # ---- forward
 

@@ -26,7 +26,7 @@ class Plain(Style):
         return Piece(name, rank=NUMBER)
 
     def constant(self, name):
-        """Return pi or e."""
+        """Return pi, e or inf."""
         return Piece(name, rank=NUMBER)
 
     def number(self, digits):
@@ -81,6 +81,10 @@ class Plain(Style):
         """Return a quotient."""
         sign = "/" if small else " / "
         return Piece(f"{self.inside(top, TIMES, last=False)}{sign}{self.inside(bottom, POWER)}", TIMES, max(top.rank, bottom.rank))
+
+    def solidus(self, top, bottom):
+        """Return a quotient in one line."""
+        return self.fraction(top, bottom, small=True)
 
     def power(self, base, exponent):
         """Return a power."""

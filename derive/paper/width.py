@@ -73,6 +73,9 @@ class _Reader:
             return max(self._argument(inner), self._argument(inner)) + 0.24
         if token == r"\sqrt":
             return 0.85 * SCRIPT[size] + self._argument(size)
+        if token == r"\operatorname" and self.tokens[self.place: self.place + 1] == ["*"]:
+            self._next()
+            return max(self._argument(size, _roman), self._limits(size)) + 0.34
         if token in GROUPS:
             spread = 0.34 if token == r"\operatorname" else 0.1
             return self._argument(size, _roman) + spread * (size == 0)
@@ -92,11 +95,14 @@ class _Reader:
 
     def _operator(self, token, size):
         """A big operator over what is written under it and above it."""
-        under = [0.0]
+        return max(1.6 if token == r"\sum" else 1.9, self._limits(size)) + 0.34
+
+    def _limits(self, size):
+        widths = [0.0]
         while self.place < len(self.tokens) and self.tokens[self.place] in "^_":
             self._next()
-            under.append(self._argument(min(size + 1, 2)))
-        return max(1.6 if token == r"\sum" else 1.9, *under) + 0.34
+            widths.append(self._argument(min(size + 1, 2)))
+        return max(widths)
 
 
 def _letter(token):

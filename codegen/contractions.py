@@ -1,0 +1,150 @@
+"""Contractions of two arrays as matrix products that BLAS computes, on views where there are any.
+
+Each operand is seen as a stack of matrices: its leading axes, then its own axes and those summed, each taken as one.
+
+    X[n, t, d] dQ[n, t, e]                  over n, t       X.reshape(-1, D).T @ dQ.reshape(-1, E)
+    w[f, c, p] windows_x[n, c, p, i]        over c, p       w.reshape(F, -1) @ windows_x.reshape(N, -1, I)
+    dy[n, f, i] windows_x[n, c, p, i]       over n, i       the same with .mT, then a sum over n, which both stacks have
+
+Where the axes do not lie so, an operand is transposed first; where that does not help, np.tensordot does it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product as pairs
+
+from sympy import Idx, Mul
+
+from derive.forms import Axes, Node, Product, Transpose, arranged
+
+from .precedence import ATOM, SIGN, TERM, Text
+
+
+@dataclass(frozen=True)
+class View:
+    """An operand as a stack of matrices, `own` by `over` or, where `swapped`, the other way about."""
+
+    node: Node
+    stack: Axes
+    own: Axes
+    over: Axes
+    swapped: bool = False
+
+    @property
+    def blocks(self) -> tuple[Axes, Axes]:
+        """The two axes of the matrices as they are stored."""
+        return (self.over, self.own) if self.swapped else (self.own, self.over)
+
+    @property
+    def reshaped(self) -> bool:
+        """Whether an axis of the matrices is made of several."""
+        return len(self.own) > 1 or len(self.over) > 1
+
+
+def contraction(node: Product, printer) -> Text:
+    """Return the code of a contraction whose operands are no plain matrices and vectors."""
+    batch = tuple(i for i in node.left.axes if i in node.right.axes and i not in node.over)
+    own = [tuple(i for i in n.axes if i not in (*batch, *node.over)) for n in (node.left, node.right)]
+    if not all(own):
+        return _einsum(node, printer) if batch else _tensordot(node, own, printer)
+    best = None
+    for left, right in pairs(*(_views(n, o, node.over, batch) for n, o in zip((node.left, node.right), own, strict=True))):
+        for first, second in ((left, right), (right, left)):
+            cost = _cost(first, second, node.axes)
+            if cost is not None and (best is None or cost < best[0]):
+                best = cost, first, second
+    return _tensordot(node, own, printer) if best is None else _matmul(*best[1:], node.axes, printer)
+
+
+def _views(node: Node, own: Axes, over: Axes, batch: Axes) -> Iterator[View]:
+    """Yield the ways to see an operand as a stack of matrices; the last transposes it."""
+    for k in range(len(node.axes) - 1):
+        stack, rest = node.axes[:k], node.axes[k:]
+        inside = tuple(i for i in rest if i in own), tuple(i for i in rest if i in over)
+        if all(inside) and set(batch) <= set(stack):
+            for swapped in (False, True):
+                view = View(node, stack, *inside, swapped)
+                if sum(view.blocks, ()) == rest:
+                    yield view
+    if batch:
+        yield View(arranged(node, (*batch, *own, *over)), batch, own, over)
+
+
+def _cost(left: View, right: View, axes: Axes) -> tuple | None:
+    """Return how much work a product is beside the multiplications, None where the two do not fit each other."""
+    summed = [tuple(i for i in v.stack if i in left.over + right.over or _is_summed(i, v, axes)) for v in (left, right)]
+    longer, shorter = sorted((left.stack, right.stack), key=len, reverse=True)
+    fits = left.over == right.over and summed[0] == summed[1] and longer[len(longer) - len(shorter):] == shorter
+    if not fits:
+        return None
+    result = (*(i for i in longer if i in axes), *left.own, *right.own)
+    copies = sum(isinstance(v.node, Transpose) and v.reshaped for v in (left, right))
+    views = sum(isinstance(v.node, Transpose) for v in (left, right))
+    return bool(summed[0]), copies, result != axes, left.reshaped + right.reshaped, views, left.swapped + (not right.swapped)
+
+
+def _is_summed(index: Idx, view: View, axes: Axes) -> bool:
+    return index in view.node.axes and index not in axes
+
+
+def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
+    longer = max(left.stack, right.stack, key=len)
+    text = Text(f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}", TERM)
+    places = [k for k, i in enumerate(longer) if i not in axes]
+    if places:
+        text = Text(f"({text.code}).sum(axis={places[0] if len(places) == 1 else tuple(places)})")
+    have = (*(i for i in longer if i in axes), *left.own, *right.own)
+    if len(left.own) > 1 or len(right.own) > 1:
+        text = Text(f"{text.inside(ATOM)}.reshape({', '.join(printer.size(i.upper - i.lower + 1).code for i in have)})")
+    return text if have == axes else Text(f"{text.inside(ATOM)}{transposition(have, axes)}")
+
+
+def _operand(view: View, is_right: bool, printer) -> Text:
+    """Print an operand: its matrices have the summed axis last on the left side of @, first on the right."""
+    text = printer.text(view.node)
+    if view.reshaped:
+        text = Text(f"{text.inside(ATOM)}.reshape({', '.join(_shape(view, printer))})")
+    if view.swapped == is_right:
+        return text
+    return Text(f"{text.inside(ATOM)}{'.mT' if view.stack else '.T'}")
+
+
+def _shape(view: View, printer) -> list[str]:
+    """Return the shape of an operand: -1 for the first axis that is made of several."""
+    sizes, left_out = [printer.size(_size(i)).code for i in view.stack], False
+    for block in view.blocks:
+        if len(block) > 1 and not left_out:
+            sizes.append("-1")
+            left_out = True
+        else:
+            sizes.append(printer.size(Mul(*map(_size, block))).code)
+    return sizes
+
+
+def _size(index):
+    return index.upper - index.lower + 1
+
+
+def _einsum(node, printer):
+    letters: dict[Idx, str] = {}
+    for i in (*node.left.axes, *node.right.axes):
+        letters.setdefault(i, next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values()))
+    spec = ["".join(letters[i] for i in axes) for axes in (node.left.axes, node.right.axes, node.axes)]
+    return Text(f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {printer.code(node.left)}, {printer.code(node.right)})')
+
+
+def _tensordot(node, own, printer):
+    places = [tuple(n.axes.index(i) for i in node.over) for n in (node.left, node.right)]
+    axes = ", ".join(f"({', '.join(map(str, p))}{',' if len(p) == 1 else ''})" for p in places)
+    text = Text(f"np.tensordot({printer.code(node.left)}, {printer.code(node.right)}, axes=({axes}))")
+    have = own[0] + own[1]
+    return text if have == node.axes else Text(f"{text.inside(ATOM)}{transposition(have, node.axes)}")
+
+
+def transposition(have: Axes, want: Axes) -> str:
+    """Return the code that turns an array's axes round."""
+    if len(have) == 2:
+        return ".T"
+    if want == (*have[:-2], have[-1], have[-2]):
+        return ".mT"
+    return f".transpose({', '.join(str(have.index(i)) for i in want)})"
