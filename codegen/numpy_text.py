@@ -1,5 +1,6 @@
 """Printing array forms as NumPy: one node in, one expression out, as an expert would type it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sympy
@@ -47,6 +48,7 @@ class NumpyPrinter:
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
     risky: bool = False                                     # whether a branch may overflow where another one counts
+    taps: Mapping[str, tuple[Idx, ...]] = field(default_factory=dict)       # what arrays of windows are looped over
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)
@@ -183,9 +185,8 @@ class NumpyPrinter:
         short = (size - start - stride * steps - 1).expand()
         if short.is_Integer and short < 2:
             return "" if short == 0 else "-1"
-        length = self.size(steps + 1) if stride == 1 else self._quotient([self.size(stride), self.size(steps)], [])
-        text = length.inside(TERM) if stride == 1 else f"{length.inside(TERM)} + 1"
-        return text if start == 0 else f"{self.size(start).code} + {text}"
+        length = self.size((stride * (steps + 1)).expand())
+        return length.code if start == 0 else f"{self.size(start).code} + {length.inside(TERM)}"
 
     def _edge(self, value, edge):
         return "" if (value - edge).expand() == 0 else self.size(value).code
@@ -386,12 +387,15 @@ class NumpyPrinter:
 
     def _argmax(self, node):
         """The place of the first maximum, over several axes as over one of them all."""
-        over = tuple(reversed(node.over))
-        body = self.text(arranged(node.body, (*node.axes, *over))).inside(ATOM)
-        if len(over) == 1:
-            return Text(f"{body}.argmax(axis={len(node.axes)})")
-        kept = ", ".join(self.size(i.upper - i.lower + 1).code for i in node.axes)
-        return Text(f"{body}.reshape({kept + ', ' if kept else ''}-1).argmax(axis={len(node.axes)})")
+        over, have = tuple(reversed(node.over)), node.body.axes
+        place = have.index(over[0])
+        body = node.body if have[place:place + len(over)] == over else arranged(node.body, (*node.axes, *over))
+        place = body.axes.index(over[0])
+        text = self.text(body).inside(ATOM)
+        if len(over) > 1:
+            sizes = [self.size(i.upper - i.lower + 1).code for i in body.axes]
+            text = f"{text}.reshape({', '.join([*sizes[:place], '-1', *sizes[place + len(over):]])})"
+        return Text(f"{text}.argmax(axis={place})")
 
     def _reduced(self, function, node):
         places = sorted(node.body.axes.index(i) for i in node.over)

@@ -1,22 +1,21 @@
 """The statements of padding, windows, folds and reshapes: one slice for each tap of a kernel.
 
-    windows_x = np.empty((N, I, C, K), x.dtype)         dx_padded = np.zeros((N, C, U + 2*P), dwindows_x.dtype)
+    windows_x = np.empty((N, C, K, I), x.dtype)         dx_padded = np.zeros((N, C, U + 2*P), dwindows_x.dtype)
     for p in range(K):                                  for p in range(K):
-        windows_x[:, :, :, p] = x_padded[...]               dx_padded[...] += dwindows_x[:, :, :, p]
+        windows_x[:, :, p] = x_padded[...]                  dx_padded[...] += dwindows_x[:, :, p]
 """
 
-from collections.abc import Sequence
-
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, Symbol
+from sympy import Idx, Indexed, KroneckerDelta, Mul, Sum, Symbol
 
 from derive.forms import form
 from derive.guards import is_guard
 from derive.program import Equation, Program
-from derive.terms import free_indices
+from derive.terms import free_indices, read_name, reads
 
 from . import joins
+from .contractions import transposition
 from .numpy_text import NumpyPrinter
-from .windows import is_mixed_radix, mixed_radix
+from .windows import mixed_radix
 
 
 def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[str]:
@@ -24,13 +23,13 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[s
     rhs = equation.rhs
     joined = joins.pieces(equation)
     if joined:
-        axis, reads = joined
-        return [f"{equation.name} = np.concatenate([{', '.join(r.base.name for r in reads)}], axis={axis})"]
+        axis, parts = joined
+        return [f"{equation.name} = np.concatenate([{', '.join(r.base.name for r in parts)}], axis={axis})"]
     if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
         return _pad(equation, rhs.args[0][0], program, printer)
     if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \
             and not rhs.atoms(Indexed) - {rhs}:
-        return _split(equation, program, printer) or _windows(equation, printer)
+        return _windows(equation, printer) if equation.name in printer.taps else _split(equation, printer)
     if isinstance(rhs, Sum):
         return _fold(equation, program, printer)
     return []
@@ -48,26 +47,15 @@ def _pad(equation, read, program, printer):
     return [f"{equation.name} = np.pad({read.base.name}, ({shown}{',' if len(widths) == 1 else ''}))"]
 
 
-def _split(equation, program, printer):
-    """A reshape, where every position is a mixed radix number that runs through its axis."""
-    read = equation.rhs
-    order: list[Idx] = []
-    for position, size in zip(read.indices, program.variables[read.base.name].shape, strict=True):
-        if len(free_indices(position)) > 1 and not is_mixed_radix(position, size):
-            return []
-        digits = mixed_radix(position)
-        if not digits or (len(digits) == 1 and digits[0].upper + 1 != size):
-            return []
-        order += digits
-    shape = ", ".join(printer.size(i.upper + 1).code for i in order)
-    turned = "" if tuple(order) == equation.free else f".transpose({', '.join(str(order.index(i)) for i in equation.free)})"
-    return [f"{equation.name} = {read.base.name}.reshape({shape}){turned}"]
+def _split(equation, printer):
+    """A reshape: the positions are mixed radix numbers, each of which runs through its axis."""
+    shape = ", ".join(printer.size(i.upper + 1).code for i in equation.free)
+    return [f"{equation.name} = {equation.rhs.base.name}.reshape({shape})"]
 
 
 def _windows(equation, printer):
     """Copy one slice for each tap."""
-    read = equation.rhs
-    taps = _taps(read.indices, equation.free)
+    read, taps = equation.rhs, printer.taps[equation.name]
     counters = _counted(taps, printer)
     rest = tuple(i for i in equation.free if i not in taps)
     where = printer.code(form(equation.lhs.xreplace(counters), rest))
@@ -79,12 +67,10 @@ def _windows(equation, printer):
 
 
 def _fold(equation, program, printer):
-    """Add one slice for each tap into zeros; a fold of a mixed radix number is a reshape."""
+    """Add one slice for each tap into zeros; a fold of mixed radix numbers is a reshape."""
     factors = Mul.make_args(equation.rhs.function)
     deltas = [f for f in factors if isinstance(f, KroneckerDelta)]
     others = [f for f in factors if f not in deltas]
-    if not deltas or len(others) != 1 or not isinstance(others[0], Indexed):
-        return []
     positions = {}
     for delta in deltas:
         a, b = delta.args
@@ -92,42 +78,34 @@ def _fold(equation, program, printer):
         if index not in equation.free or not free_indices(position) or position.atoms(Indexed):
             return []
         positions[index] = position
-    read = others[0]
-    reshaped = _joined(equation, positions, read, printer)
-    if reshaped:
-        return reshaped
-    taps = _taps(tuple(positions.values()), tuple(read.indices))
+    if not positions or not others:
+        return []
+    if equation.name not in printer.taps:
+        return _joined(equation, positions, others[0], printer) if len(others) == 1 else []
+    taps, summand = printer.taps[equation.name], Mul(*others)
     counters = _counted(taps, printer)
     target = equation.lhs.xreplace({k: p.xreplace(counters) for k, p in positions.items()})
     axes = tuple(i for p in target.indices for i in free_indices(p))
     where = printer.code(form(target, axes))
-    what = printer.code(form(read.xreplace(counters), axes))
+    summand = summand.xreplace(counters)
+    negative = summand.as_coeff_Mul()[0].is_negative
+    what = printer.code(form(-summand if negative else summand, axes))
+    like = read_name(next(r for r in reads(summand, program.variables) if not r.is_integer))
     return [
-        f"{equation.name} = np.zeros({_shape(equation.lhs.base.shape, printer)}, {read.base.name}.dtype)",
-        *_nested(taps, f"{where} += {what}", printer),
+        f"{equation.name} = np.zeros({_shape(equation.lhs.base.shape, printer)}, {like}.dtype)",
+        *_nested(taps, f"{where} {'-' if negative else '+'}= {what}", printer),
     ]
 
 
 def _joined(equation, positions, read, printer):
-    order: list[Idx] = []
-    for i in equation.free:
-        if i in positions and not is_mixed_radix(positions[i], i.upper + 1):
-            return []
-        order += mixed_radix(positions[i]) if i in positions else [i]
+    """A reshape, there where every position is a mixed radix number."""
+    if not isinstance(read, Indexed):
+        return []
+    order = [d for i in equation.free for d in (mixed_radix(positions[i]) if i in positions else (i,))]
     have = tuple(read.indices)
-    turned = "" if tuple(order) == have else f".transpose({', '.join(str(have.index(i)) for i in order)})"
+    turned = "" if tuple(order) == have else transposition(have, tuple(order))
     shape = ", ".join(printer.size(s).code for s in equation.lhs.base.shape)
     return [f"{equation.name} = {read.base.name}{turned}.reshape({shape})"]
-
-
-def _taps(positions: Sequence[Expr], stored: Sequence[Idx]) -> list[Idx]:
-    """Return the indices to loop over: of each position all but one, the one with a stride or the first stored."""
-    taps = []
-    for position in positions:
-        inside = sorted(free_indices(position), key=stored.index)
-        if len(inside) > 1:
-            taps += inside[1:]
-    return taps
 
 
 def _counted(taps, printer):

@@ -7,9 +7,10 @@ Facts about derived sizes (`(U - K)//S + 1 = I` means `U - K - S*(I - 1) >= 0`) 
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
-from sympy import And, Expr, Ge, Gt, Idx, Indexed, Integer, Le, Lt, Poly, Symbol, expand
+from sympy import And, Expr, Ge, Gt, Idx, Indexed, Integer, Le, Lt, Symbol, expand
 
 Range = tuple[Expr, Expr]
 
@@ -24,19 +25,37 @@ class Prover:
         classes: Mapping[str, Expr] | None = None,
     ):
         self.least, self.facts, self.classes = dict(least or {}), tuple(facts), dict(classes or {})
+        self._known = (tuple(self.least.items()), self.facts, tuple(self.classes.items()))
+
+    def __eq__(self, other):
+        return isinstance(other, Prover) and self._known == other._known
+
+    def __hash__(self):
+        return hash(self._known)
 
     def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `e >= 0` is proven for every index in its range; False means not proven."""
-        e, ranges = expand(e), dict(ranges or {})
-        return self._plainly(e, ranges) or any(
-            self._plainly(expand(e - sum(chosen)), ranges)
-            for count in (1, 2) for chosen in combinations_with_replacement(self.facts, count)
+        return _proven(self, expand(e), tuple((ranges or {}).items()))
+
+    def _with_facts(self, e, ranges):
+        """Tell whether `e >= 0` is proven with the help of up to two facts, those about indices first."""
+        about_indices = [f for f in self.facts if self._atoms(f)]
+        return any(
+            self._in_sizes(self._smallest(expand(e - sum(chosen)), ranges), 2 - count)
+            for count in (0, 1, 2) for chosen in combinations_with_replacement(about_indices, count)
         )
 
     def _plainly(self, e, ranges):
         """Tell whether `e >= 0` is proven without the facts."""
-        smallest = self._smallest(e, ranges)
-        return smallest is not None and self._positive_coefficients(smallest)
+        return self._in_sizes(self._smallest(e, ranges), 0)
+
+    def _in_sizes(self, e, helpers):
+        """Tell whether `e >= 0` is proven for an expression in sizes, up to so many facts about sizes subtracted."""
+        own = self._coefficients(e)
+        return own is not None and any(
+            all(own.get(m, 0) >= sum(f.get(m, 0) for f in chosen) for m in set(own).union(*chosen))
+            for count in range(helpers + 1) for chosen in combinations_with_replacement(self._facts_about_sizes, count)
+        )
 
     def within(self, e: Expr, low: Expr, high: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `low <= e <= high` is proven."""
@@ -50,7 +69,7 @@ class Prover:
 
         An index with limits of its own goes first: they may have other indices in them.
         """
-        while atoms := [*sorted(index_atoms(e), key=str), *self._scalar_labels(e)]:
+        while atoms := self._atoms(e):
             atom = min(atoms, key=lambda a: a not in ranges)
             low, high = ranges.get(atom) or self._range(atom)
             slope = e.coeff(atom, 1)
@@ -64,8 +83,10 @@ class Prover:
                 return None
         return e
 
-    def _scalar_labels(self, e):
-        return sorted((s for s in e.atoms(Symbol) if s.name in self.classes and not isinstance(s, Idx)), key=str)
+    def _atoms(self, e):
+        """Return the indices and labels in an index expression."""
+        labels = (s for s in e.free_symbols if isinstance(s, Symbol) and s.name in self.classes)
+        return sorted(index_atoms(e).union(labels), key=str)
 
     def _range(self, atom):
         if isinstance(atom, Idx):
@@ -73,14 +94,23 @@ class Prover:
         classes = self.classes.get(atom.base.name if isinstance(atom, Indexed) else atom.name)
         return (Integer(0), classes - 1) if classes is not None else (None, None)
 
-    def _positive_coefficients(self, e):
-        if e.is_number:
-            return bool(e >= 0)
-        sizes = sorted(e.free_symbols, key=str)
-        if not all(s.is_nonnegative for s in sizes):
-            return False
-        shifted = expand(e.xreplace({s: s + self.least.get(s, 1 if s.is_positive else 0) for s in sizes}))
-        return shifted.is_polynomial(*sizes) and all(c >= 0 for c in Poly(shifted, *sizes).coeffs())
+    def _coefficients(self, e):
+        """Return the coefficients of a polynomial in sizes, each size written as its least value plus something."""
+        if e is None or not all(s.is_nonnegative for s in e.free_symbols):
+            return None
+        shifted = expand(e.xreplace({s: s + self.least.get(s, 1 if s.is_positive else 0) for s in e.free_symbols}))
+        return shifted.as_coefficients_dict() if shifted.is_polynomial(*e.free_symbols) else None
+
+    @cached_property
+    def _facts_about_sizes(self):
+        found = (self._coefficients(f) for f in self.facts if not self._atoms(f))
+        return [c for c in found if c is not None]
+
+
+@lru_cache(maxsize=1 << 14)
+def _proven(prover: Prover, e: Expr, ranges: tuple) -> bool:
+    """Remember what has been proven: the passes of a derivation ask the same again and again."""
+    return prover._with_facts(e, dict(ranges))
 
 
 def index_range(e: Expr) -> tuple:

@@ -5,7 +5,7 @@ A scalar line is written with inner products, dL = <P - Y, dZ>/N: the gradient b
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Idx, Pow, Rational, Sum, Symbol, exp
+from sympy import Add, Expr, Idx, Mul, Pow, Rational, Sum, Symbol, exp
 
 from ..arrays import Array
 from ..program import Equation, Program, Variable
@@ -38,15 +38,22 @@ class Differentials:
         return Equation(lhs, self._by_rule(line) if rhs is None else rhs)
 
     def _by_rule(self, line):
-        """The rule read forward; tangents of what is written out are written out too."""
+        """The rule read forward, a term for each tangent; factors before all of them only where they are all there is."""
         written = Equation(line.lhs, self.sheet.inlined(line.rhs, self.sheet.abbreviations))
-        rhs = differential(written, {n: t for n, t in self.tangents.items() if n not in self.sheet.abbreviations})
-        hidden = {self.tangents[n].name: e for n, e in self.sheet.hidden.items()}
-        for read in reads(rhs, hidden):
-            definition = hidden[read_name(read)]
+        known = [n for n in self.tangents if n not in self.sheet.abbreviations]
+        read = {read_name(r) for r in reads(written.rhs, known)}
+        terms = [self._term(written, name, line) for name in known if name in read]
+        together = self._tidy(Add(*terms))
+        return together if _is_factored(together) else Add(*terms)
+
+    def _term(self, written: Equation, name: str, line: Equation) -> Expr:
+        """Return what one variable's tangent contributes; that of a hidden variable is written out."""
+        rhs = differential(written, {name: self.tangents[name]})
+        if name in self.sheet.hidden:
+            definition = self.sheet.hidden[name]
             inner = differential(definition, self.tangents)
-            rhs = rhs.xreplace({read: instantiated(inner, dict(zip(definition.indices, read.indices, strict=True)))
-                                if read.is_Indexed else inner})
+            rhs = rhs.xreplace({r: instantiated(inner, dict(zip(definition.indices, getattr(r, "indices", ()), strict=True)))
+                                for r in reads(rhs, [self.tangents[name].name])})
         return self._tidy(self._shared(rhs, line))
 
     def _shared(self, rhs: Expr, line: Equation) -> Expr:
@@ -61,9 +68,9 @@ class Differentials:
 
     def _reused(self, term: Expr) -> Expr:
         """Return the read of a line whose right-hand side is this exponential, where there is one."""
-        for e in self.sheet.definitions.values() if isinstance(term, exp) else ():
+        for e in self.sheet.exponentials if isinstance(term, exp) else ():
             there, here = free_indices(e.rhs), free_indices(term)
-            if isinstance(e.rhs, exp) and len(there) == len(here):
+            if len(there) == len(here):
                 changes = dict(zip(there, here, strict=True))
                 if rename(e.rhs, changes) == term:
                     return rename(e.lhs, changes)
@@ -112,6 +119,14 @@ class Differentials:
         read = {read_name(t) for e in equations for t in subterms(e.rhs)} | made
         variables = {n: replace(v, kind=kinds[n]) for n, v in self.sheet.primal.variables.items() if n in read}
         return self.sheet.primal.with_equations(equations, variables=variables, loss=line.name, outputs=())
+
+
+def _is_factored(expr):
+    """Tell whether an expression is a product of factors and a sum of bare tangents: A*(dS - dT)."""
+    sums = [f for f in Mul.make_args(expr) if isinstance(f, Add)]
+    return len(sums) == 1 and all(
+        sum(not f.is_number for f in Mul.make_args(t)) == 1 and (read_name(t.as_coeff_Mul()[1]) or "").startswith(TANGENT_OF)
+        for t in sums[0].args)
 
 
 def _is_read_whole(program, name):

@@ -85,6 +85,11 @@ class Sheet:
         }
 
     @cached_property
+    def exponentials(self) -> list[Equation]:
+        """The lines that are exponentials, which differentials read where their values stand."""
+        return [e for e in self.definitions.values() if isinstance(e.rhs, exp)]
+
+    @cached_property
     def lines(self) -> list[Equation]:
         """The forward equations that are shown."""
         return [e for e in self.program.forward if e.name not in self.hidden]

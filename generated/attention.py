@@ -1,0 +1,156 @@
+"""Causal scaled dot-product attention of one head: loss and gradients.
+
+    Q[n, t, e] = sum_d X[n, t, d] * Wq[d, e]                      (N, T, E)   queries
+    K[n, t, e] = sum_d X[n, t, d] * Wk[d, e]                      (N, T, E)   keys
+    V[n, t, e] = sum_d X[n, t, d] * Wv[d, e]                      (N, T, E)   values
+    sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]                (N, T, T)
+    S[n, t, s] = (1/sqrt(E) sum_S[n, t, s] if t >= s else -inf)   (N, T, T)   scores of what is not to come
+    lse_S[n, t] = log sum_s exp S[n, t, s]                        (N, T)
+    A[n, t, s] = exp(S[n, t, s] - lse_S[n, t])                    (N, T, T)   attention
+    O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]                    (N, T, E)   outputs
+    loss = 1/(2 N T E) sum_{n, t, e} (O[n, t, e] - Y[n, t, e])^2
+
+Parameters  Wq (D, E), Wk (D, E), Wv (D, E); their dtype is the result's.
+Inputs      X (N, T, D), Y (N, T, E).
+Outputs     O (N, T, E), A (N, T, T), by `predict`.
+Convention  a softmax whose terms are all masked is 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/attention.py by `derive build attention`; do not edit.
+The derivation is typeset in attention.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    Wq: np.ndarray
+    Wk: np.ndarray
+    Wv: np.ndarray
+
+
+def forward(Wq, Wk, Wv, X, Y):
+    """Return the loss and the residuals that `backward` reads."""
+    Wq, Wk, Wv, X, Y = _checked(Wq, Wk, Wv, X, Y)
+    T = X.shape[1]
+    E = Wq.shape[1]
+
+    Q = X @ Wq                                          # (N, T, E)
+    K = X @ Wk                                          # (N, T, E)
+    V = X @ Wv                                          # (N, T, E)
+    sum_S = Q @ K.mT                                    # (N, T, T)
+    S = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S / E**0.5, -np.inf)  # (N, T, T)
+    # log sum_s2 exp S[n, t, s2] = T_S + log S_S, shifted by the maxima T_S so that exp stays in range
+    T_S = _finite(S.max(axis=2))                        # (N, T)
+    E_S = np.exp(S - T_S[:, :, None])                   # (N, T, T)
+    S_S = _positive(E_S.sum(axis=2))                    # (N, T)
+    A = E_S / S_S[:, :, None]                           # (N, T, T)
+    O = A @ V                                           # (N, T, E)
+    loss = np.mean((O - Y)**2) / 2
+    return loss, (X, Y, Q, K, V, A, O)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, Y, Q, K, V, A, O = residuals
+    N = len(X)
+    T = X.shape[1]
+    D = X.shape[2]
+    E = Y.shape[2]
+
+    # loss = 1/(2 N T E) sum_{n, t, e} (O[n, t, e] - Y[n, t, e])^2
+    dO = (O - Y) / (E * N * T)                          # (N, T, E)
+    # O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]
+    dA = dO @ V.mT                                      # (N, T, T)
+    # A[n, t, s] = exp(S[n, t, s] - lse_S[n, t])
+    dlse_S = -np.sum(dA * A, axis=2)                    # (N, T)
+    # lse_S[n, t] = log sum_s exp S[n, t, s]
+    dS = A * (dA + dlse_S[:, :, None])                  # (N, T, T)
+    # S[n, t, s] = (1/sqrt(E) sum_S[n, t, s] if t >= s else -inf)
+    dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, T, T)
+    # O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]
+    dV = A.mT @ dO                                      # (N, T, E)
+    # V[n, t, e] = sum_d X[n, t, d] * Wv[d, e]
+    dWv = X.reshape(-1, D).T @ dV.reshape(-1, E)        # (D, E)
+    # sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]
+    dK = dsum_S.mT @ Q                                  # (N, T, E)
+    # K[n, t, e] = sum_d X[n, t, d] * Wk[d, e]
+    dWk = X.reshape(-1, D).T @ dK.reshape(-1, E)        # (D, E)
+    # sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]
+    dQ = dsum_S @ K                                     # (N, T, E)
+    # Q[n, t, e] = sum_d X[n, t, d] * Wq[d, e]
+    dWq = X.reshape(-1, D).T @ dQ.reshape(-1, E)        # (D, E)
+    return Params(dWq, dWk, dWv)
+
+
+def loss_and_grads(Wq, Wk, Wv, X, Y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(Wq, Wk, Wv, X, Y)
+    return loss, backward(residuals)
+
+
+def predict(Wq, Wk, Wv, X):
+    """Return the outputs O (N, T, E), attention A (N, T, T)."""
+    Wq, Wk, Wv, X, _ = _checked(Wq, Wk, Wv, X)
+    T = X.shape[1]
+    E = Wq.shape[1]
+
+    Q = X @ Wq                                          # (N, T, E)
+    K = X @ Wk                                          # (N, T, E)
+    V = X @ Wv                                          # (N, T, E)
+    sum_S = Q @ K.mT                                    # (N, T, T)
+    S = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S / E**0.5, -np.inf)  # (N, T, T)
+    # log sum_s2 exp S[n, t, s2] = T_S + log S_S, shifted by the maxima T_S so that exp stays in range
+    T_S = _finite(S.max(axis=2))                        # (N, T)
+    E_S = np.exp(S - T_S[:, :, None])                   # (N, T, T)
+    S_S = _positive(E_S.sum(axis=2))                    # (N, T)
+    A = E_S / S_S[:, :, None]                           # (N, T, T)
+    O = A @ V                                           # (N, T, E)
+    return O, A
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _finite(x):
+    """Return x with -inf, the maximum of a row that is masked everywhere, as the lowest finite number."""
+    return np.maximum(x, np.finfo(x.dtype).min)
+
+
+def _positive(x):
+    """Return x with 0, the sum of a row that is masked everywhere, as the least positive number."""
+    return np.maximum(x, np.finfo(x.dtype).tiny)
+
+
+def _checked(Wq, Wk, Wv, X, Y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (Wq, Wk, Wv)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    Wq, Wk, Wv, X = (np.asarray(v, dtype) for v in (*floats, X))
+    Y = None if Y is None else np.asarray(Y, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("Wq", Wq, "DE"), ("Wk", Wk, "DE"), ("Wv", Wv, "DE"), ("X", X, "NTD"), ("Y", Y, "NTE"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return Wq, Wk, Wv, X, Y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

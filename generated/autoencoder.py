@@ -1,0 +1,106 @@
+"""Autoencoder of one hidden layer: loss and gradients.
+
+    pre_H = X W1 + 1 b1'   (N, K)
+    H = tanh(pre_H)        (N, K)   codes
+    R = H W2 + 1 b2'       (N, D)   reconstructions
+    loss = 1/(N D) sum_{n, d} (R[n, d] - X[n, d])^2
+
+Parameters  W1 (D, K), b1 (K,), W2 (K, D), b2 (D,); their dtype is the result's.
+Inputs      X (N, D).
+Outputs     H (N, K), R (N, D), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/autoencoder.py by `derive build autoencoder`; do not edit.
+The derivation is typeset in autoencoder.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def forward(W1, b1, W2, b2, X):
+    """Return the loss and the residuals that `backward` reads."""
+    W1, b1, W2, b2, X = _checked(W1, b1, W2, b2, X)
+
+    pre_H = X @ W1 + b1                                 # (N, K)
+    H = np.tanh(pre_H)                                  # (N, K)
+    R = H @ W2 + b2                                     # (N, D)
+    loss = np.mean((R - X)**2)
+    return loss, (W2, X, H, R)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W2, X, H, R = residuals
+    N = len(X)
+    D = X.shape[1]
+
+    # loss = 1/(N D) sum_{n, d} (R[n, d] - X[n, d])^2
+    dR = 2 / (D * N) * (R - X)                          # (N, D)
+    # R = H W2 + 1 b2'
+    dW2 = H.T @ dR                                      # (K, D)
+    db2 = dR.sum(axis=0)                                # (D,)
+    dH = dR @ W2.T                                      # (N, K)
+    # H = tanh(pre_H)
+    dpre_H = dH * (1 - H**2)                            # (N, K)
+    # pre_H = X W1 + 1 b1'
+    dW1 = X.T @ dpre_H                                  # (D, K)
+    db1 = dpre_H.sum(axis=0)                            # (K,)
+    return Params(dW1, db1, dW2, db2)
+
+
+def loss_and_grads(W1, b1, W2, b2, X):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W1, b1, W2, b2, X)
+    return loss, backward(residuals)
+
+
+def predict(W1, b1, W2, b2, X):
+    """Return the codes H (N, K), reconstructions R (N, D)."""
+    W1, b1, W2, b2, X = _checked(W1, b1, W2, b2, X)
+
+    pre_H = X @ W1 + b1                                 # (N, K)
+    H = np.tanh(pre_H)                                  # (N, K)
+    R = H @ W2 + b2                                     # (N, D)
+    return H, R
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W1, b1, W2, b2, X):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, b1, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DK"), ("b1", b1, "K"), ("W2", W2, "KD"), ("b2", b2, "D"), ("X", X, "ND"),
+    ):
+        _match(name, value, axes, sizes)
+    return W1, b1, W2, b2, X
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
