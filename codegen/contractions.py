@@ -80,7 +80,9 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
     result = (*(i for i in longer if i in axes), *left.own, *right.own)
     copies = sum(isinstance(v.node, Transpose) and v.reshaped for v in (left, right))
     views = sum(isinstance(v.node, Transpose) for v in (left, right))
-    return bool(summed[0]), copies, result != axes, left.reshaped + right.reshaped, views, left.swapped + (not right.swapped)
+    joined, turned = sum(len(v.own) > 1 for v in (left, right)), left.swapped + (not right.swapped)
+    contiguous = not result or result[-1] == axes[-1]
+    return copies, bool(summed[0]), result != axes, left.reshaped + right.reshaped, joined, not contiguous, views, turned
 
 
 def _is_summed(index: Idx, view: View, axes: Axes) -> bool:
@@ -101,6 +103,8 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
 
 def _operand(view: View, is_right: bool, printer) -> Text:
     """Print an operand: its matrices have the summed axis last on the left side of @, first on the right."""
+    if isinstance(view.node, Transpose) and not view.reshaped:
+        return printer.text(arranged(view.node.body, view.stack + (view.over + view.own if is_right else view.own + view.over)))
     text = printer.text(view.node)
     if view.reshaped:
         text = Text(f"{text.inside(ATOM)}.reshape({', '.join(_shape(view, printer))})")

@@ -19,7 +19,7 @@ def folded(line: str, width: int) -> list[str]:
 
 def _assignment(line):
     """Return the indentation, the left-hand side with its sign, and the right-hand side."""
-    pad, target, value = re.findall(r"^( *)([\w\[\]:, .()-]*? [-+*/]?= )?(.*)$", line)[0]
+    pad, target, value = re.findall(r"^( *)([\w\[\]:, .()+*/-]*? [-+*/]?= )?(.*)$", line)[0]
     return pad, target, value
 
 

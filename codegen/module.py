@@ -6,13 +6,14 @@ from functools import cached_property
 from sympy import Symbol
 
 from derive.errors import DerivationError
-from derive.text import Texts
 from derive.program import Equation, Program, is_cyclic, ordered
+from derive.text import Texts
 
 from . import parts
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
+from .sizes import Sizes
 from .statements import Statement, statement
 
 WIDTH = 120
@@ -44,10 +45,9 @@ class Plan:
 
     @property
     def keyword_sizes(self) -> list[Symbol]:
-        """Sizes that no argument shows and that do not follow from others."""
-        shown = {s for v in (*self.program.parameters, *self.program.inputs) for s in v.shape}
-        used = {n: s for p in self.printers.values() for n, s in p.sizes.items()}
-        return [s for s in self.program.sizes if s.name in used and s not in shown and s not in self.program.derived]
+        """The sizes that the arguments do not tell."""
+        needed = [s for part in ("forward", "backward") for s in self.printers[part].sizes.values()]
+        return Sizes(self.program, [*self.program.parameters, *self.program.inputs]).missing(needed)
 
 
 def planned(program: Program) -> Plan:

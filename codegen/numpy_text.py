@@ -4,7 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sympy
-from sympy import Add, Expr, Float, Idx, Indexed, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, S, Sum, Symbol
+from sympy import (
+    Add,
+    Expr,
+    Float,
+    Idx,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Number,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+)
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
@@ -13,7 +29,19 @@ from derive import functions
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.forms import (
-    Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose, arranged,
+    Apply,
+    Bracket,
+    Gather,
+    Index,
+    Node,
+    Outer,
+    Product,
+    Read,
+    Reduction,
+    Scalar,
+    Spread,
+    Transpose,
+    arranged,
 )
 from derive.terms import free_indices, read_name
 
@@ -142,7 +170,8 @@ class NumpyPrinter:
         order = [i for e in read.indices for i in free_indices(e)]
         if not labels and len(set(order)) == len(order):
             parts = _trimmed(self._slice_list(read))
-            return self._arranged(Text(f"{name}[{', '.join(parts)}]" if parts else name), tuple(order), node.axes)
+            text = Text(f"{name}[{', '.join(parts)}]" if parts else name)
+            return self._arranged(self._turned(text, read), tuple(order), node.axes)
         apart = len(labels) == 1 and len(set(order)) == len(order)
         if apart:
             parts = self._slice_list(read)
@@ -175,10 +204,23 @@ class NumpyPrinter:
         steps = (index.upper - index.lower).expand()
         if stride == -1:
             last = (start - steps - 1).expand()
+            if last != -1 and not last.is_nonnegative:          # -1 would mean the end: turned round afterwards
+                return f"{self.size(last + 1).code}:{self._edge(start + 1, size)}"
             return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
         begin = "" if start == 0 else self.size(start).code
         stop = f"{begin}:{self._stop(start, stride, steps, size)}"
         return stop if stride == 1 else f"{stop}:{self.size(stride).code}"
+
+    def _turned(self, text, read):
+        """Turn those axes round that are read backwards, down to a place that may or may not be the first."""
+        parts = []
+        for position in read.indices:
+            inside = free_indices(position)
+            if inside:
+                last = position.xreplace({i: i.upper + 1 for i in inside}).expand()
+                down = position.coeff(inside[0], 1) == -1 and last != -1 and not last.is_nonnegative
+                parts.append("::-1" if down else ":")
+        return Text(f"{text.code}[{', '.join(_trimmed(parts))}]") if "::-1" in parts else text
 
     def _stop(self, start, stride, steps, size):
         """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps."""

@@ -8,6 +8,7 @@ from derive.conventions import conventions
 from derive.program import Variable
 
 from .folding import folded
+from .sizes import Sizes, text
 
 WIDTH = 120
 COLUMN = 56                 # where the shapes stand beside the code
@@ -45,6 +46,15 @@ def _positive(x):
     return np.maximum(x, np.finfo(x.dtype).tiny)
 ''',
 }
+FOLLOWS = '''
+
+
+def _follows(name, value, formula, sizes):
+    """Note a size that follows from others; raise ValueError where it is no size, or an argument has another."""
+    if value < 1:
+        raise ValueError(f"{name} = {formula} is {value}; expected at least 1")
+    if sizes.setdefault(name, value) != value:
+        raise ValueError(f"{name} is {sizes[name]}; expected {formula} = {value}")'''
 HELPER_OF = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
              "finite": "_finite", "positive": "_positive"}
 
@@ -146,34 +156,38 @@ def forward(plan) -> str:
     """The function `forward`."""
     program = plan.program
     names = _arguments(program)
-    body = _body(plan, plan.forward, "forward", [*program.parameters, *program.inputs])
+    given = [s.name for s in plan.keyword_sizes]
+    body = _body(plan, plan.forward, "forward", [*program.parameters, *program.inputs], given=given)
     result = _returned(program.loss, _residual_names(plan))
     return "\n".join([
         *_signature("forward", names, plan.keyword_sizes),
         '    """Return the loss and the residuals that `backward` reads."""',
-        *_assignment(names, _call("_checked", names, plan)),
+        *_assignment(names, _call("_checked", names, plan.keyword_sizes)),
         *body, *result,
     ])
 
 
 def _returned(loss, names):
+    """A line, or several in parentheses, that return the loss and the residuals."""
     line = f"    return {loss}, {_tuple(names)}"
-    if len(line) <= WIDTH:
-        return [line]
-    rows = textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)
-    return [f"    return {loss}, (", *(f"        {row}" for row in rows), "    )"]
+    return [line] if len(line) <= WIDTH else [f"    return {loss}, (", *_rows(names), "    )"]
+
+
+def _returned_names(names):
+    line = f"    return {', '.join(names) if len(names) > 1 else _tuple(names)}"
+    return [line] if len(line) <= WIDTH else ["    return (", *_rows(names), "    )"]
+
+
+def _rows(names):
+    """Lines of names inside parentheses."""
+    return [f"        {row}" for row in textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)]
 
 
 def _residual_names(plan):
     """The residuals, and the sizes that none of them shows."""
     variables = [plan.lowered.program.variables[n] for n in plan.residuals]
-    sizes = [n for n, s in plan.printers["backward"].sizes.items() if _read_off(s, variables) is None
-             and s not in plan.program.derived and n not in plan.residuals]
-    for symbol, value in plan.program.derived.items():
-        if symbol.name in plan.printers["backward"].sizes:
-            sizes += [s.name for s in sorted(value.free_symbols, key=str)
-                      if _read_off(s, variables) is None and s.name not in sizes]
-    return [*plan.residuals, *sizes]
+    needed = [s for n, s in plan.printers["backward"].sizes.items() if n not in plan.residuals]
+    return [*plan.residuals, *(s.name for s in Sizes(plan.program, variables).missing(needed))]
 
 
 def backward(plan) -> str:
@@ -192,12 +206,11 @@ def backward(plan) -> str:
 
 def _body(plan, statements, part, variables, quoted=None, given=()):
     """The sizes that are needed, then the statements, each with its shape beside it."""
-    sizes = dict(plan.printers[part].sizes)
+    needed = set(plan.printers[part].sizes.values())
     if part == "forward":                   # and those that the residuals hand on
         kept = _residual_names(plan)
-        sizes |= {n: s for n, s in plan.printers["backward"].sizes.items() if n in kept}
-        sizes |= {s.name: s for s in plan.program.sizes if s.name in kept}
-    lines = size_lines(sizes, variables, plan.program, given)
+        needed |= {s for s in plan.program.sizes if s.name in kept}
+    lines = [f"    {line}" for line in Sizes(plan.program, variables, given).lines(needed)]
     lines += [""] if statements else []
     last = None
     for s in statements:
@@ -237,47 +250,20 @@ def _with_comment(lines, comment):
     return [*before, f"{last}  {comment}"]
 
 
-def size_lines(sizes, variables, program, given=()) -> list[str]:
-    """Lines that read sizes off the arguments at hand: `N = len(X)`."""
-    needed = dict(sizes)
-    for symbol in [s for s in program.derived if s.name in needed]:
-        for s in sorted(program.derived[symbol].free_symbols, key=str):
-            needed.setdefault(s.name, s)
-    lines = []
-    for symbol in (s for s in program.sizes if s.name in needed and s.name not in given):
-        if symbol in program.derived and _read_off(symbol, variables) is None:
-            from .numpy_text import NumpyPrinter
-
-            lines.append(f"    {symbol} = {NumpyPrinter().size(program.derived[symbol]).code}")
-        elif _read_off(symbol, variables) is not None:
-            lines.append(f"    {symbol} = {_read_off(symbol, variables)}")
-    return lines
-
-
-def _read_off(size: Symbol, variables) -> str | None:
-    """Return the code that reads a size off the first array that shows it, first axes preferred."""
-    places = [(axis, k, v) for k, v in enumerate(variables) for axis, s in enumerate(v.shape) if s == size]
-    places = [(axis, v.kind == "parameter", k, v) for axis, k, v in places if not v.state]
-    if not places:
-        return None
-    axis, _, _, v = min(places, key=lambda p: p[:3])
-    return f"len({v.name})" if axis == 0 else f"{v.name}.shape[{axis}]"
-
-
 def loss_and_grads(plan) -> str:
     """The function `loss_and_grads`."""
     names = _arguments(plan.program)
     return "\n".join([
         *_signature("loss_and_grads", names, plan.keyword_sizes),
         '    """Return the loss and its gradients, a `Params`."""',
-        *wrapped(f"    loss, residuals = {_call('forward', names, plan)}"),
+        *wrapped(f"    loss, residuals = {_call('forward', names, plan.keyword_sizes)}"),
         "    return loss, backward(residuals)",
     ])
 
 
-def _call(function, arguments, plan):
+def _call(function, arguments, sizes):
     """A call that passes the sizes that only keywords tell."""
-    return f"{function}({', '.join([*arguments, *(f'{s}={s}' for s in plan.keyword_sizes)])})"
+    return f"{function}({', '.join([*arguments, *(f'{s}={s}' for s in sizes)])})"
 
 
 def predict(plan) -> str:
@@ -290,13 +276,15 @@ def predict(plan) -> str:
     variables = [program.variables[n] for n in wanted]
     outputs = [program.variables[n] for n in program.outputs]
     what = ", ".join(f"{v.note + ' ' if v.note else ''}{v.name} {shape_text(v.shape)}".strip() for v in outputs)
-    body = _body(plan, plan.predict, "predict", variables)
+    given = [*plan.keyword_sizes, *Sizes(program, variables, [s.name for s in plan.keyword_sizes]).missing(
+        plan.printers["predict"].sizes.values())]
+    body = _body(plan, plan.predict, "predict", variables, given=[s.name for s in given])
     calls = [n if n in _required(plan) else f"{n}={n}" for n in wanted]
     received = ", ".join(n if n in wanted else "_" for n in names)
     received = f"({received},)" if len(names) == 1 else received
     return "\n".join([
-        *_signature("predict", wanted, plan.keyword_sizes), f'    """Return the {what}."""' if what else "",
-        f"    {received} = {_call('_checked', calls, plan)}", *body, f"    return {', '.join(v.name for v in outputs)}",
+        *_signature("predict", wanted, given), f'    """Return the {what}."""' if what else "",
+        f"    {received} = {_call('_checked', calls, plan.keyword_sizes)}", *body, f"    return {', '.join(v.name for v in outputs)}",
     ])
 
 
@@ -349,7 +337,7 @@ def checked(plan) -> str:
         *wrapped(f"def _checked({signature}):"),
         '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
         *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
-        *wrapped(f"    return {', '.join(names) if len(names) > 1 else _tuple(names)}"),
+        *_returned_names(names),
     ]
     return "\n".join(lines)
 
@@ -364,8 +352,7 @@ def _converted(program, optional):
         "    dtype = np.result_type(*floats)",
         "    if not np.issubdtype(dtype, np.inexact):",
         "        dtype = np.float64",
-        *wrapped(f"    {_unpacked(parameters + now)} = (np.asarray(v, dtype) for v in "
-                  f"{'(*floats, ' + ', '.join(now) + ')' if now else 'floats'})"),
+        *_assignment(parameters + now, f"(np.asarray(v, dtype) for v in {_tuple(['*floats', *now]) if now else 'floats'})"),
     ]
     lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
     lines += [f"    {v.name} = {'None if ' + v.name + ' is None else ' if v.name in optional else ''}np.asarray({v.name})"
@@ -374,19 +361,35 @@ def _converted(program, optional):
 
 
 def _shape_checks(plan, optional):
-    """Match every argument: those that bring sizes first, then those whose sizes follow."""
+    """Match every argument: those that bring sizes first, then those that have a formula for one."""
     program = plan.program
     arguments = [*program.parameters, *program.inputs]
-    later = [v for v in arguments if any(not _is_name(s, program) for s in v.shape)]
-    lines = _size_checks(plan)
-    lines += _matched([v for v in arguments if v not in later], optional)
-    lines += _derived_sizes(program, later)
-    return lines + _matched(later, optional)
+    later = [v for v in arguments if not all(isinstance(s, Integer | Symbol) for s in v.shape)]
+    first = [v for v in arguments if v not in later]
+    return [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional),
+            *_matched(later, optional)]
 
 
-def _is_name(size, program):
-    """Tell whether a size is read off an argument: a number, or a symbol that follows from no others."""
-    return isinstance(size, Integer) or (isinstance(size, Symbol) and size not in program.derived)
+def _followed(plan, first, later, optional):
+    """Lines that compare the sizes that follow from others with those that arguments have."""
+    program = plan.program
+    known = {s for v in first if v.name not in optional for s in v.shape} | set(plan.keyword_sizes)
+    maybe = known | {s for v in first for s in v.shape}
+    wanted = {s for v in first for s in v.shape} | {t for v in later for s in v.shape for t in s.free_symbols}
+    lines = []
+    for size, formula in program.derived.items():
+        if not formula.free_symbols <= maybe:
+            continue
+        maybe.add(size)
+        line = f'_follows("{size}", {_in_sizes(formula)}, "{text(formula)}", sizes)'
+        absent = sorted(s.name for s in formula.free_symbols - known)
+        if not absent:
+            known.add(size)
+        if size in wanted or any(size in f.free_symbols for f in program.derived.values()):
+            if absent:
+                lines.append(f"    if {' and '.join(chr(34) + n + chr(34) + ' in sizes' for n in absent)}:")
+            lines += wrapped(f"{'        ' if absent else '    '}{line}")
+    return lines
 
 
 def _size_checks(plan):
@@ -404,21 +407,9 @@ def _size_checks(plan):
     ]
 
 
-def _derived_sizes(program, later):
-    """Lines that work out the sizes that follow from others, where a shape has one."""
-    lines = []
-    for symbol, value in program.derived.items():
-        if any(symbol in getattr(s, "free_symbols", ()) for v in later for s in v.shape):
-            lines.append(f'    sizes["{symbol}"] = {_in_sizes(value)}')
-    return lines
-
-
 def _in_sizes(expr):
     """Print an expression in sizes with each looked up in the table."""
-    from .numpy_text import NumpyPrinter
-
-    names = {s: Symbol(f'sizes["{s}"]', integer=True) for s in expr.free_symbols}
-    return NumpyPrinter().size(expr.xreplace(names)).code
+    return text(expr.xreplace({s: Symbol(f'sizes["{s}"]', integer=True) for s in expr.free_symbols}))
 
 
 def _matched(arguments, optional):
@@ -478,6 +469,7 @@ def _classes(labels):
 
 def match(plan) -> str:
     """The function that checks one shape."""
+    follows = any("_follows(" in line for line in _shape_checks(plan, []))
     fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
     shown = ('", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)' if fixed
              else '", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)')
@@ -491,7 +483,7 @@ def match(plan) -> str:
         for axis, size in zip(axes, value.shape, strict=True):
 {keep}
     if value.shape != tuple({get} for axis in axes):
-        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1")'''
+        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1"){FOLLOWS if follows else ""}'''
 
 
 # ---- small
@@ -511,9 +503,8 @@ def _signature(name, arguments, sizes):
 
 
 def wrapped(line: str) -> list[str]:
-    """Break a long call or signature after commas."""
-    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False,
-                         drop_whitespace=True) if len(line) > WIDTH else [line]
+    """Fold a long line at its brackets."""
+    return folded(line, WIDTH)
 
 
 def _assignment(names, value):
@@ -521,12 +512,10 @@ def _assignment(names, value):
     line = f"    {_unpacked(names) if len(names) > 1 else _tuple(names)} = {value}"
     if len(line) <= WIDTH:
         return [line]
-    rows = textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)
-    lines = ["    (", *(f"        {row}" for row in rows)]
     if len(value) < WIDTH - 12:
-        return [*lines, f"    ) = {value}"]
-    inside = textwrap.wrap(value[value.index("(") + 1:-1] + ",", WIDTH - 8, break_long_words=False)
-    return [*lines, f"    ) = {value[:value.index('(')]}(", *(f"        {row}" for row in inside), "    )"]
+        return ["    (", *_rows(names), f"    ) = {value}"]
+    opened = value.index("(")
+    return ["    (", *_rows(names), f"    ) = {value[:opened]}(", *_rows(value[opened + 1:-1].split(", ")), "    )"]
 
 
 def _tuple(names):

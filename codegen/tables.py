@@ -1,8 +1,11 @@
 """What the command line shows, as tables."""
 
+import re
 from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+
 from derive.cost import leading
 from derive.network import Network
 from derive.program import Program
@@ -13,9 +16,10 @@ from .verify import JUDGES, Verdict
 
 def summary(built: Sequence[Built]) -> Table:
     """Return the table of a build: one network a row."""
-    table = Table(title="Largest disagreement with each judge, and seconds for each step", title_justify="left")
+    table = Table(title="Largest disagreement with each judge, and seconds for each step", title_justify="left",
+                  box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("network", overflow="fold")
-    for name in ("equations", "parameters", "operations", *(j.replace(" ", "\n") for j in JUDGES), *STEPS):
+    for name in ("equations", "parameters", "operations", *(re.sub("[ -]", "\n", j) for j in JUDGES), *STEPS):
         table.add_column(name, justify="right", overflow="fold")
     for b in built:
         by_judge = {v.judge: v for v in b.verdicts}

@@ -69,15 +69,8 @@ def _windows(equation, printer):
 def _fold(equation, program, printer):
     """Add one slice for each tap into zeros; a fold of mixed radix numbers is a reshape."""
     factors = Mul.make_args(equation.rhs.function)
-    deltas = [f for f in factors if isinstance(f, KroneckerDelta)]
-    others = [f for f in factors if f not in deltas]
-    positions = {}
-    for delta in deltas:
-        a, b = delta.args
-        index, position = (a, b) if isinstance(a, Idx) and a in equation.free else (b, a)
-        if index not in equation.free or not free_indices(position) or position.atoms(Indexed):
-            return []
-        positions[index] = position
+    positions = {k: p for k, p in map(lambda f: _picked(f, equation), factors) if k is not None}
+    others = [f for f in factors if _picked(f, equation)[0] is None]
     if not positions or not others:
         return []
     if equation.name not in printer.taps:
@@ -95,6 +88,15 @@ def _fold(equation, program, printer):
         f"{equation.name} = np.zeros({_shape(equation.lhs.base.shape, printer)}, {like}.dtype)",
         *_nested(taps, f"{where} {'-' if negative else '+'}= {what}", printer),
     ]
+
+
+def _picked(factor, equation):
+    """Return the index on the left that a bracket sets, and the position that it sets it to; else (None, None)."""
+    if isinstance(factor, KroneckerDelta):
+        for index, position in (factor.args, factor.args[::-1]):
+            if isinstance(index, Idx) and index in equation.free and free_indices(position) and not position.atoms(Indexed):
+                return index, position
+    return None, None
 
 
 def _joined(equation, positions, read, printer):

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from sympy import Integer
 
+from derive.explicit import sizes_for
 from derive.network import Network
 from derive.program import Program
-from derive.explicit import sizes_for
 from derive.referee import TOLERANCE, disagreement
 
 from .differences import compare, derivative_estimate
 
+HERE = Path(__file__).parents[1]
 DIFFERENCES, HANDWRITTEN = 1e-6, 1e-10                       # the largest disagreement that passes
 JUDGES = ("explicit SymPy", "finite differences", "hand-written")
 
@@ -164,7 +165,7 @@ def _random(program, sizes, seed, positive):
     return {v.name: value(v) for v in (*program.parameters, *program.inputs)}
 
 
-def handwritten_function(name: str, folder: Path = Path("tests/handwritten")) -> Callable | None:
+def handwritten_function(name: str, folder: Path = HERE / "tests" / "handwritten") -> Callable | None:
     """Return the hand-written `loss_and_grads` of a network shipped, None where there is none."""
     path = folder / f"{name}.py"
     return function_in(path, "loss_and_grads") if path.is_file() else None

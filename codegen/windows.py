@@ -18,7 +18,7 @@ from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms
-from derive.terms import fresh, free_indices, index_names, index_over, read_name, reads, rename
+from derive.terms import free_indices, fresh, index_names, index_over, read_name, reads, rename
 
 from . import joins
 
@@ -48,6 +48,7 @@ class _Windows:
         self.lines: list[Equation] = []
         self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
         self.taps: dict[str, tuple[Idx, ...]] = {}  # an array of windows, or a fold -> the indices it is looped over
+        self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
         self.backward: set[str] = set(program.adjoints.values())
         self.recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
@@ -179,10 +180,11 @@ class _Windows:
         order = [i for indices, _ in axes for i in indices]
         if key not in self.known:
             stored = self._stored_order(axes)
-            new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", stored)
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", stored)
             self.taps[new.name] = tuple(t for indices, (pattern, _) in axes for t in self._taps_of(indices, pattern))
             self.lines.append(Equation(new.at(*stored), read))
             self.known[key] = new, [order.index(i) for i in stored]
+            self.layouts[key[2]] = self.known[key][1]
         new, places = self.known[key]
         return new.at(*(order[k] for k in places))
 
@@ -343,8 +345,7 @@ class _Windows:
             return parts
         if slid or not isinstance(parts, Indexed):
             stem = self.of.name.removeprefix("d")
-            indices = tuple(i for k in self.of.free for i in split.get(k, (k,)))
-            stored = indices if slid else self._appearing(parts, indices)
+            stored = tuple(i for k in self.of.free for i in split.get(k, (k,)))
             inner = self._declared(f"dsplit_{stem}", stored)
             self.lines.append(Equation(inner.at(*stored), parts))
             parts = inner.at(*stored)
@@ -354,10 +355,11 @@ class _Windows:
         """Add a slice for each tap into zeros, and cut out what lies in range."""
         moved = tuple(i for i in inside if i not in [d for ds in split.values() for d in ds])
         taps = [t for k, p in positions.items() for t in self._fold_taps(p)]
-        whole = tuple(i for k in self.of.free if k not in positions for i in split.get(k, (k,)))
+        places = [d for k in self.of.free for d in (split[k] if k in split else [expand(positions[k] + ends[k][0])]
+                                                    if k in positions else [k])]
         if has_contraction(parts) or not any(t in free_indices(parts) for t in taps) and not isinstance(parts, Indexed):
             word = "dwindows" if any(t in free_indices(parts) for t in taps) else "dtap"
-            stored = self._tapped_order(parts, whole, positions, taps)
+            stored = self._slid_order(parts, places, taps)
             inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", stored)
             self.lines.append(Equation(inner.at(*stored), parts))
             parts = inner.at(*stored)
@@ -377,18 +379,22 @@ class _Windows:
         """Return the indices of a position to loop over: those that its windows are looped over; else all but one."""
         indices, (pattern, _) = _canonical(position)
         known = self._taps_of(indices, pattern)
-        return known or sorted(indices, key=lambda i: position.coeff(i, 1) == 1)[1:]
+        slopes = {i: position.coeff(i, 1) for i in indices}
+        return known or sorted(indices, key=lambda i: (slopes[i].could_extract_minus_sign(), slopes[i] == 1))[1:]
 
-    def _tapped_order(self, parts, whole, positions, taps):
-        """Return the axes of the adjoint of windows: as windows have them, taps before what they slide over."""
-        used = set(free_indices(parts))
-        slid = [i for p in positions.values() for i in free_indices(p) if i not in taps]
-        kept = [i for i in whole if i in used]
-        order = self._appearing(parts, tuple(i for i in (*kept, *taps, *slid) if i in used))
-        first = next((k for k, i in enumerate(order) if i in slid), 0)
-        rest = [i for i in order if i not in taps]
-        place = len([i for i in order[:first] if i not in taps])
-        return (*rest[:place], *(t for t in taps if t in used), *rest[place:])
+    def _slid_order(self, parts, places, taps):
+        """Return the axes of the adjoint of windows: those of the windows; else taps before what they slide over."""
+        axes = [_canonical(p) for p in places]
+        order = [i for indices, _ in axes for i in indices]
+        known = self.layouts.get(tuple(pattern for _, pattern in axes))
+        if known:
+            stored = [order[k] for k in known]
+        else:
+            first = next(k for k, (indices, _) in enumerate(axes) if len(indices) > 1)
+            rest = [[i for i in indices if i not in taps] for indices, _ in axes]
+            stored = [*sum(rest[:first], []), *taps, *sum(rest[first:], [])]
+        used = free_indices(parts)
+        return tuple(i for i in stored if i in used)
 
     def _appearing(self, expr, indices):
         """Return the indices in the order in which the reads of `expr` have them, adjoints first."""

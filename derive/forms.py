@@ -142,7 +142,7 @@ def _form(expr, axes):
         return _contraction(expr, axes)
     if is_binder(expr):
         over = tuple(limit[0] for limit in expr.limits)
-        body = form(expr.function, _within(expr.function, (*axes, *over)))
+        body = form(expr.function, _within(expr.function, _stored_order(expr.function, (*axes, *over))))
         return Reduction(tuple(i for i in body.axes if i not in over), type(expr), body, over)
     if _is_constant(expr) or (isinstance(expr, Symbol) and not isinstance(expr, Idx)):
         return Scalar((), expr)

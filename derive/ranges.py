@@ -6,7 +6,7 @@ nonnegative if all its coefficients are after each size has been written as its 
 Facts about derived sizes (`(U - K)//S + 1 = I` means `U - K - S*(I - 1) >= 0`) may be subtracted on the way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
@@ -85,8 +85,7 @@ class Prover:
 
     def _atoms(self, e):
         """Return the indices and labels in an index expression."""
-        labels = (s for s in e.free_symbols if isinstance(s, Symbol) and s.name in self.classes)
-        return sorted(index_atoms(e).union(labels), key=str)
+        return sorted(index_atoms(e, self.classes), key=str)
 
     def _range(self, atom):
         if isinstance(atom, Idx):
@@ -118,11 +117,11 @@ def index_range(e: Expr) -> tuple:
     return (e.lower, e.upper) if isinstance(e, Idx) and e.lower is not None else (None, None)
 
 
-def index_atoms(e: Expr) -> set:
+def index_atoms(e: Expr, labels: Collection[str] = ()) -> set:
     """Return the indices in an index expression; a read of integer data counts as one and is not looked into."""
-    if isinstance(e, Idx | Indexed):
+    if isinstance(e, Idx | Indexed) or (isinstance(e, Symbol) and e.name in labels):
         return {e}
-    return set().union(*(index_atoms(a) for a in e.args)) if e.args else set()
+    return set().union(*(index_atoms(a, labels) for a in e.args)) if e.args else set()
 
 
 def conjuncts(condition) -> list[Expr]:

@@ -1,6 +1,7 @@
 """The command `derive`: what it writes, what it says, and its exit status."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,10 +104,12 @@ def test_build_of_a_name_writes_into_generated(derive):
 
 
 def test_build_shows_equations_parameters_operations_judges_and_times(derive):
-    _, out, _ = derive("build mlp --output out")
-    flat = " ".join(out.split())
-    for word in ("equations", "parameters", "operations", "explicit", "differences", "hand-written", "derive", "verify"):
-        assert word in flat
+    status, out, _ = derive("build mlp --output out")
+    [row] = [line.split() for line in out.splitlines() if line.startswith("mlp ")]
+    for word in ("equations", "parameters", "operations", "SymPy", "differences", "written", "derive", "note", "verify"):
+        assert word in out
+    assert status == 0 and row[1:3] == ["12", "4"] and all(re.fullmatch(r"exact|\d(e-\d\d)", c) for c in row[-7:-4])
+    assert all(float(seconds) < 10 for seconds in row[-4:])
 
 
 def test_check_of_a_fresh_build_passes_and_writes_nothing(derive):
@@ -271,8 +274,8 @@ MISUSES = {                             # the line, and what the message must na
     "latex mlp --notation spoken": "spoken",
     "build missing.py": "missing.py",
     "show folder/missing.py": "missing.py",
-    "build .": "'.'",
-    "build ./": "./",
+    "build .": "no network is called",
+    "build ./": "is not a file",
     "build syntax.py": "syntax.py",
     "build raises.py": "line 2: RuntimeError: two lines",
     "show exits.py": "exits.py",

@@ -13,7 +13,7 @@ from derive.networks.loading import names
 from derive.referee import TOLERANCE, disagreement
 
 SHIPPED = names()
-FORWARD, DERIVED = (cache(f) for f in (lambda name: networks.named(name).program(), lambda name: networks.named(name).backward()))
+FORWARD, DERIVED = cache(lambda name: networks.named(name).program()), cache(lambda name: networks.named(name).backward())
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -21,7 +21,7 @@ def test_agrees_on_every_network_and_every_variable_between(name):
     forward, derived = FORWARD(name), DERIVED(name)
     found = disagreement(forward, derived)
     assert max(found.values()) <= TOLERANCE
-    assert set(found) == {e.name for e in derived.equations if e.name in forward.variables or e.name[1:] in derived.variables}
+    assert set(derived.adjoints.values()) < set(found)
 
 
 @pytest.mark.parametrize("name", ["square", "chain", "guess", "relu_network"])
@@ -90,14 +90,19 @@ def test_a_mask_that_is_stale_is_caught():
     assert max(disagreement(net.program(), stale, {N: 8}).values()) > 0.01
 
 
+def read(program, name):
+    """Return a read of a variable at its own indices."""
+    return program.variables[name].at(*program.variables[name].indices)
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (lambda p: p.with_equations(e for e in p.equations if e.name != "dW1"), "dW1 has shape"),
     (lambda p: replace(p, adjoints={k: v for k, v in p.adjoints.items() if k != "b1"}), "has no gradient of b1"),
     (lambda p: p.with_equations([*p.equations, p.equations[-1]]), "is defined twice"),
     (lambda p: p.with_equations(e for e in p.equations if e.name != "Z2"), "Z2.* is not defined"),
-    (lambda p: with_equation(p, "dZ1", lambda rhs: p.variables["dZ1"].at(*p.variables["Z1"].indices)), "waits for itself"),
+    (lambda p: with_equation(p, "dZ1", lambda rhs: read(p, "dZ1")), "waits for itself"),
     (lambda p: with_equation(p, "dA1", lambda rhs: p.variables["X"].at(0, 9)), "outside its range"),
-    (lambda p: with_equation(p, "db2", lambda rhs: p.variables["X"].at(0, p.variables["X"].indices[1])), "is free"),
+    (lambda p: with_equation(p, "db2", lambda rhs: read(p, "X")), "is free"),
     (lambda p: with_equation(p, "loss", lambda rhs: rhs / 0), "no real number"),
 ])  # fmt: skip
 def test_a_program_that_is_none_is_refused(change, message):

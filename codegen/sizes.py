@@ -1,0 +1,100 @@
+"""Where a generated function gets its sizes from: an array that shows one, a formula, or a keyword."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sympy import Expr, Mul, Symbol
+
+from derive.program import Program, Variable
+
+from .numpy_text import NumpyPrinter
+
+
+class Sizes:
+    """The sizes that can be had from some arrays; `given` are there by name already."""
+
+    def __init__(self, program: Program, arrays: Sequence[Variable], given: Collection[str] = ()):
+        self.program, self.arrays, self.given = program, arrays, set(given)
+
+    def missing(self, needed: Iterable[Symbol]) -> list[Symbol]:
+        """Return the sizes that neither arrays nor formulas tell: they have to be given."""
+        found: set[Symbol] = set()
+        for size in needed:
+            self._collect(size, found, ())
+        return [s for s in self.program.sizes if s in found]
+
+    def lines(self, needed: Iterable[Symbol]) -> list[str]:
+        """Return lines that make sizes known, each after those that it follows from: `N = len(X)`."""
+        done, lines = set(self.given), []
+        wanted = set(needed)
+        for size in (s for s in self.program.sizes if s in wanted):
+            self._emit(size, done, lines)
+        return lines
+
+    def _emit(self, size, done, lines):
+        if size.name in done:
+            return
+        code, formula = self._read_off(size), self._formula(size, ())
+        if code is None and formula is not None:
+            for s in sorted(formula.free_symbols, key=str):
+                self._emit(s, done, lines)
+            code = text(formula) if not self._is_solved(size) else self._quotient(size)
+        if code is not None:
+            done.add(size.name)
+            lines.append(f"{size} = {code}")
+
+    def _collect(self, size, found, trail):
+        if size.name in self.given or self._read_off(size) is not None:
+            return
+        formula = self._formula(size, trail)
+        if formula is None:
+            found.add(size)
+        else:
+            for s in formula.free_symbols:
+                self._collect(s, found, (*trail, size))
+
+    def _read_off(self, size) -> str | None:
+        """Return the code that reads a size off the first array that shows it, first axes and data preferred."""
+        places = [(axis, v.kind == "parameter", k) for k, v in enumerate(self.arrays) if not v.state
+                  for axis, s in enumerate(v.shape) if s == size]
+        places += [(axis, v.kind == "parameter", k) for k, v in enumerate(self.arrays) if v.state
+                   for axis, s in enumerate(v.shape) if s == size and axis > 0]
+        if not places:
+            return None
+        axis, _, k = min(places)
+        name = self.arrays[k].name
+        return f"len({name})" if axis == 0 else f"{name}.shape[{axis}]"
+
+    def _formula(self, size, trail) -> Expr | None:
+        """Return what a size follows from: its own formula, or a product that is known (G*J = C gives G = C/J)."""
+        if size in self.program.derived:
+            return self.program.derived[size]
+        for whole, product in self._products(size, trail):
+            if whole not in trail and size not in trail:
+                return whole / Mul(*(f for f in Mul.make_args(product) if f != size))
+        return None
+
+    def _products(self, size, trail=()):
+        """Yield the derived sizes that an array shows and that are a product of `size` and of sizes that are known."""
+        for whole, product in self.program.derived.items():
+            factors = Mul.make_args(product)
+            if factors.count(size) == 1 and all(isinstance(f, Symbol) for f in factors) and self._read_off(whole) is not None \
+                    and all(f == size or self._is_known(f, (*trail, size)) for f in factors):
+                yield whole, product
+
+    def _is_known(self, size, trail):
+        if size.name in self.given or self._read_off(size) is not None:
+            return True
+        return size not in trail and self._formula(size, trail) is not None
+
+    def _is_solved(self, size):
+        return size not in self.program.derived
+
+    def _quotient(self, size):
+        whole, product = next(self._products(size))
+        rest = [str(f) for f in Mul.make_args(product) if f != size]
+        return f"{whole} // {rest[0]}" if len(rest) == 1 else f"{whole} // ({' * '.join(rest)})"
+
+
+def text(expr: Expr) -> str:
+    """Print an expression in sizes."""
+    return NumpyPrinter().size(expr).code
