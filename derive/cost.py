@@ -1,6 +1,21 @@
 """Counting arithmetic: how many scalar operations a program takes, as an expression in its sizes."""
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Piecewise, Poly, Pow, Symbol, expand
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Idx,
+    Indexed,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Piecewise,
+    Poly,
+    Pow,
+    Symbol,
+    expand,
+)
 
 from .binders import is_binder
 from .program import Equation, Program

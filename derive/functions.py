@@ -4,9 +4,8 @@ They are ordinary `sympy.Function`s: they take whole arrays, `Indexed` reads and
 each one's meaning in stock SymPy, which is all that the referee ever sees.
 """
 
-from sympy import Function, Heaviside, Integer, Piecewise, Rational, S, cosh, exp, log, pi, sign, sinh, sqrt, tanh
 from sympy import Abs as absolute
-from sympy import erf
+from sympy import Function, Heaviside, Integer, Piecewise, Rational, S, cosh, erf, exp, log, pi, sign, sinh, sqrt, tanh
 
 
 class Elementwise(Function):

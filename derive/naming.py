@@ -4,6 +4,8 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
+from collections import Counter
+
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, S, Sum
 
 from .arrays import Array
@@ -11,7 +13,7 @@ from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
 from .errors import DerivationError
 from .functions import at_zero
 from .program import Equation, Program, Variable, base_of, companion_name
-from .terms import bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
+from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
 
 
 def named(program: Program) -> Program:
@@ -33,7 +35,7 @@ class _Namer:
     def take(self, equation):
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
-        rhs = equation.rhs
+        rhs = self._with_repeated(equation.rhs)
         self.arguments = {s * t.args[0] for t in subterms(rhs) if _is_of_a_sum(t) for s in (1, -1)}
         if isinstance(rhs, Binder) and equation.free == equation.indices:
             rhs = self._reduced(rhs)
@@ -51,6 +53,18 @@ class _Namer:
             if name in self.taken:
                 raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable of that name")
             self._name(equation.rhs.companion(equation.lhs), name, equation.free)
+
+    def _with_repeated(self, rhs):
+        """Name a pre-activation that stands in more than one place: gelu(z) holds its z four times."""
+        seen = Counter(t for t in subterms(rhs) if isinstance(t, Add) and any(isinstance(a, Sum) for a in t.args))
+        for inner in [t for t, times in seen.items() if times > 1]:
+            parts, read = set(inner.args), self._argument(inner)
+
+            def change(term, inner=inner, parts=parts, read=read):
+                return term - inner + read if isinstance(term, Add) and parts <= set(term.args) else term
+
+            rhs = bottom_up(rhs, change)
+        return rhs
 
     def _linear(self, expr):
         """Name what is nested in `expr`, which itself may stay a linear combination of sums."""

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, sqrt
 
 from .arrays import Array
-from .functions import at_zero, half_step, relu, sign, step
 from .binders import has_binder
-from .guards import guarded, is_guard
+from .functions import at_zero, half_step, relu, sign, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .program import Equation, Program, Variable
-from .ranges import Prover
 from .ranges import Prover, conjuncts
 from .terms import bottom_up, canonical, count, free_indices, index_over, read_name, reads, rename, subterms
 

@@ -53,8 +53,10 @@ def shape(variable, values):
 
 
 def keyword_sizes(name, values):
-    keywords = module(name).forward.__kwdefaults__ or module(name).forward.__code__.co_kwonlyargcount
-    return {str(s): int(n) for s, n in values.items() if keywords and str(s) in module(name).forward.__code__.co_varnames}
+    """Return the sizes that no argument shows, which the module takes by keyword."""
+    code = module(name).forward.__code__
+    taken = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
+    return {str(s): int(n) for s, n in values.items() if str(s) in taken}
 
 
 def arguments(name, seed=0, dtype=np.float64, draw=None):

@@ -13,7 +13,8 @@ from derive.networks.loading import names
 from derive.referee import TOLERANCE, disagreement
 
 SHIPPED = names()
-FORWARD, DERIVED = cache(lambda name: networks.named(name).program()), cache(lambda name: networks.named(name).backward())
+FORWARD = cache(lambda name: networks.named(name).program())
+DERIVED = cache(lambda name: networks.named(name).backward())
 
 
 @pytest.mark.parametrize("name", SHIPPED)

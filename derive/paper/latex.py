@@ -19,11 +19,13 @@ from .pieces import (
     Piece,
 )
 from .styles import Style
+from .width import width
 
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
 COMMANDS = frozenset(["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "max", "min"])
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
 OPERATORS = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
+WIDEST, WIDEST_EXPONENT = 16.0, 9.0         # ems: of what cannot be broken, a fraction or a root; of an exponent
 OTHERWISE = r"\text{otherwise}"
 SIZES = ["", "big", "Big", "bigg", "Bigg"]
 
@@ -126,6 +128,8 @@ class Latex(Style):
             space = " " if first[0].isalpha() else ""
             return Piece(rf"\tfrac{space}{first}{'' if second[0] in '{0123456789' or first[0] == '{' or second.isalpha() else ' '}"
                          rf"{second}", ATOM, rank)
+        if max(width(plain(top.text)), width(plain(bottom.text))) > WIDEST:
+            return Piece(rf"{self.inside(top, POWER)}{MARK} \big/ {self.inside(bottom, POWER)}", TIMES, max(rank, FUNCTION))
         return Piece(rf"\frac{{{plain(top.text)}}}{{{plain(bottom.text)}}}", ATOM, max(rank, FUNCTION), deep=True)
 
     def solidus(self, top: Piece, bottom: Piece) -> Piece:
@@ -139,11 +143,13 @@ class Latex(Style):
 
     def root(self, x: Piece) -> Piece:
         """Return a square root."""
+        if width(plain(x.text)) > WIDEST:
+            return self.power(x.but(level=ADD), Piece("1/2"))
         return Piece(rf"\sqrt{braced(plain(x.text), ' ')}", ATOM, max(x.rank, READ) if x.rank else NUMBER, deep=x.deep)
 
     def exponential(self, x: Piece) -> Piece:
         """Return e to the x, written as a function where x is tall."""
-        if x.deep or len(x.text) > 60:
+        if x.deep or width(plain(x.text)) > WIDEST_EXPONENT:
             return self.call("exp", [x])
         return Piece(f"e^{braced(plain(x.text))}", ATOM, FUNCTION, raised=True)
 
@@ -198,6 +204,10 @@ class Latex(Style):
         """Return [condition]: 1 where it holds, 0 elsewhere."""
         return Piece(f"[{condition.text}]", ATOM, BRACKET)
 
+    def fits_in_cases(self, branches: Sequence[tuple[Piece, Piece | None]]) -> bool:
+        """Tell whether a choice is narrow enough to be written as cases."""
+        return all(width(plain(v.text + (c.text if c else OTHERWISE))) < WIDEST for v, c in branches)
+
     def cases(self, branches: Sequence[tuple[Piece, Piece | None]]) -> Piece:
         """Return a choice by conditions; None is `otherwise`."""
         rows = [f"{v.text} & {c.text if c else OTHERWISE}" for v, c in branches]
@@ -220,9 +230,9 @@ class Latex(Style):
 
     def inner(self, x: Piece, y: Piece) -> Piece:
         """Return the inner product."""
-        size = "Big" if x.deep or y.deep else ""
-        left, right = (rf"\{size}l\langle ", rf"\{size}r\rangle") if size else (r"\langle ", r"\rangle")
-        return Piece(f"{left}{plain(x.text) if not size else x.text}, {y.text}{right}", ATOM, TOTAL, deep=bool(size))
+        deep = x.deep or y.deep
+        left, right = (r"\Bigl\langle ", r"\Bigr\rangle") if deep else (r"\langle ", r"\rangle")
+        return Piece(f"{left}{x.text}, {y.text}{right}", ATOM, TOTAL, deep=deep)
 
 
 def plain(text: str) -> str:

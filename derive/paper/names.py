@@ -26,6 +26,8 @@ def letters(name: str, known: Iterable[str] = ()) -> str:
     parts = [p for p in name.split("_") if p]
     if len(parts) > 1 and parts[-1] in ACCENTS:
         parts = [parts[0] + parts[-1], *parts[1:-1]]
+    if len(parts) > 2 and any(len(p) > 2 and p.isalpha() for p in parts[1:]):
+        return rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"          # a phrase: number_of_examples
     symbol, subscripts = _head(parts[0])
     return subscripted(symbol, subscripts + [_subscript(p) for p in parts[1:]])
 

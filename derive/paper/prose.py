@@ -7,7 +7,7 @@ import unicodedata
 from .names import GREEK
 
 SPECIAL = {
-    "\\": r"$\backslash$", "{": r"$\{$", "}": r"$\}$", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "\\": r"$\backslash$", "{": r"$\{$", "}": r"$\}$", "$": r"$\mathdollar$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\symbol{94}", "~": r"\symbol{126}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": "`{}",
     "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{MIDDLE DOT}": r"$\cdot$",
     "\N{LEFT SINGLE QUOTATION MARK}": "`", "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT DOUBLE QUOTATION MARK}": "``",

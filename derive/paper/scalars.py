@@ -244,9 +244,18 @@ class Scalars:
             value = self.piece(first if second == 0 else second)
             one = value.text == "1"
             return self.style.bracket(kept) if one else self.style.scalar_times([self.style.bracket(kept), value])
-        return self.style.cases(
-            [(self.piece(v), None if c == True else self.condition(c)) for v, c in branches]  # noqa: E712
-        )
+        cases = [(self.piece(v), None if c == True else self.condition(c)) for v, c in branches]  # noqa: E712
+        return self.style.cases(cases) if self.style.fits_in_cases(cases) else self._brackets(branches)
+
+    def _brackets(self, branches):
+        """Print a choice as a sum of brackets: [x > 1] a + [x <= 1, x > 0] b + [x <= 1, x <= 0] c."""
+        terms, before = [], []
+        for value, condition in branches:
+            own = [] if condition == True else [self.condition(condition)]  # noqa: E712
+            bracket = self.style.bracket(self.style.logic("and", [*before, *own]))
+            terms.append(Term(False, self.style.scalar_times([bracket, self.piece(value)])))
+            before += [] if condition == True else [self.opposite(condition)]  # noqa: E712
+        return self.style.add([t for t in terms if t.piece.text])
 
     def condition(self, expr) -> Piece:
         """Return a condition: comparisons of values, or of indices in the form 0 <= i + p < N."""

@@ -12,7 +12,7 @@ from sympy import Expr, Idx, KroneckerDelta, exp
 from ..arrays import Array
 from ..binders import LogSumExp, Maximum, has_binder
 from ..functions import relu, step
-from ..program import Equation, Program, companion_name, companion_name
+from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import tidied
 from ..terms import bottom_up, free_indices, instantiated, read_name, reads

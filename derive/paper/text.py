@@ -139,6 +139,10 @@ class Plain(Style):
         """Return [condition]."""
         return Piece(f"[{condition.text}]", ATOM, BRACKET)
 
+    def fits_in_cases(self, branches):
+        """Tell whether a choice is narrow enough to be written as cases: always."""
+        return True
+
     def cases(self, branches):
         """Return a choice by conditions."""
         text = " else ".join(f"{v.text} if {c.text}" if c else v.text for v, c in branches)
