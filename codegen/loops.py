@@ -1,26 +1,41 @@
-"""Recurrences: equations that wait for each other over an index become one loop.
+"""Recurrences: equations that wait for each other over an index become one loop; over two indices, a loop in a loop.
 
 What does not depend on the recurrence is computed before the loop, for all of its rows at once; what follows from it
 (the gradients of weights) comes after. Inside, a term is either pulled, `h[t] = tanh(pre_h[t])`, or pushed to the row
-that waits for it, `dh[t - 1] += dpre_h[t] @ W.T`, so that no row outside the range is ever touched.
+that waits for it, `dh[t - 1] += dpre_h[t] @ W.T`, so that no row outside the range is ever touched. Conditions on other
+indices choose slices, conditions on the turn become `if`. What only its own turn reads has no rows at all.
 
 A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial value first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Idx, Integer, Symbol
+from sympy import Add, Expr, Idx, Indexed, Integer, Mul, Sum, Symbol, expand
 
+from derive.arrays import Array
 from derive.binders import has_binder
 from derive.errors import DerivationError
 from derive.forms import Spread, form
-from derive.guards import unguarded
+from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, ordered
-from derive.terms import free_indices, read_name, reads, rename
+from derive.ranges import conjuncts
+from derive.terms import free_indices, read_name, reads
 
 from .numpy_text import NumpyPrinter
 from .statements import Statement, added, fresh_array, signed, update_of
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of a right-hand side, and the expressions that must be >= 0 for it to count."""
+
+    expr: Expr
+    conditions: tuple[Expr, ...] = ()
+
+    def at(self, here: dict) -> "Term":
+        """Return the term with indices replaced."""
+        return Term(self.expr.xreplace(here), tuple(expand(c.xreplace(here)) for c in self.conditions))
 
 
 @dataclass
@@ -28,110 +43,165 @@ class Row:
     """What one equation of the group contributes: before the loop, pulled inside it, pushed inside it."""
 
     equation: Equation
-    before: list[Expr] = field(default_factory=list)
-    pulled: list[Expr] = field(default_factory=list)
-    pushed: list[tuple[int, Expr]] = field(default_factory=list)        # shift and term
+    before: list[Term] = field(default_factory=list)
+    pulled: list[Term] = field(default_factory=list)
+    pushed: list[tuple[int, Term]] = field(default_factory=list)        # shift and term
 
 
 class Looped:
-    """The statements of one group of equations that wait for each other."""
+    """The statements of one group of equations that wait for each other over an index; `outer` are the turns around."""
 
-    def __init__(self, group: Sequence[Equation], program: Program, printer: NumpyPrinter):
+    def __init__(self, group: Sequence[Equation], program: Program, printer: NumpyPrinter, around: "Looped | None" = None):
         self.program, self.printer = program, printer
         self.names = tuple(dict.fromkeys(e.name for e in group))
-        self.initial = [e for e in group if len(e.free) < len(e.indices)]
-        self.main = [e for e in group if len(e.free) == len(e.indices)]
+        self.outer: tuple[Symbol, ...] = (*around.outer, around.counter) if around else ()
+        self.initial = [e for e in group if len(e.free) < len(e.indices) - len(self.outer)]
+        place = {e: k for k, e in enumerate(program.equations)}
+        self.main = sorted((e for e in group if e not in self.initial), key=lambda e: place.get(e, 0))
         self.counted = min((self._index(e) for e in self.main), key=lambda i: (i.lower != 0, i.name))
         self.counter = Symbol(self.counted.name, integer=True)
         self.printer.counters |= {self.counter}
-        self.printer.like = self._float_array()
-        self.turns = {self.counter: (Integer(0), self.counted.upper)}
+        self.turns = {**(around.turns if around else {}), self.counter: (Integer(0), self.counted.upper)}
         self.rows = [self._sorted_terms(e) for e in self.main]
+        self.local: dict[str, int] = dict(around.local) if around else {}   # variables without rows -> their loops
+        self.begun: set[str] = set(around.begun) if around else set()       # arrays that hold a part of the value
+        self.summed: set[str] = around.summed if around else set()          # arrays that are added to from the start
+        self.local |= {row.equation.name: len(self.outer) + 1 for row in self.rows if self._is_local(row)}
 
     def statements(self) -> list[Statement]:
         """Return what stands before the loop, and the loop."""
-        result = []
+        self.printer.like, self.printer.risky = self._float_array(), False
+        self.begun |= {row.equation.name for row in self.rows if row.before or row.pushed}
+        needed = [read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
+                  for r in reads(t.expr, self.program.variables)]
+        loop = Statement(self.names[-1], tuple(self._loop()), tuple(n for n in dict.fromkeys(needed) if n not in self.names),
+                         shown=False, risky=self.printer.risky)
+        made = [self._made(row) for row in self.rows if row.equation.name not in self.local]
+        return [self._with_dtype(s) for s in (*made, loop)]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of a loop inside a loop: what is known of all of its rows first."""
         for row in self.rows:
-            result.append(self._made(row))
+            for term in row.before:
+                yield from self._assigned(row.equation, term)
+            if row.before or row.pushed:
+                self.begun.add(row.equation.name)
+        yield from self._loop()
+
+    def _with_dtype(self, statement):
         like = self.printer.like
-        return [replace(s, reads=(*s.reads, like)) if any(f"{like}.dtype" in line for line in s.lines) else s
-                for s in (*result, self._loop())]
+        needs = any(f"{like}.dtype" in line for line in statement.lines)
+        return replace(statement, reads=(*statement.reads, like)) if needs else statement
 
     # ---- sorting terms
 
     def _index(self, equation):
-        """Return the index of the loop in an equation: the first on the left."""
-        if not equation.indices or not isinstance(equation.indices[0], Idx):
+        """Return the index of the loop in an equation: the first on the left that no loop around counts."""
+        inner = equation.indices[len(self.outer):]
+        if not inner or not isinstance(inner[0], Idx):
             raise DerivationError(f"{equation.name}: a recurrence runs over the first index of its variable")
-        return equation.indices[0]
+        return inner[0]
 
     def _sorted_terms(self, equation):
-        row = Row(equation)
-        terms = Add.make_args(equation.rhs)
-        own = [t for t in terms if not self._inside(t)]
-        for term in terms:
-            if term in own:
-                continue
-            shifts = {self._shift(r, equation) for r in self._inside(term)}
-            if shifts - {0} and (self._conditions(term) or self._index(equation).lower != 0):
+        row, index = Row(equation), self._index(equation)
+        terms = [opened(t) for t in Add.make_args(equation.rhs)]
+        own = [t for t in terms if not self._inside(t.expr)]
+        for term in (t for t in terms if t not in own):
+            shifts = {self._shift(r, equation) for r in self._inside(term.expr)}
+            if min(shifts) > 0 and (term.conditions or index.lower != 0):
                 if len(shifts) != 1:
-                    raise DerivationError(f"{equation.name}: {term} reads the recurrence at several rows, some out of range")
+                    raise DerivationError(
+                        f"{equation.name}: {term.expr} reads the recurrence at several rows, some out of range")
                 row.pushed.append((shifts.pop(), term))
             else:
                 row.pulled.append(term)
-        written = bool(row.pushed) or self.program.variables[equation.name].state and equation.lhs.base.name.startswith("d")
-        early = written or any(has_binder(t) for t in own) or self._has_conditions(row)
+        variable = self.program.variables[equation.name]
+        early = row.pushed or (variable.state and variable.primal) or any(has_binder(t.expr) for t in own)
         (row.before if early else row.pulled)[:0] = own
         return row
 
-    def _inside(self, term):
-        return reads(term, self.names)
+    def _inside(self, expr):
+        """Return the reads of the group's own variables, in the turn of the loops around."""
+        return [r for r in reads(expr, self.names) if r.indices[:len(self.outer)] == self.outer]
 
     def _shift(self, read, equation):
         """Return s where the recurrence is read at t + s."""
-        shift = (read.indices[0] - self._index(equation)).expand()
+        shift = (read.indices[len(self.outer)] - self._index(equation)).expand()
         if not shift.is_Integer:
             raise DerivationError(f"{equation.name}: {read} is read at no fixed distance; a recurrence needs t - 1 or the like")
         return int(shift)
 
-    def _has_conditions(self, row):
-        here = {self._index(row.equation): self.counter}
-        return any(self._left([c.xreplace(here) for c in self._conditions(t)]) for t in row.pulled)
+    def _is_local(self, row):
+        """Tell whether a variable is read in the turn that computes it only."""
+        variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
+        if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
+            return False
+        if len(row.pulled) != 1 and any(t.conditions for t in row.pulled) or self._waits(row):
+            return False
+        users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
+        return bool(users) and all(
+            e.name in self.names and all(r.indices[:depth] == e.indices[:depth] for r in reads(e.rhs, {variable.name}))
+            for e in users
+        )
+
+    def _waits(self, row):
+        """Tell whether a row waits for itself within one turn: a loop in the loop computes it."""
+        return any(len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in self._turn() for e in g if e.name == row.equation.name)
+
+    # ---- conditions
 
     def _left(self, conditions):
         """Return the conditions that do not hold in every turn."""
         return [c for c in dict.fromkeys(conditions) if not self._always(c)]
 
     def _always(self, condition):
-        slope = condition.coeff(self.counter, 1)
-        low, high = self.turns[self.counter]
-        at = condition.xreplace({self.counter: low if slope.is_nonnegative else high})
-        return self.program.prover.nonnegative(at)
+        for counter, (low, high) in self.turns.items():
+            slope = condition.coeff(counter, 1)
+            condition = expand(condition.xreplace({counter: low if slope.is_nonnegative else high}))
+        return self.program.prover.nonnegative(condition)
 
-    def _conditions(self, term):
-        body = term.function if has_binder(term) and hasattr(term, "function") else term
-        return unguarded(body)[1]
+    def _narrowed(self, equation, term):
+        """Return the indices over which a term counts, as replacements, and the conditions on turns that are left."""
+        here: dict[Idx, Idx] = {}
+        left = []
+        for c in self._left(term.conditions):
+            inside = free_indices(c)
+            if not inside:
+                left.append(c)
+                continue
+            if len(inside) != 1 or abs(slope := c.coeff(inside[0], 1)) != 1 or inside[0] not in equation.free:
+                raise DerivationError(f"{equation.name}: the condition {c} >= 0 does not choose rows or turns; "
+                                      "such a loop is not yet printed as NumPy")
+            [index] = inside
+            now = here.get(index, index)
+            edge = (-(c - slope * index) * slope).expand()
+            ends = (edge, now.upper) if slope == 1 else (now.lower, edge)
+            here[index] = Idx(Symbol(index.name, integer=True), ends)
+        return here, left
 
     # ---- before the loop
 
     def _made(self, row):
         """Allocate a variable, with all that is known of it before the loop."""
         e, v = row.equation, self.program.variables[row.equation.name]
-        needed = [read_name(r) for t in row.before for r in reads(t, self.program.variables)]
-        updates = [(t, update_of(t, e)) for t in row.before]
-        ranged = [t for t, u in updates if u is None and (self._conditions(t) or e.free[0].lower != 0)]
-        dense = Add(*(t for t, u in updates if u is None and t not in ranged))
-        lines = []
-        node = form(dense, e.free)
-        if dense != 0 and not v.state and (isinstance(node, Spread) or not node.axes):
+        needed = [read_name(r) for t in row.before for r in reads(t.expr, self.program.variables)]
+        updates = [(t, None if t.conditions else update_of(t.expr, e)) for t in row.before]
+        whole = [t for t, u in updates if u is None and not t.conditions and e.free[0].lower == 0 and not v.state]
+        ranged = [t for t, u in updates if u is None and t not in whole]
+        dense = Add(*(t.expr for t in whole))
+        node, lines = form(dense, e.free), []
+        if whole and (isinstance(node, Spread) or not node.axes):
             lines.append(self._allocated(v, "full", self.printer.code(node)))
-        elif dense != 0 and not v.state:
+        elif whole:
             lines.append(fresh_array(e.lhs, dense, self.printer))
         else:
-            zero = bool(row.pushed or row.before or self._has_conditions(row)) and not (v.state and v.primal is None)
+            partly = bool(ranged or row.pushed) and not (v.state and not v.primal)
+            zero = partly or e.name in self.summed or any(u for _, u in updates)
             lines.append(self._allocated(v, "zeros" if zero else "empty"))
+        first = not whole and not any(u for _, u in updates)
+        for k, term in enumerate(ranged):
+            lines += self._assigned(e, term, fresh=first and k == 0)
         lines += [added(e, u, self.printer) for _, u in updates if u is not None]
-        lines += [self._rows_added(e, t) for t in ranged]
         for start in (i for i in self.initial if i.name == e.name):
             node = form(start.rhs, start.free)
             lines.append(f"{e.name}[0] = {self.printer.code(node)}")
@@ -151,71 +221,131 @@ class Looped:
                     return read_name(r)
         return self.program.parameters[0].name
 
-    def _rows_added(self, equation, term):
-        """Add a term to the rows at which it counts."""
-        index = equation.free[0]
-        body, low, high = term, index.lower, index.upper
-        plain, conditions = unguarded(term)
-        for c in conditions:
-            slope = c.coeff(index, 1)
-            if abs(slope) != 1 or set(free_indices(c)) != {index}:
-                raise DerivationError(f"{equation.name}: the condition {c} >= 0 does not choose rows")
-            edge = (-(c - slope * index) * slope).expand()
-            low, high = (edge, high) if slope == 1 else (low, edge)
-        body = plain
-        rows = Idx(Symbol(index.name, integer=True), (low, high))
-        here = {index: rows}
-        where = self.printer.code(form(equation.lhs.xreplace(here), tuple(here.get(i, i) for i in equation.free)))
-        node = form(body.xreplace(here), tuple(here.get(i, i) for i in equation.free))
-        return f"{where} += {self.printer.code(node)}"
-
     # ---- the loop
 
-    def _loop(self):
+    def _loop(self) -> Iterator[str]:
         forward = self._direction()
-        size, self.printer.risky = self.printer.size(self.counted.upper + 1).code, False
-        lines = [f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:"]
-        for row in self._in_order():
-            lines += [f"    {line}" for line in self._pulled(row)]
-        lines += [f"    {line}" for row in self.rows for line in self._pushed_lines(row)]
-        needed = [read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
-                  for r in reads(t, self.program.variables)]
-        return Statement(self.names[-1], tuple(lines), tuple(n for n in dict.fromkeys(needed) if n not in self.names),
-                         shown=False, risky=self.printer.risky)
+        size = self.printer.size(self.counted.upper + 1).code
+        yield f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:"
+        for group in self._turn():
+            rows = [r for r in self.rows if r.equation.name in {e.name for e in group}]
+            if len(rows) == 1 and not reads(group[0].rhs, {group[0].name}):
+                yield from (f"    {line}" for line in self._pulled(rows[0]))
+            else:
+                yield from (f"    {line}" for line in self._loop_inside(rows))
+        for row in self.rows:
+            yield from (f"    {line}" for line in self._pushed_lines(row))
 
     def _direction(self):
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
-                  for r in self._inside(t)}
+                  for r in self._inside(t.expr)}
         if min(shifts) < 0 < max(shifts):
             raise DerivationError(f"{', '.join(self.names)}: a recurrence that reads rows before and after has no order")
         return max(shifts) <= 0
 
-    def _in_order(self):
-        """Return the rows in the order in which one turn of the loop computes them."""
+    def _turn(self) -> list[list[Equation]]:
+        """Return the equations of one turn in an order in which it can compute them; each waits for what it reads."""
         now = []
         for row in self.rows:
-            same = Add(*(r for t in row.pulled for r in self._inside(t) if self._shift(r, row.equation) == 0))
+            same = Add(*(r for t in row.pulled for r in self._inside(t.expr) if self._shift(r, row.equation) == 0))
             now.append(Equation(row.equation.lhs, same))
-        groups = ordered(now)
-        if any(len(g) > 1 for g in groups) or any(reads(e.rhs, {e.name}) for g in groups for e in g):
-            raise DerivationError(f"{', '.join(self.names)}: wait for each other within one row; recurrences over two "
-                                  "indices are derived and typeset, but not yet printed as NumPy")
-        by_name = {row.equation.name: row for row in self.rows}
-        return [by_name[g[0].name] for g in groups]
+        place = {e.name: k for k, e in enumerate(now)}
+        waiting, done, result = ordered(now), set(), []
+        while waiting:
+            ready = [g for g in waiting if all(read_name(r) in {*done, *(e.name for e in g)}
+                                               for e in g for r in reads(e.rhs, self.names))]
+            group = min(ready, key=lambda g: min(place[e.name] for e in g))
+            waiting.remove(group)
+            done |= {e.name for e in group}
+            result.append(group)
+        return result
+
+    def _loop_inside(self, rows):
+        """Yield the lines of a loop over the next index, for rows that wait for each other within one turn."""
+        equations = []
+        for row in rows:
+            here = {self._index(row.equation): self.counter}
+            terms = [t.at(here) for t in row.pulled]
+            rhs = Add(*(guarded(t.expr, self._left(t.conditions)) for t in terms), evaluate=False)
+            equations.append(Equation(row.equation.lhs.xreplace(here), rhs))
+        if any(len(e.free) == 0 for e in equations):
+            raise DerivationError(f"{', '.join(r.equation.name for r in rows)}: wait for each other within one row")
+        yield from Looped(equations, self.program, self.printer, self).lines()
 
     def _pulled(self, row):
-        """Compute a row; terms that count in some turns only come after, each under its condition."""
-        if not row.pulled:
-            return []
-        e, index = row.equation, self._index(row.equation)
-        here = {index: self.counter}
-        always, sometimes = [], []
-        for term in row.pulled:
-            left = self._left([c.xreplace(here) for c in self._conditions(term)])
-            (sometimes if left else always).append((_without_guard(term, index).xreplace(here), left))
-        started = bool(row.before or row.pushed or sometimes)
-        lines = [self._assigned(e, here, Add(*(t for t, _ in always)), "+=" if started else "=")] if always else []
-        return lines + [line for t, left in sometimes for line in self._under(left, self._assigned(e, here, t, "+="))]
+        """Compute a row: what counts in full first, then what counts at some places or in some turns."""
+        here = {self._index(row.equation): self.counter}
+        lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
+        terms = [t.at(here) for t in row.pulled]
+        whole = [t for t in terms if not self._left(t.conditions)]
+        parts = [t for t in terms if t not in whole]
+        if whole:
+            yield from self._assigned(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
+        choice = self._choice(parts) if not whole and not self._is_begun(row) else None
+        if choice:
+            yield from self._chosen(lhs, *choice)
+            return
+        apart = not whole and not self._is_begun(row) and self._is_tiled(lhs, parts)
+        for term in parts:
+            yield from self._assigned(lhs, term, fresh=apart)
+
+    def _is_begun(self, row):
+        return row.equation.name in self.begun
+
+    def _choice(self, terms):
+        """Return (condition, what holds there, what holds elsewhere) where two terms share all turns between them."""
+        if len(terms) == 2:
+            (one,), (other,) = (self._left(t.conditions) or (None,) for t in terms) if all(
+                len(self._left(t.conditions)) == 1 for t in terms) else ((None,), (None,))
+            if one is not None and not free_indices(one + other) and expand(one + other + 1) == 0:
+                return one, *terms
+        return None
+
+    def _chosen(self, lhs, condition, one, other):
+        yield f"if {self._condition(condition)}:"
+        yield from (f"    {line}" for line in self._assigned(lhs, Term(one.expr), fresh=True))
+        yield "else:"
+        yield from (f"    {line}" for line in self._assigned(lhs, Term(other.expr), fresh=True))
+
+    def _is_tiled(self, equation, terms):
+        """Tell whether terms count at places that lie side by side along one axis and leave none out."""
+        ranges = []
+        for term in terms:
+            here, left = self._narrowed(equation, term)
+            if left or len(here) != 1:
+                return False
+            ranges += here.items()
+        starts = {expand(now.lower): now for _, now in ranges}
+        if len({index for index, _ in ranges}) != 1 or len(starts) != len(ranges):
+            return False
+        index, end = ranges[0][0], expand(ranges[0][0].lower)
+        while end in starts:
+            end = expand(starts.pop(end).upper + 1)
+        return not starts and end == expand(index.upper + 1)
+
+    def _assigned(self, equation, term, fresh=False) -> Iterator[str]:
+        """Yield the lines that add a term to the places where it counts, or assign it where they hold nothing yet."""
+        here, left = self._narrowed(equation, term)
+        sign, expr = "=", term.expr
+        if not fresh:
+            negative, expr = signed(expr)
+            sign = "-=" if negative else "+="
+            if equation.name not in self.begun:
+                self.summed.add(equation.name)
+        axes = tuple(here.get(i, i) for i in equation.free)
+        where, what = (self.printer.code(form(self._plain(e.xreplace(here)), axes)) for e in (equation.lhs, expr))
+        yield from self._under(left, f"{where} {sign} {what}")
+        if fresh and not here and not left:
+            self.begun.add(equation.name)
+
+    def _plain(self, expr):
+        """Return an expression in which variables without rows are read whole."""
+        changes = {}
+        for read in reads(expr, self.local):
+            name, depth = read_name(read), self.local[read_name(read)]
+            shape, indices = read.base.shape[depth:], read.indices[depth:]
+            changes[read] = Array(name, shape)[indices] if shape else Symbol(name, real=True)
+        return expr.xreplace(changes)
 
     def _under(self, conditions, line):
         """Return a line under the conditions that it counts in."""
@@ -224,49 +354,46 @@ class Looped:
         return [f"if {' and '.join(map(self._condition, conditions))}:", f"    {line}"]
 
     def _condition(self, e):
-        """Print e >= 0 as a condition on the counter."""
-        slope = e.coeff(self.counter, 1)
-        if abs(slope) != 1 or free_indices(e):
-            raise DerivationError(f"the condition {e} >= 0 does not choose turns of a loop; it is not yet printed as NumPy")
-        edge = self.printer.size((-(e - slope * self.counter) * slope).expand()).code
-        return f"{self.counter} {'>=' if slope == 1 else '<='} {edge}"
-
-    def _assigned(self, equation, here, term, sign):
-        rest = equation.free[1:]
-        where = self.printer.code(form(rename(equation.lhs, here), rest))
-        if sign == "+=":
-            negative, term = signed(term)
-            sign = "-=" if negative else "+="
-        return f"{where} {sign} {self.printer.code(form(term, rest))}"
+        """Print e >= 0 as a condition on the counters."""
+        plus = [t for t in Add.make_args(e) if not t.as_coeff_Mul()[0].is_negative]
+        more, less = Add(*plus), Add(*plus) - e
+        if more.is_Integer:
+            return f"{self.printer.size(less).code} <= {more}"
+        return f"{self.printer.size(more).code} >= {self.printer.size(less).code}"
 
     def _pushed_lines(self, row):
         """Add terms to the row that waits for them, in the turn that computes what they read."""
         e, index = row.equation, self._index(row.equation)
         by_place: dict[tuple, list[Expr]] = {}
         for shift, term in row.pushed:
-            here = {index: self.counter - shift}
             target = self.counter - shift
-            needed = [target - index.lower, index.upper - target, *(c.xreplace(here) for c in self._conditions(term))]
-            key = shift, tuple(self._left(needed))
-            by_place.setdefault(key, []).append(_without_guard(term, index).xreplace(here))
-        for (shift, left), terms in by_place.items():
-            here = {index: self.counter - shift}
-            together = self._assigned(e, here, Add(*terms), "+=")
-            lines = [together] if len(together) < 100 else [self._assigned(e, here, t, "+=") for t in terms]
-            for line in lines:
-                yield from self._under(left, line)
+            now = term.at({index: target})
+            ends = [target - index.lower, index.upper - target]
+            by_place.setdefault((shift, *self._left([*ends, *now.conditions])), []).append(now.expr)
+        for (shift, *conditions), terms in by_place.items():
+            lhs = Equation(e.lhs.xreplace({index: self.counter - shift}), e.rhs)
+            together = list(self._assigned(lhs, Term(Add(*terms), tuple(conditions))))
+            if len(together[-1]) < 100:
+                yield from together
+                continue
+            for term in terms:
+                yield from self._assigned(lhs, Term(term, tuple(conditions)))
 
 
-def _without_guard(term, index):
-    """Return a term without the conditions that keep its rows in range: the loop's range does."""
-    if has_binder(term) and hasattr(term, "limits"):
-        return term.func(_without_guard(term.function, index), *term.limits)
-    if term.is_Mul:
-        return term.func(*(_without_guard(f, index) for f in term.args))
-    body, conditions = unguarded(term)
-    if any(set(free_indices(c)) - {index} for c in conditions):
-        raise DerivationError(f"{term} has conditions on several indices; such a loop is not yet printed as NumPy")
-    return body
+def opened(expr: Expr) -> Term:
+    """Return a term without its guards, and their conditions; a condition on what is summed stays inside the sum."""
+    if is_guard(expr):
+        inner = opened(expr.args[0][0])
+        return Term(inner.expr, (*conjuncts(expr.args[0][1]), *inner.conditions))
+    if isinstance(expr, Mul):
+        parts = [opened(f) for f in expr.args]
+        return Term(expr.func(*(p.expr for p in parts)), tuple(c for p in parts for c in p.conditions))
+    if isinstance(expr, Sum):
+        inner, bound = opened(expr.function), {limit[0] for limit in expr.limits}
+        kept = [c for c in inner.conditions if bound & set(free_indices(c))]
+        out = tuple(c for c in inner.conditions if c not in kept)
+        return Term(expr.func(guarded(inner.expr, kept), *expr.limits), out) if out else Term(expr)
+    return Term(expr)
 
 
 def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -> list[Statement]:
@@ -275,6 +402,9 @@ def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -
     Raises
     ------
     DerivationError
-        A recurrence that no single loop computes.
+        A recurrence that no loops compute.
     """
     return Looped(group, program, printer).statements()
+
+
+assert Indexed

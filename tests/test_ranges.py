@@ -129,4 +129,5 @@ def test_the_prover_asks_for_no_more_than_it_knows():
     assert not Prover().nonnegative(Symbol("x", real=True))
     assert Prover().nonnegative(Symbol("N", integer=True, positive=True) - 1)
     assert not Prover({P: 0}).nonnegative(P - 1)
-    assert not Prover().nonnegative(Symbol("N", integer=True, positive=True) - index_over("n", Symbol("M", positive=True)))
+    other = index_over("m", Symbol("M", integer=True, positive=True))
+    assert not Prover().nonnegative(Symbol("N", integer=True, positive=True) - other)
