@@ -11,7 +11,7 @@ A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial val
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Idx, Indexed, Integer, Mul, Sum, Symbol, expand
+from sympy import Add, Expr, Idx, Integer, Mul, Sum, Symbol, expand
 
 from derive.arrays import Array
 from derive.binders import has_binder
@@ -157,7 +157,7 @@ class Looped:
     def _always(self, condition):
         for counter, (low, high) in self.turns.items():
             slope = condition.coeff(counter, 1)
-            condition = expand(condition.xreplace({counter: low if slope.is_nonnegative else high}))
+            condition = expand(condition + slope * ((low if slope.is_nonnegative else high) - counter))
         return self.program.prover.nonnegative(condition)
 
     def _narrowed(self, equation, term):
@@ -406,5 +406,3 @@ def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -
     """
     return Looped(group, program, printer).statements()
 
-
-assert Indexed

@@ -99,14 +99,17 @@ def command(program) -> str:
 
 
 def _table(rows):
-    """Lay out (equation, shape, note) in columns; long equations go on, indented."""
+    """Lay out (equation, shape, note) in columns; long equations go on, indented, and so does a note without room."""
     left = min(max((len(line) for line, shape, _ in rows if shape), default=0), 72)
     middle = max((len(shape) for _, shape, _ in rows), default=0)
     lines = []
     for line, shape, note in rows:
-        first, *more = textwrap.wrap(line, 100, break_long_words=False, break_on_hyphens=False)
-        lines.append(f"    {first.ljust(left)}   {shape.ljust(middle)}   {note}".rstrip())
-        lines += [f"        {rest}" for rest in more]
+        room = min(100, WIDTH - 7 - len(shape))
+        first, *more = textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False)
+        whole = f"    {first.ljust(left)}   {shape.ljust(middle)}   {note}".rstrip()
+        if len(whole) > WIDTH:
+            whole, more = f"    {first.ljust(left)}   {shape}".rstrip(), [*more, f"({note})"]
+        lines += [whole, *(f"        {rest}" for rest in more)]
     return lines
 
 
@@ -275,16 +278,19 @@ def predict(plan) -> str:
     wanted = _predict_inputs(plan)
     variables = [program.variables[n] for n in wanted]
     outputs = [program.variables[n] for n in program.outputs]
-    what = ", ".join(f"{v.note + ' ' if v.note else ''}{v.name} {shape_text(v.shape)}".strip() for v in outputs)
+    what = ", ".join(f"{f'the {v.note} ' if v.note else ''}{v.name} {_shape(v)}".strip() for v in outputs)
     given = [*plan.keyword_sizes, *Sizes(program, variables, [s.name for s in plan.keyword_sizes]).missing(
         plan.printers["predict"].sizes.values())]
     body = _body(plan, plan.predict, "predict", variables, given=[s.name for s in given])
     calls = [n if n in _required(plan) else f"{n}={n}" for n in wanted]
-    received = ", ".join(n if n in wanted else "_" for n in names)
-    received = f"({received},)" if len(names) == 1 else received
+    received = [n if n in wanted else "_" for n in names]
+    told = textwrap.wrap(f'"""Return {what}."""', WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    if len(told) > 1:
+        told[-1:] = [told[-1].removesuffix('"""'), '"""']
     return "\n".join([
-        *_signature("predict", wanted, given), f'    """Return the {what}."""' if what else "",
-        f"    {received} = {_call('_checked', calls, plan.keyword_sizes)}", *body, f"    return {', '.join(v.name for v in outputs)}",
+        *_signature("predict", wanted, given), *(f"    {line}" for line in told),
+        *_assignment(received, _call("_checked", calls, plan.keyword_sizes)),
+        *body, f"    return {', '.join(v.name for v in outputs)}",
     ])
 
 

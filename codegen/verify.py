@@ -59,8 +59,11 @@ def referee(net: Network, program: Program) -> Verdict:
 
 def finite_differences(program: Program, module: ModuleType, seed: int = 0) -> Verdict:
     """Judge a module's gradients by differences of its own loss, for every entry of every parameter."""
-    arguments = sample(program, module, seed)
-    _, gradients = module.loss_and_grads(**arguments)
+    try:
+        arguments = sample(program, module, seed)
+        _, gradients = module.loss_and_grads(**arguments)
+    except Exception as error:
+        return Verdict(JUDGES[1], DIFFERENCES, {}, (f"the module fails: {type(error).__name__}: {error}",))
     found, wrong, notes = {}, [], []
     for parameter in program.parameters:
         gradient = getattr(gradients, parameter.name)

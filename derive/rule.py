@@ -7,29 +7,17 @@ dF/dx[...] is SymPy's scalar derivative of F by a placeholder for that read. All
 adjoint equation is written, so an equation may read itself at another index.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
-from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, S, Subs, Sum, Symbol, Tuple
+from sympy import Add, Expr, S, Sum, Symbol
 
-from .arrays import Array
-from .binders import FirstMaximum, LogSumExp, Maximum, has_binder, is_binder
+from .binders import is_binder
 from .bracket import Summand, eliminated
-from .errors import DerivationError
-from .functions import half_step
 from .naming import named
-from .program import Equation, Program, Variable, base_of, companion_name
-from .terms import fresh, index_names, reads, rename, subterms
-
-
-@dataclass(frozen=True)
-class Partial:
-    """One read in a right-hand side, the derivative by it, and the indices that are bound around it."""
-
-    read: Expr
-    coefficient: Expr
-    limits: tuple[Tuple, ...] = ()
+from .order import between, reverse_order
+from .partials import partials
+from .program import Equation, Program, Variable, base_of
+from .terms import fresh, index_names, read_name, rename, subterms
 
 
 def backward(program: Program) -> Program:
@@ -41,18 +29,18 @@ def backward(program: Program) -> Program:
         A function without a derivative; the message names the expression.
     """
     program = named(program)
-    active = _between(program)
+    active = between(program)
     terms: dict[str, list[Expr]] = {name: [] for name in active}
     adjoints = {name: _adjoint(program.variables[name]) for name in active}
     for equation in program.equations:
         if equation.name in active:
             for partial in partials(equation, active):
-                target = program.variables[_name(partial.read)]
+                target = program.variables[read_name(partial.read)]
                 terms[target.name].append(_transposed(equation, partial, adjoints, target, program))
     if program.loss in terms:
         terms[program.loss].append(S.One)
     adjoints |= {p.name: _adjoint(p) for p in program.parameters}
-    lines = [_emit(adjoints[n], terms.get(n, [])) for n in _reverse_order(program, adjoints)]
+    lines = [_emit(adjoints[n], terms.get(n, [])) for n in reverse_order(program, adjoints)]
     added = {a.name: a for a in adjoints.values()}
     return program.with_equations(
         (*program.equations, *lines), variables={**program.variables, **added},
@@ -60,87 +48,12 @@ def backward(program: Program) -> Program:
     )
 
 
-def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
-    """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
-    found = _partials(equation.rhs, equation, names, (), S.One)
-    reused = {equation.rhs: equation.lhs}
-    return [replace(p, coefficient=p.coefficient.xreplace(reused)) for p in found if p.coefficient != 0]
-
-
 def differential(equation: Equation, tangents: dict[str, Variable]) -> Expr:
     """Return the tangent of an equation's left-hand side, in those of what it reads: the rule read forward."""
     return Add(*(
-        _summed(p.coefficient * tangents[_name(p.read)].at(*_indices(p.read)), p.limits)
+        _summed(p.coefficient * tangents[read_name(p.read)].at(*_indices(p.read)), p.limits)
         for p in partials(equation, tangents)
     ))
-
-
-def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:
-    """Walk down to the reads: sums are linear, the other binders say their derivative by one term."""
-    if not has_binder(expr):
-        for read in reads(expr, names):
-            yield Partial(read, factor * derivative(expr, read), limits)
-    elif isinstance(expr, Add):
-        plain = Add(*(a for a in expr.args if not has_binder(a)))
-        for part in (*(a for a in expr.args if has_binder(a)), plain):
-            yield from _partials(part, equation, names, limits, factor)
-    elif isinstance(expr, Mul):
-        [inside] = [a for a in expr.args if has_binder(a)]
-        others = Mul(*(a for a in expr.args if a != inside))
-        yield from _partials(inside, equation, names, limits, factor * others)
-    elif is_binder(expr):
-        expr = _apart(expr, {i.name for i in equation.free} | {limit[0].name for limit in limits})
-        factor = factor * _by_term(expr, equation)
-        yield from _partials(expr.function, equation, names, limits + expr.limits, factor)
-    else:
-        raise DerivationError(f"{equation.name}: a reduction inside {expr} was not named first")
-
-
-def _by_term(binder, equation):
-    """Return the derivative of a binder's value by one of its terms."""
-    if isinstance(binder, LogSumExp):
-        return binder.partial(equation.lhs)
-    if isinstance(binder, Maximum):
-        shape = equation.lhs.base.shape if equation.indices else ()
-        companion = base_of(companion_name(equation), shape, isinstance(binder, FirstMaximum))
-        return binder.partial(equation.lhs, companion[equation.indices] if shape else companion)
-    return S.One
-
-
-def _apart(binder, taken):
-    """Return a binder whose bound indices have names of their own."""
-    changes = {}
-    for index, *_ in binder.limits:
-        if index.name in taken:
-            changes[index] = fresh(index, taken | index_names(binder))
-        taken = taken | {changes.get(index, index).name}
-    return rename(binder, changes)
-
-
-_PLACEHOLDERS = [Dummy(f"u{k}", real=True) for k in range(64)]
-
-
-def derivative(expr: Expr, read: Expr) -> Expr:
-    """Return SymPy's scalar derivative of an expression by one read in it."""
-    everything = list(dict.fromkeys(t for t in subterms(expr) if _is_real_read(t)))
-    while len(everything) > len(_PLACEHOLDERS):
-        _PLACEHOLDERS.append(Dummy(f"u{len(_PLACEHOLDERS)}", real=True))
-    there = dict(zip(everything, _PLACEHOLDERS, strict=False))
-    back = {placeholder: t for t, placeholder in there.items()}
-    result = _scalar_derivative(expr.xreplace(there), there[read])
-    if result is None:
-        raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
-    return result.xreplace(back)
-
-
-@lru_cache(maxsize=4096)
-def _scalar_derivative(expr, variable):
-    result = expr.diff(variable).replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
-    return None if result.has(Derivative, Subs) else result
-
-
-def _is_real_read(term):
-    return (term.is_Indexed and not term.is_integer) or (isinstance(term, Symbol) and not term.is_integer)
 
 
 def _transposed(equation, partial, adjoints, target, program):
@@ -181,50 +94,7 @@ def _slots(variable):
 
 def _adjoint(variable):
     name = f"d{variable.name}"
-    base = Array(name, variable.shape) if variable.shape else Symbol(name, real=True)
-    return replace(variable, name=name, base=base, kind="variable", primal=variable.name, note="")
-
-
-def _between(program):
-    """Return the names of the variables that depend on a parameter and that the loss depends on."""
-    lines = {}
-    for e in program.equations:
-        lines.setdefault(e.name, set()).update(_name(r) for r in reads(e.rhs, program.variables))
-    readers = {}
-    for name, needed in lines.items():
-        for n in needed:
-            readers.setdefault(n, set()).add(name)
-    below = _reached([p.name for p in program.parameters], readers)
-    above = _reached([program.loss], lines)
-    return [n for n in program.variables if n in below and n in above]
-
-
-def _reached(start, edges):
-    seen, todo = set(start), list(start)
-    while todo:
-        for n in edges.get(todo.pop(), ()):
-            if n not in seen:
-                seen.add(n)
-                todo.append(n)
-    return seen
-
-
-def _reverse_order(program, names):
-    """Return the names last equation first, each parameter as soon as all that reads it is done."""
-    waiting = {p.name: set() for p in program.parameters}
-    for e in program.equations:
-        for read in reads(e.rhs, waiting):
-            waiting[_name(read)].add(e.name)
-    order = []
-    for group in reversed(program.groups()):
-        done = list(dict.fromkeys(e.name for e in reversed(group)))
-        order += [n for n in done if n in names]
-        for parameter, readers in list(waiting.items()):
-            readers -= set(done)
-            if not readers:
-                order.append(parameter)
-                del waiting[parameter]
-    return order
+    return replace(variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note="")
 
 
 def _summed(expr, limits):
@@ -233,9 +103,3 @@ def _summed(expr, limits):
 
 def _indices(read):
     return read.indices if read.is_Indexed else ()
-
-
-def _name(read):
-    return read.base.name if read.is_Indexed else read.name
-
-

@@ -1,0 +1,46 @@
+"""Which variables lie between the parameters and the loss, and in which order their adjoints come."""
+
+from .program import Program
+from .terms import read_name, reads
+
+
+def between(program: Program) -> list[str]:
+    """Return the names of the variables that depend on a parameter and that the loss depends on."""
+    lines = {}
+    for e in program.equations:
+        lines.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, program.variables))
+    readers = {}
+    for name, needed in lines.items():
+        for n in needed:
+            readers.setdefault(n, set()).add(name)
+    below = _reached([p.name for p in program.parameters], readers)
+    above = _reached([program.loss], lines)
+    return [n for n in program.variables if n in below and n in above]
+
+
+def _reached(start, edges):
+    seen, todo = set(start), list(start)
+    while todo:
+        for n in edges.get(todo.pop(), ()):
+            if n not in seen:
+                seen.add(n)
+                todo.append(n)
+    return seen
+
+
+def reverse_order(program: Program, names) -> list[str]:
+    """Return the names last equation first, each parameter as soon as all that reads it is done."""
+    waiting = {p.name: set() for p in program.parameters}
+    for e in program.equations:
+        for read in reads(e.rhs, waiting):
+            waiting[read_name(read)].add(e.name)
+    order = []
+    for group in reversed(program.groups()):
+        done = list(dict.fromkeys(e.name for e in reversed(group)))
+        order += [n for n in done if n in names]
+        for parameter, readers in list(waiting.items()):
+            readers -= set(done)
+            if not readers:
+                order.append(parameter)
+                del waiting[parameter]
+    return order

@@ -1,0 +1,97 @@
+"""The partial derivatives of one equation: by each read in it, at the indices that are bound around the read."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, S, Subs, Symbol, Tuple
+
+from .binders import FirstMaximum, LogSumExp, Maximum, has_binder, is_binder
+from .errors import DerivationError
+from .functions import half_step
+from .program import Equation, base_of, companion_name
+from .terms import fresh, index_names, reads, rename, subterms
+
+
+@dataclass(frozen=True)
+class Partial:
+    """One read in a right-hand side, the derivative by it, and the indices that are bound around it."""
+
+    read: Expr
+    coefficient: Expr
+    limits: tuple[Tuple, ...] = ()
+
+
+def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
+    """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
+    found = _partials(equation.rhs, equation, names, (), S.One)
+    reused = {equation.rhs: equation.lhs}
+    return [replace(p, coefficient=p.coefficient.xreplace(reused)) for p in found if p.coefficient != 0]
+
+
+def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:
+    """Walk down to the reads: sums are linear, the other binders say their derivative by one term."""
+    if not has_binder(expr):
+        for read in reads(expr, names):
+            yield Partial(read, factor * derivative(expr, read), limits)
+    elif isinstance(expr, Add):
+        plain = Add(*(a for a in expr.args if not has_binder(a)))
+        for part in (*(a for a in expr.args if has_binder(a)), plain):
+            yield from _partials(part, equation, names, limits, factor)
+    elif isinstance(expr, Mul):
+        [inside] = [a for a in expr.args if has_binder(a)]
+        others = Mul(*(a for a in expr.args if a != inside))
+        yield from _partials(inside, equation, names, limits, factor * others)
+    elif is_binder(expr):
+        expr = _apart(expr, {i.name for i in equation.free} | {limit[0].name for limit in limits})
+        factor = factor * _by_term(expr, equation)
+        yield from _partials(expr.function, equation, names, limits + expr.limits, factor)
+    else:
+        raise DerivationError(f"{equation.name}: a reduction inside {expr} was not named first")
+
+
+def _by_term(binder, equation):
+    """Return the derivative of a binder's value by one of its terms."""
+    if isinstance(binder, LogSumExp):
+        return binder.partial(equation.lhs)
+    if isinstance(binder, Maximum):
+        shape = equation.lhs.base.shape if equation.indices else ()
+        companion = base_of(companion_name(equation), shape, isinstance(binder, FirstMaximum))
+        return binder.partial(equation.lhs, companion[equation.indices] if shape else companion)
+    return S.One
+
+
+def _apart(binder, taken):
+    """Return a binder whose bound indices have names of their own."""
+    changes = {}
+    for index, *_ in binder.limits:
+        if index.name in taken:
+            changes[index] = fresh(index, taken | index_names(binder))
+        taken = taken | {changes.get(index, index).name}
+    return rename(binder, changes)
+
+
+_PLACEHOLDERS = [Dummy(f"u{k}", real=True) for k in range(64)]
+
+
+def derivative(expr: Expr, read: Expr) -> Expr:
+    """Return SymPy's scalar derivative of an expression by one read in it."""
+    everything = list(dict.fromkeys(t for t in subterms(expr) if _is_real_read(t)))
+    while len(everything) > len(_PLACEHOLDERS):
+        _PLACEHOLDERS.append(Dummy(f"u{len(_PLACEHOLDERS)}", real=True))
+    there = dict(zip(everything, _PLACEHOLDERS, strict=False))
+    back = {placeholder: t for t, placeholder in there.items()}
+    result = _scalar_derivative(expr.xreplace(there), there[read])
+    if result is None:
+        raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
+    return result.xreplace(back)
+
+
+@lru_cache(maxsize=4096)
+def _scalar_derivative(expr, variable):
+    result = expr.diff(variable).replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
+    return None if result.has(Derivative, Subs) else result
+
+
+def _is_real_read(term):
+    return (term.is_Indexed and not term.is_integer) or (isinstance(term, Symbol) and not term.is_integer)
