@@ -4,16 +4,17 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-from collections import Counter
-
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
 
 from .arrays import Array
 from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
 from .errors import DerivationError
-from .functions import at_zero
+from .functions import at_zero, half_step, step
+from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_name
 from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
+
+FLAT = (step, half_step, at_zero, sign)
 
 
 def named(program: Program) -> Program:
@@ -31,16 +32,14 @@ class _Namer:
         self.equations = []
         self.known = {}                 # right-hand side -> its variable, and the order of its free indices there
         self.taken = set(self.variables) | {s.name for s in program.sizes}
+        self.varying = varying(program)
 
     def take(self, equation):
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
-        rhs = self._with_repeated(equation.rhs)
-        self.arguments = {s * t.args[0] for t in subterms(rhs) if _is_of_a_sum(t) for s in (1, -1)}
+        rhs = self._with_terms(self._with_arguments(equation.rhs))
         if isinstance(rhs, Binder) and equation.free == equation.indices:
             rhs = self._reduced(rhs)
-        elif _is_of_a_sum(rhs):
-            rhs = rhs.func(self._argument(rhs.args[0]))
         else:
             rhs = self._linear(rhs)
         self._append(Equation(equation.lhs, rhs))
@@ -48,23 +47,40 @@ class _Namer:
     def _append(self, equation):
         """Append an equation; after a maximum comes what its derivative needs beside the value."""
         self.equations.append(equation)
+        if reads(equation.rhs, self.varying):
+            self.varying.add(equation.name)
         if isinstance(equation.rhs, Maximum):
             name = companion_name(equation)
             if name in self.taken:
                 raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable of that name")
             self._name(equation.rhs.companion(equation.lhs), name, equation.free)
 
-    def _with_repeated(self, rhs):
-        """Name a pre-activation that stands in more than one place: gelu(z) holds its z four times."""
-        seen = Counter(t for t in subterms(rhs) if isinstance(t, Add) and any(isinstance(a, Sum) for a in t.args))
-        for inner in [t for t, times in seen.items() if times > 1]:
-            parts, read = set(inner.args), self._argument(inner)
-
-            def change(term, inner=inner, parts=parts, read=read):
-                return term - inner + read if isinstance(term, Add) and parts <= set(term.args) else term
-
-            rhs = bottom_up(rhs, change)
+    def _with_terms(self, rhs):
+        """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
+        for binder in [t for t in subterms(rhs) if isinstance(t, Binder) and has_binder(t.function)]:
+            stem = "terms" if isinstance(binder, Maximum) else "pre"
+            read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
+            bound = binder.limits[0][0]
+            for place in _places(rhs, binder):
+                rhs = _with_read(rhs, rename(binder.function, {bound: place}), rename(read, {bound: place}))
         return rhs
+
+    def _with_arguments(self, rhs):
+        """Name what a function or a power is of, a sum or a mixture of what varies, so that its derivative is taken once."""
+        argument = next((a for t in _innermost_first(rhs) if (a := _argument(t)) is not None and self._mixes(a)), None)
+        if argument is None:
+            return rhs
+        read = self._name(self._linear(argument), f"pre_{self.of.name}")
+        return self._with_arguments(_with_read(rhs, argument, read))
+
+    def _mixes(self, argument):
+        """Tell whether a function's argument is of sums, or of two things that vary; z - lse in a softmax stays whole."""
+        if argument.has(Binder) or not self._stays_inside(argument):
+            return False
+        if has_binder(argument):
+            return _adds_sums(argument)
+        mixed = {read_name(r) for r in reads(argument, self.varying)}
+        return len(mixed) > 1 and not any(isinstance(e.rhs, Binder) and e.name in mixed for e in self.equations)
 
     def _linear(self, expr):
         """Name what is nested in `expr`, which itself may stay a linear combination of sums."""
@@ -77,7 +93,7 @@ class _Namer:
         if isinstance(expr, Mul):
             inside = [a for a in expr.args if has_binder(a)]
             others = Mul(*(a for a in expr.args if not has_binder(a)))
-            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not self._varies(others):
+            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying):
                 return Mul(others, self._linear(inside[0]))
         return self._nonlinear(expr)
 
@@ -93,17 +109,10 @@ class _Namer:
             return self._scaled(expr)
         if isinstance(expr, Piecewise):
             return expr.func(*((self._nonlinear(self._only_where(c, e)), c) for e, c in expr.args), evaluate=False)
-        if expr in self.arguments:
-            return self._argument(expr)
-        if _is_of_a_sum(expr):
-            return expr.func(self._argument(expr.args[0]))
+        argument = _argument(expr)
+        if argument is not None and _adds_sums(argument):
+            return _with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
         return expr.func(*map(self._nonlinear, expr.args))
-
-    def _argument(self, expr):
-        """Name a pre-activation; of z and -z, the one without the minus sign."""
-        if expr.could_extract_minus_sign():
-            return -self._argument(-expr)
-        return self._name(self._linear(expr), f"pre_{self.of.name}")
 
     def _only_where(self, condition, expr):
         """Return a branch whose sums may stand outside of it: where they could read outside a range, of guarded terms."""
@@ -177,18 +186,71 @@ class _Namer:
         return variable.at(*indices)
 
 
+def _innermost_first(expr):
+    """Return the terms of an expression, conditions left out."""
+    found = []
+
+    def noted(term):
+        found.append(term)
+        return term
+
+    bottom_up(expr, noted)
+    return found
+
+
+def _argument(term):
+    """Return what a function is applied to, or a sum that a power is taken of, without a number before it; else None."""
+    if isinstance(term, Function) and len(term.args) == 1 and not isinstance(term, FLAT):
+        return Mul(*(f for f in Mul.make_args(term.args[0]) if not f.is_number))
+    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and isinstance(term.base, Add) and has_binder(term):
+        return term.base
+    return None
+
+
+def _adds_sums(expr):
+    """Tell whether sums are among the terms of an expression."""
+    return any(isinstance(f, Sum) for a in Add.make_args(expr) for f in Mul.make_args(a))
+
+
+def _places(expr, binder):
+    """Return the places at which arrays are read in `expr` that the index of a binder may stand for, its own first."""
+    found = [binder.limits[0][0], *(p for t in subterms(expr) if isinstance(t, Indexed) for p in t.indices)]
+    inside = set(bound_indices(binder.function))
+    return [p for p in dict.fromkeys(found) if not inside & set(free_indices(p))]
+
+
+def _with_read(expr, term, read):
+    """Return `expr` with a read wherever a term stands in it: by itself, or among the terms of a sum or a product."""
+    def change(t):
+        if canonical(t) == whole:
+            return read
+        if isinstance(t, Add | Mul) and isinstance(term, type(t)):
+            for sign in (1, -1) if isinstance(t, Add) else (1,):
+                rest = _without(t.args, [sign * a for a in term.args])
+                if rest is not None:
+                    return t.func(*rest, sign * read)
+        return t
+
+    whole = canonical(term)
+    return bottom_up(expr, change)
+
+
+def _without(args, dropped):
+    """Return the arguments that remain when others are dropped, None where one of those is not there."""
+    rest = {k: canonical(a) for k, a in enumerate(args)}
+    for d in map(canonical, dropped):
+        place = next((k for k, a in rest.items() if a == d), None)
+        if place is None:
+            return None
+        del rest[place]
+    return [args[k] for k in rest]
+
+
 def _is_stored(expr):
     """Tell whether evaluating `expr` only looks a value up."""
     if isinstance(expr, Piecewise):
         return all(_is_stored(e) for e, _ in expr.args)
     return expr.is_number or read_name(expr) is not None
-
-
-def _is_of_a_sum(expr):
-    """Tell whether `expr` is a function of a pre-activation: of sums and other terms, no sum inside something else."""
-    return isinstance(expr, Function) and len(expr.args) == 1 and any(
-        isinstance(a, Sum) or isinstance(-a, Sum) for a in Add.make_args(expr.args[0])
-    )
 
 
 def _before(variables, place, name, variable):

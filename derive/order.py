@@ -4,17 +4,21 @@ from .program import Program
 from .terms import read_name, reads
 
 
+def varying(program: Program) -> set[str]:
+    """Return the names of the parameters, and of the variables that depend on one."""
+    readers: dict[str, set[str]] = {}
+    for e in program.equations:
+        for read in reads(e.rhs, program.variables):
+            readers.setdefault(read_name(read), set()).add(e.name)
+    return _reached([p.name for p in program.parameters], readers)
+
+
 def between(program: Program) -> list[str]:
     """Return the names of the variables that depend on a parameter and that the loss depends on."""
-    lines = {}
+    lines: dict[str, set[str]] = {}
     for e in program.equations:
         lines.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, program.variables))
-    readers = {}
-    for name, needed in lines.items():
-        for n in needed:
-            readers.setdefault(n, set()).add(name)
-    below = _reached([p.name for p in program.parameters], readers)
-    above = _reached([program.loss], lines)
+    below, above = varying(program), _reached([program.loss], lines)
     return [n for n in program.variables if n in below and n in above]
 
 

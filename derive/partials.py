@@ -25,8 +25,23 @@ class Partial:
 def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
     """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
     found = _partials(equation.rhs, equation, names, (), S.One)
-    reused = {equation.rhs: equation.lhs}
-    return [replace(p, coefficient=p.coefficient.xreplace(reused)) for p in found if p.coefficient != 0]
+    return [replace(p, coefficient=_reusing(equation, p.coefficient)) for p in found if p.coefficient != 0]
+
+
+def _reusing(equation, coefficient):
+    """Return a derivative in terms of the left-hand side, where that is shorter: of u = x/s by s, -u/s."""
+    reused = coefficient.xreplace({equation.rhs: equation.lhs})
+    if reused != coefficient or has_binder(equation.rhs):
+        return reused
+    ratio = coefficient / equation.rhs
+    below = _divisors(equation.rhs)
+    return equation.lhs * ratio if below and _divisors(ratio) <= below else coefficient
+
+
+def _divisors(product):
+    """Return what a product divides by, powers and numbers aside."""
+    powers = (f.as_base_exp() for f in Mul.make_args(product) if not f.is_number)
+    return {base for base, power in powers if power.could_extract_minus_sign()}
 
 
 def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:

@@ -1,19 +1,14 @@
 """Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
 
-from collections import Counter
-from collections.abc import Callable
 
-from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, sqrt
+from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, S, Sum
 
-from .arrays import Array
-from .binders import has_binder
-from .functions import at_zero, half_step, relu, sign, step
+from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
-from .program import Equation, Program, Variable
-from .ranges import Prover, conjuncts
-from .terms import bottom_up, canonical, count, free_indices, index_over, read_name, reads, rename, subterms
-
-CHEAP = (relu, step, half_step, at_zero, sign, KroneckerDelta, Piecewise, Idx)
+from .program import Equation, Program
+from .ranges import Prover
+from .sharing import with_shared_functions
+from .terms import bottom_up, canonical, count, free_indices, read_name, reads
 
 
 def simplified(program: Program) -> Program:
@@ -93,7 +88,7 @@ def without_constants(program: Program) -> Program:
     constants: dict[str, Expr] = {}
     lines = []
     for e in program.equations:
-        rhs = e.rhs.xreplace({r: constants[_name(r)] for r in reads(e.rhs, constants)}) if constants else e.rhs
+        rhs = e.rhs.xreplace({r: constants[read_name(r)] for r in reads(e.rhs, constants)}) if constants else e.rhs
         name = e.name
         if name in program.adjoints.values() and not _is_gradient(program, name) and not _varies(rhs, program) \
                 and all(isinstance(i, Idx) and i.lower == 0 for i in e.indices) and not free_indices(rhs):
@@ -115,167 +110,6 @@ def _dropped(program, names):
     variables = {n: v for n, v in program.variables.items() if n not in names}
     adjoints = {p: a for p, a in program.adjoints.items() if a not in names}
     return program.with_equations(program.equations, variables=variables, adjoints=adjoints)
-
-
-def with_shared_functions(program: Program) -> Program:
-    """Name every costly function value that is needed more than once, and read its name instead."""
-    program, shorter = _with_roots(program), None
-    while shorter is None or len(shorter.equations) < len(program.equations):       # functions of functions
-        program, shorter = _with_named(program, _costly), program
-    return program
-
-
-def _costly(term):
-    return isinstance(term, Function) and not isinstance(term, CHEAP)
-
-
-def _with_roots(program):
-    """Where powers x**(k/2) of one x are needed more than once, name sqrt(x) and take its powers."""
-    halves = Counter(
-        _pattern(t.base)[0] for e in program.equations for t in set(subterms(e.rhs)) if _is_half_power(t)
-    )
-
-    def change(term):
-        if _is_half_power(term) and halves[_pattern(term.base)[0]] > 1 and reads(term, program.variables):
-            return _Root(term.base) ** (2 * term.exp)
-        return term
-
-    program = program.with_equations(Equation(e.lhs, bottom_up(e.rhs, change)) for e in program.equations)
-    program = _with_named(program, lambda term: isinstance(term, _Root))
-    return program.with_equations(
-        Equation(e.lhs, e.rhs.replace(_Root, sqrt)) for e in program.equations
-    )
-
-
-def _is_half_power(term):
-    return isinstance(term, Pow) and isinstance(term.exp, Rational) and term.exp.q == 2
-
-
-class _Root(Function):
-    """A square root while its powers are being gathered."""
-
-    word = "sqrt"
-
-
-def _with_named(program: Program, wanted: Callable[[Expr], bool]) -> Program:
-    """Give a name to every wanted term that stands in more than one place, and read the name in all of them."""
-    naming = _Naming(program, wanted)
-    for e in program.equations:
-        naming.take(e)
-    return naming.program.with_equations(naming.lines)
-
-
-class _Naming:
-    """Goes through the equations once, in order: the first place that needs a value names it, the others read it."""
-
-    def __init__(self, program, wanted):
-        self.program, self.wanted = program, wanted
-        self.seen: Counter = Counter()
-        for e in program.equations:
-            self.seen.update({_pattern(t)[0] for t in subterms(e.rhs) if self._nameable(t)})
-        self.names: dict[Expr, tuple[Variable, tuple[int, ...]]] = {}
-        self.lines: list[Equation] = []
-
-    def take(self, e):
-        """Append an equation, and before it the values that it is the first to need."""
-        if self._nameable(e.rhs) and self._is_definition(e):
-            return
-        self.near = e
-        self.lines.append(Equation(e.lhs, self._replaced(e.rhs, ())))
-
-    def _is_definition(self, e):
-        """Take an equation that is itself the first to name its whole right-hand side."""
-        pattern, order = _pattern(e.rhs)
-        if pattern in self.names or set(order) != set(e.indices) or not all(map(_is_plain, order)):
-            return False
-        self.names[pattern] = (self.program.variables[e.name], tuple(order.index(i) for i in e.indices))
-        self.lines.append(e)
-        return True
-
-    def _nameable(self, term):
-        return self.wanted(term) and bool(reads(term, self.program.variables)) and not has_binder(term)
-
-    def _replaced(self, expr, conditions):
-        """Return an expression in which named values are read, knowing the conditions that guard it."""
-        if not expr.args or isinstance(expr, Idx | Indexed):
-            return expr
-        if is_guard(expr):
-            conditions = (*conditions, *conjuncts(expr.args[0][1]))
-            return guarded(self._replaced(expr.args[0][0], conditions), conjuncts(expr.args[0][1]))
-        args = [self._replaced(a, conditions) if isinstance(a, Expr) else a for a in expr.args]
-        expr = expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
-        return self._named(expr, conditions) if self._nameable(expr) else expr
-
-    def _named(self, term, conditions):
-        pattern, order = _pattern(term)
-        if pattern not in self.names and self.seen[pattern] > 1:
-            self._define(term, pattern, order)
-        if pattern not in self.names:
-            return term
-        variable, places = self.names[pattern]
-        positions = [order[k] for k in places]
-        return variable.at(*positions) if self._in_range(variable, positions, conditions) else term
-
-    def _define(self, term, pattern, order):
-        """Name a term, for all rows of the variable that it reads where it is met at other rows first."""
-        if not all(map(_is_plain, order)):
-            [read, *others] = reads(term, self.program.variables)
-            own = self.program.variables[_name(read)].indices
-            if others or not isinstance(read, Indexed) or list(read.indices) != order or not all(map(_is_plain, own)):
-                return
-            term, order = term.xreplace({read: self.program.variables[_name(read)].at(*own)}), list(own)
-        axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
-        self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
-        self.names[pattern] = (variable, tuple(map(order.index, axes)))
-        self.lines.append(equation)
-
-    def _in_range(self, variable, positions, conditions):
-        prover = self.program.prover
-        knowing = Prover(prover.least, (*prover.facts, *conditions), prover.classes) if conditions else prover
-        return all(
-            knowing.within(p, i.lower, i.upper) for p, i in zip(positions, variable.indices, strict=True)
-        )
-
-
-def _is_plain(position):
-    return isinstance(position, Idx) and position.lower == 0
-
-
-def _pattern(term):
-    """Return a term without its indices, and the index expressions in the order in which they were taken out.
-
-    A term that reads one variable once varies with the positions of that read, others with their free indices.
-    """
-    found = list(dict.fromkeys(t for t in subterms(term) if isinstance(t, Indexed) and not t.is_integer))
-    if len(found) == 1 and len(set(found[0].indices)) == len(found[0].indices) and set(free_indices(term)) <= {
-            i for p in found[0].indices for i in free_indices(p)}:
-        order = list(found[0].indices)
-        holes = [index_over(f"_{k}", size) for k, size in enumerate(found[0].base.shape)]
-        pattern = term.xreplace({found[0]: found[0].base[tuple(holes)]})
-        if not free_indices(pattern, frozenset(holes)):
-            return pattern, order
-    order = free_indices(term)
-    return rename(term, {i: index_over(f"_{k}", i.upper + 1, int(i.lower)) for k, i in enumerate(order)}), order
-
-
-def _introduced(program, term, order, near):
-    """Return the program that knows a new variable, the variable, and the equation that defines it as `term`."""
-    word = getattr(term, "word", type(term).__name__)
-    arguments = list(dict.fromkeys(_name(r) for r in reads(term, program.variables)))
-    stem = f"{word}_{arguments[0] if len(arguments) == 1 else near}"
-    taken = set(program.variables) | {s.name for s in program.sizes}
-    name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
-    shape = tuple(i.upper + 1 for i in order)
-    base = Array(name, shape) if shape else _scalar(name)
-    variable = Variable(name, base, shape, index_names=tuple(i.name for i in order))
-    program = program.with_equations(program.equations, variables={**program.variables, name: variable})
-    return program, variable, Equation(variable.at(*order), term)
-
-
-def _scalar(name):
-    from sympy import Symbol
-
-    return Symbol(name, real=True)
 
 
 def with_shared_lines(program: Program) -> Program:
@@ -300,7 +134,7 @@ def without_dead(program: Program) -> Program:
     """Drop equations that neither the loss, nor an output, nor a gradient needs."""
     needs: dict[str, set[str]] = {}
     for e in program.equations:
-        needs.setdefault(e.name, set()).update(map(_name, reads(e.rhs, program.variables)))
+        needs.setdefault(e.name, set()).update(map(read_name, reads(e.rhs, program.variables)))
     live, todo = set(), [program.loss, *program.outputs]
     todo += [program.adjoints[p.name] for p in program.parameters if p.name in program.adjoints]
     while todo:
@@ -310,7 +144,3 @@ def without_dead(program: Program) -> Program:
             todo += needs.get(name, ())
     dead = {e.name for e in program.equations} - live
     return _dropped(program, dead).with_equations(e for e in program.equations if e.name in live)
-
-
-def _name(read):
-    return read_name(read)
