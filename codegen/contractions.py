@@ -72,21 +72,17 @@ def _views(node: Node, own: Axes, over: Axes, batch: Axes) -> Iterator[View]:
 
 def _cost(left: View, right: View, axes: Axes) -> tuple | None:
     """Return how much work a product is beside the multiplications, None where the two do not fit each other."""
-    summed = [tuple(i for i in v.stack if i in left.over + right.over or _is_summed(i, v, axes)) for v in (left, right)]
+    summed = {i for i in (*left.stack, *right.stack) if i not in axes}
     longer, shorter = sorted((left.stack, right.stack), key=len, reverse=True)
-    fits = left.over == right.over and summed[0] == summed[1] and longer[len(longer) - len(shorter):] == shorter
-    if not fits:
+    fits = left.over == right.over and longer[len(longer) - len(shorter):] == shorter
+    if not fits or (summed and left.stack != right.stack):
         return None
     result = (*(i for i in longer if i in axes), *left.own, *right.own)
     copies = sum(isinstance(v.node, Transpose) and v.reshaped for v in (left, right))
     views = sum(isinstance(v.node, Transpose) for v in (left, right))
     joined, turned = sum(len(v.own) > 1 for v in (left, right)), left.swapped + (not right.swapped)
     contiguous = not result or result[-1] == axes[-1]
-    return copies, bool(summed[0]), result != axes, left.reshaped + right.reshaped, joined, not contiguous, views, turned
-
-
-def _is_summed(index: Idx, view: View, axes: Axes) -> bool:
-    return index in view.node.axes and index not in axes
+    return copies, bool(summed), result != axes, result[:1] != axes[:1], left.reshaped + right.reshaped, joined, not contiguous, views, turned
 
 
 def _matmul(left: View, right: View, axes: Axes, printer) -> Text:

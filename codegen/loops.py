@@ -11,7 +11,7 @@ A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial val
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Idx, Integer, Mul, Sum, Symbol, expand
+from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Sum, Symbol, expand
 
 from derive.arrays import Array
 from derive.binders import has_binder
@@ -162,9 +162,9 @@ class Looped:
 
     def _narrowed(self, equation, term):
         """Return the indices over which a term counts, as replacements, and the conditions on turns that are left."""
-        here: dict[Idx, Idx] = {}
+        here: dict[Idx, Expr] = dict(places(term.expr, equation))
         left = []
-        for c in self._left(term.conditions):
+        for c in self._left(c.xreplace(here) for c in term.conditions):
             inside = free_indices(c)
             if not inside:
                 left.append(c)
@@ -277,7 +277,7 @@ class Looped:
         here = {self._index(row.equation): self.counter}
         lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
         terms = [t.at(here) for t in row.pulled]
-        whole = [t for t in terms if not self._left(t.conditions)]
+        whole = [t for t in terms if not self._left(t.conditions) and not places(t.expr, lhs)]
         parts = [t for t in terms if t not in whole]
         if whole:
             yield from self._assigned(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
@@ -314,13 +314,13 @@ class Looped:
             here, left = self._narrowed(equation, term)
             if left or len(here) != 1:
                 return False
-            ranges += here.items()
-        starts = {expand(now.lower): now for _, now in ranges}
-        if len({index for index, _ in ranges}) != 1 or len(starts) != len(ranges):
+            ranges += [(i, now.lower, now.upper) if isinstance(now, Idx) else (i, now, now) for i, now in here.items()]
+        starts = {expand(low): high for _, low, high in ranges}
+        if len({index for index, *_ in ranges}) != 1 or len(starts) != len(ranges):
             return False
         index, end = ranges[0][0], expand(ranges[0][0].lower)
         while end in starts:
-            end = expand(starts.pop(end).upper + 1)
+            end = expand(starts.pop(end) + 1)
         return not starts and end == expand(index.upper + 1)
 
     def _assigned(self, equation, term, fresh=False) -> Iterator[str]:
@@ -332,7 +332,8 @@ class Looped:
             sign = "-=" if negative else "+="
             if equation.name not in self.begun:
                 self.summed.add(equation.name)
-        axes = tuple(here.get(i, i) for i in equation.free)
+        expr = Mul(*(f for f in Mul.make_args(expr) if not places(f, equation)))
+        axes = tuple(now for i in equation.free if isinstance(now := here.get(i, i), Idx))
         where, what = (self.printer.code(form(self._plain(e.xreplace(here)), axes)) for e in (equation.lhs, expr))
         yield from self._under(left, f"{where} {sign} {what}")
         if fresh and not here and not left:
@@ -378,6 +379,16 @@ class Looped:
                 continue
             for term in terms:
                 yield from self._assigned(lhs, Term(term, tuple(conditions)))
+
+
+def places(expr: Expr, equation: Equation) -> dict[Idx, Expr]:
+    """Return the indices of the left-hand side that brackets in a product set to one place: {q: 2} for [q = 2]."""
+    found = {}
+    for f in Mul.make_args(expr):
+        for index, place in (f.args, f.args[::-1]) if isinstance(f, KroneckerDelta) else ():
+            if index in equation.free and not free_indices(place):
+                found[index] = place
+    return found
 
 
 def opened(expr: Expr) -> Term:

@@ -61,7 +61,9 @@ def planned(program: Program) -> Plan:
     low = lowered(program)
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoint = set(program.adjoints.values())
-    printers = {part: NumpyPrinter(states, frozenset(adjoint), taps=low.taps) for part in ("forward", "backward", "predict")}
+    labels = frozenset(v.name for v in program.kind("labels"))
+    printers = {part: NumpyPrinter(states, frozenset(adjoint), labels=labels, taps=low.taps)
+                for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]
     backward = _statements(back, low, printers["backward"])

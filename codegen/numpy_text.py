@@ -73,6 +73,8 @@ class NumpyPrinter:
     adjoints: frozenset[str] = frozenset()                  # names that stand first among factors of one rank
     settings: frozenset[str] = frozenset()                  # names that stand before all other factors
     counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
+    labels: frozenset[str] = frozenset()                    # integer data, which is no number of the module's dtype
+    comparing: bool = False                                 # inside a comparison, where an integer stays one
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
     risky: bool = False                                     # whether a branch may overflow where another one counts
@@ -91,6 +93,8 @@ class NumpyPrinter:
     # ---- leaves
 
     def _read(self, node):
+        if node.name in self.labels and not self.comparing:
+            return Text(f"{node.name}.astype({self.like}.dtype)")
         return Text(f"{node.name}[1:]" if node.name in self.states else node.name)
 
     def _scalar(self, node):
@@ -227,7 +231,9 @@ class NumpyPrinter:
         short = (size - start - stride * steps - 1).expand()
         if short.is_Integer and short < 2:
             return "" if short == 0 else "-1"
-        length = self.size((stride * (steps + 1)).expand())
+        length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()
+        if len(Add.make_args(stop)) == 1:
+            return self.size(stop).code
         return length.code if start == 0 else f"{self.size(start).code} + {length.inside(TERM)}"
 
     def _edge(self, value, edge):
@@ -245,7 +251,12 @@ class NumpyPrinter:
     def _compared(self, node):
         """Print one side of a comparison, where an index stays an integer."""
         inner = node.body if isinstance(node, Spread | Transpose) else node
-        return self.at(inner.expr, node.axes) if isinstance(inner, Index) else self.text(node)
+        if isinstance(inner, Index):
+            return self.at(inner.expr, node.axes)
+        self.comparing = True
+        text = self.text(node)
+        self.comparing = False
+        return text
 
     # ---- shape
 
@@ -282,6 +293,12 @@ class NumpyPrinter:
             return Text(f"np.maximum({self.code(args[0])}, 0)")
         if head is functions.half_step:
             return Text(f"np.heaviside({self.code(args[0])}, 0.5)")
+        if name == "Heaviside":
+            return Text(f"np.heaviside({self.code(args[0])}, {self.code(args[1])})")
+        if name == "polygamma" and isinstance(args[0], Scalar):
+            function = "digamma" if args[0].expr == 0 else "polygamma"
+            self.scipy[function] = None
+            return Text(f"{function}({', '.join(map(self.code, args[args[0].expr == 0:]))})")
         if name in ("Max", "Min"):
             first, *others = sorted(args, key=_is_constant)
             result = self.code(first)
@@ -350,7 +367,11 @@ class NumpyPrinter:
         constant = [t for t in tops if isinstance(t, Scalar) and not _is_variable(t)]
         first = [b for b in bottoms if isinstance(b, Scalar) and not _is_variable(b)] if constant else []
         arrays = [t for t in tops if t not in constant]
+        if not bare:
+            arrays.sort(key=_is_bracket)                # a comparison is no number: no minus before it
         texts = [self._factor(a, bare) for a in arrays]
+        if arrays and not bare and _is_bracket(arrays[0]):
+            texts[0] = Text(f"{texts[0].inside(ATOM)}.astype({self.like}.dtype)")
         if constant and first and arrays:
             scale = self._quotient([self.text(t) for t in constant], [self.text(b) for b in first])
             texts, bottoms = [scale, *texts], [b for b in bottoms if b not in first]
@@ -599,6 +620,10 @@ def _may_overflow(node):
 def _is_constant(node):
     node = node.body if isinstance(node, Spread) else node
     return isinstance(node, Scalar) and not _is_variable(node)
+
+
+def _is_bracket(node):
+    return isinstance(node.body if isinstance(node, Spread) else node, Bracket)
 
 
 def _is_mask(node):

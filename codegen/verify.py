@@ -81,14 +81,15 @@ def _loss_of(module, arguments, name):
 
 
 def handwritten(program: Program, module: ModuleType, function: Callable, seed: int = 0) -> Verdict:
-    """Judge by a person's `loss_and_grads`, which takes the parameters and then the inputs by position.
+    """Judge by a person's `loss_and_grads`, which takes parameters and then inputs by position, sizes by keyword.
 
-    It may return (loss, gradients) or the gradients alone, and these as a dictionary by parameter name (or by dNAME), or
-    in the order of the parameters.
+    It may return (loss, gradients) or the gradients alone, and these as a dictionary by parameter name (or by dNAME),
+    or in the order of the parameters.
     """
     arguments = sample(program, module, seed)
     loss, gradients = module.loss_and_grads(**arguments)
-    given = function(*(np.array(v) for v in arguments.values()))
+    sizes = {name: arguments[name] for name in _keyword_only(module.forward)}
+    given = function(*(np.array(v) for name, v in arguments.items() if name not in sizes), **sizes)
     their_loss, theirs = taken_apart(given, [p.name for p in program.parameters])
     found, wrong = {}, []
     if their_loss is not None and not np.allclose(their_loss, loss, rtol=HANDWRITTEN, atol=0):

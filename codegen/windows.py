@@ -97,9 +97,14 @@ class _Windows:
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
         body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
-        if self.of.name in self.recurrent and all(free_indices(c) == [self.of.indices[0]] for c in conditions):
-            return guarded(self._changed(body), conditions)             # the loop's range sees to it
+        if self.of.name in self.recurrent and all(map(self._chooses, conditions)):
+            return guarded(self._changed(body), conditions)             # the loop's range and its slices see to it
         return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
+
+    def _chooses(self, condition):
+        """Tell whether a condition chooses turns of a loop, or a slice of what a turn computes."""
+        inside = free_indices(condition)
+        return len(inside) == 1 and inside[0] in self.of.free and abs(condition.coeff(inside[0], 1)) == 1
 
     def _terms(self, body):
         """Return the terms of a guarded body; they are told apart only where zeros do not make all of it zero."""

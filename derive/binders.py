@@ -3,6 +3,7 @@
 from sympy import Add, Expr, Ge, Integer, KroneckerDelta, Max, Piecewise, Sum, exp, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from . import folding as _folding  # noqa: F401  sums are not to lose their conditions
 from .functions import at_zero
 
 

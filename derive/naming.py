@@ -6,7 +6,6 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
 
-from .arrays import Array
 from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
@@ -52,7 +51,7 @@ class _Namer:
         if isinstance(equation.rhs, Maximum):
             name = companion_name(equation)
             if name in self.taken:
-                raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable of that name")
+                raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable {name}")
             self._name(equation.rhs.companion(equation.lhs), name, equation.free)
 
     def _with_terms(self, rhs):
@@ -66,7 +65,7 @@ class _Namer:
         return rhs
 
     def _with_arguments(self, rhs):
-        """Name what a function or a power is of, a sum or a mixture of what varies, so that its derivative is taken once."""
+        """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""
         argument = next((a for t in _innermost_first(rhs) if (a := _argument(t)) is not None and self._mixes(a)), None)
         if argument is None:
             return rhs
@@ -74,7 +73,7 @@ class _Namer:
         return self._with_arguments(_with_read(rhs, argument, read))
 
     def _mixes(self, argument):
-        """Tell whether a function's argument is of sums, or of two things that vary; z - lse in a softmax stays whole."""
+        """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
         if argument.has(Binder) or not self._stays_inside(argument):
             return False
         if has_binder(argument):
@@ -89,13 +88,26 @@ class _Namer:
         if isinstance(expr, Add):
             return expr.func(*map(self._linear, expr.args))
         if isinstance(expr, Sum):
-            return expr.func(self._linear(expr.function), *expr.limits)
+            return expr.func(self._linear(self._paired(expr)), *expr.limits)
         if isinstance(expr, Mul):
             inside = [a for a in expr.args if has_binder(a)]
             others = Mul(*(a for a in expr.args if not has_binder(a)))
             if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying):
                 return Mul(others, self._linear(inside[0]))
         return self._nonlinear(expr)
+
+    def _paired(self, total):
+        """Return a summand with r*h named in Sum(r[j]*h[j]*W[j, k], j): the adjoint of a matrix product is taken once."""
+        factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
+        for one in (f for f in factors if isinstance(f, Indexed) and not f.is_integer):
+            inside = set(free_indices(one))
+            pair = [f for f in factors if isinstance(f, Indexed) and not f.is_integer and set(free_indices(f)) == inside]
+            others = [set(free_indices(f)) for f in factors if f not in pair]
+            shared = any(i & bound & inside and i - inside for i in others)
+            if len(pair) > 1 and shared and reads(Mul(*pair), self.varying) and self._stays_inside(Mul(*pair)):
+                named = self._name(Mul(*pair), "_".join(read_name(f) for f in pair))
+                return Mul(named, *(f for f in factors if f not in pair))
+        return total.function
 
     def _nonlinear(self, expr):
         """Name every reduction in `expr`."""
@@ -115,7 +127,7 @@ class _Namer:
         return expr.func(*map(self._nonlinear, expr.args))
 
     def _only_where(self, condition, expr):
-        """Return a branch whose sums may stand outside of it: where they could read outside a range, of guarded terms."""
+        """Return a branch whose sums may stand outside of it: of guarded terms where they could leave a range."""
         if condition == True or not has_binder(expr) or self._stays_inside(expr):  # noqa: E712  SymPy's true
             return expr
         if not is_binder(expr):
@@ -199,10 +211,10 @@ def _innermost_first(expr):
 
 
 def _argument(term):
-    """Return what a function is applied to, or a sum that a power is taken of, without a number before it; else None."""
+    """Return what a function is applied to, or the sum that a power is of, without a number before it; else None."""
     if isinstance(term, Function) and len(term.args) == 1 and not isinstance(term, FLAT):
         return Mul(*(f for f in Mul.make_args(term.args[0]) if not f.is_number))
-    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and isinstance(term.base, Add) and has_binder(term):
+    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and _adds_sums(term.base) and term.base.is_Add:
         return term.base
     return None
 

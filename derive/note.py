@@ -1,4 +1,4 @@
-"""The note of a derived program: its derivation as a section of LaTeX (amsmath) that stands in lecture notes as it is."""
+"""The note of a derived program: its derivation as a section of LaTeX that stands in lecture notes as it is."""
 
 import re
 
@@ -16,7 +16,8 @@ DOCUMENT = r"""\documentclass{article}
 %s
 \end{document}
 """
-TOLERANT = r"\begingroup\emergencystretch=4em \hbadness=10000    % formulas in the prose may ask for wide spaces"
+TOLERANT = r"\begingroup\emergencystretch=4em \hbadness=10000     % formulas in the prose may ask for wide spaces"
+MOST_REFERENCES = 6         # to lines, in one sentence
 HEADING = 1.8               # how much wider a section's number and title are than text of the same letters
 
 
@@ -31,7 +32,7 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
     systems = Systems(Sheet(program), notation)
     forward, backward, gradients, chains = systems.forward(), systems.backward(), systems.gradients(), systems.chains()
     stand_ins = _stand_ins(systems)
-    body = "\n".join([*forward, *backward, *gradients, *stand_ins])
+    body = "\n".join([*forward, *backward, *gradients, stand_ins])
     words = Notation(systems, body, notation)
     parts = [
         [f"% Generated from {_source(program)}; do not edit.", TOLERANT, _heading(program.title)],
@@ -62,32 +63,31 @@ def _source(program):
 
 def _stand_ins(systems):
     """Say what P and Y stand for."""
-    told = []
-    for name, stand_in in sorted(systems.writer.used.items(), key=lambda item: item[0].startswith("one-hot")):
-        if not name.startswith("softmax of"):
-            what = "the labels" if name.startswith("one-hot") else "the class probabilities"
-            meaning = systems.formula(stand_in.top)
-            if stand_in.bottom != 1:
-                meaning += f" / {systems.formula(stand_in.bottom)}"
-            told.append(f"${systems.formula(stand_in.read)} = {meaning}$ for {what}")
-    return [f"Write {listed(told)}."] if told else []
+    used = sorted(systems.writer.stand_ins.used.values(), key=lambda s: s.bottom == 1)
+    told = [f"{_meaning(systems, s)} for {s.what}" for s in used if systems.is_introduced(s)]
+    return f"Write {listed(told)}." if told else ""
+
+
+def _meaning(systems, stand_in):
+    read, top = systems.formula(stand_in.read), systems.formula(stand_in.top)
+    return f"${read} = {top} / {systems.formula(stand_in.bottom)}$" if stand_in.bottom != 1 else f"${read} = {top}$"
 
 
 def _method(systems, words, stand_ins):
     """Say what is done on the way back."""
-    text = f"Take the differential of each line, last to first, substitute it in ${words.pairing()}$, and read off the adjoints."
+    text = "Take the differential of each line, last to first, "
+    text += f"substitute it in ${words.pairing()}$, and read off the adjoints."
     readers = [n for row in systems.sheet.rows for n in systems.sheet.needs(row.line)]
-    several = len(readers) > len(set(readers))
-    collected = "What several lines read collects what each of them sends back." if several else ""
-    return paragraph(text, collected, *stand_ins)
+    shared = "What several lines read collects what each of them sends back."
+    return paragraph(text, shared if len(readers) > len(set(readers)) else "", stand_ins)
 
 
 def _gradients_head(systems):
     lines = [systems.reference(row.line) for row in systems.sheet.rows if row.gradients]
-    one = len(systems.sheet.gradients) == 1
-    where = f", read off from {listed(lines)}" if 0 < len(lines) <= 6 else ""
-    head = r"\paragraph{Gradient.} The parameter's adjoint" if one else r"\paragraph{Gradients.} The parameters' adjoints"
-    return paragraph(f"{head}{where}:")
+    where = f", read off from {listed(lines)}" if 0 < len(lines) <= MOST_REFERENCES else ""
+    if len(systems.sheet.gradients) == 1:
+        return paragraph(rf"\paragraph{{Gradient.}} The parameter's adjoint{where}:")
+    return paragraph(rf"\paragraph{{Gradients.}} The parameters' adjoints{where}:")
 
 
 def _update(systems):
@@ -105,8 +105,8 @@ def _update(systems):
 
 def _kinks(program):
     """The conventions at kinks."""
-    told = [re.sub(r"(\w+)('?)\((\w)\) = (\w)", r"$\\operatorname{\1}\2(\3) = \4$", c).replace("|x|", r"$\lvert x\rvert$")
-            for c in conventions(program)]
+    told = [re.sub(r"(\w+)('?)\((\w)\) = (\w)", r"$\\operatorname{\1}\2(\3) = \4$", c) for c in conventions(program)]
+    told = [c.replace("|x|", r"$\lvert x\rvert$") for c in told]
     if not told:
         return []
     return paragraph(rf"\paragraph{{Convention{'s' if len(told) > 1 else ''}.}} {'; '.join(told)}.")

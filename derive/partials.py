@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, S, Subs, Symbol, Tuple
+from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, Piecewise, S, Subs, Symbol, Tuple
 
 from .binders import FirstMaximum, LogSumExp, Maximum, has_binder, is_binder
 from .errors import DerivationError
@@ -31,7 +31,7 @@ def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
 def _reusing(equation, coefficient):
     """Return a derivative in terms of the left-hand side, where that is shorter: of u = x/s by s, -u/s."""
     reused = coefficient.xreplace({equation.rhs: equation.lhs})
-    if reused != coefficient or has_binder(equation.rhs):
+    if reused != coefficient or has_binder(equation.rhs) or equation.rhs.has(Piecewise):     # a quotient would be by 0
         return reused
     ratio = coefficient / equation.rhs
     below = _divisors(equation.rhs)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from sympy import Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, sqrt
 
 from .binders import has_binder
+from .checks import readings
 from .functions import at_zero, half_step, relu, sign, step
 from .guards import guarded, is_guard
 from .program import Equation, Program, Variable, base_of
@@ -122,10 +123,19 @@ class _Naming:
             if others or not isinstance(read, Indexed) or list(read.indices) != order or not all(map(_is_plain, own)):
                 return
             term, order = term.xreplace({read: self.program.variables[read_name(read)].at(*own)}), list(own)
+        if not self._is_always_in_range(term):
+            return
         axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
         self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
         self.names[pattern] = (variable, tuple(map(order.index, axes)))
         self.lines.append(equation)
+
+    def _is_always_in_range(self, term):
+        """Tell whether a term can be evaluated without the conditions around it."""
+        return all(
+            self._in_range(self.program.variables[read_name(r.read)], r.read.indices, r.guards)
+            for r in readings(term) if isinstance(r.read, Indexed)
+        )
 
     def _in_range(self, variable, positions, conditions):
         prover = self.program.prover
@@ -142,13 +152,15 @@ def _is_plain(position):
 def _pattern(term):
     """Return a term without its indices, and the index expressions in the order in which they were taken out.
 
-    A term that reads one variable once varies with the positions of that read, others with their free indices.
+    A term that reads one variable once varies with the positions of that read, others with their free indices. A
+    position without an index stays: sigmoid(z[0]) and sigmoid(z[1]) have nothing in common.
     """
     found = list(dict.fromkeys(t for t in subterms(term) if isinstance(t, Indexed) and not t.is_integer))
     if len(found) == 1 and len(set(found[0].indices)) == len(found[0].indices) and set(free_indices(term)) <= {
             i for p in found[0].indices for i in free_indices(p)}:
-        order = list(found[0].indices)
-        holes = [index_over(f"_{k}", size) for k, size in enumerate(found[0].base.shape)]
+        order = [p for p in found[0].indices if free_indices(p)]
+        holes = [index_over(f"_{k}", size) if free_indices(p) else p
+                 for k, (p, size) in enumerate(zip(found[0].indices, found[0].base.shape, strict=True))]
         pattern = term.xreplace({found[0]: found[0].base[tuple(holes)]})
         if not free_indices(pattern, frozenset(holes)):
             return pattern, order
@@ -159,7 +171,8 @@ def _pattern(term):
 def _introduced(program, term, order, near):
     """Return the program that knows a new variable, the variable, and the equation that defines it as `term`."""
     word = getattr(term, "word", type(term).__name__)
-    arguments = list(dict.fromkeys(read_name(r) for r in reads(term, program.variables)))
+    found = reads(term, program.variables)
+    arguments = list(dict.fromkeys(map(read_name, [r for r in found if isinstance(r, Indexed)] or found)))
     stem = f"{word}_{arguments[0] if len(arguments) == 1 else near}"
     taken = set(program.variables) | {s.name for s in program.sizes}
     name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)

@@ -1,14 +1,15 @@
 """Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
 
+from collections import Counter
 
-from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .program import Equation, Program
 from .ranges import Prover
 from .sharing import with_shared_functions
-from .terms import bottom_up, canonical, count, free_indices, read_name, reads
+from .terms import bottom_up, canonical, count, free_indices, instantiated, read_name, reads, subterms
 
 
 def simplified(program: Program) -> Program:
@@ -33,6 +34,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Sum):
         return _tidy_sum(term)
     if isinstance(term, Add):
+        term = _one_sum_a_bracket(term)
+    if isinstance(term, Add):
         return _common_factor(term)
     if isinstance(term, Mul):
         return _common_number(term)
@@ -50,7 +53,46 @@ def _tidy_sum(total: Sum) -> Expr:
     bound = {limit[0] for limit in limits}
     outside = [f for f in Mul.make_args(body) if not bound & set(free_indices(f))]
     inside = [f for f in Mul.make_args(body) if bound & set(free_indices(f))]
-    return Mul(idle, *outside, Sum(Mul(*inside), *limits) if limits else Mul(*inside))
+    summed = Mul(*inside)
+    if limits and isinstance(summed, Add) and all(_coefficient(t).is_negative for t in summed.args):
+        return Mul(-idle, *outside, Sum(-summed, *limits))
+    return Mul(idle, *outside, Sum(summed, *limits) if limits else summed)
+
+
+def _one_sum_a_bracket(total: Add) -> Expr:
+    """Add up first what goes to one place: Sum([v = w[n]]*a[n], n) + Sum([v = w[n]]*b[n], n) is one sum, of a + b."""
+    groups: dict[Expr, list[tuple[Expr, ...]]] = {}
+    for term in total.args:
+        placed = _placed(term)
+        groups.setdefault(canonical(placed[0]) if placed else term, []).append((term, *placed))
+    if len(groups) == len(total.args):
+        return total
+    return Add(*(_in_one_sum(group) if len(group) > 1 else group[0][0] for group in groups.values()))
+
+
+def _in_one_sum(group):
+    """Return one sum for terms that choose the same places, in the index names of the first."""
+    place = group[0][1]
+    indices = [limit[0] for limit in place.limits]
+    brought = [instantiated(b, dict(zip((limit[0] for limit in p.limits), indices, strict=True))) for _, p, b in group]
+    return Sum(place.function * Add(*brought), *place.limits)
+
+
+def _placed(term):
+    """Split a sum over brackets: the sum of the brackets alone, and what they bring there; () for another term."""
+    sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
+    if len(sums) != 1 or any(free_indices(low + high) for _, low, high in sums[0].limits):
+        return ()
+    factors = Mul.make_args(sums[0].function)
+    brackets = Mul(*(f for f in factors if isinstance(f, KroneckerDelta)))
+    chosen = free_indices(brackets)
+    outer = sorted((limit for limit in sums[0].limits if limit[0] in chosen), key=lambda limit: chosen.index(limit[0]))
+    inner = [limit for limit in sums[0].limits if limit[0] not in chosen]
+    if not outer:
+        return ()
+    brought = Mul(*(f for f in factors if not isinstance(f, KroneckerDelta)))
+    constant = Mul(*(f for f in Mul.make_args(term) if f != sums[0]))
+    return Sum(brackets, *outer), Mul(constant, Sum(brought, *inner) if inner else brought)
 
 
 def _common_factor(total: Add) -> Expr:
@@ -84,22 +126,32 @@ def _coefficient(term):
 
 
 def without_constants(program: Program) -> Program:
-    """Put adjoints that are constants (1, 1/N) where they are read."""
-    constants: dict[str, Expr] = {}
+    """Put adjoints that are constants (1, 1/N), or data (the weights of a mean), where they are read."""
+    times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
+    known: dict[str, Equation] = {}
     lines = []
     for e in program.equations:
-        rhs = e.rhs.xreplace({r: constants[read_name(r)] for r in reads(e.rhs, constants)}) if constants else e.rhs
-        name = e.name
-        if name in program.adjoints.values() and not _is_gradient(program, name) and not _varies(rhs, program) \
-                and all(isinstance(i, Idx) and i.lower == 0 for i in e.indices) and not free_indices(rhs):
-            constants[name] = rhs
+        e = Equation(e.lhs, e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
+        inner = e.name in program.adjoints.values() and not _is_gradient(program, e.name)
+        if inner and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(e, program, times[e.name]):
+            known[e.name] = e
         else:
-            lines.append(Equation(e.lhs, rhs))
-    return _dropped(program, constants).with_equations(lines)
+            lines.append(e)
+    return _dropped(program, known).with_equations(lines)
 
 
-def _varies(rhs, program):
-    return bool(reads(rhs, program.variables))
+def _at(equation, read):
+    """Return the right-hand side of an equation at the indices of a read."""
+    return instantiated(equation.rhs, dict(zip(equation.indices, getattr(read, "indices", ()), strict=True)))
+
+
+def _is_given(equation, program, times):
+    """Tell whether a right-hand side is a constant, or a constant times data, no dearer to read elsewhere."""
+    varying = [f for f in Mul.make_args(equation.rhs) if free_indices(f) or reads(f, program.variables)]
+    data = {v.name for v in program.kind("input")}
+    if len(varying) == 1 and read_name(varying[0]) in data:
+        return times == 1 or varying[0] == equation.rhs
+    return not varying
 
 
 def _is_gradient(program, name):

@@ -86,7 +86,8 @@ def test_a_mask_that_is_stale_is_caught():
     b = net.define("b", relu(w - a / 2 - Rational(1, 4)))
     net.loss = total(a * b)
     derived = net.backward()
-    stale = with_equation(derived, "dw", lambda rhs: rhs.xreplace({b[i]: a[i] for i in derived.variables["w"].indices}))
+    [i] = derived.variables["w"].indices
+    stale = with_equation(derived, "dpre_b", lambda rhs: rhs.xreplace({b[i]: a[i]}))
     assert max(disagreement(net.program(), derived).values()) == 0
     assert max(disagreement(net.program(), stale, {N: 8}).values()) > 0.01
 

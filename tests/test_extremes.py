@@ -13,8 +13,20 @@ from sympy import Abs, Expr, Piecewise, Rational, Sum, Symbol, cosh, diff, erf, 
 
 import codegen
 from derive import (
-    Network, binary_cross_entropy, cross_entropy, elu, gelu, gelu_tanh, logsumexp, mish, sigmoid, silu, softmax,
-    softplus, softsign, total,
+    Network,
+    binary_cross_entropy,
+    cross_entropy,
+    elu,
+    gelu,
+    gelu_tanh,
+    logsumexp,
+    mish,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+    total,
 )
 
 ULPS = 8
@@ -30,6 +42,7 @@ def assert_close(got, terms, dtype):
     assert error <= ULPS * float(np.finfo(dtype).eps) * max(map(abs, terms)) + float(np.finfo(dtype).tiny)
 
 
+@cache
 def exactly(expr: Expr, x: float):
     """Return an expression in z at x, to 50 digits of the smallest that it may be: 1 - tanh(x)**2 is exp(-2x)."""
     with mpmath.workdps(120 + int(abs(x))):
@@ -39,9 +52,6 @@ def exactly(expr: Expr, x: float):
 @cache
 def _function(expr):
     return lambdify(z, expr, "mpmath")
-
-
-exactly = cache(exactly)
 
 
 def scalar(write, *inputs):

@@ -38,7 +38,7 @@ def test_types_hold():
 
 
 def imported(path):
-    """Return the top-level names of the packages that a file imports, wherever in it; relative ones by their package."""
+    """Return the packages that a file imports from, wherever in it; a relative import is from its own."""
     package = path.relative_to(ROOT).parts[0]
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

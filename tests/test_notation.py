@@ -348,3 +348,12 @@ def test_states_may_read_each_other_and_all_earlier_rows():
     p.net.define(h, Sum(g[m], (m, 0, p.n)), over=p.n)
     p.net.loss = total(h)
     assert len(p.net.program().equations) == 5
+
+
+def test_conditions_on_a_summed_index_stay_inside_the_sum():
+    p = scene()
+    weight = Piecewise((exp(p.v[p.d]), p.d > 0), (0, True))
+    inner = Sum(weight, p.d)
+    assert Sum(tanh(inner) * p.v[p.d], p.d).has(inner)
+    p.net.loss = Sum(weight / inner * p.v[p.d], p.d)
+    assert p.net.program().equations[-1].rhs.has(Sum)

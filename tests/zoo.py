@@ -139,7 +139,7 @@ def all_activations(net, N, D):
 def unusual_activations(net, N, D):
     X, w = net.input("X", N, D), net.parameter("w", D)
     z = net.define("z", X @ w)
-    n, = net.indices(n=N)
+    [n] = net.indices(n=N)
     p = net.define("p", Piecewise((z[n], z[n] > 0), (z[n] / 10, True)), over=n)
     net.loss = mean(sin(z) * atan(z) + asinh(z)) + mean(p**3) + mean(cosh(z / 3) + Abs(z) ** 3 + 1 / (1 + z**2))
 
@@ -154,7 +154,8 @@ def unusual_activations(net, N, D):
 @network(N=4, D=3, H=5)
 def residual(net, N, D, H):
     X, t = net.input("X", N, D), net.input("t", N, D)
-    W1, b1, W2, b2 = net.parameter("W1", D, H), net.parameter("b1", H), net.parameter("W2", H, D), net.parameter("b2", D)
+    W1, b1 = net.parameter("W1", D, H), net.parameter("b1", H)
+    W2, b2 = net.parameter("W2", H, D), net.parameter("b2", D)
     A = net.define("A", relu(X @ W1 + b1))
     Y = net.define("Y", X + A @ W2 + b2)
     R = net.define("R", Y + tanh(Y))
@@ -363,10 +364,10 @@ def skip_gram(net, N, V, D):
     return lambda torch, U, W, centre, context: torch.nn.functional.cross_entropy(U[centre] @ W.T, context)
 
 
-@network(R=7, U=3, I=4, K=2)
-def factorised_ratings(net, R, U, I, K):
-    user, item, t = net.labels("user", R, classes=U), net.labels("item", R, classes=I), net.input("t", R)
-    P, Q = net.parameter("P", U, K), net.parameter("Q", I, K)
+@network(R=7, U=3, V=4, K=2)
+def factorised_ratings(net, R, U, V, K):
+    user, item, t = net.labels("user", R, classes=U), net.labels("item", R, classes=V), net.input("t", R)
+    P, Q = net.parameter("P", U, K), net.parameter("Q", V, K)
     r, k = net.indices(r=R, k=K)
     rating = net.define("rating", Sum(P[user[r], k] * Q[item[r], k], k), over=r)
     net.loss = Sum((rating[r] - t[r]) ** 2, r) / R
@@ -437,7 +438,7 @@ def huber(net, N, D):
     X, t = net.input("X", N, D), net.input("t", N)
     w, b = net.parameter("w", D), net.parameter("b")
     e = net.define("e", X @ w + b - t)
-    n, = net.indices(n=N)
+    [n] = net.indices(n=N)
     net.loss = Sum(Piecewise((e[n] ** 2 / 2, Abs(e[n]) <= 1), (Abs(e[n]) - Rational(1, 2), True)), n) / N
     return lambda torch, w, b, X, t: torch.nn.functional.huber_loss(X @ w + b, t)
 
@@ -445,7 +446,7 @@ def huber(net, N, D):
 @network(N=6, D=3)
 def hinge(net, N, D):
     X, t, w = net.input("X", N, D), net.input("t", N), net.parameter("w", D)
-    n, = net.indices(n=N)
+    [n] = net.indices(n=N)
     z = net.define("z", X @ w)
     net.loss = Sum(Max(0, 1 - t[n] * z[n]), n) / N
     return lambda torch, w, X, t: torch.relu(1 - t * (X @ w)).mean()
@@ -582,7 +583,7 @@ def triplet(net, N, D, K):
 @network(N=4, D=3)
 def worst_example(net, N, D):
     X, t, w = net.input("X", N, D), net.input("t", N), net.parameter("w", D)
-    n, d = net.indices(n=N, d=D)
+    [n] = net.indices(n=N)
     e = net.define("e", X @ w - t)
     net.loss = Maximum(Abs(e[n]), n) + LogSumExp(e[n], n) + logsumexp(w)
 
@@ -595,12 +596,12 @@ def worst_example(net, N, D):
 # ---- shapes of products
 
 
-@network(I=4, J=3)
-def outer_product(net, I, J):
-    u, v, R = net.parameter("u", I), net.parameter("v", J), net.input("R", I, J)
-    i, j = net.indices(i=I, j=J)
-    M = net.define("M", u[i] * v[j], over=(i, j))
-    net.loss = Sum((M[i, j] - R[i, j]) ** 2, i, j) / 2
+@network(M=4, K=3)
+def outer_product(net, M, K):
+    u, v, R = net.parameter("u", M), net.parameter("v", K), net.input("R", M, K)
+    i, j = net.indices(i=M, j=K)
+    Z = net.define("Z", u[i] * v[j], over=(i, j))
+    net.loss = Sum((Z[i, j] - R[i, j]) ** 2, i, j) / 2
     return lambda torch, u, v, R: ((torch.outer(u, v) - R) ** 2).sum() / 2
 
 
@@ -624,7 +625,7 @@ def bilinear_scores(net, N, D, K):
 def gram_matrix(net, N, D):
     W = net.parameter("W", N, D)
     G = net.define("G", W @ W.T)
-    n, = net.indices(n=N)
+    [n] = net.indices(n=N)
     net.loss = Sum(G[n, n] ** 2, n) + mean(G)
     return lambda torch, W: ((W @ W.T).diagonal() ** 2).sum() + (W @ W.T).mean()
 
@@ -645,7 +646,7 @@ def positions_as_values(net, N, T, D):
 @network(N=6, D=3)
 def rows_reversed_and_shifted(net, N, D):
     X, w, v = net.input("X", N, D), net.parameter("w", D), net.parameter("v", N)
-    n, d, m = net.indices(n=N, d=D, m=N - 1)
+    n, m = net.indices(n=N, m=N - 1)
     z = net.define("z", X @ w)
     net.loss = Sum(z[N - 1 - n] * v[n], n) + Sum((z[m + 1] - z[m]) ** 2, m) + v[0] * z[N - 1]
     return lambda torch, w, v, X: (

@@ -14,7 +14,7 @@ W1 = net.parameter("W1", D, H, note="first layer")
 gamma, beta = net.parameter("gamma", H, note="scale"), net.parameter("beta", H, note="shift")
 W2, b2 = net.parameter("W2", H, C, note="second layer"), net.parameter("b2", C, note="second layer")
 X, y = net.input("X", N, D, note="inputs"), net.labels("y", N, classes=C, note="labels")
-running_m, running_v = net.input("running_m", H, note="running mean"), net.input("running_v", H, note="running variance")
+running_m, running_v = net.input("running_m", H, note="mean so far"), net.input("running_v", H, note="variance so far")
 momentum, epsilon = net.input("momentum", note="weight of this batch"), net.input("epsilon", note="small, positive")
 
 Z = net.define("Z", X @ W1, note="pre-activation")

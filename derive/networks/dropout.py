@@ -1,4 +1,4 @@
-"""Dropout with its mask as an input (Srivastava et al., Dropout, 2014, section 4), scaled in training, not in testing."""
+"""Dropout with its mask as an input (Srivastava et al., 2014, section 4), scaled in training rather than testing."""
 
 from derive import Network, cross_entropy, mean, relu
 

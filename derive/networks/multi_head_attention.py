@@ -5,19 +5,19 @@ from sympy import Piecewise, Sum, oo, sqrt
 from derive import Network, mean, softmax
 
 net = Network("multi_head_attention", "Causal attention of several heads")
-N, T, H, E = net.sizes("N T H E")
-D = net.size("D", H * E)
-Wq, Wk = net.parameter("Wq", D, D, note="queries"), net.parameter("Wk", D, D, note="keys")
-Wv, Wo = net.parameter("Wv", D, D, note="values"), net.parameter("Wo", D, D, note="outputs")
+N, T, D, H, E = net.sizes("N T D H E")
+Wq, Wk = net.parameter("Wq", D, H, E, note="queries"), net.parameter("Wk", D, H, E, note="keys")
+Wv, Wo = net.parameter("Wv", D, H, E, note="values"), net.parameter("Wo", H, E, D, note="outputs")
 X, Y = net.input("X", N, T, D, note="inputs"), net.input("Y", N, T, D, note="targets")
 n, t, s, h, e, d = net.indices(n=N, t=T, s=T, h=H, e=E, d=D)
 
-Q, K = net.define("Q", X @ Wq, note="queries"), net.define("K", X @ Wk, note="keys")
-V = net.define("V", X @ Wv, note="values")
-score = Sum(Q[n, t, h * E + e] * K[n, s, h * E + e], e) / sqrt(E)
+Q = net.define("Q", Sum(X[n, t, d] * Wq[d, h, e], d), over=(n, h, t, e), note="queries")
+K = net.define("K", Sum(X[n, t, d] * Wk[d, h, e], d), over=(n, h, t, e), note="keys")
+V = net.define("V", Sum(X[n, t, d] * Wv[d, h, e], d), over=(n, h, t, e), note="values")
+score = Sum(Q[n, h, t, e] * K[n, h, s, e], e) / sqrt(E)
 S = net.define("S", Piecewise((score, s <= t), (-oo, True)), over=(n, h, t, s), note="scores of what is not to come")
 A = net.define("A", softmax(S), note="attention")
-O = net.define("O", Sum(A[n, h, t, s] * V[n, s, h * E + e], s), over=(n, t, h, e), note="outputs of the heads")
-Z = net.define("Z", Sum(O[n, t, h, e] * Wo[h * E + e, d], h, e), over=(n, t, d), note="outputs")
+O = net.define("O", A @ V, note="outputs of the heads")
+Z = net.define("Z", Sum(O[n, h, t, e] * Wo[h, e, d], h, e), over=(n, t, d), note="outputs")
 net.output(Z, A)
 net.loss = mean((Z - Y) ** 2) / 2

@@ -1,6 +1,7 @@
 """Multilayer perceptrons of any depth (Goodfellow, Bengio and Courville, Deep Learning, chapter 6)."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from sympy import tanh
 
@@ -12,8 +13,10 @@ def perceptron(widths: Sequence[str | int], activations: Sequence[Callable]) -> 
     net = Network("perceptron", f"Perceptron of {len(widths) - 1} layers with softmax cross-entropy")
     N = net.size("N")
     D, *_, C = sizes = [net.size(w) if isinstance(w, str) else w for w in widths]
-    layers = list(enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1))
-    weights = [(net.parameter(f"W{k}", *shape), net.parameter(f"b{k}", shape[1])) for k, shape in layers]
+    weights = [
+        (net.parameter(f"W{k}", fan_in, fan_out, note=f"layer {k}"), net.parameter(f"b{k}", fan_out, note=f"layer {k}"))
+        for k, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1)
+    ]
     A, y = net.input("X", N, D, note="inputs"), net.labels("y", N, classes=C, note="labels")
 
     for k, ((W, b), activation) in enumerate(zip(weights[:-1], activations, strict=True), start=1):

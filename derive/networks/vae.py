@@ -1,4 +1,4 @@
-"""A variational autoencoder (Kingma and Welling, Auto-Encoding Variational Bayes, 2014, equation 10, appendices B and C)."""
+"""A variational autoencoder (Kingma and Welling, 2014, equation 10, with the networks of appendix C)."""
 
 from sympy import exp, tanh
 

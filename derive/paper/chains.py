@@ -1,6 +1,7 @@
 """The chain rule written out, factor by factor, for parameters that reach the loss through scalars alone."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sympy import Add, Expr, Mul
 
@@ -17,7 +18,7 @@ class Link:
     of: str
     by: str
     value: Expr
-    total: bool                 # is `by` all that the line of `of` reads, and a scalar?
+    total: bool                 # is `by` a scalar, and all that the line of `of` reads?
 
 
 @dataclass(frozen=True)
@@ -34,42 +35,41 @@ class Chain:
 
     @property
     def folds(self) -> bool:
-        """Whether multiplying out makes the factors something else than side by side."""
+        """Whether multiplying out makes something else of the factors than writing them side by side."""
         return any(link.value.as_coeff_Mul()[0] != 1 for path in self.paths for link in path)
 
 
 def chains(sheet: Sheet, differentials: Differentials) -> list[Chain]:
-    """Return the chains of at least two links, one for each parameter that has one."""
+    """Return a chain for each parameter, where all lines are scalars and some parameter is two links from the loss."""
     program = sheet.primal
-    lines = {e.name: e for e in sheet.lines if e.name in sheet.active and e.name not in sheet.abbreviations}
+    lines = {row.line.name: row.line for row in sheet.rows}
     if any(program.variables[name].shape for name in lines):
         return []
-    needs = {name: [n for n in program.variables if n in sheet.needs(e) and (n in lines or _is_parameter(program, n))]
-             for name, e in lines.items()}
-    gradients = {name: differentials.gradients(e, needs[name]) for name, e in lines.items()}
-    if any(g is None for g in gradients.values()):
-        return []
+    needs = {name: [n for n in program.variables if n in sheet.needs(line) and (n in lines or sheet.is_parameter(n))]
+             for name, line in lines.items()}
+    values: dict[tuple[str, str], Expr] = {}
+    for name, line in lines.items():
+        gradients = differentials.gradients(line, needs[name])
+        if gradients is None:
+            return []
+        values |= {(name, by): gradient.rhs for by, gradient in gradients.items()}
 
     def link(of, by):
-        alone = needs[of] == [by] and not program.variables[by].shape
-        return Link(of, by, gradients[of][by].rhs, alone)
+        return Link(of, by, values[of, by], needs[of] == [by] and not program.variables[by].shape)
 
     found = []
     for parameter in program.parameters:
-        routes = _routes(program.loss, parameter.name, needs, MOST_PATHS + 1)
+        routes = _routes(program.loss, parameter.name, needs)
         if 0 < len(routes) <= MOST_PATHS and any(len(r) > 2 for r in routes):
-            found.append(Chain(parameter.name, [[link(*pair) for pair in zip(r, r[1:], strict=False)] for r in routes]))
+            found.append(Chain(parameter.name, [[link(*pair) for pair in pairwise(r)] for r in routes]))
     return found
 
 
-def _is_parameter(program, name):
-    return program.variables[name].kind == "parameter"
-
-
-def _routes(start, goal, needs, most):
-    """Return the first few paths from the loss down to a parameter."""
-    found, todo = [], [[start]]
-    while todo and len(found) < most:
+def _routes(start, goal, needs):
+    """Return the paths from the loss down to a parameter; one more than may be shown are enough to know."""
+    found: list[list[str]] = []
+    todo = [[start]]
+    while todo and len(found) <= MOST_PATHS:
         route = todo.pop(0)
         if route[-1] == goal:
             found.append(route)

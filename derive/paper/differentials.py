@@ -11,9 +11,10 @@ from ..arrays import Array
 from ..program import Equation, Program, Variable
 from ..rule import backward, differential
 from ..simplify import tidied, without_constants
-from ..terms import bottom_up, free_indices, instantiated, read_name, reads, rename, subterms
+from ..terms import bottom_up, free_indices, read_name, reads, rename, subterms
+from .constants import is_constant
 from .names import TANGENT_OF
-from .sheet import Sheet
+from .sheet import Sheet, name_of, written_out
 
 
 def tangent(variable: Variable) -> Variable:
@@ -28,8 +29,9 @@ class Differentials:
 
     def __init__(self, sheet: Sheet):
         self.sheet, self.program = sheet, sheet.program
-        names = [*sheet.active, *sheet.hidden]
-        self.tangents = {n: tangent(self.program.variables[n]) for n in names if n in self.program.variables}
+        names = [n for n in (*sheet.active, *sheet.hidden) if n in self.program.variables]
+        self.tangents = {n: tangent(self.program.variables[n]) for n in names}
+        self._direct = {n: t for n, t in self.tangents.items() if n not in sheet.abbreviations}
 
     def of(self, line: Equation) -> Equation:
         """Return the differential of a line as an equation."""
@@ -38,11 +40,10 @@ class Differentials:
         return Equation(lhs, self._by_rule(line) if rhs is None else rhs)
 
     def _by_rule(self, line):
-        """The rule read forward, a term for each tangent; factors before all of them only where they are all there is."""
+        """The rule read forward, a term a tangent; factors before all of them only where they are all there is."""
         written = Equation(line.lhs, self.sheet.inlined(line.rhs, self.sheet.abbreviations))
-        known = [n for n in self.tangents if n not in self.sheet.abbreviations]
-        read = {read_name(r) for r in reads(written.rhs, known)}
-        terms = [self._term(written, name, line) for name in known if name in read]
+        names = dict.fromkeys(name_of(r) for r in reads(written.rhs, self._direct))
+        terms = [self._term(written, name, line) for name in names]
         together = self._tidy(Add(*terms))
         return together if _is_factored(together) else Add(*terms)
 
@@ -51,15 +52,14 @@ class Differentials:
         rhs = differential(written, {name: self.tangents[name]})
         if name in self.sheet.hidden:
             definition = self.sheet.hidden[name]
-            inner = differential(definition, self.tangents)
-            rhs = rhs.xreplace({r: instantiated(inner, dict(zip(definition.indices, getattr(r, "indices", ()), strict=True)))
-                                for r in reads(rhs, [self.tangents[name].name])})
+            inner = Equation(definition.lhs, differential(definition, self._direct))
+            rhs = rhs.xreplace({r: written_out(r, inner) for r in reads(rhs, [self.tangents[name].name])})
         return self._tidy(self._shared(rhs, line))
 
     def _shared(self, rhs: Expr, line: Equation) -> Expr:
         """Read the abbreviations of a line where their values stand, powers of a root included."""
         for read in reads(line.rhs, self.sheet.abbreviations):
-            value = self.sheet.written_out(read, self.sheet.abbreviations[read_name(read)])
+            value = written_out(read, self.sheet.abbreviations[name_of(read)])
             rhs = rhs.xreplace({value: read})
             if isinstance(value, Pow) and value.exp == Rational(1, 2):
                 powers = {t for t in subterms(rhs) if isinstance(t, Pow) and t.base == value.base}
@@ -84,17 +84,12 @@ class Differentials:
 
     def _by_gradients(self, line) -> Expr | None:
         """Return the sum of <gradient by V, dV> over what a scalar line reads, None where it reads single entries."""
-        names = [n for n in self.sheet.needs(line) if n not in self.sheet.hidden and n not in self.sheet.abbreviations]
-        names = [n for n in self.program.variables if n in names]
-        gradients = self.gradients(line, names)
+        needed = self.sheet.needs(line) - {*self.sheet.hidden, *self.sheet.abbreviations}
+        gradients = self.gradients(line, [n for n in self.program.variables if n in needed])
         if gradients is None:
             return None
-        terms = []
-        for name in names:
-            read = self.tangents[name].at(*gradients[name].indices)
-            product = gradients[name].rhs * read
-            terms.append(Sum(product, *gradients[name].indices) if gradients[name].indices else product)
-        return Add(*map(self._tidy, terms))
+        products = ((g.rhs * self.tangents[name].at(*g.indices), g.indices) for name, g in gradients.items())
+        return Add(*(self._tidy(Sum(p, *indices) if indices else p) for p, indices in products))
 
     def gradients(self, line: Equation, names: list[str]) -> dict[str, Equation] | None:
         """Return the gradient of a scalar line by each of some arrays, as far as they are read whole; else None."""
@@ -112,27 +107,31 @@ class Differentials:
     def _program_of(self, line: Equation, names: list[str]) -> Program:
         """Return a line, with what it reads as parameters, as a program of its own."""
         rhs = self.sheet.inlined(line.rhs, self.sheet.abbreviations)
-        equations = [*(e for n, e in self.sheet.hidden.items() if reads(rhs, [n])), Equation(line.lhs, rhs)]
+        equations = [*(self.sheet.hidden[n] for n in dict.fromkeys(map(name_of, reads(rhs, self.sheet.hidden)))),
+                     Equation(line.lhs, rhs)]
         made = {e.name for e in equations}
-        kinds = {n: "parameter" if n in names else v.kind if n in made or v.kind == "labels" else "input"
-                 for n, v in self.sheet.primal.variables.items()}
         read = {read_name(t) for e in equations for t in subterms(e.rhs)} | made
-        variables = {n: replace(v, kind=kinds[n]) for n, v in self.sheet.primal.variables.items() if n in read}
+        variables = {n: _as_kind(v, "parameter" if n in names else None if n in made else "input")
+                     for n, v in self.sheet.primal.variables.items() if n in read}
         return self.sheet.primal.with_equations(equations, variables=variables, loss=line.name, outputs=())
 
 
+def _as_kind(variable, kind):
+    return variable if kind is None or variable.kind == "labels" else replace(variable, kind=kind)
+
+
 def _is_factored(expr):
-    """Tell whether an expression is a product of factors and a sum of bare tangents: A*(dS - dT)."""
+    """Tell whether an expression is a sum of bare tangents, A*(dS - dT), or anything, after constant factors."""
     sums = [f for f in Mul.make_args(expr) if isinstance(f, Add)]
-    return len(sums) == 1 and all(
-        sum(not f.is_number for f in Mul.make_args(t)) == 1 and (read_name(t.as_coeff_Mul()[1]) or "").startswith(TANGENT_OF)
-        for t in sums[0].args)
+    if len(sums) != 1:
+        return False
+    bare = all((read_name(t.as_coeff_Mul()[1]) or "").startswith(TANGENT_OF) for t in sums[0].args)
+    return bare or all(is_constant(f) for f in Mul.make_args(expr) if f is not sums[0])
 
 
 def _is_read_whole(program, name):
     """Tell whether some equation reads an array at distinct indices over all its axes."""
     variable = program.variables[name]
-    return not variable.shape or (any(
-        all(isinstance(i, Idx) and i.lower == 0 for i in r.indices) and len(set(r.indices)) == len(r.indices)
-        for e in program.equations for r in reads(e.rhs, [name])
-    ) and not variable.state)
+    found = (r.indices for e in program.equations for r in reads(e.rhs, [name]) if variable.shape)
+    whole = any(all(isinstance(i, Idx) and i.lower == 0 for i in at) and len(set(at)) == len(at) for at in found)
+    return not variable.shape or (whole and not variable.state)

@@ -3,12 +3,11 @@ r"""LaTeX: formulas for paper, with marks where a long one may be broken (see `l
 from .names import TANGENT_OF, braced
 from .pieces import ADD, ATOM, BIG, BRACKET, FUNCTION, HADAMARD, NUMBER, POWER, READ, TANGENT, TIMES, TOTAL, Piece
 from .styles import Style
-from .width import width
+from .width import OPERATORS, width
 
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
-COMMANDS = frozenset(["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "max", "min"])
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
-OPERATORS = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
+BINDERS = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
 CONSTANTS = {"pi": r"\pi", "inf": r"\infty", "e": r"\mathrm e"}
 CONJUNCTIONS = {"and": f",{MARK}\\ ", "or": rf"{MARK}\text{{ or }}"}
 OTHERWISE = r"\text{otherwise}"
@@ -127,7 +126,8 @@ class Latex(Style):
         r"""\sqrt x."""
         if width(plain(x.text)) > WIDEST:
             return self.power(x.but(level=ADD), Piece("1/2"))
-        return Piece(rf"\sqrt{braced(plain(x.text), ' ')}", ATOM, NUMBER if x.rank == NUMBER else max(x.rank, READ), deep=x.deep)
+        rank = NUMBER if x.rank == NUMBER else max(x.rank, READ)
+        return Piece(rf"\sqrt{braced(plain(x.text), ' ')}", ATOM, rank, deep=x.deep)
 
     def exponential(self, x):
         r"""e^x, \exp(x) where x is tall or wide."""
@@ -160,12 +160,12 @@ class Latex(Style):
 
     def total(self, word, ranges, body):
         r"""\sum_n x, \sum_{n,d} x, \sum_{k=0}^2 x."""
-        word = OPERATORS[word]
+        word = BINDERS[word]
         whole = [r for r in ranges if isinstance(r, str)]
         text = f"{word}_{braced(','.join(whole))}" if whole else ""
         for name, first, last in (r for r in ranges if not isinstance(r, str)):
-            bounds = f"_{{{name}={first}}}^{braced(last)}" if word == r"\sum" else rf"_{{{first} \le {name} \le {last}}}"
-            text += f"{word}{bounds}"
+            between = f"{{{name}={first}}}^{braced(last)}" if word == r"\sum" else rf"{{{first} \le {name} \le {last}}}"
+            text += f"{word}_{between}"
         return Piece(f"{text} {self.inside(body, BIG)}", BIG, TOTAL, deep=True)
 
     def relation(self, symbol, left, right, *more):
@@ -216,7 +216,7 @@ def plain(text: str) -> str:
 
 def _function(name):
     """Return the name of a function: a TeX command where there is one."""
-    return f"\\{name}" if name in COMMANDS else rf"\operatorname{{{name}}}"
+    return f"\\{name}" if name in OPERATORS else rf"\operatorname{{{name}}}"
 
 
 def _ends_low(index):
@@ -230,13 +230,14 @@ def _split_subscript(symbol):
     for k, c in enumerate(symbol):
         depth += {"{": 1, "}": -1}.get(c, 0)
         if c == "_" and depth == 0 and symbol[k - 1] != "\\":
-            return symbol[:k], symbol[k + 1:].removeprefix("{").removesuffix("}") if symbol[k + 1] == "{" else symbol[k + 1:]
+            subscript = symbol[k + 1:]
+            return symbol[:k], subscript[1:-1] if subscript.startswith("{") else subscript
     return symbol, ""
 
 
 def _between(left, right, before, after):
     """Return the space between two factors: a thin one beside tangents and words, a dot between numbers."""
-    if after[0].isdigit() and left.rank == NUMBER:
+    if after[:1].isdigit() and left.rank == NUMBER:
         return r" \cdot "
     word = after.startswith(WORDS) or r"\mathrm{" in before.rsplit(" ", 1)[-1]
     return rf"{SOFT}\," if word or TANGENT in (left.rank, right.rank) else f"{SOFT} "

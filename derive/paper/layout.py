@@ -30,7 +30,8 @@ def broken(tex: str, room: float) -> list[str]:
     if measured(tex) <= room:
         return [plain(tex)]
     pieces = _pieces(tex)
-    lines, start = [], 0
+    lines: list[str] = []
+    start = 0
     while start < len(pieces):
         end = _end_of_line(pieces, start, room if not lines else room - INDENT)
         text = "".join(p.text for p in pieces[start:end]).strip()
@@ -95,7 +96,7 @@ def _pieces(tex) -> list[_Part]:
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """Join cells by `&`, `\\\\` at the ends of rows, the columns padded so that the source is a table too."""
+    """Join cells by `&` and end the rows, the columns padded so that the source is a table too."""
     widths: dict[int, int] = {}
     for row in rows:
         for k, cell in enumerate(row.cells[:-1]):

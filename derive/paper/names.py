@@ -1,4 +1,4 @@
-"""How names look: `W_xh` is W_{xh} on paper, `alpha` \\alpha, the adjoint `dZ1` \\delta_{Z_1}, the loss L."""
+"""How names look: `W_xh` has the subscript xh on paper, `alpha` is Greek, the adjoint `dZ1` a delta, the loss L."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,10 @@ from sympy import Expr, Idx, Indexed, Integer
 from ..program import Program
 from ..terms import subterms
 
-GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
-)
+SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi " \
+    "psi omega"
+LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = frozenset(SMALL.split() + LARGE.split())
 ACCENTS = ("hat", "bar", "tilde")
 REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
@@ -125,10 +126,9 @@ class Names:
         """Return the symbol of a size."""
         return self._symbols.get(name) or letters(name)
 
-    @property
-    def used_letters(self) -> set[str]:
-        """The symbols of variables and sizes, which a new index should not have."""
-        return set(self._symbols.values())
+    def is_taken(self, letter: str) -> bool:
+        """Tell whether a letter is an index, or looks like a variable or a size."""
+        return letter in self.ranges or letter in self._symbols.values()
 
     def index(self, name: str) -> str:
         """Return the symbol of an index; `n2`, of the same range as `n`, is n'."""
@@ -154,8 +154,8 @@ class Names:
 def _initials(name):
     """Return short symbols for a long name: the initials of its words, numbered where those are taken."""
     words = [w for w in re.split(r"_+|(?<=[a-z])(?=[A-Z])", name) if w]
-    short = "".join(w if w.isdigit() else w[0] for w in words)[:LONGEST]
-    return [rf"\mathrm{{{short}}}" if len(short) > 1 else short, *(rf"\mathrm{{{short}}}_{{{k}}}" for k in range(2, 1000))]
+    short = rf"\mathrm{{{''.join(w if w.isdigit() else w[0] for w in words)[:LONGEST]}}}"
+    return [short, *(f"{short}_{{{k}}}" for k in range(2, 1000))]
 
 
 def _read_at_numbers(program) -> set[str]:

@@ -8,7 +8,9 @@ from .prose import code, escaped, listed
 from .systems import Systems
 
 MOST_ROWS = 30              # of one table; a longer one is continued in another, so that a page can end between them
-FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|tanh|sinh|cosh|sin|cos|tan|sqrt)|\^[2-9{]")
+FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|(tan|sin|cos)h?|sqrt)|\^[2-9{]")
+BRACKET = re.compile(r"(?<!\\)\[(?!1ex|-1)")
+ARG_MAX = r"\operatorname*{arg\,max}"
 
 
 class Notation:
@@ -17,97 +19,87 @@ class Notation:
     def __init__(self, systems: Systems, body: str, notation: str):
         self.systems, self.body, self.notation = systems, body, notation
         self.program, self.names = systems.program, systems.names
+        self.any = self.names.unused("V", "A", "B", "U", "Q")       # stands for any variable
+        self.has_arrays = any(v.shape for v in self.program.variables.values())
 
     def sentences(self) -> list[str]:
         """The symbols, one sentence each."""
-        return [s for s in (self._sizes(), self._indices(), self._symbols(), self._states(), self._adjoints(),
-                            self._abbreviations()) if s]
+        return [
+            *self._sizes(), *self._indices(), *self._symbols(), *self._states(), *self._adjoint(), *self._abbreviations(),
+        ]
 
     def _sizes(self):
         free = [f"${self.names.size(s.name)}$" for s in self.program.sizes if s not in self.program.derived]
         derived = [f"${self.names.size(s.name)} = {self.systems.formula(e)}$" for s, e in self.program.derived.items()]
         if not free:
-            return f"The sizes are {listed(derived)}." if derived else ""
+            return [f"The sizes are {listed(derived)}."] if derived else []
         text = f"The sizes are {listed(free)}" if len(free) > 1 else f"The size is {free[0]}"
-        return f"{text}, and {listed(derived)}." if derived else f"{text}."
+        return [f"{text}, and {listed(derived)}." if derived else f"{text}."]
 
     def _indices(self):
         """Say where indices start, in index notation."""
         ranges = {n: sizes[0] for n, sizes in self.names.ranges.items() if len(sizes) == 1 and not n[-1].isdigit()}
         if self.notation != "index" or not ranges:
-            return ""
+            return []
         told = [f"${self.names.index(n)} < {self.systems.formula(s)}$" for n, s in sorted(ranges.items())]
         sums = "; a sum without bounds runs over all values of its index" if r"\sum" in self.body else ""
-        return f"Indices count from $0$: {listed(told)}{sums}."
+        return [f"Indices count from $0$: {listed(told)}{sums}."]
 
     def _symbols(self):
         """Say what 1, the products and the brackets are, those that occur."""
-        body, told = self.body, []
-        vectors = any(len(v.shape) == 1 for v in self.program.variables.values())
-        if self.notation == "matrix" and vectors:
-            told.append("vectors are columns")
-        if r"\mathbf 1_" in body:
-            told.append(r"$\mathbf 1_r$ is the column of $r$ ones")
-        products = [name for symbol, name in ((r"\odot", r"$\odot$ the elementwise product"),
-                                              (r"\oslash", r"$\oslash$ the elementwise quotient")) if symbol in body]
-        told += [p.replace("$ the", "$ is the") if k == 0 and not told else p for k, p in enumerate(products)]
-        if r"\langle" in body:
-            told.append(r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$")
-        arrays = any(v.shape and v.kind == "variable" and not v.primal for v in self.program.variables.values())
-        if r"\operatorname*{arg\,max}" in body:
-            told.append(r"$\operatorname{arg\,max}$ is the place of the first of the largest, counted row by row from $0$")
-        if FUNCTION.search(body) and self.notation == "matrix" and arrays:
-            told.append("functions and powers act elementwise")
-        if re.search(r"(?<!\\)\[(?!1ex|-1)", body):
-            told.append(r"$[\,\cdot\,]$ is $1$ where its condition holds and $0$ elsewhere")
-        return self._sentence(told)
-
-    @staticmethod
-    def _sentence(told):
-        if not told:
-            return ""
-        text = ", ".join(told[:-1]) + (", and " if len(told) > 1 else "") + told[-1] + "."
-        return text[0].upper() + text[1:]
+        matrix = self.notation == "matrix"
+        functions = any(v.shape and v.kind == "variable" and not v.primal for v in self.program.variables.values())
+        told = [meaning for occurs, meaning in (
+            (matrix and any(len(v.shape) == 1 for v in self.program.variables.values()), "vectors are columns"),
+            (r"\mathbf 1_" in self.body, r"$\mathbf 1_r$ is the column of $r$ ones"),
+            (r"\odot" in self.body, r"$\odot$ is the elementwise product"),
+            (r"\oslash" in self.body, r"$\oslash$ is the elementwise quotient"),
+            (r"\langle" in self.body, r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$"),
+            (ARG_MAX in self.body, f"${ARG_MAX}$ is the place of the first of the largest, row by row from $0$"),
+            (matrix and functions and FUNCTION.search(self.body), "functions and powers act elementwise"),
+            (BRACKET.search(self.body), r"$[\,\cdot\,]$ is $1$ where its condition holds and $0$ elsewhere"),
+        ) if occurs]
+        return [f"{listed(told)[0].upper()}{listed(told)[1:]}."] if told else []
 
     def _states(self):
-        names = [f"${self.names.variable(v.name)}$" for v in self.program.variables.values() if v.state and not v.primal]
-        if not names:
-            return ""
-        rows = "Row $-1$ of {} is its initial value" if len(names) == 1 else "Rows $-1$ of {} are their initial values"
-        return rows.format(listed(names)) + "; a term whose bracket is $0$ is $0$, whatever it would read."
+        states = [v for v in self.program.variables.values() if v.state and not v.primal]
+        if not states:
+            return []
+        names = listed([f"${self.names.variable(v.name)}$" for v in states])
+        rows = "Row $-1$ of {} is its initial value" if len(states) == 1 else "Rows $-1$ of {} are their initial values"
+        return [rows.format(names) + "; a term whose bracket is $0$ is $0$, whatever it would read."]
 
     def pairing(self) -> str:
-        """Return how the adjoint of V and the differential of V make that of the loss."""
-        scalar = not any(v.shape for v in self.program.variables.values())
-        loss, v = self.names.loss, self.names.unused("V", "A", "B", "U", "Q")
-        pair = rf"\delta_{v}\,\mathrm d{v}" if scalar else rf"\langle\delta_{v}, \mathrm d{v}\rangle"
-        return rf"\mathrm d{loss} = {pair}"
+        """Return how the adjoint of a variable and its differential make that of the loss."""
+        pair = rf"\langle\delta_{self.any}, \mathrm d{self.any}\rangle" if self.has_arrays \
+            else rf"\delta_{self.any}\,\mathrm d{self.any}"
+        return rf"\mathrm d{self.names.loss} = {pair}"
 
-    def _adjoints(self):
+    def _adjoint(self):
         shipped = self.program.source.startswith("derive/networks/")
-        module = f"{'generated/' if shipped else ''}{self.program.name}.py"
-        loss, v = self.names.loss, self.names.unused("V", "A", "B", "U", "Q")
-        shape = ". It has the shape of $V$, and" if any(v.shape for v in self.program.variables.values()) else ", and"
-        text = rf"The \emph{{adjoint}} of ${v}$ is $\delta_{v} = \partial {loss}/\partial {v}${shape} "
-        return text + rf"${self.pairing()}$; in \texttt{{{code(module)}}} it is \texttt{{d{v}}}."
+        module = code(f"{'generated/' if shipped else ''}{self.program.name}.py")
+        shape = f". It has the shape of ${self.any}$, and" if self.has_arrays else ", and"
+        meaning = rf"$\delta_{self.any} = \partial {self.names.loss}/\partial {self.any}$"
+        return [rf"The \emph{{adjoint}} of ${self.any}$ is {meaning}{shape} ${self.pairing()}$; "
+                rf"in \texttt{{{module}}} it is \texttt{{d{self.any}}}."]
 
     def _abbreviations(self):
         told = [rf"${symbol}$ is \texttt{{{code(name)}}}" for name, symbol in self.names.abbreviated().items()]
-        return f"Long names are abbreviated: {listed(told)}." if told else ""
+        return [f"Long names are abbreviated: {listed(told)}."] if told else []
 
     # ---- the table
 
     def table(self) -> list[str]:
         """The inputs beside the parameters, those of one note on one line; under each other where that is too wide."""
-        inputs, parameters = ([self._cells(g) for g in _grouped(vs)] for vs in (self.program.inputs, self.program.parameters))
+        inputs = [self._cells(g) for g in _grouped(self.program.inputs)]
+        parameters = [self._cells(g) for g in _grouped(self.program.parameters)]
         if not inputs or not parameters or max(len(inputs), len(parameters)) > MOST_ROWS \
                 or _table_width(inputs) + _table_width(parameters) + 2 > PAGE:
             cells = [*inputs, *parameters]
             return [line for k in range(0, len(cells), MOST_ROWS) for line in _tabular(cells[k:k + MOST_ROWS])]
         height = max(len(inputs), len(parameters))
-        empty = ["", "", ""]
-        rows = [[*a, *b] for a, b in zip(_padded(inputs, height, empty), _padded(parameters, height, empty), strict=True)]
-        return _tabular(rows)
+        left, right = ([*rows, *[["", "", ""]] * (height - len(rows))] for rows in (inputs, parameters))
+        return _tabular([[*a, *b] for a, b in zip(left, right, strict=True)])
 
     def _cells(self, group: list[Variable]):
         symbols = r",\ ".join(self.names.variable(v.name) for v in group)
@@ -132,10 +124,6 @@ def _grouped(variables):
         else:
             groups.append([v])
     return groups
-
-
-def _padded(rows, height, empty):
-    return [*rows, *[empty] * (height - len(rows))]
 
 
 def _table_width(rows):

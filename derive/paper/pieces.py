@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 # How tightly a piece binds, loosest first. A big operator (a sum, a logarithm of one) reaches to the right.
 ADD, BIG, HADAMARD, TIMES, POWER, ATOM = range(6)
 
-# Where a factor stands in a product: numbers, conditions on indices, adjoints before what they are multiplied by, tangents last.
+# Where a factor stands in a product: numbers, conditions on indices, adjoints before what they multiply, tangents last.
 NUMBER, GUARD, ADJOINT, READ, FUNCTION, TOTAL, BRACKET, TANGENT = range(8)
 
 

@@ -7,13 +7,14 @@ import unicodedata
 from .names import GREEK
 
 SPECIAL = {
-    "\\": r"$\backslash$", "{": r"$\{$", "}": r"$\}$", "$": r"$\mathdollar$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\symbol{94}", "~": r"\symbol{126}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": "`{}",
+    "\\": r"$\backslash$", "{": r"$\{$", "}": r"$\}$", "$": r"$\mathdollar$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\symbol{94}", "~": r"\symbol{126}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": "`{}",
     "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{MIDDLE DOT}": r"$\cdot$",
-    "\N{LEFT SINGLE QUOTATION MARK}": "`", "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT DOUBLE QUOTATION MARK}": "``",
-    "\N{RIGHT DOUBLE QUOTATION MARK}": "''", "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}", "\N{MINUS SIGN}": "$-$",
-    "\N{SUPERSCRIPT TWO}": "$^2$", "\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{LESS-THAN OR EQUAL TO}": r"$\le$",
-    "\N{GREATER-THAN OR EQUAL TO}": r"$\ge$", "\N{RIGHTWARDS ARROW}": r"$\to$", "\N{INFINITY}": r"$\infty$",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`", "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``", "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}", "\N{MINUS SIGN}": "$-$", "\N{SUPERSCRIPT TWO}": "$^2$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{LESS-THAN OR EQUAL TO}": r"$\le$", "\N{GREATER-THAN OR EQUAL TO}": r"$\ge$",
+    "\N{RIGHTWARDS ARROW}": r"$\to$", "\N{INFINITY}": r"$\infty$",
 }
 LATIN = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿčćěńňőřšśůűžźż")
 LONG_WORD, PART = 30, 10
@@ -25,7 +26,8 @@ def escaped(text: str) -> str:
 
 
 def _word(word):
-    pieces, foreign = [], ""
+    pieces: list[str] = []
+    foreign = ""
     for c in word:
         known = _character(c)
         if known is None:
@@ -67,8 +69,9 @@ def listed(words: list[str]) -> str:
 
 
 def code(text: str) -> str:
-    """Return an identifier or a file's name as the inside of a texttt, which may be broken after an underscore."""
-    return text.replace("_", r"\_\allowbreak ").replace("/", r"/\allowbreak ") if len(text) > 30 else text.replace("_", r"\_")
+    """Return an identifier or a file's name as the inside of a texttt; a long one may be broken at _ and /."""
+    return text.replace("_", r"\_\allowbreak ").replace("/", r"/\allowbreak ") if len(text) > 30 \
+        else text.replace("_", r"\_")
 
 
 def paragraph(*sentences: str) -> list[str]:

@@ -1,21 +1,20 @@
-"""What is shown of a derived program: its lines, what each line's differential says, and the adjoints read off it.
+"""What is shown of a derived program: its lines, and on the way back each line with the adjoints that it completes.
 
 A log-sum-exp that only the lines above the loss need has no line of its own: it is written out where it is read, and
 exp(Z - lse) is the softmax. A function value that was named to be shared is a line, but has no adjoint of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sympy import Expr, Idx, KroneckerDelta, exp
+from sympy import Expr, Idx, exp
 
-from ..arrays import Array
 from ..binders import LogSumExp, Maximum, has_binder
-from ..functions import relu, step
 from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import tidied
-from ..terms import bottom_up, free_indices, instantiated, read_name, reads
+from ..terms import free_indices, instantiated, read_name, reads
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Sheet:
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        ties = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum)}    # the rule counts anew
-        adjoint = set(self.program.adjoints.values()) | ties
-        variables = {n: v for n, v in self.program.variables.items() if n not in adjoint}
-        return self.program.with_equations(
-            (e for e in self.program.forward if e.name not in ties), variables=variables, adjoints={})
+        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum)}    # named anew
+        gone = companions | set(self.program.adjoints.values())
+        variables = {n: v for n, v in self.program.variables.items() if n not in gone}
+        equations = (e for e in self.program.forward if e.name not in companions)
+        return self.program.with_equations(equations, variables=variables, adjoints={})
 
     @cached_property
     def _plain(self) -> Program:
@@ -49,22 +48,22 @@ class Sheet:
         return tidied(backward(self.primal))
 
     @cached_property
-    def active(self) -> list[str]:
-        """The variables between the parameters and the loss."""
-        return list(self._plain.adjoints)
+    def active(self) -> dict[str, None]:
+        """The variables between the parameters and the loss, parameters included, last first."""
+        return dict.fromkeys(self._plain.adjoints)
 
     @cached_property
     def constants(self) -> dict[str, Equation]:
         """The adjoints that are constants and were put where they are read, by the name of the adjoint."""
-        values: dict[str, Expr] = {}
-        found = {}
+        found: dict[str, Equation] = {}
         for e in self._plain.backward:
-            rhs = e.rhs.xreplace({r: values[read_name(r)] for r in reads(e.rhs, values)})
-            if self._plain.variables[e.name].primal not in self.program.adjoints \
-                    and not free_indices(rhs) and not reads(rhs, self._plain.variables):
-                values[e.name] = rhs
+            rhs = e.rhs.xreplace({r: found[name_of(r)].rhs for r in reads(e.rhs, found)})
+            dropped = self._plain.variables[e.name].primal not in self.program.adjoints
+            if dropped and not free_indices(rhs) and not reads(rhs, self._plain.variables):
                 found[e.name] = Equation(e.lhs, rhs)
         return found
+
+    # ---- lines
 
     @cached_property
     def hidden(self) -> dict[str, Equation]:
@@ -96,30 +95,29 @@ class Sheet:
 
     def needs(self, equation: Equation) -> set[str]:
         """Return the active variables that an equation reads, also through what is written out or abbreviated."""
-        found, todo = set(), [equation]
+        found: set[str] = set()
+        todo = [equation]
         while todo:
-            for name in {read_name(r) for r in reads(todo.pop().rhs, self._active)} - found:
+            for name in {name_of(r) for r in reads(todo.pop().rhs, self.active)} - found:
                 found.add(name)
                 inner = self.hidden.get(name) or self.abbreviations.get(name)
                 todo += [inner] if inner else []
         return found
 
-    @cached_property
-    def _active(self):
-        return frozenset(self.active)
+    # ---- rows
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The lines that have an adjoint or are the loss, last to first, each adjoint where it is complete."""
-        shown = [e for e in reversed(self.primal.equations) if e.name in self._active and e.name not in self.hidden | self.abbreviations]
-        result = [Row(e) for e in shown]
-        last = {name: row for row in result for name in self.needs(row.line)}
-        complete = {e.name: e for e in (*self.constants.values(), *self.program.backward)}
+        """The lines between the parameters and the loss, last to first, each with the adjoints that it completes."""
+        passed = {*self.hidden, *self.abbreviations}
+        result = [Row(e) for e in reversed(self.primal.equations) if e.name in self.active and e.name not in passed]
+        last = {name: row for row in result for name in self.needs(row.line) if name not in self.hidden}
+        complete = self.constants | {e.name: e for e in self.program.backward}
         for e in self._plain.backward:
             primal = self._plain.variables[e.name].primal
-            if e.name in complete and primal in last and primal not in self.hidden:
-                row, parameter = last[primal], self.program.variables[primal].kind == "parameter"
-                (row.gradients if parameter else row.adjoints).append(complete[e.name])
+            if e.name in complete and primal in last:
+                row = last[primal]
+                (row.gradients if self.is_parameter(primal) else row.adjoints).append(complete[e.name])
         return result
 
     @property
@@ -127,63 +125,32 @@ class Sheet:
         """The adjoints of the parameters, in the order in which they become known; of unused ones last."""
         found = [g for row in self.rows for g in row.gradients]
         names = {g.name for g in found}
-        return found + [e for e in self.program.backward
-                        if self.program.variables[self.program.variables[e.name].primal].kind == "parameter"
-                        and e.name not in names]
+        return found + [
+            e for e in self.program.backward
+            if self.is_parameter(self.program.variables[e.name].primal) and e.name not in names
+        ]
+
+    def is_parameter(self, name: str | None) -> bool:
+        """Tell whether a variable is a parameter."""
+        return name is not None and self.program.variables[name].kind == "parameter"
 
     # ---- expressions
 
-    def inlined(self, expr: Expr, names) -> Expr:
-        """Return an expression with reads of the equations in `names` written out."""
-        while found := reads(expr, names):
-            changes = {r: self.written_out(r, names[read_name(r)]) for r in found}
-            expr = expr.xreplace(changes)
+    def inlined(self, expr: Expr, definitions: Mapping[str, Equation]) -> Expr:
+        """Return an expression with reads of what `definitions` define written out."""
+        while found := reads(expr, definitions):
+            expr = expr.xreplace({r: written_out(r, definitions[name_of(r)]) for r in found})
         return expr
 
-    @staticmethod
-    def written_out(read: Expr, definition: Equation) -> Expr:
-        """Return what a read stands for."""
-        indices = getattr(read, "indices", ()) if read.is_Indexed else ()
-        return instantiated(definition.rhs, dict(zip(definition.indices, indices, strict=True)))
 
-    def through_relu(self, expr: Expr) -> Expr:
-        """Write step(A) as step(Z) where A = relu(Z): the definition says it so."""
-        def change(term):
-            definition = self.definitions.get(read_name(term.args[0])) if isinstance(term, step) else None
-            if definition is not None and isinstance(definition.rhs, relu):
-                inner = self.written_out(term.args[0], definition).args[0]
-                return step(inner)
-            return term
-        return bottom_up(expr, change)
-
-    def softmax_of(self, term: Expr) -> tuple[str, LogSumExp, Expr] | None:
-        """Return (name, log-sum-exp, exponent) where a term is exp(f - lse) with a hidden lse of f, else None."""
-        if not isinstance(term, exp):
-            return None
-        for read in reads(term.args[0], self.hidden):
-            lse = self.written_out(read, self.hidden[read_name(read)])
-            exponent = term.args[0] + read
-            if not reads(exponent, [read_name(read)]) and _same_term(exponent, lse):
-                return read_name(read), lse, exponent
-        return None
+def name_of(read: Expr) -> str:
+    """Return the name of the variable that a read reads."""
+    name = read_name(read)
+    assert name is not None, f"{read} is no read"
+    return name
 
 
-def _same_term(exponent, lse):
-    """Tell whether `exponent` is the term of `lse` at some value of its bound index."""
-    [(bound, _, _), *more] = lse.limits
-    if more:
-        return False
-    return any(lse.function.xreplace({bound: i}) == exponent for i in free_indices(exponent))
-
-
-def pseudo_array(name: str, indices: tuple[Idx, ...]) -> Expr:
-    """Return a read of an array that stands for an expression."""
-    return Array(name, tuple(i.upper + 1 for i in indices))[indices]
-
-
-def is_label_bracket(term: Expr) -> bool:
-    """Tell whether a term is [c = y[n]]: one-hot labels."""
-    return isinstance(term, KroneckerDelta) and any(
-        a.is_Indexed and all(isinstance(i, Idx) for i in a.indices) for a in term.args) and any(
-        isinstance(a, Idx) for a in term.args)
-
+def written_out(read: Expr, definition: Equation) -> Expr:
+    """Return what a read stands for."""
+    indices = read.indices if read.is_Indexed else ()
+    return instantiated(definition.rhs, dict(zip(definition.indices, indices, strict=True)))

@@ -8,7 +8,8 @@ from .differentials import Differentials
 from .latex import Latex, plain
 from .layout import GAP, PAGE, TAG, Row, broken, measured, system, widest
 from .pieces import ADD
-from .sheet import Sheet
+from .sheet import Sheet, name_of
+from .standins import StandIn
 from .writer import Writer
 
 RELATION = 1.35             # ems: the width of `=` with its spaces
@@ -31,6 +32,10 @@ class Systems:
         """Return an expression in index notation."""
         return plain(self.writer.expression(expr).text)
 
+    def is_introduced(self, stand_in: StandIn) -> bool:
+        """Tell whether a stand-in has a symbol of its own, unlike softmax(Z), which says what it is."""
+        return r"\operatorname" not in self.names.variable(name_of(stand_in.read))
+
     def shape(self, shape: tuple[Expr, ...]) -> str:
         """Return a shape as a formula."""
         sizes = [self.formula(s) for s in shape]
@@ -51,11 +56,14 @@ class Systems:
         shape = self.program.variables[equation.name].shape
         return self.shape(tuple(s for s, i in zip(shape, equation.indices, strict=True) if isinstance(i, Idx)))
 
+    def _label_of(self, equation):
+        return rf" \label{{{self.label(equation)}}}"
+
     # ---- forward
 
     def forward(self) -> list[str]:
         """The lines of the forward pass, numbered, with shapes."""
-        lines = [(*self.writer.sides(e), self._shape_of(e), rf" \label{{{self.label(e)}}}") for e in self.sheet.lines]
+        lines = [(*self.writer.sides(e), self._shape_of(e), self._label_of(e)) for e in self.sheet.lines]
         return system("align", _with_shapes(lines, TAG, r" \notag"))
 
     # ---- backward
@@ -116,8 +124,8 @@ class Systems:
         total = sum(_width([c[:2] for c in b]) + GAP + widest(c[2] for c in b) for b in blocks if b)
         if total + GAP > PAGE or not blocks[1]:
             return []
-        return system("align*", [Row([x for left, right, shape in pair for x in (plain(left), f"= {plain(right)}", "", shape)])
-                                 for pair in pairs])
+        rows = [[(plain(left), f"= {plain(right)}", "", shape) for left, right, shape in pair] for pair in pairs]
+        return system("align*", [Row([cell for block in row for cell in block]) for row in rows])
 
     # ---- the chain rule
 
@@ -155,7 +163,7 @@ class Systems:
 
 
 def _with_shapes(lines, tag=0.0, unnumbered=""):
-    """Lay out (left, right, shape, end): shapes in a column of their own, or behind the formulas where those are long."""
+    """Lay out (left, right, shape, end): shapes in a column, or behind the formulas where those are long."""
     room = PAGE - tag - widest(x[0] for x in lines) - RELATION
     beside = room - widest(x[2] for x in lines) - (2 if tag else 1) * GAP
     apart = all(len(broken(right, beside)) <= MOST_LINES for _, right, _, _ in lines)

@@ -103,7 +103,7 @@ class Plain(Style):
         return Piece(f"{name}({', '.join(a.text for a in args)})", ATOM, FUNCTION)
 
     def prefix(self, name, x):
-        """log sum_c p[c], log p, log(1 - p)."""
+        """As in log sum_c p[c], log p, log(1 - p)."""
         if x.level == BIG:
             return Piece(f"{name} {x.text}", BIG, TOTAL)
         if x.level == ATOM and x.rank != FUNCTION:
@@ -115,7 +115,7 @@ class Plain(Style):
         return Piece(f"|{x.text}|", ATOM, FUNCTION)
 
     def floor(self, x, word="floor"):
-        """floor(x)."""
+        """By name, like a function."""
         return self.call(word, [x])
 
     # ---- binders, brackets, cases
@@ -124,7 +124,8 @@ class Plain(Style):
         """sum_n x, sum_{n, d} x, sum_{k=0..2} x."""
         whole = [r for r in ranges if isinstance(r, str)]
         text = [f"{word}_{whole[0]}" if len(whole) == 1 else f"{word}_{{{', '.join(whole)}}}"] if whole else []
-        text += [f"{word}_{{{name}={first}..{last}}}" for name, first, last in (r for r in ranges if not isinstance(r, str))]
+        bounded = [r for r in ranges if not isinstance(r, str)]
+        text += [f"{word}_{{{name}={first}..{last}}}" for name, first, last in bounded]
         return Piece(f"{' '.join(text)} {body.text}", BIG, TOTAL)
 
     def relation(self, symbol, left, right, *more):
@@ -133,7 +134,7 @@ class Plain(Style):
         return Piece(text, ADD, BRACKET)
 
     def logic(self, word, conditions):
-        """a and b, a or b, not (a)."""
+        """As in a and b, a or b, not (a)."""
         texts = [c.text for c in conditions]
         return Piece(f"not ({texts[0]})" if word == "not" else f" {word} ".join(texts), ADD, BRACKET)
 

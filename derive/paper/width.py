@@ -5,21 +5,25 @@ import re
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|\s+|.", re.DOTALL)
 SCRIPT = (1.0, 0.74, 0.58)          # how wide letters are in text, in scripts, in scripts of scripts, with their kerns
 ITALIC = {
-    "A": 0.75, "B": 0.78, "C": 0.75, "D": 0.85, "E": 0.78, "F": 0.7, "G": 0.79, "H": 0.88, "I": 0.5, "J": 0.62, "K": 0.88,
-    "L": 0.68, "M": 1.05, "N": 0.87, "O": 0.79, "P": 0.72, "Q": 0.79, "R": 0.77, "S": 0.66, "T": 0.68, "U": 0.77,
-    "V": 0.73, "W": 1.05, "X": 0.88, "Y": 0.75, "Z": 0.74, "f": 0.57, "i": 0.35, "j": 0.44, "l": 0.33, "m": 0.88, "n": 0.6,
-    "h": 0.58, "k": 0.55, "t": 0.38, "u": 0.58, "w": 0.74, "x": 0.58, "b": 0.45, "c": 0.45, "r": 0.48,
+    "A": 0.75, "B": 0.78, "C": 0.75, "D": 0.85, "E": 0.78, "F": 0.7, "G": 0.79, "H": 0.88, "I": 0.5, "J": 0.62,
+    "K": 0.88, "L": 0.68, "M": 1.05, "N": 0.87, "O": 0.79, "P": 0.72, "Q": 0.79, "R": 0.77, "S": 0.66, "T": 0.68,
+    "U": 0.77, "V": 0.73, "W": 1.05, "X": 0.88, "Y": 0.75, "Z": 0.74, "b": 0.45, "c": 0.45, "f": 0.57, "h": 0.58,
+    "i": 0.35, "j": 0.44, "k": 0.55, "l": 0.33, "m": 0.88, "n": 0.6, "r": 0.48, "t": 0.38, "u": 0.58, "w": 0.74,
+    "x": 0.58,
 }
-ROMAN = {"i": 0.28, "j": 0.31, "l": 0.28, "f": 0.33, "t": 0.4, "m": 0.84, "w": 0.75, "r": 0.4, "s": 0.4, "I": 0.37, "M": 0.92,
-         "W": 1.03}
+ROMAN = {
+    "f": 0.33, "i": 0.28, "j": 0.31, "l": 0.28, "m": 0.84, "r": 0.4, "s": 0.4, "t": 0.4, "w": 0.75, "I": 0.37,
+    "M": 0.92, "W": 1.03,
+}
 BINARY = frozenset(["+", "-", r"\odot", r"\oslash", r"\cdot", r"\times"])
 RELATION = frozenset(["=", "<", ">", r"\le", r"\ge", r"\ne", r"\leftarrow", r"\to"])
 COMMANDS = {
     r"\,": 0.17, r"\;": 0.28, r"\ ": 0.34, r"\quad": 1.0, r"\qquad": 2.0, r"\_": 0.4, r"\ldots": 1.2, r"\top": 0.78,
-    r"\partial": 0.6, r"\lvert": 0.28, r"\rvert": 0.28, r"\langle": 0.39, r"\rangle": 0.39, r"\ell": 0.42, r"\eta": 0.54,
-    r"\lfloor": 0.45, r"\rfloor": 0.45, r"\lceil": 0.45, r"\rceil": 0.45,
+    r"\partial": 0.6, r"\lvert": 0.28, r"\rvert": 0.28, r"\langle": 0.39, r"\rangle": 0.39, r"\ell": 0.42,
+    r"\eta": 0.54, r"\lfloor": 0.45, r"\rfloor": 0.45, r"\lceil": 0.45, r"\rceil": 0.45,
 }
 GROUPS = frozenset([r"\mathrm", r"\operatorname", r"\mathbf", r"\mathtt", r"\text", r"\mathcal", r"\hat"])
+OPERATORS = frozenset(["exp", "log", "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh"])
 BIG = frozenset([r"\sum", r"\max"])
 IGNORED = frozenset([r"\begin", r"\end"])
 
@@ -116,6 +120,3 @@ def _roman(token):
     if token.startswith("\\"):
         return COMMANDS.get(token, 0.6)
     return ROMAN.get(token, 0.78 if token.isupper() else 0.56)
-
-
-OPERATORS = frozenset(["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "max", "min"])
