@@ -297,8 +297,9 @@ def _masked(nodes, conditions, inner):
             nodes = [_times(nodes, inner)]
             [home] = nodes
         test = _form(Ge(condition, 0, evaluate=False), inner)
-        choice = Apply(home.axes, Piecewise, (
-            home, arranged(test, home.axes), Scalar((), S.Zero), Scalar((), S.true)))
+        axes = home.axes if inside <= set(home.axes) else tuple(i for i in inner if i in (*home.axes, *test.axes))
+        choice = Apply(axes, Piecewise, (
+            arranged(home, axes), arranged(test, axes), Scalar((), S.Zero), Scalar((), S.true)))
         nodes = [choice if n is home else n for n in nodes]
     return nodes
 

@@ -94,7 +94,7 @@ def loss_and_grads(Wq, Wk, Wv, X, Y):
 
 
 def predict(Wq, Wk, Wv, X):
-    """Return the outputs O (N, T, E), attention A (N, T, T)."""
+    """Return the outputs O (N, T, E), the attention A (N, T, T)."""
     Wq, Wk, Wv, X, _ = _checked(Wq, Wk, Wv, X)
     T = X.shape[1]
     E = Wq.shape[1]

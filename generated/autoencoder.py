@@ -66,7 +66,7 @@ def loss_and_grads(W1, b1, W2, b2, X):
 
 
 def predict(W1, b1, W2, b2, X):
-    """Return the codes H (N, K), reconstructions R (N, D)."""
+    """Return the codes H (N, K), the reconstructions R (N, D)."""
     W1, b1, W2, b2, X = _checked(W1, b1, W2, b2, X)
 
     pre_H = X @ W1 + b1                                 # (N, K)

@@ -4,8 +4,8 @@
     m = 1/N Z' 1                                     (H,)     mean of the batch
     R = Z - 1 m'                                     (N, H)   centred
     v = 1/N (R^2)' 1                                 (H,)     variance of the batch
-    sqrt_U = sqrt(v + epsilon 1)                     (H,)
-    U = R diag(sqrt_U)^(-1)                          (N, H)   normalised
+    sqrt_v = sqrt(v + epsilon 1)                     (H,)
+    U = R diag(sqrt_v)^(-1)                          (N, H)   normalised
     B = U diag(gamma) + 1 beta'                      (N, H)   scaled and shifted
     A = relu(B)                                      (N, H)   hidden units
     Y = A W2 + 1 b2'                                 (N, C)   logits
@@ -50,8 +50,8 @@ def forward(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsil
     m = Z.mean(axis=0)                                  # (H,)
     R = Z - m                                           # (N, H)
     v = np.mean(R**2, axis=0)                           # (H,)
-    sqrt_U = np.sqrt(v + epsilon)                       # (H,)
-    U = R / sqrt_U                                      # (N, H)
+    sqrt_v = np.sqrt(v + epsilon)                       # (H,)
+    U = R / sqrt_v                                      # (N, H)
     B = gamma * U + beta                                # (N, H)
     A = np.maximum(B, 0)                                # (N, H)
     Y = A @ W2 + b2                                     # (N, C)
@@ -60,12 +60,12 @@ def forward(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsil
     E = np.exp(Y - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     loss = np.mean(np.log(S) + (T - Y[np.arange(N), y]))
-    return loss, (gamma, W2, X, y, R, U, A, sqrt_U, E, S)
+    return loss, (gamma, W2, X, y, epsilon, R, v, U, A, sqrt_v, E, S)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    gamma, W2, X, y, R, U, A, sqrt_U, E, S = residuals
+    gamma, W2, X, y, epsilon, R, v, U, A, sqrt_v, E, S = residuals
     N = len(X)
 
     # loss = 1/N sum_n (log sum_c exp Y[n, c]) - Y[n, y[n]]
@@ -82,10 +82,10 @@ def backward(residuals):
     dgamma = np.sum(dB * U, axis=0)                     # (H,)
     dbeta = dB.sum(axis=0)                              # (H,)
     dU = gamma * dB                                     # (N, H)
-    # U = R diag(sqrt_U)^(-1)
-    dv = -np.sum(dU * R, axis=0) / (2 * (sqrt_U**2 * sqrt_U))  # (H,)
+    # U = R diag(sqrt_v)^(-1)
+    dv = -np.sum(dU * U, axis=0) / (2 * (v + epsilon))  # (H,)
     # v = 1/N (R^2)' 1
-    dR = dU / sqrt_U + 2 / N * dv * R                   # (N, H)
+    dR = dU / sqrt_v + 2 / N * dv * R                   # (N, H)
     # R = Z - 1 m'
     dm = -dR.sum(axis=0)                                # (H,)
     # m = 1/N Z' 1
@@ -102,15 +102,21 @@ def loss_and_grads(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum
 
 
 def predict(W1, gamma, beta, W2, b2, X, running_m, running_v, momentum, epsilon):
-    """Return the logits Y (N, C), running mean after this batch next_m (H,), running variance after this batch next_v (H,)."""
-    W1, gamma, beta, W2, b2, X, _, running_m, running_v, momentum, epsilon = _checked(W1, gamma, beta, W2, b2, X, running_m=running_m, running_v=running_v, momentum=momentum, epsilon=epsilon)
+    """Return the logits Y (N, C), the running mean after this batch next_m (H,), the running variance after this batch
+    next_v (H,).
+    """
+    (
+        W1, gamma, beta, W2, b2, X, _, running_m, running_v, momentum, epsilon,
+    ) = _checked(
+        W1, gamma, beta, W2, b2, X, running_m=running_m, running_v=running_v, momentum=momentum, epsilon=epsilon,
+    )
 
     Z = X @ W1                                          # (N, H)
     m = Z.mean(axis=0)                                  # (H,)
     R = Z - m                                           # (N, H)
     v = np.mean(R**2, axis=0)                           # (H,)
-    sqrt_U = np.sqrt(v + epsilon)                       # (H,)
-    U = R / sqrt_U                                      # (N, H)
+    sqrt_v = np.sqrt(v + epsilon)                       # (H,)
+    U = R / sqrt_v                                      # (N, H)
     B = gamma * U + beta                                # (N, H)
     A = np.maximum(B, 0)                                # (N, H)
     Y = A @ W2 + b2                                     # (N, C)

@@ -1,7 +1,7 @@
 """Two links of a chain: loss and gradients.
 
-    y = x**2
-    z = 2*y
+    y = x^2
+    z = 2 y
     loss = z
 
 Parameters  x, a scalar; their dtype is the result's.
@@ -24,7 +24,7 @@ class Params(NamedTuple):
 
 def forward(x):
     """Return the loss and the residuals that `backward` reads."""
-    x, = _checked(x)
+    (x,) = _checked(x)
 
     y = x**2
     z = 2 * y
@@ -34,8 +34,9 @@ def forward(x):
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    x, = residuals
+    (x,) = residuals
 
+    # y = x^2
     dx = 4 * x
     return Params(dx)
 
@@ -57,14 +58,11 @@ def _checked(x):
     dtype = np.result_type(*floats)
     if not np.issubdtype(dtype, np.inexact):
         dtype = np.float64
-    x, = (np.asarray(v, dtype) for v in floats)
+    (x,) = (np.asarray(v, dtype) for v in floats)
 
     sizes = {}
-    for name, value, axes in (
-        ("x", x, ""),
-    ):
-        _match(name, value, axes, sizes)
-    return x,
+    _match("x", x, "", sizes)
+    return (x,)
 
 
 def _match(name, value, axes, sizes):

@@ -1,6 +1,6 @@
 """Guessing a number by gradient descent: loss and gradients.
 
-    loss = (g - target)**2/2
+    loss = 1/2 (g - target)^2
 
 Parameters  g, a scalar; their dtype is the result's.
 Inputs      target, a scalar.
@@ -33,6 +33,7 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     g, target = residuals
 
+    # loss = 1/2 (g - target)^2
     dg = g - target
     return Params(dg)
 
@@ -57,9 +58,7 @@ def _checked(g, target):
     g, target = (np.asarray(v, dtype) for v in (*floats, target))
 
     sizes = {}
-    for name, value, axes in (
-        ("g", g, ""), ("target", target, ""),
-    ):
+    for name, value, axes in (("g", g, ""), ("target", target, "")):
         _match(name, value, axes, sizes)
     return g, target
 

@@ -1,10 +1,9 @@
 """Two-layer perceptron with softmax cross-entropy: loss and gradients.
 
-    Z1[n, h] = b1[h] + Sum(W1[d, h]*X[n, d], (d, 0, D - 1))    (N, H)   pre-activation
-    A1[n, h] = relu(Z1[n, h])                                  (N, H)   hidden units
-    Z2[n, c] = b2[c] + Sum(A1[n, h]*W2[h, c], (h, 0, H - 1))   (N, C)   logits
-    lse_Z2[n] = LogSumExp(Z2[n, c], (c, 0, C - 1))             (N,)
-    loss = Sum(-Z2[n, y[n]] + lse_Z2[n], (n, 0, N - 1))/N
+    Z1 = X W1 + 1 b1'    (N, H)   pre-activation
+    A1 = relu(Z1)        (N, H)   hidden units
+    Z2 = A1 W2 + 1 b2'   (N, C)   logits
+    loss = 1/N sum_n (log sum_c exp Z2[n, c]) - Z2[n, y[n]]
 
 Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
@@ -51,13 +50,17 @@ def backward(residuals):
     W2, X, y, A1, E, S = residuals
     N = len(X)
 
+    # loss = 1/N sum_n (log sum_c exp Z2[n, c]) - Z2[n, y[n]]
     dZ2 = E / S[:, None]                                # (N, C)
     dZ2[np.arange(N), y] -= 1
     dZ2 /= N
+    # Z2 = A1 W2 + 1 b2'
     dW2 = A1.T @ dZ2                                    # (H, C)
     db2 = dZ2.sum(axis=0)                               # (C,)
     dA1 = dZ2 @ W2.T                                    # (N, H)
+    # A1 = relu(Z1)
     dZ1 = dA1 * (A1 > 0)                                # (N, H)
+    # Z1 = X W1 + 1 b1'
     dW1 = X.T @ dZ1                                     # (D, H)
     db1 = dZ1.sum(axis=0)                               # (H,)
     return Params(dW1, db1, dW2, db2)

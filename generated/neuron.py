@@ -1,8 +1,8 @@
 """One sigmoid neuron with half the squared error: loss and gradients.
 
-    z = Sum(W[d]*X[d], (d, 0, D - 1))
+    z = W' X
     r = sigmoid(z)
-    loss = (-r + y)**2/2
+    loss = 1/2 (y - r)^2
 
 Parameters  W (D,); their dtype is the result's.
 Inputs      X (D,), y, a scalar.
@@ -38,8 +38,11 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     X, y, z, r = residuals
 
+    # loss = 1/2 (y - r)^2
     dr = r - y
+    # r = sigmoid(z)
     dz = dr * r * _sigmoid(-z)
+    # z = W' X
     dW = dz * X                                         # (D,)
     return Params(dW)
 
@@ -51,7 +54,7 @@ def loss_and_grads(W, X, y):
 
 
 def predict(W, X):
-    """Return the r ()."""
+    """Return r."""
     W, X, _ = _checked(W, X)
 
     z = X @ W
@@ -80,9 +83,7 @@ def _checked(W, X, y=None):
     y = None if y is None else np.asarray(y, dtype)
 
     sizes = {}
-    for name, value, axes in (
-        ("W", W, "D"), ("X", X, "D"), ("y", y, ""),
-    ):
+    for name, value, axes in (("W", W, "D"), ("X", X, "D"), ("y", y, "")):
         if value is not None:
             _match(name, value, axes, sizes)
     return W, X, y

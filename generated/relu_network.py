@@ -1,10 +1,10 @@
 """Two relu layers, one example, half the squared error: loss and gradients.
 
-    z1[h] = b1[h] + Sum(W1[d, h]*x[d], (d, 0, D - 1))    (H,)
-    r1[h] = relu(z1[h])                                  (H,)
-    z2[k] = b2[k] + Sum(W2[h, k]*r1[h], (h, 0, H - 1))   (K,)
-    r2[k] = relu(z2[k])                                  (K,)
-    loss = Sum((r2[k] - y[k])**2, (k, 0, K - 1))/2
+    z1 = W1' x + b1    (H,)
+    r1 = relu(z1)      (H,)
+    z2 = W2' r1 + b2   (K,)
+    r2 = relu(z2)      (K,)
+    loss = 1/2 sum_k (r2[k] - y[k])^2
 
 Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,); their dtype is the result's.
 Inputs      x (D,), y (K,).
@@ -46,12 +46,17 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     W2, x, y, r1, r2 = residuals
 
+    # loss = 1/2 sum_k (r2[k] - y[k])^2
     dr2 = r2 - y                                        # (K,)
+    # r2 = relu(z2)
     dz2 = dr2 * (r2 > 0)                                # (K,)
+    # z2 = W2' r1 + b2
     dW2 = np.outer(r1, dz2)                             # (H, K)
     db2 = dz2                                           # (K,)
     dr1 = W2 @ dz2                                      # (H,)
+    # r1 = relu(z1)
     dz1 = dr1 * (r1 > 0)                                # (H,)
+    # z1 = W1' x + b1
     dW1 = np.outer(x, dz1)                              # (D, H)
     db1 = dz1                                           # (H,)
     return Params(dW1, db1, dW2, db2)
@@ -64,7 +69,7 @@ def loss_and_grads(W1, b1, W2, b2, x, y):
 
 
 def predict(W1, b1, W2, b2, x):
-    """Return the r2 (K,)."""
+    """Return r2 (K,)."""
     W1, b1, W2, b2, x, _ = _checked(W1, b1, W2, b2, x)
 
     z1 = x @ W1 + b1                                    # (H,)

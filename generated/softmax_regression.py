@@ -1,8 +1,7 @@
 """Softmax regression: loss and gradients.
 
-    Z[n, c] = b[c] + Sum(W[d, c]*X[n, d], (d, 0, D - 1))   (N, C)   logits
-    lse_Z[n] = LogSumExp(Z[n, c], (c, 0, C - 1))           (N,)
-    loss = Sum(-Z[n, y[n]] + lse_Z[n], (n, 0, N - 1))/N
+    Z = X W + 1 b'   (N, C)   logits
+    loss = 1/N sum_n (log sum_c exp Z[n, c]) - Z[n, y[n]]
 
 Parameters  W (D, C), b (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
@@ -44,9 +43,11 @@ def backward(residuals):
     X, y, E, S = residuals
     N = len(X)
 
+    # loss = 1/N sum_n (log sum_c exp Z[n, c]) - Z[n, y[n]]
     dZ = E / S[:, None]                                 # (N, C)
     dZ[np.arange(N), y] -= 1
     dZ /= N
+    # Z = X W + 1 b'
     dW = X.T @ dZ                                       # (D, C)
     db = dZ.sum(axis=0)                                 # (C,)
     return Params(dW, db)
@@ -81,9 +82,7 @@ def _checked(W, b, X, y=None):
     y = None if y is None else np.asarray(y)
 
     sizes = {}
-    for name, value, axes in (
-        ("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N"),
-    ):
+    for name, value, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N")):
         if value is not None:
             _match(name, value, axes, sizes)
     if y is not None:

@@ -1,6 +1,6 @@
 """The square of one parameter: loss and gradients.
 
-    loss = x**2
+    loss = x^2
 
 Parameters  x, a scalar; their dtype is the result's.
 
@@ -22,7 +22,7 @@ class Params(NamedTuple):
 
 def forward(x):
     """Return the loss and the residuals that `backward` reads."""
-    x, = _checked(x)
+    (x,) = _checked(x)
 
     loss = x**2
     return loss, (x,)
@@ -30,8 +30,9 @@ def forward(x):
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    x, = residuals
+    (x,) = residuals
 
+    # loss = x^2
     dx = 2 * x
     return Params(dx)
 
@@ -53,14 +54,11 @@ def _checked(x):
     dtype = np.result_type(*floats)
     if not np.issubdtype(dtype, np.inexact):
         dtype = np.float64
-    x, = (np.asarray(v, dtype) for v in floats)
+    (x,) = (np.asarray(v, dtype) for v in floats)
 
     sizes = {}
-    for name, value, axes in (
-        ("x", x, ""),
-    ):
-        _match(name, value, axes, sizes)
-    return x,
+    _match("x", x, "", sizes)
+    return (x,)
 
 
 def _match(name, value, axes, sizes):

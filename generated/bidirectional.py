@@ -1,0 +1,180 @@
+"""Bidirectional recurrent network with a label at every step: loss and gradients.
+
+    h[-1, n, k] = 0                                                            (T, N, K)   what came before
+    pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]   (T, N, K)
+    h[t, n, k] = tanh(pre_h[t, n, k])                                          (T, N, K)   what came before
+    g[-1, n, k] = 0                                                            (T, N, K)
+        (what comes after, the last step first)
+    pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]   (T, N, K)
+    g[t, n, k] = tanh(pre_g[t, n, k])                                          (T, N, K)
+        (what comes after, the last step first)
+    z[t, n, m] = (sum_k g[T - t - 1, n, k] * Vr[k, m]) + (sum_k h[t, n, k] * V[k, m]) + c[m]   (T, N, C)   logits
+    loss = 1/(T N) sum_{t, n} (log sum_m exp z[t, n, m]) - z[t, n, y[t, n]]
+
+Parameters  W (D, K), U (K, K), b (K,), Wr (D, K), Ur (K, K), br (K,), V (K, C), Vr (K, C), c (C,); their dtype is the
+            result's.
+Inputs      x (T, N, D); labels y (T, N), integers in [0, C).
+Outputs     z (T, N, C), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/bidirectional.py by `derive build bidirectional`; do not edit.
+The derivation is typeset in bidirectional.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+    Wr: np.ndarray
+    Ur: np.ndarray
+    br: np.ndarray
+    V: np.ndarray
+    Vr: np.ndarray
+    c: np.ndarray
+
+
+def forward(W, U, b, Wr, Ur, br, V, Vr, c, x, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W, U, b, Wr, Ur, br, V, Vr, c, x, y = _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y)
+    T = len(x)
+    N = x.shape[1]
+    K = len(U)
+
+    pre_h = x @ W + b                                   # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = 0
+    for t in range(T):
+        pre_h[t] += h[t] @ U
+        h[t + 1] = np.tanh(pre_h[t])
+    pre_g = x[::-1] @ Wr + br                           # (T, N, K)
+    g = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
+    g[0] = 0
+    for t in range(T):
+        pre_g[t] += g[t] @ Ur
+        g[t + 1] = np.tanh(pre_g[t])
+    z = h[1:] @ V + g[:0:-1] @ Vr + c                   # (T, N, C)
+    # log sum_m exp z[t, n, m] = T_z + log S_z, shifted by the maxima T_z so that exp stays in range
+    T_z = z.max(axis=2)                                 # (T, N)
+    E_z = np.exp(z - T_z[:, :, None])                   # (T, N, C)
+    S_z = E_z.sum(axis=2)                               # (T, N)
+    loss = np.mean(np.log(S_z) + (T_z - z[np.arange(T)[:, None], np.arange(N), y]))
+    return loss, (U, Ur, V, Vr, x, y, h, g, E_z, S_z)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    U, Ur, V, Vr, x, y, h, g, E_z, S_z = residuals
+    T = len(x)
+    N = x.shape[1]
+    D = x.shape[2]
+    K = len(U)
+    C = V.shape[1]
+
+    # loss = 1/(T N) sum_{t, n} (log sum_m exp z[t, n, m]) - z[t, n, y[t, n]]
+    dz = E_z / S_z[:, :, None]                          # (T, N, C)
+    dz[np.arange(T)[:, None], np.arange(N), y] -= 1
+    dz /= N * T
+    # z[t, n, m] = (sum_k g[T - t - 1, n, k] * Vr[k, m]) + (sum_k h[t, n, k] * V[k, m]) + c[m]
+    dV = h[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
+    dVr = g[:0:-1].reshape(-1, K).T @ dz.reshape(-1, C)  # (K, C)
+    dc = dz.sum(axis=(0, 1))                            # (C,)
+    # g[t, n, k] = tanh(pre_g[t, n, k])
+    dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
+    # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
+    dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
+    dg[1:] = dz[::-1] @ Vr.T
+    for t in reversed(range(T)):
+        dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
+        dg[t] += dpre_g[t] @ Ur.T
+    dWr = x[::-1].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
+    dUr = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
+    dbr = dpre_g.sum(axis=(0, 1))                       # (K,)
+    # h[t, n, k] = tanh(pre_h[t, n, k])
+    dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
+    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
+    dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
+    dh[1:] = dz @ V.T
+    for t in reversed(range(T)):
+        dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
+        dh[t] += dpre_h[t] @ U.T
+    dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
+    dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
+    db = dpre_h.sum(axis=(0, 1))                        # (K,)
+    return Params(dW, dU, db, dWr, dUr, dbr, dV, dVr, dc)
+
+
+def loss_and_grads(W, U, b, Wr, Ur, br, V, Vr, c, x, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, U, b, Wr, Ur, br, V, Vr, c, x, y)
+    return loss, backward(residuals)
+
+
+def predict(W, U, b, Wr, Ur, br, V, Vr, c, x):
+    """Return the logits z (T, N, C)."""
+    W, U, b, Wr, Ur, br, V, Vr, c, x, _ = _checked(W, U, b, Wr, Ur, br, V, Vr, c, x)
+    T = len(x)
+    N = x.shape[1]
+    K = len(U)
+
+    pre_h = x @ W + b                                   # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = 0
+    for t in range(T):
+        pre_h[t] += h[t] @ U
+        h[t + 1] = np.tanh(pre_h[t])
+    pre_g = x[::-1] @ Wr + br                           # (T, N, K)
+    g = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
+    g[0] = 0
+    for t in range(T):
+        pre_g[t] += g[t] @ Ur
+        g[t + 1] = np.tanh(pre_g[t])
+    z = h[1:] @ V + g[:0:-1] @ Vr + c                   # (T, N, C)
+    return z
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, U, b, Wr, Ur, br, V, Vr, c)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, U, b, Wr, Ur, br, V, Vr, c, x = (np.asarray(v, dtype) for v in (*floats, x))
+    y = None if y is None else np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"),
+        ("V", V, "KC"), ("Vr", Vr, "KC"), ("c", c, "C"), ("x", x, "TND"), ("y", y, "TN"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if y is not None:
+        if not np.issubdtype(y.dtype, np.integer):
+            raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+        if y.min() < 0 or y.max() >= sizes["C"]:
+            raise ValueError(
+                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            )
+    return W, U, b, Wr, Ur, br, V, Vr, c, x, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

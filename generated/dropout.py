@@ -1,0 +1,125 @@
+"""Classifier with dropout of hidden units: loss and gradients.
+
+    Z1 = X W1 + 1 b1'                 (N, H)   pre-activation
+    A1 = 1 / keep (mask * relu(Z1))   (N, H)   hidden units, thinned
+    Z2 = A1 W2 + 1 b2'                (N, C)   logits
+    loss = 1/N sum_n (log sum_c exp Z2[n, c]) - Z2[n, y[n]]
+
+Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
+Inputs      X (N, D), mask (N, H), keep, a scalar; labels y (N,), integers in [0, C).
+Outputs     Z2 (N, C), by `predict`.
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/dropout.py by `derive build dropout`; do not edit.
+The derivation is typeset in dropout.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def forward(W1, b1, W2, b2, X, y, mask, keep):
+    """Return the loss and the residuals that `backward` reads."""
+    W1, b1, W2, b2, X, y, mask, keep = _checked(W1, b1, W2, b2, X, y, mask, keep)
+    N = len(X)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    A1 = mask * np.maximum(Z1, 0) / keep                # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, C)
+    # log sum_c exp Z2[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z2.max(axis=1)                                  # (N,)
+    E = np.exp(Z2 - T[:, None])                         # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    loss = np.mean(np.log(S) + (T - Z2[np.arange(N), y]))
+    return loss, (W2, X, y, mask, keep, Z1, A1, E, S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W2, X, y, mask, keep, Z1, A1, E, S = residuals
+    N = len(X)
+
+    # loss = 1/N sum_n (log sum_c exp Z2[n, c]) - Z2[n, y[n]]
+    dZ2 = E / S[:, None]                                # (N, C)
+    dZ2[np.arange(N), y] -= 1
+    dZ2 /= N
+    # Z2 = A1 W2 + 1 b2'
+    dW2 = A1.T @ dZ2                                    # (H, C)
+    db2 = dZ2.sum(axis=0)                               # (C,)
+    dA1 = dZ2 @ W2.T                                    # (N, H)
+    # A1 = 1 / keep (mask * relu(Z1))
+    dZ1 = dA1 * mask * (Z1 > 0) / keep                  # (N, H)
+    # Z1 = X W1 + 1 b1'
+    dW1 = X.T @ dZ1                                     # (D, H)
+    db1 = dZ1.sum(axis=0)                               # (H,)
+    return Params(dW1, db1, dW2, db2)
+
+
+def loss_and_grads(W1, b1, W2, b2, X, y, mask, keep):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W1, b1, W2, b2, X, y, mask, keep)
+    return loss, backward(residuals)
+
+
+def predict(W1, b1, W2, b2, X, mask, keep):
+    """Return the logits Z2 (N, C)."""
+    W1, b1, W2, b2, X, _, mask, keep = _checked(W1, b1, W2, b2, X, mask=mask, keep=keep)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    A1 = mask * np.maximum(Z1, 0) / keep                # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, C)
+    return Z2
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W1, b1, W2, b2, X, y=None, mask=None, keep=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, b1, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    mask = None if mask is None else np.asarray(mask, dtype)
+    keep = None if keep is None else np.asarray(keep, dtype)
+    y = None if y is None else np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
+        ("mask", mask, "NH"), ("keep", keep, ""),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if y is not None:
+        if not np.issubdtype(y.dtype, np.integer):
+            raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+        if y.min() < 0 or y.max() >= sizes["C"]:
+            raise ValueError(
+                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            )
+    return W1, b1, W2, b2, X, y, mask, keep
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,186 @@
+"""Gated recurrent unit, half the squared error of its states: loss and gradients.
+
+    h[-1, n, k] = h0[n, k]                                                     (T, N, K)   state
+    pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]   (T, N, K)
+    r[t, n, k] = sigmoid(pre_r[t, n, k])                                       (T, N, K)
+    pre_z[t, n, k] = (sum_d x[t, n, d] * Wz[d, k]) + (sum_j h[t - 1, n, j] * Uz[j, k]) + bz[k]   (T, N, K)
+    z[t, n, k] = sigmoid(pre_z[t, n, k])                                       (T, N, K)
+    h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]                                 (T, N, K)
+    pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]   (T, N, K)
+    c[t, n, k] = tanh(pre_c[t, n, k])                                          (T, N, K)   candidate
+    h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])   (T, N, K)   state
+    loss = 1/(2 T N K) sum_{t, n, k} (h[t, n, k] - Y[t, n, k])^2
+
+Parameters  Wr (D, K), Ur (K, K), br (K,), Wz (D, K), Uz (K, K), bz (K,), W (D, K), U (K, K), b (K,); their dtype is the
+            result's.
+Inputs      x (T, N, D), Y (T, N, K), h0 (N, K).
+Outputs     h (T, N, K), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/gru.py by `derive build gru`; do not edit.
+The derivation is typeset in gru.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    Wr: np.ndarray
+    Ur: np.ndarray
+    br: np.ndarray
+    Wz: np.ndarray
+    Uz: np.ndarray
+    bz: np.ndarray
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+
+
+def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
+    """Return the loss and the residuals that `backward` reads."""
+    Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0 = _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0)
+    T = len(x)
+    N = len(h0)
+    K = len(Ur)
+
+    pre_r = x @ Wr + br                                 # (T, N, K)
+    r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    pre_z = x @ Wz + bz                                 # (T, N, K)
+    z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
+    pre_c = x @ W + b                                   # (T, N, K)
+    c = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    h = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
+    h[0] = h0
+    for t in range(T):
+        pre_r[t] += h[t] @ Ur
+        r[t] = _sigmoid(pre_r[t])
+        pre_z[t] += h[t] @ Uz
+        z[t] = _sigmoid(pre_z[t])
+        h_r[t] = h[t] * r[t]
+        pre_c[t] += h_r[t] @ U
+        c[t] = np.tanh(pre_c[t])
+        h[t + 1] = c[t] * _sigmoid(-pre_z[t]) + h[t] * z[t]
+    loss = np.mean((h[1:] - Y)**2) / 2
+    return loss, (Ur, Uz, U, x, Y, h, pre_r, r, pre_z, z, h_r, c)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    Ur, Uz, U, x, Y, h, pre_r, r, pre_z, z, h_r, c = residuals
+    T = len(x)
+    N = x.shape[1]
+    D = x.shape[2]
+    K = len(Ur)
+
+    # c[t, n, k] = tanh(pre_c[t, n, k])
+    dpre_c = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
+    # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
+    dh_r = np.empty((T, N, K), pre_z.dtype)             # (T, N, K)
+    # z[t, n, k] = sigmoid(pre_z[t, n, k])
+    dpre_z = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
+    # r[t, n, k] = sigmoid(pre_r[t, n, k])
+    dpre_r = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
+    # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
+    dh = np.zeros((T + 1, N, K), pre_z.dtype)           # (T + 1, N, K)
+    dh[1:] = (h[1:] - Y) / (K * N * T)
+    for t in reversed(range(T)):
+        dc = dh[t + 1] * _sigmoid(-pre_z[t])
+        dpre_c[t] = dc * (1 - c[t]**2)
+        dh_r[t] = dpre_c[t] @ U.T
+        dz = dh[t + 1] * (h[t] - c[t])
+        dpre_z[t] = dz * z[t] * _sigmoid(-pre_z[t])
+        dr = dh_r[t] * h[t]
+        dpre_r[t] = dr * r[t] * _sigmoid(-pre_r[t])
+        dh[t] += dpre_r[t] @ Ur.T + dpre_z[t] @ Uz.T + dh[t + 1] * z[t] + dh_r[t] * r[t]
+    dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
+    dUr = h[:-1].reshape(-1, K).T @ dpre_r.reshape(-1, K)  # (K, K)
+    dbr = dpre_r.sum(axis=(0, 1))                       # (K,)
+    # pre_z[t, n, k] = (sum_d x[t, n, d] * Wz[d, k]) + (sum_j h[t - 1, n, j] * Uz[j, k]) + bz[k]
+    dWz = x.reshape(-1, D).T @ dpre_z.reshape(-1, K)    # (D, K)
+    dUz = h[:-1].reshape(-1, K).T @ dpre_z.reshape(-1, K)  # (K, K)
+    dbz = dpre_z.sum(axis=(0, 1))                       # (K,)
+    # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
+    dW = x.reshape(-1, D).T @ dpre_c.reshape(-1, K)     # (D, K)
+    dU = h_r.reshape(-1, K).T @ dpre_c.reshape(-1, K)   # (K, K)
+    db = dpre_c.sum(axis=(0, 1))                        # (K,)
+    return Params(dWr, dUr, dbr, dWz, dUz, dbz, dW, dU, db)
+
+
+def loss_and_grads(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0)
+    return loss, backward(residuals)
+
+
+def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
+    """Return the state h (T, N, K)."""
+    Wr, Ur, br, Wz, Uz, bz, W, U, b, x, _, h0 = _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0=h0)
+    T = len(x)
+    N = len(h0)
+    K = len(Ur)
+
+    pre_r = x @ Wr + br                                 # (T, N, K)
+    r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    pre_z = x @ Wz + bz                                 # (T, N, K)
+    z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
+    pre_c = x @ W + b                                   # (T, N, K)
+    c = np.empty((T, N, K), br.dtype)                   # (T, N, K)
+    h = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
+    h[0] = h0
+    for t in range(T):
+        pre_r[t] += h[t] @ Ur
+        r[t] = _sigmoid(pre_r[t])
+        pre_z[t] += h[t] @ Uz
+        z[t] = _sigmoid(pre_z[t])
+        h_r[t] = h[t] * r[t]
+        pre_c[t] += h_r[t] @ U
+        c[t] = np.tanh(pre_c[t])
+        h[t + 1] = c[t] * _sigmoid(-pre_z[t]) + h[t] * z[t]
+    return h
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (Wr, Ur, br, Wz, Uz, bz, W, U, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    Wr, Ur, br, Wz, Uz, bz, W, U, b, x = (np.asarray(v, dtype) for v in (*floats, x))
+    Y = None if Y is None else np.asarray(Y, dtype)
+    h0 = None if h0 is None else np.asarray(h0, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"), ("Wz", Wz, "DK"), ("Uz", Uz, "KK"), ("bz", bz, "K"),
+        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("x", x, "TND"), ("Y", Y, "TNK"), ("h0", h0, "NK"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

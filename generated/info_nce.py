@@ -1,0 +1,138 @@
+"""InfoNCE of two linear encoders: loss and gradients.
+
+    P = X V              (N, K)   codes
+    Q = Y W              (N, K)   codes
+    sum_p = P^2 1        (N,)
+    p = sqrt(sum_p)      (N,)
+    sum_q = Q^2 1        (N,)
+    q = sqrt(sum_q)      (N,)
+    A = diag(p)^(-1) P   (N, K)   codes of length 1
+    B = diag(q)^(-1) Q   (N, K)   codes of length 1
+    S = 1 / tau A B'     (N, N)   cosines over the temperature
+    loss = 1/N sum_n (log sum_m exp S[n, m]) - S[n, n]
+
+Parameters  V (D, K), W (F, K); their dtype is the result's.
+Inputs      X (N, D), Y (N, F), tau, a scalar.
+Outputs     S (N, N), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/info_nce.py by `derive build info_nce`; do not edit.
+The derivation is typeset in info_nce.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    V: np.ndarray
+    W: np.ndarray
+
+
+def forward(V, W, X, Y, tau):
+    """Return the loss and the residuals that `backward` reads."""
+    V, W, X, Y, tau = _checked(V, W, X, Y, tau)
+    N = len(X)
+
+    P = X @ V                                           # (N, K)
+    Q = Y @ W                                           # (N, K)
+    sum_p = np.sum(P**2, axis=1)                        # (N,)
+    p = np.sqrt(sum_p)                                  # (N,)
+    sum_q = np.sum(Q**2, axis=1)                        # (N,)
+    q = np.sqrt(sum_q)                                  # (N,)
+    A = P / p[:, None]                                  # (N, K)
+    B = Q / q[:, None]                                  # (N, K)
+    S = A @ B.T / tau                                   # (N, N)
+    # log sum_m exp S[n, m] = T_S + log S_S, shifted by the maxima T_S so that exp stays in range
+    T_S = S.max(axis=1)                                 # (N,)
+    E_S = np.exp(S - T_S[:, None])                      # (N, N)
+    S_S = E_S.sum(axis=1)                               # (N,)
+    loss = np.mean(np.log(S_S) + (T_S - S[np.arange(N), np.arange(N)]))
+    return loss, (X, Y, tau, P, Q, p, q, A, B, E_S, S_S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, Y, tau, P, Q, p, q, A, B, E_S, S_S = residuals
+    N = len(X)
+
+    # loss = 1/N sum_n (log sum_m exp S[n, m]) - S[n, n]
+    dS = E_S / S_S[:, None]                             # (N, N)
+    dS[np.arange(N), np.arange(N)] -= 1
+    dS /= N
+    # S = 1 / tau A B'
+    dB = dS.T @ A / tau                                 # (N, K)
+    dA = dS @ B / tau                                   # (N, K)
+    # B = diag(q)^(-1) Q
+    dq = -np.sum(dB * B, axis=1) / q                    # (N,)
+    # q = sqrt(sum_q)
+    dsum_q = dq / (2 * q)                               # (N,)
+    # A = diag(p)^(-1) P
+    dp = -np.sum(dA * A, axis=1) / p                    # (N,)
+    # p = sqrt(sum_p)
+    dsum_p = dp / (2 * p)                               # (N,)
+    # sum_q = Q^2 1
+    dQ = dB / q[:, None] + 2 * dsum_q[:, None] * Q      # (N, K)
+    # Q = Y W
+    dW = Y.T @ dQ                                       # (F, K)
+    # sum_p = P^2 1
+    dP = dA / p[:, None] + 2 * dsum_p[:, None] * P      # (N, K)
+    # P = X V
+    dV = X.T @ dP                                       # (D, K)
+    return Params(dV, dW)
+
+
+def loss_and_grads(V, W, X, Y, tau):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(V, W, X, Y, tau)
+    return loss, backward(residuals)
+
+
+def predict(V, W, X, Y, tau):
+    """Return the cosines over the temperature S (N, N)."""
+    V, W, X, Y, tau = _checked(V, W, X, Y, tau)
+
+    P = X @ V                                           # (N, K)
+    Q = Y @ W                                           # (N, K)
+    sum_p = np.sum(P**2, axis=1)                        # (N,)
+    p = np.sqrt(sum_p)                                  # (N,)
+    sum_q = np.sum(Q**2, axis=1)                        # (N,)
+    q = np.sqrt(sum_q)                                  # (N,)
+    A = P / p[:, None]                                  # (N, K)
+    B = Q / q[:, None]                                  # (N, K)
+    S = A @ B.T / tau                                   # (N, N)
+    return S
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(V, W, X, Y, tau):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (V, W)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    V, W, X, Y, tau = (np.asarray(v, dtype) for v in (*floats, X, Y, tau))
+
+    sizes = {}
+    for name, value, axes in (
+        ("V", V, "DK"), ("W", W, "FK"), ("X", X, "ND"), ("Y", Y, "NF"), ("tau", tau, ""),
+    ):
+        _match(name, value, axes, sizes)
+    return V, W, X, Y, tau
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

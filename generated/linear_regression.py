@@ -1,0 +1,91 @@
+"""Linear regression by least squares: loss and gradients.
+
+    f = X w + b 1   (N,)   predictions
+    loss = 1/(2 N) sum_n (f[n] - y[n])^2
+
+Parameters  w (D,), b, a scalar; their dtype is the result's.
+Inputs      X (N, D), y (N,).
+Outputs     f (N,), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/linear_regression.py by `derive build linear_regression`; do not edit.
+The derivation is typeset in linear_regression.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    w: np.ndarray
+    b: np.ndarray
+
+
+def forward(w, b, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    w, b, X, y = _checked(w, b, X, y)
+
+    f = X @ w + b                                       # (N,)
+    loss = np.mean((f - y)**2) / 2
+    return loss, (X, y, f)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, y, f = residuals
+    N = len(X)
+
+    # loss = 1/(2 N) sum_n (f[n] - y[n])^2
+    df = (f - y) / N                                    # (N,)
+    # f = X w + b 1
+    dw = df @ X                                         # (D,)
+    db = np.sum(df)
+    return Params(dw, db)
+
+
+def loss_and_grads(w, b, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(w, b, X, y)
+    return loss, backward(residuals)
+
+
+def predict(w, b, X):
+    """Return the predictions f (N,)."""
+    w, b, X, _ = _checked(w, b, X)
+
+    f = X @ w + b                                       # (N,)
+    return f
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(w, b, X, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (w, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    w, b, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = None if y is None else np.asarray(y, dtype)
+
+    sizes = {}
+    for name, value, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return w, b, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,178 @@
+"""Long short-term memory, half the squared error of its states: loss and gradients.
+
+    h[-1, n, k] = h0[n, k]                                                     (T, N, K)      state
+    c[-1, n, k] = c0[n, k]                                                     (T, N, K)      memory
+    z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]   (T, N, 4, K)
+        (what the gates are functions of)
+    i[t, n, k] = sigmoid(z[t, n, 0, k])                                        (T, N, K)      input gate
+    f[t, n, k] = sigmoid(z[t, n, 1, k])                                        (T, N, K)      forget gate
+    g[t, n, k] = tanh(z[t, n, 2, k])                                           (T, N, K)      candidate
+    o[t, n, k] = sigmoid(z[t, n, 3, k])                                        (T, N, K)      output gate
+    c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]         (T, N, K)      memory
+    tanh_c[t, n, k] = tanh(c[t, n, k])                                         (T, N, K)
+    h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]                                  (T, N, K)      state
+    loss = 1/(2 T N K) sum_{t, n, k} (h[t, n, k] - Y[t, n, k])^2
+
+Parameters  W (D, 4, K), U (K, 4, K), b (4, K); their dtype is the result's.
+Inputs      x (T, N, D), Y (T, N, K), h0 (N, K), c0 (N, K).
+Outputs     h (T, N, K), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/lstm.py by `derive build lstm`; do not edit.
+The derivation is typeset in lstm.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+
+
+def forward(W, U, b, x, Y, h0, c0):
+    """Return the loss and the residuals that `backward` reads."""
+    W, U, b, x, Y, h0, c0 = _checked(W, U, b, x, Y, h0, c0)
+    T = len(x)
+    N = len(h0)
+    D = len(W)
+    K = len(U)
+
+    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K) + b  # (T, N, 4, K)
+    i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    g = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    o = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    c = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    c[0] = c0
+    tanh_c = np.empty((T, N, K), b.dtype)               # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = h0
+    for t in range(T):
+        z[t] += (h[t] @ U.reshape(K, -1)).reshape(N, 4, K)
+        i[t] = _sigmoid(z[t, :, 0])
+        f[t] = _sigmoid(z[t, :, 1])
+        g[t] = np.tanh(z[t, :, 2])
+        o[t] = _sigmoid(z[t, :, 3])
+        c[t + 1] = c[t] * f[t] + g[t] * i[t]
+        tanh_c[t] = np.tanh(c[t + 1])
+        h[t + 1] = o[t] * tanh_c[t]
+    loss = np.mean((h[1:] - Y)**2) / 2
+    return loss, (U, x, Y, h, c, z, i, f, g, o, tanh_c)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    U, x, Y, h, c, z, i, f, g, o, tanh_c = residuals
+    T = len(x)
+    N = x.shape[1]
+    D = x.shape[2]
+    K = len(U)
+
+    # i[t, n, k] = sigmoid(z[t, n, 0, k])
+    dz = np.empty((T, N, 4, K), tanh_c.dtype)           # (T, N, 4, K)
+    # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
+    dc = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
+    # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
+    dh = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
+    dh[1:] = (h[1:] - Y) / (K * N * T)
+    for t in reversed(range(T)):
+        do = dh[t + 1] * tanh_c[t]
+        dc[t + 1] += dh[t + 1] * o[t] * (1 - tanh_c[t]**2)
+        dg = dc[t + 1] * i[t]
+        df = dc[t + 1] * c[t]
+        di = dc[t + 1] * g[t]
+        dz[t, :, 2] = dg * (1 - g[t]**2)
+        dz[t, :, 1] = df * f[t] * _sigmoid(-z[t, :, 1])
+        dz[t, :, 0] = di * i[t] * _sigmoid(-z[t, :, 0])
+        dz[t, :, 3] = do * o[t] * _sigmoid(-z[t, :, 3])
+        dc[t] += dc[t + 1] * f[t]
+        dh[t] += dz[t].reshape(N, -1) @ U.reshape(K, -1).T
+    dW = (x.reshape(-1, D).T @ dz.reshape(-1, 4 * K)).reshape(D, 4, K)  # (D, 4, K)
+    dU = (h[:-1].reshape(-1, K).T @ dz.reshape(-1, 4 * K)).reshape(K, 4, K)  # (K, 4, K)
+    db = dz.sum(axis=(0, 1))                            # (4, K)
+    return Params(dW, dU, db)
+
+
+def loss_and_grads(W, U, b, x, Y, h0, c0):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, U, b, x, Y, h0, c0)
+    return loss, backward(residuals)
+
+
+def predict(W, U, b, x, h0, c0):
+    """Return the state h (T, N, K)."""
+    W, U, b, x, _, h0, c0 = _checked(W, U, b, x, h0=h0, c0=c0)
+    T = len(x)
+    N = len(h0)
+    D = len(W)
+    K = len(U)
+
+    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K) + b  # (T, N, 4, K)
+    i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    g = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    o = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    c = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    c[0] = c0
+    tanh_c = np.empty((T, N, K), b.dtype)               # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = h0
+    for t in range(T):
+        z[t] += (h[t] @ U.reshape(K, -1)).reshape(N, 4, K)
+        i[t] = _sigmoid(z[t, :, 0])
+        f[t] = _sigmoid(z[t, :, 1])
+        g[t] = np.tanh(z[t, :, 2])
+        o[t] = _sigmoid(z[t, :, 3])
+        c[t + 1] = c[t] * f[t] + g[t] * i[t]
+        tanh_c[t] = np.tanh(c[t + 1])
+        h[t + 1] = o[t] * tanh_c[t]
+    return h
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(W, U, b, x, Y=None, h0=None, c0=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, U, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, U, b, x = (np.asarray(v, dtype) for v in (*floats, x))
+    Y = None if Y is None else np.asarray(Y, dtype)
+    h0 = None if h0 is None else np.asarray(h0, dtype)
+    c0 = None if c0 is None else np.asarray(c0, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, ("D", 4, "K")), ("U", U, ("K", 4, "K")), ("b", b, (4, "K")), ("x", x, "TND"), ("Y", Y, "TNK"),
+        ("h0", h0, "NK"), ("c0", c0, "NK"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return W, U, b, x, Y, h0, c0
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            if isinstance(axis, str):
+                sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis, axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

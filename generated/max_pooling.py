@@ -1,0 +1,133 @@
+"""Max-pooling of images, windows overlapping or not: loss and gradients.
+
+    y[n, c, i, k] = max_{p, q} x[n, c, S * i + p, S * k + q]            (N, C, A, B)   pooled
+    first_y[n, c, i, k] = argmax_{p, q} x[n, c, S * i + p, S * k + q]   (N, C, A, B)
+    loss = 1/(2 N C A B) sum_{n, c, i, k} (y[n, c, i, k] - Y[n, c, i, k])^2
+
+Parameters  x (N, C, U, V); their dtype is the result's.
+Inputs      Y (N, C, A, B).
+Sizes       K, S, given by keyword.
+where       A = floor((-K + U)/S) + 1; B = floor((-K + V)/S) + 1.
+Outputs     y (N, C, A, B), by `predict`.
+Convention  a maximum gives its gradient to the first that attains it.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/max_pooling.py by `derive build max_pooling`; do not edit.
+The derivation is typeset in max_pooling.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    x: np.ndarray
+
+
+def forward(x, Y, *, K, S):
+    """Return the loss and the residuals that `backward` reads."""
+    x, Y = _checked(x, Y, K=K, S=S)
+    N = len(Y)
+    C = Y.shape[1]
+    U = x.shape[2]
+    V = x.shape[3]
+    A = Y.shape[2]
+    B = Y.shape[3]
+
+    windows_x = np.empty((N, C, K, K, A, B), x.dtype)   # (N, C, K, K, A, B)
+    for p in range(K):
+        for q in range(K):
+            windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
+    y = windows_x.max(axis=(2, 3))                      # (N, C, A, B)
+    first_y = windows_x.reshape(N, C, -1, A, B).argmax(axis=2)  # (N, C, A, B)
+    loss = np.mean((y - Y)**2) / 2
+    return loss, (Y, first_y, y, U, V, K, S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    Y, first_y, y, U, V, K, S = residuals
+    N = len(Y)
+    C = Y.shape[1]
+    A = Y.shape[2]
+    B = Y.shape[3]
+
+    # loss = 1/(2 N C A B) sum_{n, c, i, k} (y[n, c, i, k] - Y[n, c, i, k])^2
+    dy = (y - Y) / (A * B * C * N)                      # (N, C, A, B)
+    # y[n, c, i, k] = max_{p, q} x[n, c, S * i + p, S * k + q]
+    dx = np.zeros((N, C, U, V), dy.dtype)               # (N, C, U, V)
+    for p in range(K):
+        for q in range(K):
+            dx[:, :, p:p + A * S:S, q:q + B * S:S] += dy * (p * K + q == first_y)
+    return Params(dx)
+
+
+def loss_and_grads(x, Y, *, K, S):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(x, Y, K=K, S=S)
+    return loss, backward(residuals)
+
+
+def predict(x, *, K, S):
+    """Return the pooled y (N, C, A, B)."""
+    x, _ = _checked(x, K=K, S=S)
+    N = len(x)
+    C = x.shape[1]
+    U = x.shape[2]
+    A = (U - K) // S + 1
+    V = x.shape[3]
+    B = (V - K) // S + 1
+
+    windows_x = np.empty((N, C, K, K, A, B), x.dtype)   # (N, C, K, K, A, B)
+    for p in range(K):
+        for q in range(K):
+            windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
+    y = windows_x.max(axis=(2, 3))                      # (N, C, A, B)
+    return y
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(x, Y=None, *, K, S):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (x,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    (x,) = (np.asarray(v, dtype) for v in floats)
+    Y = None if Y is None else np.asarray(Y, dtype)
+
+    sizes = {"K": K, "S": S}
+    for name, size, least in (("K", K, 1), ("S", S, 1)):
+        if not isinstance(size, (int, np.integer)) or size < least:
+            raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
+    for name, value, axes in (("x", x, "NCUV"), ("Y", Y, "NCAB")):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    _follows("A", (sizes["U"] - sizes["K"]) // sizes["S"] + 1, "(U - K) // S + 1", sizes)
+    _follows("B", (sizes["V"] - sizes["K"]) // sizes["S"] + 1, "(V - K) // S + 1", sizes)
+    return x, Y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+
+
+def _follows(name, value, formula, sizes):
+    """Note a size that follows from others; raise ValueError where it is no size, or an argument has another."""
+    if value < 1:
+        raise ValueError(f"{name} = {formula} is {value}; expected at least 1")
+    if sizes.setdefault(name, value) != value:
+        raise ValueError(f"{name} is {sizes[name]}; expected {formula} = {value}")

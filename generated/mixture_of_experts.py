@@ -1,0 +1,139 @@
+"""Mixture of experts with softmax gating: loss and gradients.
+
+    L = X Wg                                                   (N, E)      logits of the gates
+    lse_L[n] = log sum_e exp L[n, e]                           (N,)
+    G = exp(L - lse_L 1')                                      (N, E)      gates
+    Z[e, n, h] = (sum_d W1[e, d, h] * X[n, d]) + b1[e, h]      (E, N, H)   pre-activation
+    A[e, n, h] = relu(Z[e, n, h])                              (E, N, H)   hidden units
+    F[e, n, k] = (sum_h A[e, n, h] * W2[e, h, k]) + b2[e, k]   (E, N, K)   what the experts say
+    Y[n, k] = sum_e G[n, e] * F[e, n, k]                       (N, K)      predictions
+    loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
+
+Parameters  Wg (D, E), W1 (E, D, H), b1 (E, H), W2 (E, H, K), b2 (E, K); their dtype is the result's.
+Inputs      X (N, D), T (N, K).
+Outputs     Y (N, K), G (N, E), by `predict`.
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/mixture_of_experts.py by `derive build mixture_of_experts`; do not edit.
+The derivation is typeset in mixture_of_experts.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    Wg: np.ndarray
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def forward(Wg, W1, b1, W2, b2, X, T):
+    """Return the loss and the residuals that `backward` reads."""
+    Wg, W1, b1, W2, b2, X, T = _checked(Wg, W1, b1, W2, b2, X, T)
+
+    L = X @ Wg                                          # (N, E)
+    # log sum_e2 exp L[n, e2] = T_L + log S_L, shifted by the maxima T_L so that exp stays in range
+    T_L = L.max(axis=1)                                 # (N,)
+    E_L = np.exp(L - T_L[:, None])                      # (N, E)
+    S_L = E_L.sum(axis=1)                               # (N,)
+    G = E_L / S_L[:, None]                              # (N, E)
+    Z = X @ W1 + b1[:, None, :]                         # (E, N, H)
+    A = np.maximum(Z, 0)                                # (E, N, H)
+    F = A @ W2 + b2[:, None, :]                         # (E, N, K)
+    Y = np.sum(G.T[:, :, None] * F, axis=0)             # (N, K)
+    loss = np.mean((Y - T)**2) / 2
+    return loss, (W2, X, T, G, A, F, Y)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W2, X, T, G, A, F, Y = residuals
+    N = len(X)
+    K = T.shape[1]
+
+    # loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
+    dY = (Y - T) / (K * N)                              # (N, K)
+    # Y[n, k] = sum_e G[n, e] * F[e, n, k]
+    dF = dY * G.T[:, :, None]                           # (E, N, K)
+    # F[e, n, k] = (sum_h A[e, n, h] * W2[e, h, k]) + b2[e, k]
+    dW2 = A.mT @ dF                                     # (E, H, K)
+    db2 = dF.sum(axis=1)                                # (E, K)
+    dA = dF @ W2.mT                                     # (E, N, H)
+    # A[e, n, h] = relu(Z[e, n, h])
+    dZ = dA * (A > 0)                                   # (E, N, H)
+    # Z[e, n, h] = (sum_d W1[e, d, h] * X[n, d]) + b1[e, h]
+    dW1 = X.T @ dZ                                      # (E, D, H)
+    db1 = dZ.sum(axis=1)                                # (E, H)
+    # Y[n, k] = sum_e G[n, e] * F[e, n, k]
+    dG = np.sum(dY * F, axis=2).T                       # (N, E)
+    # G = exp(L - lse_L 1')
+    dlse_L = -np.sum(dG * G, axis=1)                    # (N,)
+    # lse_L[n] = log sum_e exp L[n, e]
+    dL = G * (dG + dlse_L[:, None])                     # (N, E)
+    # L = X Wg
+    dWg = X.T @ dL                                      # (D, E)
+    return Params(dWg, dW1, db1, dW2, db2)
+
+
+def loss_and_grads(Wg, W1, b1, W2, b2, X, T):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(Wg, W1, b1, W2, b2, X, T)
+    return loss, backward(residuals)
+
+
+def predict(Wg, W1, b1, W2, b2, X):
+    """Return the predictions Y (N, K), the gates G (N, E)."""
+    Wg, W1, b1, W2, b2, X, _ = _checked(Wg, W1, b1, W2, b2, X)
+
+    L = X @ Wg                                          # (N, E)
+    # log sum_e2 exp L[n, e2] = T_L + log S_L, shifted by the maxima T_L so that exp stays in range
+    T_L = L.max(axis=1)                                 # (N,)
+    E_L = np.exp(L - T_L[:, None])                      # (N, E)
+    S_L = E_L.sum(axis=1)                               # (N,)
+    G = E_L / S_L[:, None]                              # (N, E)
+    Z = X @ W1 + b1[:, None, :]                         # (E, N, H)
+    A = np.maximum(Z, 0)                                # (E, N, H)
+    F = A @ W2 + b2[:, None, :]                         # (E, N, K)
+    Y = np.sum(G.T[:, :, None] * F, axis=0)             # (N, K)
+    return Y, G
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(Wg, W1, b1, W2, b2, X, T=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (Wg, W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    Wg, W1, b1, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    T = None if T is None else np.asarray(T, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("Wg", Wg, "DE"), ("W1", W1, "EDH"), ("b1", b1, "EH"), ("W2", W2, "EHK"), ("b2", b2, "EK"), ("X", X, "ND"),
+        ("T", T, "NK"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return Wg, W1, b1, W2, b2, X, T
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

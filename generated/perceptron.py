@@ -1,0 +1,160 @@
+"""Perceptron of 4 layers with softmax cross-entropy: loss and gradients.
+
+    Z1 = X W1 + 1 b1'          (N, H)   pre-activation
+    A1 = relu(Z1)              (N, H)   hidden units
+    Z2 = A1 W2 + 1 b2'         (N, K)   pre-activation
+    A2 = tanh(Z2)              (N, K)   hidden units
+    Z3 = A2 W3 + 1 b3'         (N, M)   pre-activation
+    sigmoid_Z3 = sigmoid(Z3)   (N, M)
+    A3 = Z3 * sigmoid_Z3       (N, M)   hidden units
+    Z4 = A3 W4 + 1 b4'         (N, C)   logits
+    loss = 1/N sum_n (log sum_c exp Z4[n, c]) - Z4[n, y[n]]
+
+Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), W3 (K, M), b3 (M,), W4 (M, C), b4 (C,); their dtype is the result's.
+Inputs      X (N, D); labels y (N,), integers in [0, C).
+Outputs     Z4 (N, C), by `predict`.
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/perceptron.py by `derive build perceptron`; do not edit.
+The derivation is typeset in perceptron.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+    W3: np.ndarray
+    b3: np.ndarray
+    W4: np.ndarray
+    b4: np.ndarray
+
+
+def forward(W1, b1, W2, b2, W3, b3, W4, b4, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W1, b1, W2, b2, W3, b3, W4, b4, X, y = _checked(W1, b1, W2, b2, W3, b3, W4, b4, X, y)
+    N = len(X)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    A1 = np.maximum(Z1, 0)                              # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, K)
+    A2 = np.tanh(Z2)                                    # (N, K)
+    Z3 = A2 @ W3 + b3                                   # (N, M)
+    sigmoid_Z3 = _sigmoid(Z3)                           # (N, M)
+    A3 = Z3 * sigmoid_Z3                                # (N, M)
+    Z4 = A3 @ W4 + b4                                   # (N, C)
+    # log sum_c exp Z4[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z4.max(axis=1)                                  # (N,)
+    E = np.exp(Z4 - T[:, None])                         # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    loss = np.mean(np.log(S) + (T - Z4[np.arange(N), y]))
+    return loss, (W2, W3, W4, X, y, A1, A2, Z3, A3, sigmoid_Z3, E, S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W2, W3, W4, X, y, A1, A2, Z3, A3, sigmoid_Z3, E, S = residuals
+    N = len(X)
+
+    # loss = 1/N sum_n (log sum_c exp Z4[n, c]) - Z4[n, y[n]]
+    dZ4 = E / S[:, None]                                # (N, C)
+    dZ4[np.arange(N), y] -= 1
+    dZ4 /= N
+    # Z4 = A3 W4 + 1 b4'
+    dW4 = A3.T @ dZ4                                    # (M, C)
+    db4 = dZ4.sum(axis=0)                               # (C,)
+    dA3 = dZ4 @ W4.T                                    # (N, M)
+    # A3 = Z3 * sigmoid_Z3
+    dZ3 = dA3 * sigmoid_Z3 * (Z3 * _sigmoid(-Z3) + 1)   # (N, M)
+    # Z3 = A2 W3 + 1 b3'
+    dW3 = A2.T @ dZ3                                    # (K, M)
+    db3 = dZ3.sum(axis=0)                               # (M,)
+    dA2 = dZ3 @ W3.T                                    # (N, K)
+    # A2 = tanh(Z2)
+    dZ2 = dA2 * (1 - A2**2)                             # (N, K)
+    # Z2 = A1 W2 + 1 b2'
+    dW2 = A1.T @ dZ2                                    # (H, K)
+    db2 = dZ2.sum(axis=0)                               # (K,)
+    dA1 = dZ2 @ W2.T                                    # (N, H)
+    # A1 = relu(Z1)
+    dZ1 = dA1 * (A1 > 0)                                # (N, H)
+    # Z1 = X W1 + 1 b1'
+    dW1 = X.T @ dZ1                                     # (D, H)
+    db1 = dZ1.sum(axis=0)                               # (H,)
+    return Params(dW1, db1, dW2, db2, dW3, db3, dW4, db4)
+
+
+def loss_and_grads(W1, b1, W2, b2, W3, b3, W4, b4, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W1, b1, W2, b2, W3, b3, W4, b4, X, y)
+    return loss, backward(residuals)
+
+
+def predict(W1, b1, W2, b2, W3, b3, W4, b4, X):
+    """Return the logits Z4 (N, C)."""
+    W1, b1, W2, b2, W3, b3, W4, b4, X, _ = _checked(W1, b1, W2, b2, W3, b3, W4, b4, X)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    A1 = np.maximum(Z1, 0)                              # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, K)
+    A2 = np.tanh(Z2)                                    # (N, K)
+    Z3 = A2 @ W3 + b3                                   # (N, M)
+    sigmoid_Z3 = _sigmoid(Z3)                           # (N, M)
+    A3 = Z3 * sigmoid_Z3                                # (N, M)
+    Z4 = A3 @ W4 + b4                                   # (N, C)
+    return Z4
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(W1, b1, W2, b2, W3, b3, W4, b4, X, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2, W3, b3, W4, b4)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, b1, W2, b2, W3, b3, W4, b4, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = None if y is None else np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("W3", W3, "KM"), ("b3", b3, "M"),
+        ("W4", W4, "MC"), ("b4", b4, "C"), ("X", X, "ND"), ("y", y, "N"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if y is not None:
+        if not np.issubdtype(y.dtype, np.integer):
+            raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+        if y.min() < 0 or y.max() >= sizes["C"]:
+            raise ValueError(
+                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            )
+    return W1, b1, W2, b2, W3, b3, W4, b4, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,138 @@
+"""Regression with root mean square normalisation: loss and gradients.
+
+    Z = X W1                         (N, H)   pre-activation
+    mean_r = 1/H Z^2 1               (N,)
+    r = sqrt(mean_r + epsilon 1)     (N,)     root mean square of the layer
+    U = diag(r)^(-1) Z               (N, H)   normalised
+    pre_A = U diag(gamma)            (N, H)
+    sigmoid_pre_A = sigmoid(pre_A)   (N, H)
+    A = pre_A * sigmoid_pre_A        (N, H)   hidden units
+    Y = A W2                         (N, K)   predictions
+    loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
+
+Parameters  W1 (D, H), gamma (H,), W2 (H, K); their dtype is the result's.
+Inputs      X (N, D), T (N, K), epsilon, a scalar.
+Outputs     Y (N, K), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/rms_norm.py by `derive build rms_norm`; do not edit.
+The derivation is typeset in rms_norm.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    gamma: np.ndarray
+    W2: np.ndarray
+
+
+def forward(W1, gamma, W2, X, T, epsilon):
+    """Return the loss and the residuals that `backward` reads."""
+    W1, gamma, W2, X, T, epsilon = _checked(W1, gamma, W2, X, T, epsilon)
+
+    Z = X @ W1                                          # (N, H)
+    mean_r = np.mean(Z**2, axis=1)                      # (N,)
+    r = np.sqrt(mean_r + epsilon)                       # (N,)
+    U = Z / r[:, None]                                  # (N, H)
+    pre_A = gamma * U                                   # (N, H)
+    sigmoid_pre_A = _sigmoid(pre_A)                     # (N, H)
+    A = pre_A * sigmoid_pre_A                           # (N, H)
+    Y = A @ W2                                          # (N, K)
+    loss = np.mean((Y - T)**2) / 2
+    return loss, (gamma, W2, X, T, Z, r, U, pre_A, A, Y, sigmoid_pre_A)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    gamma, W2, X, T, Z, r, U, pre_A, A, Y, sigmoid_pre_A = residuals
+    N = len(X)
+    H = len(gamma)
+    K = T.shape[1]
+
+    # loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
+    dY = (Y - T) / (K * N)                              # (N, K)
+    # Y = A W2
+    dW2 = A.T @ dY                                      # (H, K)
+    dA = dY @ W2.T                                      # (N, H)
+    # A = pre_A * sigmoid_pre_A
+    dpre_A = dA * sigmoid_pre_A * (pre_A * _sigmoid(-pre_A) + 1)  # (N, H)
+    # pre_A = U diag(gamma)
+    dgamma = np.sum(dpre_A * U, axis=0)                 # (H,)
+    dU = gamma * dpre_A                                 # (N, H)
+    # U = diag(r)^(-1) Z
+    dr = -np.sum(dU * U, axis=1) / r                    # (N,)
+    # r = sqrt(mean_r + epsilon 1)
+    dmean_r = dr / (2 * r)                              # (N,)
+    # mean_r = 1/H Z^2 1
+    dZ = dU / r[:, None] + 2 / H * dmean_r[:, None] * Z  # (N, H)
+    # Z = X W1
+    dW1 = X.T @ dZ                                      # (D, H)
+    return Params(dW1, dgamma, dW2)
+
+
+def loss_and_grads(W1, gamma, W2, X, T, epsilon):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W1, gamma, W2, X, T, epsilon)
+    return loss, backward(residuals)
+
+
+def predict(W1, gamma, W2, X, epsilon):
+    """Return the predictions Y (N, K)."""
+    W1, gamma, W2, X, _, epsilon = _checked(W1, gamma, W2, X, epsilon=epsilon)
+
+    Z = X @ W1                                          # (N, H)
+    mean_r = np.mean(Z**2, axis=1)                      # (N,)
+    r = np.sqrt(mean_r + epsilon)                       # (N,)
+    U = Z / r[:, None]                                  # (N, H)
+    pre_A = gamma * U                                   # (N, H)
+    sigmoid_pre_A = _sigmoid(pre_A)                     # (N, H)
+    A = pre_A * sigmoid_pre_A                           # (N, H)
+    Y = A @ W2                                          # (N, K)
+    return Y
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(W1, gamma, W2, X, T=None, epsilon=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, gamma, W2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, gamma, W2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    T = None if T is None else np.asarray(T, dtype)
+    epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("gamma", gamma, "H"), ("W2", W2, "HK"), ("X", X, "ND"), ("T", T, "NK"),
+        ("epsilon", epsilon, ""),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return W1, gamma, W2, X, T, epsilon
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

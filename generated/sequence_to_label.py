@@ -1,0 +1,160 @@
+"""Recurrent classifier of sequences of words: loss and gradients.
+
+    x[t, n, d] = E[w[t, n], d]                                                 (T, N, D)   embedded words
+    h[-1, n, k] = 0                                                            (T, N, K)   state
+    pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]   (T, N, K)
+    h[t, n, k] = tanh(pre_h[t, n, k])                                          (T, N, K)   state
+    z[n, m] = (sum_k h[T - 1, n, k] * V[k, m]) + c[m]                          (N, C)      logits
+    loss = 1/N sum_n (log sum_{m=0..C - 1} exp z[n, m]) - z[n, y[n]]
+
+Parameters  E (M, D), W (D, K), U (K, K), b (K,), V (K, C), c (C,); their dtype is the result's.
+Inputs      labels w (T, N), integers in [0, M); labels y (N,), integers in [0, C).
+Outputs     z (N, C), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/sequence_to_label.py by `derive build sequence_to_label`; do not edit.
+The derivation is typeset in sequence_to_label.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    E: np.ndarray
+    W: np.ndarray
+    U: np.ndarray
+    b: np.ndarray
+    V: np.ndarray
+    c: np.ndarray
+
+
+def forward(E, W, U, b, V, c, w, y):
+    """Return the loss and the residuals that `backward` reads."""
+    E, W, U, b, V, c, w, y = _checked(E, W, U, b, V, c, w, y)
+    T = len(w)
+    N = len(y)
+    K = len(U)
+
+    x = E[w]                                            # (T, N, D)
+    pre_h = x @ W + b                                   # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = 0
+    for t in range(T):
+        pre_h[t] += h[t] @ U
+        h[t + 1] = np.tanh(pre_h[t])
+    z = h[T] @ V + c                                    # (N, C)
+    # log sum_m exp z[n, m] = T_z + log S_z, shifted by the maxima T_z so that exp stays in range
+    T_z = z.max(axis=1)                                 # (N,)
+    E_z = np.exp(z - T_z[:, None])                      # (N, C)
+    S_z = E_z.sum(axis=1)                               # (N,)
+    loss = np.mean(np.log(S_z) + (T_z - z[np.arange(N), y]))
+    return loss, (E, W, U, V, w, y, x, h, E_z, S_z)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    E, W, U, V, w, y, x, h, E_z, S_z = residuals
+    T = len(w)
+    N = len(y)
+    D = len(W)
+    K = len(U)
+
+    # loss = 1/N sum_n (log sum_{m=0..C - 1} exp z[n, m]) - z[n, y[n]]
+    dz = E_z / S_z[:, None]                             # (N, C)
+    dz[np.arange(N), y] -= 1
+    dz /= N
+    # z[n, m] = (sum_k h[T - 1, n, k] * V[k, m]) + c[m]
+    dV = h[T].T @ dz                                    # (K, C)
+    dc = dz.sum(axis=0)                                 # (C,)
+    # h[t, n, k] = tanh(pre_h[t, n, k])
+    dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
+    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
+    dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
+    dh[T] += dz @ V.T
+    for t in reversed(range(T)):
+        dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
+        dh[t] += dpre_h[t] @ U.T
+    dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
+    dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
+    db = dpre_h.sum(axis=(0, 1))                        # (K,)
+    dx = dpre_h @ W.T                                   # (T, N, D)
+    # x[t, n, d] = E[w[t, n], d]
+    dE = np.zeros_like(E)                               # (M, D)
+    np.add.at(dE, w, dx)
+    return Params(dE, dW, dU, db, dV, dc)
+
+
+def loss_and_grads(E, W, U, b, V, c, w, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(E, W, U, b, V, c, w, y)
+    return loss, backward(residuals)
+
+
+def predict(E, W, U, b, V, c, w):
+    """Return the logits z (N, C)."""
+    E, W, U, b, V, c, w, _ = _checked(E, W, U, b, V, c, w)
+    T = len(w)
+    N = w.shape[1]
+    K = len(U)
+
+    x = E[w]                                            # (T, N, D)
+    pre_h = x @ W + b                                   # (T, N, K)
+    h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
+    h[0] = 0
+    for t in range(T):
+        pre_h[t] += h[t] @ U
+        h[t + 1] = np.tanh(pre_h[t])
+    z = h[T] @ V + c                                    # (N, C)
+    return z
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(E, W, U, b, V, c, w, y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (E, W, U, b, V, c)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    E, W, U, b, V, c = (np.asarray(v, dtype) for v in floats)
+    w = np.asarray(w)
+    y = None if y is None else np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("E", E, "MD"), ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("V", V, "KC"), ("c", c, "C"), ("w", w, "TN"),
+        ("y", y, "N"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if not np.issubdtype(w.dtype, np.integer):
+        raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
+    if w.min() < 0 or w.max() >= sizes["M"]:
+        raise ValueError(
+            f"w holds labels from {w.min()} to {w.max()}; expected 0 to M - 1 = {sizes['M'] - 1}"
+        )
+    if y is not None:
+        if not np.issubdtype(y.dtype, np.integer):
+            raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+        if y.min() < 0 or y.max() >= sizes["C"]:
+            raise ValueError(
+                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            )
+    return E, W, U, b, V, c, w, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

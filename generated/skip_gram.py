@@ -1,0 +1,133 @@
+"""Skip-gram with negative sampling: loss and gradients.
+
+    A[n, d] = E[w[n], d]                   (N, D)      words, embedded
+    B[n, d] = F[c[n], d]                   (N, D)      their contexts, embedded
+    R[n, k, d] = F[r[n, k], d]             (N, K, D)   random words, embedded
+    s = (A * B) 1                          (N,)        scores of the contexts
+    q[n, k] = sum_d A[n, d] * R[n, k, d]   (N, K)      scores of the random words
+    loss = 1/N sum_n (sum_k softplus(q[n, k])) + softplus(-s[n])
+
+Parameters  E (V, D), F (V, D); their dtype is the result's.
+Inputs      labels w (N,), integers in [0, V); labels c (N,), integers in [0, V); labels r (N, K), integers in [0, V).
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/skip_gram.py by `derive build skip_gram`; do not edit.
+The derivation is typeset in skip_gram.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    E: np.ndarray
+    F: np.ndarray
+
+
+def forward(E, F, w, c, r):
+    """Return the loss and the residuals that `backward` reads."""
+    E, F, w, c, r = _checked(E, F, w, c, r)
+
+    A = E[w]                                            # (N, D)
+    B = F[c]                                            # (N, D)
+    R = F[r]                                            # (N, K, D)
+    s = np.sum(A * B, axis=1)                           # (N,)
+    q = np.sum(A[:, None, :] * R, axis=2)               # (N, K)
+    loss = np.mean(np.sum(_softplus(q), axis=1) + _softplus(-s))
+    return loss, (E, F, w, c, r, A, B, R, s, q)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    E, F, w, c, r, A, B, R, s, q = residuals
+    N = len(w)
+
+    # loss = 1/N sum_n (sum_k softplus(q[n, k])) + softplus(-s[n])
+    dq = _sigmoid(q) / N                                # (N, K)
+    ds = -_sigmoid(-s) / N                              # (N,)
+    # q[n, k] = sum_d A[n, d] * R[n, k, d]
+    dR = dq[:, :, None] * A[:, None, :]                 # (N, K, D)
+    # s = (A * B) 1
+    dB = ds[:, None] * A                                # (N, D)
+    # B[n, d] = F[c[n], d]
+    dF = np.zeros_like(F)                               # (V, D)
+    np.add.at(dF, c, dB)
+    np.add.at(dF, r, dR)
+    # s = (A * B) 1
+    dA = ds[:, None] * B + np.sum(dq[:, :, None] * R, axis=1)  # (N, D)
+    # A[n, d] = E[w[n], d]
+    dE = np.zeros_like(E)                               # (V, D)
+    np.add.at(dE, w, dA)
+    return Params(dE, dF)
+
+
+def loss_and_grads(E, F, w, c, r):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(E, F, w, c, r)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _checked(E, F, w, c, r):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (E, F)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    E, F = (np.asarray(v, dtype) for v in floats)
+    w = np.asarray(w)
+    c = np.asarray(c)
+    r = np.asarray(r)
+
+    sizes = {}
+    for name, value, axes in (
+        ("E", E, "VD"), ("F", F, "VD"), ("w", w, "N"), ("c", c, "N"), ("r", r, "NK"),
+    ):
+        _match(name, value, axes, sizes)
+    if not np.issubdtype(w.dtype, np.integer):
+        raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
+    if w.min() < 0 or w.max() >= sizes["V"]:
+        raise ValueError(
+            f"w holds labels from {w.min()} to {w.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+        )
+    if not np.issubdtype(c.dtype, np.integer):
+        raise ValueError(f"c has dtype {c.dtype}; expected integers, the labels")
+    if c.min() < 0 or c.max() >= sizes["V"]:
+        raise ValueError(
+            f"c holds labels from {c.min()} to {c.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+        )
+    if not np.issubdtype(r.dtype, np.integer):
+        raise ValueError(f"r has dtype {r.dtype}; expected integers, the labels")
+    if r.min() < 0 or r.max() >= sizes["V"]:
+        raise ValueError(
+            f"r holds labels from {r.min()} to {r.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+        )
+    return E, F, w, c, r
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
