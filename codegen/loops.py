@@ -8,8 +8,9 @@ indices choose slices, conditions on the turn become `if`. What only its own tur
 A state has the rows -1 ... T-1; its array holds row t at t + 1, the initial value first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Sum, Symbol, expand
 
@@ -48,6 +49,25 @@ class Row:
     pushed: list[tuple[int, Term]] = field(default_factory=list)        # shift and term
 
 
+class Line(NamedTuple):
+    """A line of code, and the variable that it begins to compute."""
+
+    code: str
+    name: str = ""
+
+
+def marked(lines: Iterable[str], row: Row) -> Iterator[Line]:
+    """Yield lines, the first of them as the one that begins to compute a row."""
+    for k, line in enumerate(lines):
+        yield Line(line, "" if k else row.equation.name)
+
+
+def inside(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines of a loop's body."""
+    for line in lines:
+        yield Line(f"    {line.code}", line.name)
+
+
 class Looped:
     """The statements of one group of equations that wait for each other over an index; `outer` are the turns around."""
 
@@ -74,16 +94,19 @@ class Looped:
         self.begun |= {row.equation.name for row in self.rows if row.before or row.pushed}
         needed = [read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
                   for r in reads(t.expr, self.program.variables)]
-        loop = Statement(self.names[-1], tuple(self._loop()), tuple(n for n in dict.fromkeys(needed) if n not in self.names),
-                         shown=False, risky=self.printer.risky)
+        lines = list(self._loop())
+        marks = tuple((k, line.name) for k, line in enumerate(lines) if line.name)
+        loop = Statement(self.names[-1], tuple(line.code for line in lines),
+                         tuple(n for n in dict.fromkeys(needed) if n not in self.names),
+                         shown=False, risky=self.printer.risky, marks=marks)
         made = [self._made(row) for row in self.rows if row.equation.name not in self.local]
         return [self._with_dtype(s) for s in (*made, loop)]
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Line]:
         """Yield the lines of a loop inside a loop: what is known of all of its rows first."""
         for row in self.rows:
             for term in row.before:
-                yield from self._assigned(row.equation, term)
+                yield from marked(self._assigned(row.equation, term), row)
             if row.before or row.pushed:
                 self.begun.add(row.equation.name)
         yield from self._loop()
@@ -139,10 +162,14 @@ class Looped:
         if len(row.pulled) != 1 and any(t.conditions for t in row.pulled) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
-        return bool(users) and all(
-            e.name in self.names and all(r.indices[:depth] == e.indices[:depth] for r in reads(e.rhs, {variable.name}))
-            for e in users
-        )
+        around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
+                     for e in users for r in reads(e.rhs, {variable.name}))
+        return bool(users) and around and all(self._reads_here(r, variable.name) for r in self.rows)
+
+    def _reads_here(self, row, name):
+        """Tell whether a row reads a variable in the turn that computes it only: what is pushed, it always does."""
+        before = any(reads(t.expr, {name}) for t in row.before)
+        return not before and all(self._shift(r, row.equation) == 0 for t in row.pulled for r in reads(t.expr, {name}))
 
     def _waits(self, row):
         """Tell whether a row waits for itself within one turn: a loop in the loop computes it."""
@@ -206,7 +233,7 @@ class Looped:
             node = form(start.rhs, start.free)
             lines.append(f"{e.name}[0] = {self.printer.code(node)}")
             needed += [read_name(r) for r in reads(start.rhs, self.program.variables)]
-        return Statement(e.name, tuple(lines), tuple(dict.fromkeys(needed)))
+        return Statement(e.name, tuple(lines), tuple(dict.fromkeys(needed)), marks=())
 
     def _allocated(self, v: Variable, how, *value):
         sizes = [self.printer.size(s + 1 if v.state and axis == 0 else s).code for axis, s in enumerate(v.shape)]
@@ -223,18 +250,18 @@ class Looped:
 
     # ---- the loop
 
-    def _loop(self) -> Iterator[str]:
+    def _loop(self) -> Iterator[Line]:
         forward = self._direction()
         size = self.printer.size(self.counted.upper + 1).code
-        yield f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:"
+        yield Line(f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:")
         for group in self._turn():
             rows = [r for r in self.rows if r.equation.name in {e.name for e in group}]
             if len(rows) == 1 and not reads(group[0].rhs, {group[0].name}):
-                yield from (f"    {line}" for line in self._pulled(rows[0]))
+                yield from inside(marked(self._pulled(rows[0]), rows[0]))
             else:
-                yield from (f"    {line}" for line in self._loop_inside(rows))
+                yield from inside(self._loop_inside(rows))
         for row in self.rows:
-            yield from (f"    {line}" for line in self._pushed_lines(row))
+            yield from inside(marked(self._pushed_lines(row), row))
 
     def _direction(self):
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))

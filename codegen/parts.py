@@ -215,12 +215,9 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
         needed |= {s for s in plan.program.sizes if s.name in kept}
     lines = [f"    {line}" for line in Sizes(plan.program, variables, given).lines(needed)]
     lines += [""] if statements else []
-    last = None
-    for s in statements:
-        quote = (quoted or {}).get(s.name)
-        if quote and quote != last:
-            lines += _comment(quote)
-            last = quote
+    for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
+        if 0 in quotes:
+            lines += _comment(quotes[0])
         part = next((p for p in plan.lowered.parts.values() if p.maxima.name == s.name), None)
         if part is not None:
             lines += _comment(_shift_comment(part, plan))
@@ -231,13 +228,32 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
         shape = tuple(map(sympify, variable.shape))
         shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
         for k, line in enumerate(s.lines):
+            if k > 0 and k in quotes:
+                lines += _comment(quotes[k], " " * (len(line) - len(line.lstrip())))
             beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
             lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
 
 
-def _comment(words):
-    return textwrap.wrap(f"# {words}", WIDTH - 4, initial_indent="    ", subsequent_indent="    #     ",
+def _quotes(statements, quoted):
+    """Return for each statement the quotes that stand over its lines, none twice in a row."""
+    marks: list[tuple[tuple[int, str], ...]] = []
+    for s in reversed(statements):
+        own = ((0, s.name),) if s.marks is None else s.marks
+        if s.marks is None and s.name not in quoted and marks and marks[0][:1]:     # a step towards the next one
+            own = ((0, marks[0][0][1]),)
+        marks.insert(0, own)
+    result, last = [], None
+    for own in marks:
+        result.append({})
+        for line, name in own:
+            if name in quoted and quoted[name] != last:
+                result[-1][line] = last = quoted[name]
+    return result
+
+
+def _comment(words, indent=""):
+    return textwrap.wrap(f"# {words}", WIDTH - 4, initial_indent=f"    {indent}", subsequent_indent=f"    {indent}#     ",
                          break_long_words=False, break_on_hyphens=False)
 
 

@@ -29,6 +29,9 @@ class ArrayOperators:
     def __rmatmul__(self, other):
         return matmul(other, self)
 
+    def __array_ufunc__(self, ufunc, *_, **__):
+        raise DefinitionError(f"np.{ufunc.__name__} computes with numbers; use SymPy's functions on arrays of a network")
+
     @property
     def T(self):  # noqa: N802  NumPy's name
         """The transpose: the last two axes swapped."""
@@ -131,17 +134,17 @@ class Transposed(ArrayNode):
 
 
 class Reduced(ArrayNode):
-    """A sum, mean, maximum or log-sum-exp over one axis (kept with size 1 where `keep` says so) or over all."""
+    """A sum, mean, maximum or log-sum-exp over an axis, several or all; `keep` leaves them with size 1."""
 
     kinds = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp}
 
     def __new__(cls, kind, a, axis=None, keep=False):
         a = sympify(a)
         rank = len(shape_of(a))
-        if axis is not None and not (isinstance(axis, int) and -rank <= axis < rank):
-            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one of its {rank} axes, or None")
-        axes = range(rank) if axis is None else [axis % rank]
-        return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*axes), Integer(bool(keep)))
+        axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        if not all(isinstance(k, int) and -rank <= k < rank for k in axes) or len({k % rank for k in axes}) < len(axes):
+            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one or more of its {rank} axes, or None")
+        return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*sorted(k % rank for k in axes)), Integer(bool(keep)))
 
     @property
     def func(self):
@@ -195,24 +198,24 @@ def matmul(a, b):
     return _checked(MatMul(sympify(a), sympify(b)))
 
 
-def total(a, axis: int | None = None):
-    """Return the sum over an axis, or over all."""
-    return Reduced("sum", a, axis)
+def total(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+    """Return the sum over an axis, several or all, which stay with size 1 if asked for."""
+    return Reduced("sum", a, axis, keepdims)
 
 
-def mean(a, axis: int | None = None):
-    """Return the mean over an axis, or over all."""
-    return Reduced("mean", a, axis)
+def mean(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+    """Return the mean over an axis, several or all, which stay with size 1 if asked for."""
+    return Reduced("mean", a, axis, keepdims)
 
 
-def maximum(a, axis: int | None = None):
-    """Return the largest entry along an axis, or of all; ties share the gradient equally."""
-    return Reduced("maximum", a, axis)
+def maximum(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+    """Return the largest entry along an axis, several or all; ties share the gradient equally."""
+    return Reduced("maximum", a, axis, keepdims)
 
 
-def logsumexp(a, axis: int | None = None):
-    """Return log sum exp along an axis, or over all."""
-    return Reduced("logsumexp", a, axis)
+def logsumexp(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+    """Return log sum exp along an axis, several or all, which stay with size 1 if asked for."""
+    return Reduced("logsumexp", a, axis, keepdims)
 
 
 def softmax(a, axis: int = -1):

@@ -139,11 +139,19 @@ def _check_turns(group: list[Equation], program: Program) -> None:
 
 
 def _is_earlier(equation: Equation, reading: Reading, program: Program) -> bool:
-    """Tell whether the row that is read is proven to be before the one that is being defined."""
+    """Tell whether the row that is read is proven to be before the one that is being defined.
+
+    A place in the same row is before it where its next index is: a recurrence over two indices goes through row by row.
+    """
     variable = program.variables[read_name(reading.read)]
     if not variable.state:
         return False
-    prover, row = program.prover, sympify(reading.read.indices[0])
+    prover = program.prover
     knowing = Prover(prover.least, (*prover.facts, *reading.guards), prover.classes)
-    turns = [i for i in equation.free if i.upper == variable.shape[0] - 1]
-    return any(knowing.nonnegative(t - 1 - row, reading.ranges) for t in turns)
+    for place, size in zip(map(sympify, reading.read.indices), variable.shape, strict=True):
+        turns = [i for i in equation.free if i.upper == size - 1]
+        if any(knowing.nonnegative(t - 1 - place, reading.ranges) for t in turns):
+            return True
+        if place not in turns:
+            return False
+    return False

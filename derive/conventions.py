@@ -11,7 +11,7 @@ KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
 
 def conventions(program: Program) -> list[str]:
     """Return a sentence for each kink in the program's equations, in order of appearance."""
-    found = {}
+    found: dict[str, None] = {}
     masked = {e.name for e in program.equations if e.rhs.has(S.NegativeInfinity)}
     for e in program.equations:
         if isinstance(e.rhs, LogSumExp) and (e.name in masked or reads(e.rhs, masked)):

@@ -195,7 +195,7 @@ class Explicit:
 
     def _plain(self, expr, inner, reads):
         """Return `expr` as a number or one placeholder: SymPy compares those without thinking."""
-        is_plain = expr.is_number or read_name(expr) is not None
+        is_plain = expr.is_number or bool(read_name(expr))
         return self._expanded(expr, inner, reads) if is_plain else self._cell_of(expr, inner, reads)
 
     def _expanded(self, expr, inner, reads):

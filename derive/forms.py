@@ -149,9 +149,9 @@ def _form(expr, axes):
     if isinstance(expr, Idx):
         return Index((expr,), expr)
     if isinstance(expr, KroneckerDelta):
-        return _bracket(KroneckerDelta, *expr.args, axes)
+        return _bracket(KroneckerDelta, expr.args, axes)
     if isinstance(expr, Relational):
-        return _bracket(type(expr), *_balanced(*expr.args), axes)
+        return _bracket(type(expr), _balanced(*expr.args), axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and not _has_arrays(expr):
@@ -212,8 +212,8 @@ def _balanced(left, right):
     return expand(difference - minus), -minus
 
 
-def _bracket(head, left, right, axes):
-    left, right = _form(left, axes), _form(right, axes)
+def _bracket(head, sides, axes):
+    left, right = (_form(side, axes) for side in sides)
     return Bracket(tuple(i for i in axes if i in left.axes or i in right.axes), head, left, right)
 
 

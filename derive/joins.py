@@ -14,11 +14,11 @@ class Joined(ArrayNode):
     def shape(self):
         axis, *parts = self.args
         shapes = [shape_of(p) for p in parts]
-        rest = {s[:axis] + s[axis + 1:] for s in map(tuple, shapes)}
-        if len(rest) != 1 or any(len(s) <= axis for s in shapes):
+        others = {s[:axis] + s[axis + 1:] for s in map(tuple, shapes)}
+        if len(others) != 1 or any(len(s) <= axis for s in shapes):
             raise DefinitionError(
                 f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ in that axis alone")
-        [rest] = rest
+        [rest] = others
         return (*rest[:axis], sum((s[axis] for s in shapes), Integer(0)), *rest[axis:])
 
     def at(self, indices, name_index):

@@ -262,7 +262,7 @@ def _is_stored(expr):
     """Tell whether evaluating `expr` only looks a value up."""
     if isinstance(expr, Piecewise):
         return all(_is_stored(e) for e, _ in expr.args)
-    return expr.is_number or read_name(expr) is not None
+    return expr.is_number or bool(read_name(expr))
 
 
 def _before(variables, place, name, variable):

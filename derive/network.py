@@ -251,7 +251,8 @@ class Network:
 
     def _canonical(self, shape):
         """Return one index an axis, named after the sizes."""
-        indices, scope = [], frozenset()
+        indices: list[Idx] = []
+        scope: frozenset[str] = frozenset()
         for size in shape:
             indices.append(self._index_for(size, scope))
             scope |= {indices[-1].name}

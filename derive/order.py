@@ -34,7 +34,7 @@ def _reached(start, edges):
 
 def reverse_order(program: Program, names) -> list[str]:
     """Return the names last equation first, each parameter as soon as all that reads it is done."""
-    waiting = {p.name: set() for p in program.parameters}
+    waiting: dict[str, set[str]] = {p.name: set() for p in program.parameters}
     for e in program.equations:
         for read in reads(e.rhs, waiting):
             waiting[read_name(read)].add(e.name)

@@ -9,7 +9,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
 from .ranges import Prover
-from .terms import index_over, reads
+from .terms import index_over, read_name, reads
 
 
 @dataclass(frozen=True)
@@ -162,16 +162,12 @@ def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:
     for e in equations:
         lines.setdefault(e.name, []).append(e)
     place = {name: k for k, name in enumerate(lines)}
-    needs = {name: sorted({_name(r) for e in group for r in reads(e.rhs, lines)}, key=place.get)
+    needs = {name: sorted({read_name(r) for e in group for r in reads(e.rhs, lines)}, key=place.__getitem__)
              for name, group in lines.items()}
     if all(place[n] < place[name] for name in lines for n in needs[name]):
         return [lines[name] for name in lines]
     components = strongly_connected_components((list(lines), [(a, b) for a in lines for b in needs[a]]))
-    return [[e for name in sorted(c, key=place.get) for e in lines[name]] for c in components]
-
-
-def _name(read):
-    return read.base.name if isinstance(read, Indexed) else read.name
+    return [[e for name in sorted(c, key=place.__getitem__) for e in lines[name]] for c in components]
 
 
 def is_cyclic(group: list[Equation]) -> bool:

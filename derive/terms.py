@@ -23,11 +23,11 @@ def subterms(expr: Expr) -> Iterator[Expr]:
         yield from subterms(child)
 
 
-def read_name(term: Expr) -> str | None:
-    """Return the name of the variable that a term reads, None for a term that is no read."""
+def read_name(term: Expr) -> str:
+    """Return the name of the variable that a term reads, "" for a term that is no read."""
     if isinstance(term, Indexed):
         return term.base.name
-    return term.name if isinstance(term, Symbol) and not isinstance(term, Idx) else None
+    return term.name if isinstance(term, Symbol) and not isinstance(term, Idx) else ""
 
 
 def reads(expr: Expr, names: Collection[str]) -> list[Expr]:

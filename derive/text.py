@@ -22,7 +22,7 @@ class Texts:
 
     def quotes(self) -> dict[str, str]:
         """Return for each adjoint the forward equation under which it stands: the first that reads its variable."""
-        found = {}
+        found: dict[str, str] = {}
         for row in self.sheet.rows:
             quote = self._line(row.line)
             found |= {adjoint.name: quote for adjoint in (*row.adjoints, *row.gradients)}

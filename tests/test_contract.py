@@ -126,7 +126,7 @@ def test_parameters_decide_the_dtype_of_all_that_is_computed(name, dtype):
     assert np.ndim(loss) == 0 and loss.dtype == dtype
     assert all(np.asarray(r).dtype == dtype for r in residuals if np.asarray(r).dtype.kind == "f")
     assert [(g.dtype, g.shape) for g in grads] == [(dtype, given[p.name].shape) for p in program(name).parameters]
-    stepped = module(name).sgd_step(module(name).Params(*(given[n] for n in grads._fields)), grads, 0.1)
+    stepped = module(name).sgd_step(module(name).Params(*(given[n] for n in grads._fields)), grads, np.float64(0.1))
     assert [s.dtype for s in stepped] == [dtype] * len(grads)
     if program(name).outputs:
         assert np.asarray(predicted(name, given, extra)[0]).dtype == dtype
@@ -347,6 +347,17 @@ def test_names_are_the_papers(name):
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     counters = {n.target.id for n in nodes if isinstance(n, ast.For)}
     assert assigned - counters <= known | {"_"} and all(len(c) == 1 for c in counters)
+
+
+@every_module
+def test_shapes_in_the_docstring_are_true(name):
+    variables = loading.named(name).backward().variables
+    lines = re.findall(r"^ {4}(\w+)(?:\[[^]]*\])? = .*?   (\([^()]*\))(?:   |$)", module(name).__doc__, re.MULTILINE)
+    assert {n for n, _ in lines} >= {n for n, v in program(name).variables.items() if v.kind == "variable" and v.shape
+                                     and n in variables and f"    {n} = " in module(name).__doc__}
+    for n, told in lines:
+        shown = ", ".join(map(str, variables[n].shape))
+        assert told == f"({shown}{',' if len(variables[n].shape) == 1 else ''})", n
 
 
 @every_module

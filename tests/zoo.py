@@ -9,8 +9,11 @@ from typing import Any
 
 from sympy import (
     Abs,
+    KroneckerDelta,
     Lambda,
     Max,
+    Min,
+    Ne,
     Piecewise,
     Rational,
     S,
@@ -22,6 +25,7 @@ from sympy import (
     erf,
     exp,
     log,
+    loggamma,
     pi,
     sin,
     sqrt,
@@ -236,10 +240,8 @@ def layer_norm_array(net, N, D):
     X, R = net.input("X", N, D), net.input("R", N, D)
     W, g, b = net.parameter("W", D, D), net.parameter("g", D), net.parameter("b", D)
     Z = net.define("Z", X @ W)
-    U = net.define("U", Z.T - mean(Z, axis=1))
-    v = net.define("v", mean(U**2, axis=0))
-    V = net.define("V", U / sqrt(v + 1e-5))
-    Y = net.define("Y", V.T * g + b)
+    U = net.define("U", Z - mean(Z, axis=1, keepdims=True))
+    Y = net.define("Y", U / sqrt(mean(U**2, axis=1, keepdims=True) + 1e-5) * g + b)
     net.loss = mean((Y - R) ** 2)
     return layer_norm
 
@@ -505,6 +507,76 @@ def smoothed_labels(net, N, D, C):
 
 
 @network(N=5, D=4, C=3)
+def hinge_of_many_classes(net, N, D, C):
+    X, y, W = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("W", D, C)
+    n, c = net.indices(n=N, c=C)
+    Z = net.define("Z", X @ W)
+    net.loss = Sum(Piecewise((relu(1 + Z[n, c] - Z[n, y[n]]), Ne(c, y[n])), (0, True)), n, c) / (N * C)
+    return lambda torch, W, X, y: torch.nn.functional.multi_margin_loss(X @ W, y)
+
+
+@network(N=5, D=4, C=3)
+def one_hot_targets(net, N, D, C):
+    X, y, W = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("W", D, C)
+    n, c = net.indices(n=N, c=C)
+    Z = net.define("Z", X @ W)
+    H = net.define("H", KroneckerDelta(c, y[n]) * Z[n, c], over=(n, c))
+    net.loss = Sum((Z[n, c] - KroneckerDelta(c, y[n])) ** 2 + H[n, c] ** 3, n, c) / N
+
+    def loss(torch, W, X, y):
+        Z, hot = X @ W, torch.nn.functional.one_hot(y, W.shape[1])
+        return ((Z - hot) ** 2 + (hot * Z) ** 3).sum() / len(X)
+    return loss
+
+
+@network(N=5, D=4, C=3)
+def labels_as_numbers(net, N, D, C):
+    X, y, w = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("w", D)
+    [n] = net.indices(n=N)
+    z = net.define("z", X @ w)
+    net.loss = Sum((z[n] - y[n]) ** 2, n) / N
+    return lambda torch, w, X, y: ((X @ w - y) ** 2).mean()
+
+
+@network(N=5, D=4, C=3)
+def focal(net, N, D, C):
+    X, y, W = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("W", D, C)
+    [n] = net.indices(n=N)
+    L = net.define("L", log_softmax(X @ W))
+    net.loss = -Sum((1 - exp(L[n, y[n]])) ** 2 * L[n, y[n]], n) / N
+
+    def loss(torch, W, X, y):
+        L = torch.log_softmax(X @ W, 1)[torch.arange(len(X)), y]
+        return -((1 - L.exp()) ** 2 * L).mean()
+    return loss
+
+
+@network(N=5, D=4, C=3)
+def divergence_of_two_softmaxes(net, N, D, C):
+    X, W, V = net.input("X", N, D), net.parameter("W", D, C), net.parameter("V", D, C)
+    P, Q = net.define("P", softmax(X @ W)), net.define("Q", softmax(X @ V))
+    net.loss = mean(total(P * (log(P) - log(Q)), axis=1))
+
+    def loss(torch, W, V, X):
+        P, Q = torch.log_softmax(X @ W, 1), torch.log_softmax(X @ V, 1)
+        return torch.nn.functional.kl_div(Q, P, reduction="batchmean", log_target=True)
+    return loss
+
+
+@network(positive=("r", "t"), N=5, D=4)
+def negative_binomial(net, N, D):
+    X, t, w, r = net.input("X", N, D), net.input("t", N), net.parameter("w", D), net.parameter("r")
+    m = net.define("m", exp(X @ w))
+    net.loss = mean(loggamma(r) - loggamma(t + r) + (t + r) * log(1 + m / r) - t * log(m / r)) + log(2 * pi * N) / N
+
+    def loss(torch, w, r, X, t):
+        m = torch.exp(X @ w)
+        nll = torch.lgamma(r) - torch.lgamma(t + r) + (t + r) * torch.log1p(m / r) - t * torch.log(m / r)
+        return nll.mean() + torch.log(2 * torch.pi * X.new_tensor(len(X))) / len(X)
+    return loss
+
+
+@network(N=5, D=4, C=3)
 def learned_temperature(net, N, D, C):
     X, y = net.input("X", N, D), net.labels("y", N, classes=C)
     W, tau = net.parameter("W", D, C), net.parameter("tau")
@@ -628,6 +700,30 @@ def gram_matrix(net, N, D):
     [n] = net.indices(n=N)
     net.loss = Sum(G[n, n] ** 2, n) + mean(G)
     return lambda torch, W: ((W @ W.T).diagonal() ** 2).sum() + (W @ W.T).mean()
+
+
+@network(N=4, D=3)
+def running_totals(net, N, D):
+    X, w = net.input("X", N, D), net.parameter("w", D)
+    n, d, e = net.indices(n=N, d=D, e=D)
+    C = net.define("C", Sum(X[n, e] * w[e], (e, 0, d)), over=(n, d))
+    net.loss = Sum(C[n, d] ** 2, n, d)
+    return lambda torch, w, X: ((X * w).cumsum(1) ** 2).sum()
+
+
+@network(N=4, D=3, H=2)
+def kernel_between_rows(net, N, D, H):
+    X, W = net.input("X", N, D), net.parameter("W", D, H)
+    n, m, h = net.indices(n=N, m=N, h=H)
+    Z = net.define("Z", X @ W)
+    K = net.define("K", exp(-Sum((Z[n, h] - Z[m, h]) ** 2, h) / 2), over=(n, m))
+    net.loss = mean(K) + mean(Max(Z, 2 * Z**2)) + mean(Min(Max(Z, -1), 1))
+
+    def loss(torch, W, X):
+        Z = X @ W
+        K = torch.exp(-((Z[:, None] - Z) ** 2).sum(2) / 2)
+        return K.mean() + torch.maximum(Z, 2 * Z**2).mean() + Z.clamp(-1, 1).mean()
+    return loss
 
 
 @network(N=4, T=3, D=2)

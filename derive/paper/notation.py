@@ -24,9 +24,8 @@ class Notation:
 
     def sentences(self) -> list[str]:
         """The symbols, one sentence each."""
-        return [
-            *self._sizes(), *self._indices(), *self._symbols(), *self._states(), *self._adjoint(), *self._abbreviations(),
-        ]
+        paragraphs = (self._sizes, self._indices, self._symbols, self._states, self._adjoint, self._abbreviations)
+        return [sentence for tell in paragraphs for sentence in tell()]
 
     def _sizes(self):
         free = [f"${self.names.size(s.name)}$" for s in self.program.sizes if s not in self.program.derived]

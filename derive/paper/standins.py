@@ -65,7 +65,7 @@ class StandIns:
 
     def _through_relu(self, term):
         """Write step(A) as step(Z) where A = relu(Z)."""
-        definition = self.sheet.definitions.get(read_name(term.args[0]) or "") if isinstance(term, step) else None
+        definition = self.sheet.definitions.get(read_name(term.args[0])) if isinstance(term, step) else None
         if definition is None or not isinstance(definition.rhs, relu):
             return term
         return step(written_out(term.args[0], definition).args[0])

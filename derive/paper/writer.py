@@ -2,12 +2,14 @@
 
 from sympy import Expr, Idx, Indexed
 
+from ..binders import is_binder
 from ..errors import DerivationError
 from ..forms import form
 from ..program import Equation
+from ..terms import read_name, subterms
 from .latex import Latex
 from .matrices import Matrices
-from .names import Names
+from .names import TANGENT_OF, Names
 from .nodes import reduces
 from .pieces import Piece
 from .scalars import Scalars
@@ -53,7 +55,7 @@ class Writer:
         if self.notation == "index" or not _is_whole(equation):
             return None
         rhs = self._put(equation, reverse, matrix=True)
-        if not equation.indices and not rhs.has(Indexed):
+        if not self._has_matrix_parts(rhs, equation):
             return None
         try:
             node = form(rhs, equation.indices)
@@ -66,6 +68,15 @@ class Writer:
             return None
         self.stand_ins.remember(rhs)
         return self.style.variable(equation.name), piece
+
+    def _has_matrix_parts(self, rhs, equation):
+        """Tell whether all reads are of whole arrays, not of a state without its row -1, and all sums over whole axes."""
+        states = {name for n, v in self.sheet.program.variables.items() if v.state for name in (n, f"{TANGENT_OF}{n}")}
+        if any(read_name(t) in states for side in (equation.lhs, rhs) for t in subterms(side)):
+            return False
+        whole = all((limit[1], limit[2]) == (limit[0].lower, limit[0].upper)
+                    for t in subterms(rhs) if is_binder(t) for limit in t.limits)
+        return whole and bool(equation.indices or rhs.has(Indexed))
 
     def _with_indices(self, equation, reverse):
         rhs = self._put(equation, reverse, matrix=False)
