@@ -126,7 +126,9 @@ def latex(
 @app.command()
 def check(
     target: Target,
-    against: Annotated[str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop")
+    ] = None,
 ) -> None:
     """Verify a network; or diff somebody's hand-written backprop against it."""
     failed = False

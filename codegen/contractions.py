@@ -48,7 +48,9 @@ def contraction(node: Product, printer) -> Text:
     if not all(own):
         return _einsum(node, printer) if batch else _tensordot(node, own, printer)
     best = None
-    for left, right in pairs(*(_views(n, o, node.over, batch) for n, o in zip((node.left, node.right), own, strict=True))):
+    for left, right in pairs(
+        *(_views(n, o, node.over, batch) for n, o in zip((node.left, node.right), own, strict=True))
+    ):
         for first, second in ((left, right), (right, left)):
             cost = _cost(first, second, node.axes)
             if cost is not None and (best is None or cost < best[0]):
@@ -82,7 +84,17 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
     views = sum(isinstance(v.node, Transpose) for v in (left, right))
     joined, turned = sum(len(v.own) > 1 for v in (left, right)), left.swapped + (not right.swapped)
     contiguous = not result or result[-1] == axes[-1]
-    return copies, bool(summed), result != axes, result[:1] != axes[:1], left.reshaped + right.reshaped, joined, not contiguous, views, turned
+    return (
+        copies,
+        bool(summed),
+        result != axes,
+        result[:1] != axes[:1],
+        left.reshaped + right.reshaped,
+        joined,
+        not contiguous,
+        views,
+        turned,
+    )
 
 
 def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
@@ -100,7 +112,9 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
 def _operand(view: View, is_right: bool, printer) -> Text:
     """Print an operand: its matrices have the summed axis last on the left side of @, first on the right."""
     if isinstance(view.node, Transpose) and not view.reshaped:
-        return printer.text(arranged(view.node.body, view.stack + (view.over + view.own if is_right else view.own + view.over)))
+        return printer.text(
+            arranged(view.node.body, view.stack + (view.over + view.own if is_right else view.own + view.over))
+        )
     text = printer.text(view.node)
     if view.reshaped:
         text = Text(f"{text.inside(ATOM)}.reshape({', '.join(_shape(view, printer))})")

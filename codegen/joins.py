@@ -9,9 +9,15 @@ from derive.program import Equation
 def pieces(equation: Equation) -> tuple[int, list[Indexed]] | None:
     """Return the axis and the reads that an equation joins along it, first to last; None for another equation."""
     terms = [unguarded(t) for t in Add.make_args(equation.rhs)]
-    if len(terms) < 2 or len(equation.free) != len(equation.indices) or not all(_is_piece(t, equation) for t, _ in terms):
+    if (
+        len(terms) < 2
+        or len(equation.free) != len(equation.indices)
+        or not all(_is_piece(t, equation) for t, _ in terms)
+    ):
         return None
-    axes = {k for t, _ in terms for k, i in enumerate(t.indices) if i != equation.free[k] or t.base.shape[k] != i.upper + 1}
+    axes = {
+        k for t, _ in terms for k, i in enumerate(t.indices) if i != equation.free[k] or t.base.shape[k] != i.upper + 1
+    }
     if len(axes) != 1:
         return None
     [axis] = axes
@@ -33,5 +39,5 @@ def pieces(equation: Equation) -> tuple[int, list[Indexed]] | None:
 def _is_piece(term, equation):
     if not isinstance(term, Indexed) or term.is_integer or len(term.indices) != len(equation.free):
         return False
-    return all(isinstance(i, Idx) and i == own or expand(i - own).is_integer and not expand(i - own).has(Idx)
+    return all((isinstance(i, Idx) and i == own) or (expand(i - own).is_integer and not expand(i - own).has(Idx))
                for i, own in zip(term.indices, equation.free, strict=True))

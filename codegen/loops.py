@@ -71,7 +71,9 @@ def inside(lines: Iterable[Line]) -> Iterator[Line]:
 class Looped:
     """The statements of one group of equations that wait for each other over an index; `outer` are the turns around."""
 
-    def __init__(self, group: Sequence[Equation], program: Program, printer: NumpyPrinter, around: "Looped | None" = None):
+    def __init__(
+        self, group: Sequence[Equation], program: Program, printer: NumpyPrinter, around: "Looped | None" = None
+    ):
         self.program, self.printer = program, printer
         self.names = tuple(dict.fromkeys(e.name for e in group))
         self.outer: tuple[Symbol, ...] = (*around.outer, around.counter) if around else ()
@@ -151,7 +153,9 @@ class Looped:
         """Return s where the recurrence is read at t + s."""
         shift = (read.indices[len(self.outer)] - self._index(equation)).expand()
         if not shift.is_Integer:
-            raise DerivationError(f"{equation.name}: {read} is read at no fixed distance; a recurrence needs t - 1 or the like")
+            raise DerivationError(
+                f"{equation.name}: {read} is read at no fixed distance; a recurrence needs t - 1 or the like"
+            )
         return int(shift)
 
     def _is_local(self, row):
@@ -159,7 +163,7 @@ class Looped:
         variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
         if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
             return False
-        if len(row.pulled) != 1 and any(t.conditions for t in row.pulled) or self._waits(row):
+        if (len(row.pulled) != 1 and any(t.conditions for t in row.pulled)) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
@@ -173,7 +177,9 @@ class Looped:
 
     def _waits(self, row):
         """Tell whether a row waits for itself within one turn: a loop in the loop computes it."""
-        return any(len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in self._turn() for e in g if e.name == row.equation.name)
+        return any(
+            len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in self._turn() for e in g if e.name == row.equation.name
+        )
 
     # ---- conditions
 
@@ -267,7 +273,9 @@ class Looped:
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
                   for r in self._inside(t.expr)}
         if min(shifts) < 0 < max(shifts):
-            raise DerivationError(f"{', '.join(self.names)}: a recurrence that reads rows before and after has no order")
+            raise DerivationError(
+                f"{', '.join(self.names)}: a recurrence that reads rows before and after has no order"
+            )
         return max(shifts) <= 0
 
     def _turn(self) -> list[list[Equation]]:

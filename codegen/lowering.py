@@ -139,7 +139,9 @@ def _plain_reads(expr, name):
         return 0
     if read_name(expr) == name:
         return 1
-    return sum(_plain_reads(a, name) for a in getattr(expr, "args", ()) if isinstance(a, Expr) and not isinstance(a, Idx))
+    return sum(
+        _plain_reads(a, name) for a in getattr(expr, "args", ()) if isinstance(a, Expr) and not isinstance(a, Idx)
+    )
 
 
 def _without_lse(rhs, parts, program):

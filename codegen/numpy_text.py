@@ -56,7 +56,22 @@ CALLS = {
     "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
 }
 SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
-UNBOUNDED = {"exp", "log", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "expm1", "log1p", "loggamma", "digamma", "gamma"}
+UNBOUNDED = {
+    "exp",
+    "log",
+    "sinh",
+    "cosh",
+    "tan",
+    "asin",
+    "acos",
+    "acosh",
+    "atanh",
+    "expm1",
+    "log1p",
+    "loggamma",
+    "digamma",
+    "gamma",
+}
 HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
            "finite": "_finite", "positive": "_positive"}
 RELATIONS = {
@@ -119,7 +134,9 @@ class NumpyPrinter:
         if isinstance(expr, Add):
             return self._sum([(self.size(abs_), negative) for abs_, negative in map(_sign, _positive_first(expr.args))])
         if isinstance(expr, Mul):
-            return self._quotient([self.size(f) for f in _tops(expr)], [self.size(f) for f in _bottoms(expr)], _negative(expr))
+            return self._quotient(
+                [self.size(f) for f in _tops(expr)], [self.size(f) for f in _bottoms(expr)], _negative(expr)
+            )
         if isinstance(expr, Pow):
             if expr.exp.could_extract_minus_sign():
                 return Text(f"1 / {self.size(1 / expr).inside(SIGN)}", TERM)
@@ -592,7 +609,13 @@ def _rejoined(part, _node):
 def _term_order(negative, node):
     inner = node.body if isinstance(node, Spread) else node
     constant = isinstance(node, Scalar) and not _is_variable(node)
-    return negative, not _has_product(node), isinstance(inner, Apply) and inner.head is grouped, constant, -len(inner.axes)
+    return (
+        negative,
+        not _has_product(node),
+        isinstance(inner, Apply) and inner.head is grouped,
+        constant,
+        -len(inner.axes),
+    )
 
 
 def _has_product(node):
@@ -614,7 +637,11 @@ def _may_overflow(node):
     if not isinstance(node, Apply):
         return False
     exponent = node.args[1].expr if node.head is Pow and isinstance(node.args[1], Scalar) else S.One
-    return node.head.__name__ in UNBOUNDED or not (exponent.is_Integer and exponent > 0) or any(map(_may_overflow, node.args))
+    return (
+        node.head.__name__ in UNBOUNDED
+        or not (exponent.is_Integer and exponent > 0)
+        or any(map(_may_overflow, node.args))
+    )
 
 
 def _is_constant(node):

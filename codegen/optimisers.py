@@ -28,7 +28,10 @@ def source(optimisers: Sequence[Optimiser] = OPTIMISERS) -> str:
     """Return the text of the module."""
     width = max(len(o.name) for o in optimisers)
     system = "\n".join(
-        f"    {(o.name if k == 0 else '').ljust(width)}   {_line(e, o)}" for o in optimisers for k, e in enumerate(o.equations))
+        f"    {(o.name if k == 0 else '').ljust(width)}   {_line(e, o)}"
+        for o in optimisers
+        for k, e in enumerate(o.equations)
+    )
     return "\n\n".join([HEAD.format(system=system), *("\n".join(_step(o)) + "\n" for o in optimisers)])
 
 

@@ -138,7 +138,9 @@ def imports(plan) -> str:
     special = sorted({name for p in plan.printers.values() for name in p.scipy})
     lines = ["from typing import NamedTuple", "", "import numpy as np"]
     if special:
-        lines.append(f"from scipy.special import {', '.join(special)}  # NumPy lacks {'it' if len(special) == 1 else 'them'}")
+        lines.append(
+            f"from scipy.special import {', '.join(special)}  # NumPy lacks {'it' if len(special) == 1 else 'them'}"
+        )
     return "\n".join(lines)
 
 
@@ -203,7 +205,9 @@ def backward(plan) -> str:
         lines += _assignment(names, "residuals")
     lines += _body(plan, plan.backward, "backward", variables, plan.texts.quotes(), names)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
-    result = textwrap.wrap(f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False)
+    result = textwrap.wrap(
+        f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False
+    )
     return "\n".join(lines + result)
 
 
@@ -230,7 +234,9 @@ def _body(plan, statements, part, variables, quoted=None, given=()):
         for k, line in enumerate(s.lines):
             if k > 0 and k in quotes:
                 lines += _comment(quotes[k], " " * (len(line) - len(line.lstrip())))
-            beside = f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
+            beside = (
+                f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
+            )
             lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
 
@@ -253,8 +259,14 @@ def _quotes(statements, quoted):
 
 
 def _comment(words, indent=""):
-    return textwrap.wrap(f"# {words}", WIDTH - 4, initial_indent=f"    {indent}", subsequent_indent=f"    {indent}#     ",
-                         break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        f"# {words}",
+        WIDTH - 4,
+        initial_indent=f"    {indent}",
+        subsequent_indent=f"    {indent}#     ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _with_comment(lines, comment):
@@ -374,11 +386,15 @@ def _converted(program, optional):
         "    dtype = np.result_type(*floats)",
         "    if not np.issubdtype(dtype, np.inexact):",
         "        dtype = np.float64",
-        *_assignment(parameters + now, f"(np.asarray(v, dtype) for v in {_tuple(['*floats', *now]) if now else 'floats'})"),
+        *_assignment(
+            parameters + now, f"(np.asarray(v, dtype) for v in {_tuple(['*floats', *now]) if now else 'floats'})"
+        ),
     ]
     lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
-    lines += [f"    {v.name} = {'None if ' + v.name + ' is None else ' if v.name in optional else ''}np.asarray({v.name})"
-              for v in program.kind("labels")]
+    lines += [
+        f"    {v.name} = {'None if ' + v.name + ' is None else ' if v.name in optional else ''}np.asarray({v.name})"
+        for v in program.kind("labels")
+    ]
     return lines
 
 

@@ -77,8 +77,12 @@ class Sizes:
         """Yield the derived sizes that an array shows and that are a product of `size` and of sizes that are known."""
         for whole, product in self.program.derived.items():
             factors = Mul.make_args(product)
-            if factors.count(size) == 1 and all(isinstance(f, Symbol) for f in factors) and self._read_off(whole) is not None \
-                    and all(f == size or self._is_known(f, (*trail, size)) for f in factors):
+            if (
+                factors.count(size) == 1
+                and all(isinstance(f, Symbol) for f in factors)
+                and self._read_off(whole) is not None
+                and all(f == size or self._is_known(f, (*trail, size)) for f in factors)
+            ):
                 yield whole, product
 
     def _is_known(self, size, trail):

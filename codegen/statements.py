@@ -81,7 +81,9 @@ def _assigned(equation, variable, program, printer):
 
 def _constant(name, primal, value, node, printer):
     """Return the line that makes an array of one number, in the shape and dtype of the primal."""
-    return f"{name} = np.zeros_like({primal})" if value == 0 else f"{name} = np.full_like({primal}, {printer.code(node)})"
+    return (
+        f"{name} = np.zeros_like({primal})" if value == 0 else f"{name} = np.full_like({primal}, {printer.code(node)})"
+    )
 
 
 def _is_shared(node, program, printer):
@@ -174,7 +176,11 @@ def fresh_array(lhs, dense, printer) -> str:
     """One assignment whose result may be written to: what would be a view is copied."""
     node = form(dense, tuple(i for i in lhs.indices if isinstance(i, Idx)))
     code = printer.code(node)
-    return f"{lhs.base.name} = np.array({code})" if isinstance(node, Read | Gather | Spread) else f"{lhs.base.name} = {code}"
+    return (
+        f"{lhs.base.name} = np.array({code})"
+        if isinstance(node, Read | Gather | Spread)
+        else f"{lhs.base.name} = {code}"
+    )
 
 
 def added(equation, update, printer):
@@ -189,7 +195,9 @@ def added(equation, update, printer):
         if index in update.positions:
             position = update.positions[index]
             axis = equation.indices.index(index)
-            parts.append(printer.at(position, axes).code if free_indices(position) else printer.place(name, axis, position))
+            parts.append(
+                printer.at(position, axes).code if free_indices(position) else printer.place(name, axis, position)
+            )
         elif index in rows:
             parts.append(printer.at(index, axes).code)
         else:

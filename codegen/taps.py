@@ -94,7 +94,12 @@ def _picked(factor, equation):
     """Return the index on the left that a bracket sets, and the position that it sets it to; else (None, None)."""
     if isinstance(factor, KroneckerDelta):
         for index, position in (factor.args, factor.args[::-1]):
-            if isinstance(index, Idx) and index in equation.free and free_indices(position) and not position.atoms(Indexed):
+            if (
+                isinstance(index, Idx)
+                and index in equation.free
+                and free_indices(position)
+                and not position.atoms(Indexed)
+            ):
                 return index, position
     return None, None
 

@@ -67,12 +67,16 @@ def finite_differences(program: Program, module: ModuleType, seed: int = 0) -> V
     found, wrong, notes = {}, [], []
     for parameter in program.parameters:
         gradient = getattr(gradients, parameter.name)
-        result = compare(derivative_estimate(_loss_of(module, arguments, parameter.name), arguments[parameter.name]), gradient)
+        result = compare(
+            derivative_estimate(_loss_of(module, arguments, parameter.name), arguments[parameter.name]), gradient
+        )
         found[parameter.name] = result.disagreement
         if not result.agrees:
             wrong.append(f"the gradient of {parameter.name}: {result}")
         if result.kinks:
-            notes.append(f"{parameter.name} has {result.kinks} entries at a kink, judged by their one-sided derivatives")
+            notes.append(
+                f"{parameter.name} has {result.kinks} entries at a kink, judged by their one-sided derivatives"
+            )
     return Verdict(JUDGES[1], DIFFERENCES, found, tuple(wrong), notes=tuple(notes))
 
 

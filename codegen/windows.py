@@ -244,7 +244,7 @@ class _Windows:
         blocks = [(indices, self._taps_of(indices, pattern)) for indices, (pattern, _) in axes]
         plain = [k for k, (indices, taps) in enumerate(blocks) if not taps and set(indices) - set(self.of.free)]
         place = plain[0] if plain else next(k for k, (_, taps) in enumerate(blocks) if taps)
-        kept = [[i for i in indices if i not in taps and not (k in plain)] for k, (indices, taps) in enumerate(blocks)]
+        kept = [[i for i in indices if i not in taps and k not in plain] for k, (indices, taps) in enumerate(blocks)]
         summed = [i for k, (indices, taps) in enumerate(blocks) for i in (indices if k in plain else taps)]
         return (*sum(kept[:place], []), *summed, *sum(kept[place:], []))
 
@@ -328,7 +328,12 @@ class _Windows:
         """Return {index on the left: position} for a bracket of an affine position, else None."""
         if isinstance(factor, KroneckerDelta):
             for index, position in (factor.args, factor.args[::-1]):
-                if isinstance(index, Idx) and index in self.of.free and free_indices(position) and not _is_label(position):
+                if (
+                    isinstance(index, Idx)
+                    and index in self.of.free
+                    and free_indices(position)
+                    and not _is_label(position)
+                ):
                     return {index: position}
         return None
 
@@ -354,7 +359,9 @@ class _Windows:
             inner = self._declared(f"dsplit_{stem}", stored)
             self.lines.append(Equation(inner.at(*stored), parts))
             parts = inner.at(*stored)
-        return Sum(Mul(parts, *(KroneckerDelta(k, positions[k]) for k in split)), *(i for ds in split.values() for i in ds))
+        return Sum(
+            Mul(parts, *(KroneckerDelta(k, positions[k]) for k in split)), *(i for ds in split.values() for i in ds)
+        )
 
     def _slid(self, positions, ends, parts, split, inside):
         """Add a slice for each tap into zeros, and cut out what lies in range."""
@@ -362,7 +369,9 @@ class _Windows:
         taps = [t for k, p in positions.items() for t in self._fold_taps(p)]
         places = [d for k in self.of.free for d in (split[k] if k in split else [expand(positions[k] + ends[k][0])]
                                                     if k in positions else [k])]
-        if has_contraction(parts) or not any(t in free_indices(parts) for t in taps) and not isinstance(parts, Indexed):
+        if has_contraction(parts) or (
+            not any(t in free_indices(parts) for t in taps) and not isinstance(parts, Indexed)
+        ):
             word = "dwindows" if any(t in free_indices(parts) for t in taps) else "dtap"
             stored = self._slid_order(parts, places, taps)
             inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", stored)

@@ -30,10 +30,12 @@ class ArrayOperators:
         return matmul(other, self)
 
     def __array_ufunc__(self, ufunc, *_, **__):
-        raise DefinitionError(f"np.{ufunc.__name__} computes with numbers; use SymPy's functions on arrays of a network")
+        raise DefinitionError(
+            f"np.{ufunc.__name__} computes with numbers; use SymPy's functions on arrays of a network"
+        )
 
     @property
-    def T(self):  # noqa: N802  NumPy's name
+    def T(self):
         """The transpose: the last two axes swapped."""
         return Transposed(self)
 
@@ -143,7 +145,9 @@ class Reduced(ArrayNode):
         rank = len(shape_of(a))
         axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(k, int) and -rank <= k < rank for k in axes) or len({k % rank for k in axes}) < len(axes):
-            raise DefinitionError(f"{kind} over axis {axis} of {_text(a)}; expected one or more of its {rank} axes, or None")
+            raise DefinitionError(
+                f"{kind} over axis {axis} of {_text(a)}; expected one or more of its {rank} axes, or None"
+            )
         return Expr.__new__(cls, Symbol(str(kind)), a, Tuple(*sorted(k % rank for k in axes)), Integer(bool(keep)))
 
     @property

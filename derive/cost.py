@@ -51,8 +51,9 @@ def _of(expr):
 
 
 def _is_constant(expr):
-    return not any(isinstance(t, Indexed) or (isinstance(t, Symbol) and not t.is_integer) for t in expr.atoms(Symbol, Indexed)) \
-        and not expr.has(Function)
+    return not any(
+        isinstance(t, Indexed) or (isinstance(t, Symbol) and not t.is_integer) for t in expr.atoms(Symbol, Indexed)
+    ) and not expr.has(Function)
 
 
 def leading(cost: Expr) -> str:

@@ -188,7 +188,9 @@ def _is_real(term):
 
 def _read(read):
     plain = all(isinstance(i, Idx) for i in read.indices) and len(set(read.indices)) == len(read.indices)
-    if plain and all(i.lower == 0 and i.upper + 1 == size for i, size in zip(read.indices, read.base.shape, strict=True)):
+    if plain and all(
+        i.lower == 0 and i.upper + 1 == size for i, size in zip(read.indices, read.base.shape, strict=True)
+    ):
         return Read(tuple(read.indices), read.base.name)
     return Gather(tuple(free_indices(read)), read)
 
@@ -220,7 +222,9 @@ def _bracket(head, sides, axes):
 def _apply(expr, axes):
     """An elementwise operation on arguments spread to common axes."""
     parts = [p for a in expr.args for p in (a.args if a.func.__name__ == "ExprCondPair" else (a,))]
-    nodes = [_condition(p, axes) if isinstance(p, BooleanFunction) and not _is_constant(p) else _form(p, axes) for p in parts]
+    nodes = [
+        _condition(p, axes) if isinstance(p, BooleanFunction) and not _is_constant(p) else _form(p, axes) for p in parts
+    ]
     common = tuple(i for i in axes if any(i in n.axes for n in nodes))
     return Apply(common, expr.func, tuple(arranged(n, common) for n in nodes))
 
@@ -337,7 +341,7 @@ def _merged(nodes, inner):
     while k < len(nodes):
         node = nodes[k]
         homes = [m for m in nodes if m is not node and set(node.axes) <= set(m.axes)]
-        homes = [m for m in homes if len(nodes) > 2 or len(node.axes) < len(m.axes) and not _is_chain(node, m, nodes)]
+        homes = [m for m in homes if len(nodes) > 2 or (len(node.axes) < len(m.axes) and not _is_chain(node, m, nodes))]
         if homes and not (len(nodes) == 2 and len(node.axes) == len(homes[0].axes) == 1):
             home = min(homes, key=lambda m: len(m.axes))
             place = nodes.index(home)
@@ -397,8 +401,8 @@ def _matrix_product(left, right, over, remaining, axes):
         return _reduced(_times([left, right], left.axes), over)
     own = [i for i in remaining if i in left.axes and i not in right.axes]
     other = [i for i in remaining if i in right.axes and i not in left.axes]
-    if own and other and remaining.index(other[0]) < remaining.index(own[0]):
-        left, right = right, left
-    elif not own and other and len(left.axes) > len(right.axes):
+    if (own and other and remaining.index(other[0]) < remaining.index(own[0])) or (
+        not own and other and len(left.axes) > len(right.axes)
+    ):
         left, right = right, left
     return Product(remaining, left, right, over)

@@ -130,12 +130,12 @@ class softplus(Elementwise):
 
 
 def leaky_relu(x, slope=Rational(1, 100)):
-    """x where positive, slope*x elsewhere, its derivative at 0 the slope."""
+    """X where positive, slope*x elsewhere, its derivative at 0 the slope."""
     return relu(x) + slope * (x - relu(x))
 
 
 def elu(x, alpha=1):
-    """x where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
+    """X where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
     return relu(x) + alpha * (exp(x - relu(x)) - 1)
 
 
@@ -150,7 +150,7 @@ def gelu(x):
 
 
 def gelu_tanh(x):
-    """gelu in its tanh approximation (Hendrycks and Gimpel, 2016, section 2)."""
+    """Gelu in its tanh approximation (Hendrycks and Gimpel, 2016, section 2)."""
     return x * (1 + tanh(sqrt(2 / pi) * (x + Rational(44715, 1000000) * x**3))) / 2
 
 
@@ -171,5 +171,29 @@ def defined(expr):
     return expr
 
 
-__all__ = ["absolute", "at_zero", "cosh", "defined", "elu", "erf", "exp", "gelu", "gelu_tanh", "half_step", "leaky_relu", "log",
-           "mish", "relu", "sigmoid", "sign", "silu", "sinh", "softplus", "softsign", "sqrt", "step", "tanh", "Integer"]
+__all__ = [
+    "Integer",
+    "absolute",
+    "at_zero",
+    "cosh",
+    "defined",
+    "elu",
+    "erf",
+    "exp",
+    "gelu",
+    "gelu_tanh",
+    "half_step",
+    "leaky_relu",
+    "log",
+    "mish",
+    "relu",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sinh",
+    "softplus",
+    "softsign",
+    "sqrt",
+    "step",
+    "tanh",
+]

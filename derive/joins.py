@@ -17,7 +17,8 @@ class Joined(ArrayNode):
         others = {s[:axis] + s[axis + 1:] for s in map(tuple, shapes)}
         if len(others) != 1 or any(len(s) <= axis for s in shapes):
             raise DefinitionError(
-                f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ in that axis alone")
+                f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ in that axis alone"
+            )
         [rest] = others
         return (*rest[:axis], sum((s[axis] for s in shapes), Integer(0)), *rest[axis:])
 

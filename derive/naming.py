@@ -101,7 +101,9 @@ class _Namer:
         factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
         for one in (f for f in factors if isinstance(f, Indexed) and not f.is_integer):
             inside = set(free_indices(one))
-            pair = [f for f in factors if isinstance(f, Indexed) and not f.is_integer and set(free_indices(f)) == inside]
+            pair = [
+                f for f in factors if isinstance(f, Indexed) and not f.is_integer and set(free_indices(f)) == inside
+            ]
             others = [set(free_indices(f)) for f in factors if f not in pair]
             shared = any(i & bound & inside and i - inside for i in others)
             if len(pair) > 1 and shared and reads(Mul(*pair), self.varying) and self._stays_inside(Mul(*pair)):

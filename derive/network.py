@@ -14,10 +14,43 @@ from .program import Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads
 
-RESERVED = frozenset(
-    "np NamedTuple Params forward backward loss_and_grads predict sgd_step loss residuals params grads learning_rate "
-    "sizes name value axes expected axis size floats dtype erf scipy len zip min max range".split()
-) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) - {"_"}
+RESERVED = (
+    frozenset(
+        [
+            "np",
+            "NamedTuple",
+            "Params",
+            "forward",
+            "backward",
+            "loss_and_grads",
+            "predict",
+            "sgd_step",
+            "loss",
+            "residuals",
+            "params",
+            "grads",
+            "learning_rate",
+            "sizes",
+            "name",
+            "value",
+            "axes",
+            "expected",
+            "axis",
+            "size",
+            "floats",
+            "dtype",
+            "erf",
+            "scipy",
+            "len",
+            "zip",
+            "min",
+            "max",
+            "range",
+        ]
+    )
+    | frozenset(keyword.kwlist)
+    | frozenset(keyword.softkwlist) - {"_"}
+)
 
 
 class Network:

@@ -41,9 +41,14 @@ SGD = Optimiser(
 )
 
 RMSPROP = Optimiser(
-    "rmsprop", "RMSProp", "Tieleman and Hinton, 2012, lecture 6.5",
-    _lines((g, dW + weight_decay * W), (v, alpha * v + (1 - alpha) * g**2), (W, W - learning_rate * g / (sqrt(v) + eps))),
-    ("v",), settings=(("learning_rate", 0.01), ("alpha", 0.99), ("eps", 1e-8), ("weight_decay", 0.0)),
+    "rmsprop",
+    "RMSProp",
+    "Tieleman and Hinton, 2012, lecture 6.5",
+    _lines(
+        (g, dW + weight_decay * W), (v, alpha * v + (1 - alpha) * g**2), (W, W - learning_rate * g / (sqrt(v) + eps))
+    ),
+    ("v",),
+    settings=(("learning_rate", 0.01), ("alpha", 0.99), ("eps", 1e-8), ("weight_decay", 0.0)),
 )
 
 _MOMENTS = (

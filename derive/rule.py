@@ -94,7 +94,9 @@ def _slots(variable):
 
 def _adjoint(variable):
     name = f"d{variable.name}"
-    return replace(variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note="")
+    return replace(
+        variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note=""
+    )
 
 
 def _summed(expr, limits):

@@ -26,7 +26,14 @@ ELEMENTWISE = {
     "half_step": lambda x: float(x > 0) + 0.5 * (x == 0), "sign": lambda x: float(np.sign(x)), "floor": math.floor,
     "ceiling": math.ceil,
 }
-COMPARED = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne}
+COMPARED = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True)
@@ -217,7 +224,9 @@ def _binder(expr, arrays, sizes, at):
     ranges = [range(int(evaluate(low, arrays, sizes, at)), int(evaluate(high, arrays, sizes, at)) + 1)
               for _, low, high in expr.limits]
     bound = [limit[0] for limit in expr.limits]
-    terms = [evaluate(expr.function, arrays, sizes, at | dict(zip(bound, place, strict=True))) for place in product(*ranges)]
+    terms = [
+        evaluate(expr.function, arrays, sizes, at | dict(zip(bound, place, strict=True))) for place in product(*ranges)
+    ]
     if isinstance(expr, Sum):
         return sum(terms)
     if isinstance(expr, LogSumExp):

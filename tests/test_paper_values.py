@@ -70,10 +70,19 @@ def test_matrix_notation_means_the_equation(name):
             if all(isinstance(i, Idx) and i.lower == 0 for i in equation.indices) and len(equation.indices) <= 2:
                 try:
                     expected = as_matrix(array_of(equation, arrays, sizes))
-                except (ValueError, IndexError, AssertionError):      # the logarithm of what is negative; no matrix notation
+                except (
+                    ValueError,
+                    IndexError,
+                    AssertionError,
+                ):  # the logarithm of what is negative; no matrix notation
                     continue
                 value = matrix_value(writer, equation, reverse, arrays, sizes)
                 if value is not None:
                     assert np.shape(value) in (np.shape(expected), ()) or np.size(value) == 1, f"{equation}"
-                    np.testing.assert_allclose(np.broadcast_to(value, np.shape(expected)), expected, rtol=1e-9, atol=1e-9,
-                                               err_msg=str(equation))
+                    np.testing.assert_allclose(
+                        np.broadcast_to(value, np.shape(expected)),
+                        expected,
+                        rtol=1e-9,
+                        atol=1e-9,
+                        err_msg=str(equation),
+                    )

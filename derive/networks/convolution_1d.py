@@ -15,6 +15,8 @@ Y = net.input("Y", N, G, M, I, note="targets")
 n, g, m, j, i, p = net.indices(n=N, g=G, m=M, j=J, i=I, p=K)
 
 tap = padded(x)[n, g * J + j, S * i + L * p - P]
-y = net.define("y", Sum(w[g * M + m, j, p] * tap, j, p) + b[g * M + m], over=(n, g, m, i), note="G groups of M channels")
+y = net.define(
+    "y", Sum(w[g * M + m, j, p] * tap, j, p) + b[g * M + m], over=(n, g, m, i), note="G groups of M channels"
+)
 net.output(y)
 net.loss = mean((y - Y) ** 2) / 2

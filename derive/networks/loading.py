@@ -52,7 +52,9 @@ def read(path: str | Path) -> list[Network]:
     except DefinitionError as error:
         raise DefinitionError(f"{path}: {error}") from error
     except BaseException as error:
-        raise DefinitionError(f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}") from error
+        raise DefinitionError(
+            f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}"
+        ) from error
     found = list({id(v): v for v in space.values() if isinstance(v, Network)}.values())
     if not found:
         raise DefinitionError(f"{path} defines no network; expected `net = Network(...)` at its top level")
