@@ -5,7 +5,7 @@ Exit status 0 when all holds, 1 when a check fails, 2 for a misuse, told in one 
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -30,7 +30,7 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
-UsageError = typer.BadParameter.__mro__[1]      # Click's; newer versions of Typer bring it along, under a private name
+UsageError: Any = typer.BadParameter.__mro__[1]      # Click's; newer versions of Typer bring it along, under a private name
 
 
 @app.command()
@@ -68,7 +68,7 @@ def _built(nets, output):
     with bar:
         task = bar.add_task("", total=len(nets) * len(building.STEPS))
         for net in nets:
-            seen = []
+            seen: list[str] = []
 
             def told(step, net=net, seen=seen):
                 bar.update(task, description=f"{net.name}: {step}", advance=1 if seen else 0)

@@ -81,9 +81,10 @@ class Looped:
         place = {e: k for k, e in enumerate(program.equations)}
         self.main = sorted((e for e in group if e not in self.initial), key=lambda e: place.get(e, 0))
         self.counted = min((self._index(e) for e in self.main), key=lambda i: (i.lower != 0, i.name))
-        self.counter = Symbol(self.counted.name, integer=True)
+        self.counter: Symbol = Symbol(self.counted.name, integer=True)
         self.printer.counters |= {self.counter}
-        self.turns = {**(around.turns if around else {}), self.counter: (Integer(0), self.counted.upper)}
+        self.turns: dict[Symbol, tuple[Expr, Expr]] = dict(around.turns) if around else {}
+        self.turns[self.counter] = Integer(0), self.counted.upper
         self.rows = [self._sorted_terms(e) for e in self.main]
         self.local: dict[str, int] = dict(around.local) if around else {}   # variables without rows -> their loops
         self.begun: set[str] = set(around.begun) if around else set()       # arrays that hold a part of the value
@@ -285,7 +286,8 @@ class Looped:
             same = Add(*(r for t in row.pulled for r in self._inside(t.expr) if self._shift(r, row.equation) == 0))
             now.append(Equation(row.equation.lhs, same))
         place = {e.name: k for k, e in enumerate(now)}
-        waiting, done, result = ordered(now), set(), []
+        done: set[str] = set()
+        waiting, result = ordered(now), []
         while waiting:
             ready = [g for g in waiting if all(read_name(r) in {*done, *(e.name for e in g)}
                                                for e in g for r in reads(e.rhs, self.names))]
@@ -329,12 +331,13 @@ class Looped:
 
     def _choice(self, terms):
         """Return (condition, what holds there, what holds elsewhere) where two terms share all turns between them."""
-        if len(terms) == 2:
-            (one,), (other,) = (self._left(t.conditions) or (None,) for t in terms) if all(
-                len(self._left(t.conditions)) == 1 for t in terms) else ((None,), (None,))
-            if one is not None and not free_indices(one + other) and expand(one + other + 1) == 0:
-                return one, *terms
-        return None
+        left = [self._left(t.conditions) for t in terms]
+        if [len(conditions) for conditions in left] != [1, 1]:
+            return None
+        [one], [other] = left
+        if free_indices(one + other) or expand(one + other + 1) != 0:
+            return None
+        return one, *terms
 
     def _chosen(self, lhs, condition, one, other):
         yield f"if {self._condition(condition)}:"

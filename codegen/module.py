@@ -47,7 +47,7 @@ class Plan:
     def keyword_sizes(self) -> list[Symbol]:
         """The sizes that the arguments do not tell."""
         needed = [s for part in ("forward", "backward") for s in self.printers[part].sizes.values()]
-        needed += [s for v in self.program.kind("labels") for s in v.classes.free_symbols]
+        needed += [s for v in self.program.kind("labels") if v.classes is not None for s in v.classes.free_symbols]
         return Sizes(self.program, [*self.program.parameters, *self.program.inputs]).missing(needed)
 
 

@@ -495,7 +495,8 @@ class NumpyPrinter:
         if len(left.axes) == len(right.axes) == 1:
             return self._matmul(*sorted((left, right), key=_is_plain_parameter))
         if {len(left.axes), len(right.axes)} == {1, 2} and len(over) == 1:
-            return self._vector(*sorted((left, right), key=lambda n: -len(n.axes)), over)
+            matrix, vector = sorted((left, right), key=lambda n: -len(n.axes))
+            return self._vector(matrix, vector, over)
         shared = [i for i in left.axes if i in right.axes]
         if len(right.axes) <= 2 and left.axes[-1:] == over == tuple(shared):
             result = self._matmul(left, arranged(right, (*over, *(i for i in right.axes if i not in over))))

@@ -13,9 +13,9 @@ HEAD = '''"""Optimisers: steps for the parameters and gradients of any generated
 
 {system}
 
-A step takes the parameters, the gradients (NamedTuples of arrays, `Params`) and what the step before returned beside the
-parameters (None at the first); it returns the new parameters and what to pass to the next. Arguments are never modified,
-and float32 stays float32. t counts the steps from 1; b, m and v are 0 before the first.
+A step takes the parameters, the gradients (NamedTuples of arrays, `Params`) and what the step before returned beside
+the parameters (None at the first); it returns the new parameters and what to pass to the next. Arguments are never
+modified, and float32 stays float32. t counts the steps from 1; b, m and v are 0 before the first.
 
 Generated from derive/optimisers.py by `derive build`; do not edit.
 """

@@ -249,7 +249,8 @@ def _quotes(statements, quoted):
         if s.marks is None and s.name not in quoted and marks and marks[0][:1]:     # a step towards the next one
             own = ((0, marks[0][0][1]),)
         marks.insert(0, own)
-    result, last = [], None
+    result: list[dict[int, str]] = []
+    last = None
     for own in marks:
         result.append({})
         for line, name in own:
@@ -317,9 +318,19 @@ def predict(plan) -> str:
         told[-1:] = [told[-1].removesuffix('"""'), '"""']
     return "\n".join([
         *_signature("predict", wanted, given), *(f"    {line}" for line in told),
-        *_assignment(received, _call("_checked", calls, plan.keyword_sizes)),
-        *body, f"    return {', '.join(v.name for v in outputs)}",
+        *_assignment(received, _call("_checked", calls, plan.keyword_sizes)), *_ended(body, outputs),
     ])
+
+
+def _ended(body, outputs):
+    """Return the outputs; a single one, computed in the last line, as it is computed."""
+    start = f"    {outputs[0].name} = "
+    first = next((k for k, line in enumerate(body) if line.startswith(start)), len(body))
+    rest = [line for line in body[first + 1:] if not line.startswith(("        ", "    )", "    ]"))]
+    if len(outputs) == 1 and first < len(body) and not rest:
+        lines = [body[first].replace(start, "    return ", 1), *body[first + 1:]]
+        return [*body[:first], *lines[:-1], lines[-1].split("  #")[0].rstrip()]
+    return [*body, f"    return {', '.join(v.name for v in outputs)}"]
 
 
 def _predict_inputs(plan):
@@ -490,7 +501,8 @@ def _label_checks(program, optional):
             f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
             f"{pad}if {v.name}.min() < 0 or {v.name}.max() >= {top}:",
             f"{pad}    raise ValueError(",
-            f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; expected 0 to {shown}"',
+            f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; "',
+            f'{pad}        f"expected 0 to {shown}"',
             f"{pad}    )",
         ]
     return lines
@@ -514,6 +526,7 @@ def match(plan) -> str:
     keep = ("            if isinstance(axis, str):\n                sizes.setdefault(axis, size)" if fixed
             else "            sizes.setdefault(axis, size)")
     get = "sizes.get(axis, axis)" if fixed else "sizes.get(axis)"
+    end = FOLLOWS if follows else ""
     return f'''def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     expected = {shown}
@@ -521,7 +534,7 @@ def match(plan) -> str:
         for axis, size in zip(axes, value.shape, strict=True):
 {keep}
     if value.shape != tuple({get} for axis in axes):
-        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1"){FOLLOWS if follows else ""}'''
+        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1"){end}'''
 
 
 # ---- small

@@ -24,7 +24,8 @@ class Sizes:
 
     def lines(self, needed: Iterable[Symbol]) -> list[str]:
         """Return lines that make sizes known, each after those that it follows from: `N = len(X)`."""
-        done, lines = set(self.given), []
+        lines: list[str] = []
+        done = set(self.given)
         wanted = set(needed)
         for size in (s for s in self.program.sizes if s in wanted):
             self._emit(size, done, lines)

@@ -93,7 +93,7 @@ def _is_shared(node, program, printer):
     if isinstance(node, Scalar):
         name = read_name(node.expr)
     else:
-        name = node.name if isinstance(node, Read) else read_name(node.read) if isinstance(node, Gather) else None
+        name = node.name if isinstance(node, Read) else read_name(node.read) if isinstance(node, Gather) else ""
     if name not in program.variables:
         return False
     primal = program.variables[name].primal

@@ -69,7 +69,7 @@ def _windows(equation, printer):
 def _fold(equation, program, printer):
     """Add one slice for each tap into zeros; a fold of mixed radix numbers is a reshape."""
     factors = Mul.make_args(equation.rhs.function)
-    positions = {k: p for k, p in map(lambda f: _picked(f, equation), factors) if k is not None}
+    positions = {k: p for k, p in (_picked(f, equation) for f in factors) if k is not None}
     others = [f for f in factors if _picked(f, equation)[0] is None]
     if not positions or not others:
         return []

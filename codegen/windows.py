@@ -1,13 +1,14 @@
 """Reads at sums of indices, lowered to arrays that NumPy can slice: padding, windows, folds, reshapes.
 
     padded(x)[n, c, S*i + L*p - P]      x_padded, x with zeros around it; then windows_x[n, c, p, i], one slice a tap
-    Sum(... [u = S*i + L*p - P])        dwindows_x[n, c, p, i], then a slice-add a tap into dx_padded; dx is cut out of it
+    Sum(... [u = S*i + L*p - P])        dwindows_x[n, c, p, i], then a slice-add a tap into dx_padded; dx is cut out
     x[n, t, h*E + e]                    a reshape, split_x[n, t, h, e], there and back
 
 Each step is program to program: the new variables are equations like any other, and `statements` knows their patterns.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Max, Mul, Piecewise, S, Sum, expand
@@ -24,7 +25,7 @@ from . import joins
 
 
 class Windowed(NamedTuple):
-    """A program without reads at sums of indices, what its backward pass makes, and the taps of each array of windows."""
+    """A program without reads at sums of indices, what its backward pass makes, and the taps of its windows."""
 
     program: Program
     backward: frozenset[str]
@@ -83,7 +84,7 @@ class _Windows:
         if not any(self._reads_outside(branch) for branch, _ in choice.args):
             return choice.func(*((self._changed(branch), c) for branch, c in choice.args), evaluate=False)
         value, condition = choice.args[-1]
-        if condition != True or self._reads_outside(value):  # noqa: E712  SymPy's true
+        if condition != True or self._reads_outside(value):
             raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
         for branch, condition in reversed(choice.args[:-1]):
             value = value + self._changed(guarded(expand(branch - value), conjuncts(condition)))
@@ -228,7 +229,7 @@ class _Windows:
 
     def _in_free_sizes(self, size):
         """Return a size in terms of those that follow from no others, as far as products and sums go."""
-        for symbol, value in reversed(self.program.derived.items()):
+        for symbol, value in reversed(list(self.program.derived.items())):
             size = size.xreplace({symbol: value})
         return size
 
@@ -246,7 +247,7 @@ class _Windows:
         place = plain[0] if plain else next(k for k, (_, taps) in enumerate(blocks) if taps)
         kept = [[i for i in indices if i not in taps and k not in plain] for k, (indices, taps) in enumerate(blocks)]
         summed = [i for k, (indices, taps) in enumerate(blocks) for i in (indices if k in plain else taps)]
-        return (*sum(kept[:place], []), *summed, *sum(kept[place:], []))
+        return (*chain(*kept[:place]), *summed, *chain(*kept[place:]))
 
     def _taps_of(self, indices, pattern):
         return [indices[k] for k in self.tapped.get(pattern, ())] if len(indices) > 1 else []
@@ -292,7 +293,7 @@ class _Windows:
         return Mul(*constants, Sum(guarded(body, conditions), *limits))
 
     def _shifted(self, k, body, bound):
-        """Return the position k - p that alone reads with an index of the left-hand side, and the axis that it reads."""
+        """Return the position k - p that alone reads with an index of the left-hand side, and its axis."""
         found = {}
         for read in reads(body, self.variables):
             for p, axis in zip(getattr(read, "indices", ()), self._axes(read) if read.is_Indexed else (), strict=True):
@@ -312,7 +313,8 @@ class _Windows:
         if len(sums) != 1 or any(c.has(KroneckerDelta) for c in constants):
             return term
         body, conditions = _opened(sums[0].function)
-        positions, rest = {}, list(constants)
+        positions: dict[Idx, Expr] = {}
+        rest = list(constants)
         for f in Mul.make_args(body):
             place = self._picked(f)
             if place is None:
@@ -406,7 +408,7 @@ class _Windows:
         else:
             first = next(k for k, (indices, _) in enumerate(axes) if len(indices) > 1)
             rest = [[i for i in indices if i not in taps] for indices, _ in axes]
-            stored = [*sum(rest[:first], []), *taps, *sum(rest[first:], [])]
+            stored = [*chain(*rest[:first]), *taps, *chain(*rest[first:])]
         used = free_indices(parts)
         return tuple(i for i in stored if i in used)
 
@@ -477,7 +479,8 @@ def is_mixed_radix(position: Expr, size: Expr) -> bool:
 
 def mixed_radix(position: Expr) -> tuple[Idx, ...]:
     """Return the indices of a mixed radix number, the slowest first; () where the position is none."""
-    rest, place, digits = expand(position), S.One, []
+    rest, place = expand(position), S.One
+    digits: list[Idx] = []
     waiting: Iterable[Idx] = free_indices(position)
     waiting = list(waiting)
     while waiting:

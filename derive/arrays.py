@@ -6,6 +6,7 @@ given indices; broadcasting, transposes and products are nothing but the pattern
 """
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, sympify
 from sympy import exp as _exp
@@ -71,7 +72,7 @@ class Array(ArrayOperators, IndexedBase):
                 f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}; for its sum take total({self.name})"
             )
 
-    __array_ufunc__ = None      # NumPy's numbers leave arithmetic to us; its functions are not SymPy's
+    __array_ufunc__ = None  # type: ignore[assignment]  # NumPy's numbers leave arithmetic to us; its functions are not SymPy's
 
     @property
     def name(self):
@@ -138,7 +139,7 @@ class Transposed(ArrayNode):
 class Reduced(ArrayNode):
     """A sum, mean, maximum or log-sum-exp over an axis, several or all; `keep` leaves them with size 1."""
 
-    kinds = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp}
+    kinds: ClassVar = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp}
 
     def __new__(cls, kind, a, axis=None, keep=False):
         a = sympify(a)

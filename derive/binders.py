@@ -3,7 +3,7 @@
 from sympy import Add, Expr, Ge, Integer, KroneckerDelta, Max, Piecewise, Sum, exp, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from . import folding as _folding  # noqa: F401  sums are not to lose their conditions
+from . import folding as _folding  # noqa: F401  for its repair of SymPy
 from .functions import at_zero
 
 
@@ -53,7 +53,7 @@ class Maximum(Binder):
 
 
 class FirstMaximum(Maximum):
-    """The largest term; its gradient goes to the first that attains it, the first index being the slowest (max-pooling)."""
+    """The largest term; its gradient goes to the first that attains it, the first index the slowest (max-pooling)."""
 
     companion_word = "first"
 

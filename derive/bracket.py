@@ -23,9 +23,9 @@ class Summand:
 def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover) -> Expr:
     """Return Sum(term * [slots = positions]) with every bracket solved that can be."""
     term, conditions = unguarded(summand.term)
-    limits, positions = list(summand.limits), list(positions)
+    limits, places = list(summand.limits), list(positions)
     for axis, slot in enumerate(slots):
-        position = positions[axis]
+        position = places[axis]
         solution = _solved(slot, position, limits)
         if solution is None:
             term *= slot_delta(slot, position)
@@ -36,10 +36,9 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
         conditions += [value - low, high - value]
         here = {index: value}
         term, conditions = term.xreplace(here), [c.xreplace(here) for c in conditions]
-        positions = [p.xreplace(here) for p in positions]
+        places = [p.xreplace(here) for p in places]
     ranges = {slot: (slot.lower, slot.upper) for slot in slots} | {i: (low, high) for i, low, high in limits}
     term = guarded(term, proven_away(conditions, prover, ranges))
-    limits = [limit for limit in limits]
     return Sum(term, *limits) if limits and term != 0 else term
 
 

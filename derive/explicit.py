@@ -262,11 +262,11 @@ class Explicit:
         pairs = []
         for branch, condition in expr.args:
             holds = self._expanded(condition, inner, reads)
-            if holds != False:  # noqa: E712  SymPy's false
+            if holds != False:
                 pairs.append((self._expanded(branch, inner, reads), holds))
-            if holds == True:  # noqa: E712  SymPy's true
+            if holds == True:
                 break
-        return pairs[0][0] if pairs[0][1] == True else Piecewise(*pairs, evaluate=False)  # noqa: E712
+        return pairs[0][0] if pairs[0][1] == True else Piecewise(*pairs, evaluate=False)
 
 
 def _first_of_the_largest(terms):

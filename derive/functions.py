@@ -129,13 +129,13 @@ class softplus(Elementwise):
         return log(1 + exp(x))
 
 
-def leaky_relu(x, slope=Rational(1, 100)):
-    """X where positive, slope*x elsewhere, its derivative at 0 the slope."""
+def leaky_relu(x, slope=Rational(1, 100)):  # noqa: B008  a number that cannot change
+    """x where positive, slope*x elsewhere, its derivative at 0 the slope."""
     return relu(x) + slope * (x - relu(x))
 
 
 def elu(x, alpha=1):
-    """X where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
+    """x where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
     return relu(x) + alpha * (exp(x - relu(x)) - 1)
 
 

@@ -17,7 +17,7 @@ class Joined(ArrayNode):
         others = {s[:axis] + s[axis + 1:] for s in map(tuple, shapes)}
         if len(others) != 1 or any(len(s) <= axis for s in shapes):
             raise DefinitionError(
-                f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ in that axis alone"
+                f"concatenate along axis {axis}: the shapes {', '.join(map(str, shapes))} should differ there alone"
             )
         [rest] = others
         return (*rest[:axis], sum((s[axis] for s in shapes), Integer(0)), *rest[axis:])
@@ -43,7 +43,7 @@ class Cut(ArrayNode):
 
     @property
     def shape(self):
-        a, start, size, axis = self.args
+        a, _, size, axis = self.args
         return tuple(size if k == axis else s for k, s in enumerate(shape_of(a)))
 
     def at(self, indices, name_index):

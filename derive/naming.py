@@ -97,7 +97,7 @@ class _Namer:
         return self._nonlinear(expr)
 
     def _paired(self, total):
-        """Return a summand with r*h named in Sum(r[j]*h[j]*W[j, k], j): the adjoint of a matrix product is taken once."""
+        """Return a summand with r*h named in Sum(r[j]*h[j]*W[j, k], j): so a matrix product has one adjoint."""
         factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
         for one in (f for f in factors if isinstance(f, Indexed) and not f.is_integer):
             inside = set(free_indices(one))
@@ -130,7 +130,7 @@ class _Namer:
 
     def _only_where(self, condition, expr):
         """Return a branch whose sums may stand outside of it: of guarded terms where they could leave a range."""
-        if condition == True or not has_binder(expr) or self._stays_inside(expr):  # noqa: E712  SymPy's true
+        if condition == True or not has_binder(expr) or self._stays_inside(expr):
             return expr
         if not is_binder(expr):
             return expr.func(*(self._only_where(condition, a) for a in expr.args))

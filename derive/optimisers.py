@@ -1,4 +1,4 @@
-"""Optimisers as programs: what one step makes of a parameter W, its gradient dW and what is remembered of earlier steps.
+"""Optimisers as programs: what a step makes of a parameter W, its gradient dW and what earlier steps left.
 
 The equations hold entry by entry, so they are written for one entry; in code they act on whole arrays.
 """
@@ -34,7 +34,7 @@ def _lines(*pairs: tuple[Expr, Expr]) -> tuple[Equation, ...]:
 
 
 SGD = Optimiser(
-    "sgd", "gradient descent with momentum and weight decay",
+    "sgd", "gradient descent with momentum",
     "Sutskever et al., 2013, in the form without dampening",
     _lines((g, dW + weight_decay * W), (b, momentum * b + g), (W, W - learning_rate * b)),
     ("b",), settings=(("learning_rate", 0.01), ("momentum", 0.9), ("weight_decay", 0.0)),

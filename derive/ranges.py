@@ -132,7 +132,7 @@ def conjuncts(condition) -> list[Expr]:
     ValueError
         The condition is something else.
     """
-    if condition == True:  # noqa: E712  SymPy's true
+    if condition == True:
         return []
     if isinstance(condition, And):
         return [e for part in sorted(condition.args, key=str) for e in conjuncts(part)]

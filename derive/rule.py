@@ -1,4 +1,6 @@
-"""The one rule. For an equation y[i] = F and every read x[g(i, r)] in it, r being the indices bound by sums in F,
+"""The one rule.
+
+For an equation y[i] = F and every read x[g(i, r)] in it, r being the indices bound by sums in F,
 
     xbar[k]  +=  Sum over i, r of   ybar[i] * dF/dx[g(i, r)] * [k = g(i, r)]        reverse: adjoints
     ydot[i]   =  Sum over r of      dF/dx[g(i, r)] * xdot[g(i, r)]                  forward: tangents

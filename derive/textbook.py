@@ -6,7 +6,7 @@
     log(exp(x) + exp(y))        x + softplus(y - x)         log(cosh(x))            softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
 
-Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]) has been defined, is -softplus(-z[n]).
+Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
 from sympy import Add, Expr, Indexed, Max, Mul, Pow, S, Sum, cosh, exp, log, tanh

@@ -54,8 +54,8 @@ def backward(residuals):
 
     # loss = 1/(2 N C A B) sum_{n, c, i, k} (y[n, c, i, k] - Y[n, c, i, k])^2
     dy = (y - Y) / (A * B * C * N)                      # (N, C, A, B)
-    dtap_x = dy / K**2                                  # (N, C, A, B)
     # y[n, c, i, k] = 1/K^2 sum_{p, q} x[n, c, S * i + p, S * k + q]
+    dtap_x = dy / K**2                                  # (N, C, A, B)
     dx = np.zeros((N, C, U, V), dtap_x.dtype)           # (N, C, U, V)
     for p in range(K):
         for q in range(K):
@@ -83,8 +83,7 @@ def predict(x, *, K, S):
     for p in range(K):
         for q in range(K):
             windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
-    y = windows_x.mean(axis=(2, 3))                     # (N, C, A, B)
-    return y
+    return windows_x.mean(axis=(2, 3))
 
 
 def sgd_step(params, grads, learning_rate):

@@ -156,7 +156,8 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None,
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsilon
 

@@ -85,24 +85,24 @@ def backward(residuals):
     dV = h[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dVr = g[:0:-1].reshape(-1, K).T @ dz.reshape(-1, C)  # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    # g[t, n, k] = tanh(pre_g[t, n, k])
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
-    # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
     dg[1:] = dz[::-1] @ Vr.T
     for t in reversed(range(T)):
+        # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
+        # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
         dg[t] += dpre_g[t] @ Ur.T
     dWr = x[::-1].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
     dUr = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
     dbr = dpre_g.sum(axis=(0, 1))                       # (K,)
-    # h[t, n, k] = tanh(pre_h[t, n, k])
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
-    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
     dh[1:] = dz @ V.T
     for t in reversed(range(T)):
+        # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
+        # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
         dh[t] += dpre_h[t] @ U.T
     dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
@@ -135,8 +135,7 @@ def predict(W, U, b, Wr, Ur, br, V, Vr, c, x):
     for t in range(T):
         pre_g[t] += g[t] @ Ur
         g[t + 1] = np.tanh(pre_g[t])
-    z = h[1:] @ V + g[:0:-1] @ Vr + c                   # (T, N, C)
-    return z
+    return h[1:] @ V + g[:0:-1] @ Vr + c
 
 
 def sgd_step(params, grads, learning_rate):
@@ -165,7 +164,8 @@ def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W, U, b, Wr, Ur, br, V, Vr, c, x, y
 

@@ -66,13 +66,13 @@ def backward(residuals):
 
     # loss = 1/(2 N G M I) sum_{n, g, m, i} (y[n, g, m, i] - Y[n, g, m, i])^2
     dy = (y - Y) / (G * I * M * N)                      # (N, G, M, I)
+    # y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P] * w[M * g + m,
+    #     j, p]) + b[M * g + m]
     dwindows_x = (split_w.reshape(G, M, -1).mT @ dy).reshape(N, G, J, K, I)  # (N, G, J, K, I)
     dx_padded = np.zeros((N, G, J, 2 * P + U), dwindows_x.dtype)  # (N, G, J, 2*P + U)
     for p in range(K):
         dx_padded[:, :, :, p * L:p * L + I * S:S] += dwindows_x[:, :, :, p]
     dsplit_x = dx_padded[:, :, :, P:P + U]              # (N, G, J, U)
-    # y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P] * w[M * g + m,
-    #     j, p]) + b[M * g + m]
     dx = dsplit_x.reshape(N, C, U)                      # (N, C, U)
     dsplit_w = (dy @ windows_x.reshape(N, G, -1, I).mT).sum(axis=0).reshape(G, M, J, K)  # (G, M, J, K)
     dw = dsplit_w.reshape(F, J, K)                      # (F, J, K)
@@ -107,8 +107,7 @@ def predict(x, w, b, *, S, L, P):
     windows_x = np.empty((N, G, J, K, I), split_x.dtype)  # (N, G, J, K, I)
     for p in range(K):
         windows_x[:, :, :, p] = split_x[:, :, :, p * L:p * L + I * S:S]
-    y = split_w.reshape(G, M, -1) @ windows_x.reshape(N, G, -1, I) + split_b[:, :, None]  # (N, G, M, I)
-    return y
+    return split_w.reshape(G, M, -1) @ windows_x.reshape(N, G, -1, I) + split_b[:, :, None]
 
 
 def sgd_step(params, grads, learning_rate):

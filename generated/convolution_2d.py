@@ -73,6 +73,8 @@ def backward(residuals):
 
     # loss = 1/(2 N G M A B) sum_{n, g, m, i} sum_{k=0..B - 1} (y[n, g, m, i, k] - Y[n, g, m, i, k])^2
     dy = (y - Y) / (A * B * G * M * N)                  # (N, G, M, A, B)
+    # y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V] * x[n, J * g +
+    #     j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
     dwindows_x = (
         split_w.reshape(G, M, -1).mT @ dy.reshape(N, G, M, -1)
     ).reshape(N, G, J, K, K, A, B)  # (N, G, J, K, K, A, B)
@@ -81,8 +83,6 @@ def backward(residuals):
         for q in range(K):
             dx_padded[:, :, :, p * L:p * L + A * S:S, q * L:q * L + B * S:S] += dwindows_x[:, :, :, p, q]
     dsplit_x = dx_padded[:, :, :, P:P + U, P:P + V]     # (N, G, J, U, V)
-    # y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V] * x[n, J * g +
-    #     j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
     dx = dsplit_x.reshape(N, C, U, V)                   # (N, C, U, V)
     dsplit_w = (
         (
@@ -124,11 +124,10 @@ def predict(x, w, b, *, S, L, P):
     for p in range(K):
         for q in range(K):
             windows_x[:, :, :, p, q] = split_x[:, :, :, p * L:p * L + A * S:S, q * L:q * L + B * S:S]
-    y = (
+    return (
         (split_w.reshape(G, M, -1) @ windows_x.reshape(N, G, -1, A * B)).reshape(N, G, M, A, B)
         + split_b[:, :, None, None]
-    )                                                   # (N, G, M, A, B)
-    return y
+    )
 
 
 def sgd_step(params, grads, learning_rate):

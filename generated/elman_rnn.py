@@ -68,13 +68,13 @@ def backward(residuals):
     # z[t, n, c] = (sum_k h[t, n, k] * V[k, c]) + c[c]
     dV = h[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    # h[t, n, k] = tanh(pre_h[t, n, k])
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
-    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
     dh[1:] = dz @ V.T
     for t in reversed(range(T)):
+        # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
+        # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
         dh[t] += dpre_h[t] @ U.T
     dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
@@ -101,8 +101,7 @@ def predict(W, U, b, V, c, x, h0):
     for t in range(T):
         pre_h[t] += h[t] @ U
         h[t + 1] = np.tanh(pre_h[t])
-    z = h[1:] @ V + c                                   # (T, N, C)
-    return z
+    return h[1:] @ V + c
 
 
 def sgd_step(params, grads, learning_rate):
@@ -132,7 +131,8 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W, U, b, V, c, x, y, h0
 

@@ -265,8 +265,8 @@ def backward(residuals):
         dB2_hat / sqrt_var_B2[:, :, None] + 2 / D * dvar_B2[:, :, None] * (R2 - mu_B2[:, :, None]) + dX2
         + (dmu_B2 / D)[:, :, None]
     )                                                   # (N, T, D)
-    dsplit_Wo2 = (O2.reshape(-1, E * H).T @ dR2.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     # R2[n, t, d] = (sum_{h, e} O2[n, t, h, e] * Wo2[E * h + e, d]) + X1[n, t, d]
+    dsplit_Wo2 = (O2.reshape(-1, E * H).T @ dR2.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo2 = dsplit_Wo2.reshape(D, D)                     # (D, D)
     dO2 = (dR2 @ split_Wo2.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O2[n, t, h, e] = sum_s P2[n, h, t, s] * V2[n, s, E * h + e]
@@ -277,18 +277,18 @@ def backward(residuals):
     dS2 = P2 * (dP2 + dlse_S2[:, :, :, None])           # (N, H, T, T)
     # S2[n, h, t, s] = (1/sqrt(E) sum_S2[n, h, t, s] if t >= s else -inf)
     dsum_S2 = np.where(np.arange(T)[:, None] >= np.arange(T), dS2 / E**0.5, 0)  # (N, H, T, T)
-    dsplit_V2 = (P2.mT @ dO2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # O2[n, t, h, e] = sum_s P2[n, h, t, s] * V2[n, s, E * h + e]
+    dsplit_V2 = (P2.mT @ dO2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV2 = dsplit_V2.reshape(N, T, D)                    # (N, T, D)
     # V2[n, t, d] = sum_d2 A2[n, t, d2] * Wv2[d2, d]
     dWv2 = A2.reshape(-1, D).T @ dV2.reshape(-1, D)     # (D, D)
-    dsplit_K2 = (dsum_S2.mT @ split_Q2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S2[n, h, t, s] = sum_e Q2[n, t, E * h + e] * K2[n, s, E * h + e]
+    dsplit_K2 = (dsum_S2.mT @ split_Q2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK2 = dsplit_K2.reshape(N, T, D)                    # (N, T, D)
     # K2[n, t, d] = sum_d2 A2[n, t, d2] * Wk2[d2, d]
     dWk2 = A2.reshape(-1, D).T @ dK2.reshape(-1, D)     # (D, D)
-    dsplit_Q2 = (dsum_S2 @ split_K2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S2[n, h, t, s] = sum_e Q2[n, t, E * h + e] * K2[n, s, E * h + e]
+    dsplit_Q2 = (dsum_S2 @ split_K2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ2 = dsplit_Q2.reshape(N, T, D)                    # (N, T, D)
     # Q2[n, t, d] = sum_d2 A2[n, t, d2] * Wq2[d2, d]
     dWq2 = A2.reshape(-1, D).T @ dQ2.reshape(-1, D)     # (D, D)
@@ -331,8 +331,8 @@ def backward(residuals):
         dB1_hat / sqrt_var_B1[:, :, None] + 2 / D * dvar_B1[:, :, None] * (R1 - mu_B1[:, :, None]) + dX1
         + (dmu_B1 / D)[:, :, None]
     )                                                   # (N, T, D)
-    dsplit_Wo1 = (O1.reshape(-1, E * H).T @ dR1.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     # R1[n, t, d] = (sum_{h, e} O1[n, t, h, e] * Wo1[E * h + e, d]) + X0[n, t, d]
+    dsplit_Wo1 = (O1.reshape(-1, E * H).T @ dR1.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo1 = dsplit_Wo1.reshape(D, D)                     # (D, D)
     dO1 = (dR1 @ split_Wo1.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O1[n, t, h, e] = sum_s P1[n, h, t, s] * V1[n, s, E * h + e]
@@ -343,18 +343,18 @@ def backward(residuals):
     dS1 = P1 * (dP1 + dlse_S1[:, :, :, None])           # (N, H, T, T)
     # S1[n, h, t, s] = (1/sqrt(E) sum_S1[n, h, t, s] if t >= s else -inf)
     dsum_S1 = np.where(np.arange(T)[:, None] >= np.arange(T), dS1 / E**0.5, 0)  # (N, H, T, T)
-    dsplit_V1 = (P1.mT @ dO1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # O1[n, t, h, e] = sum_s P1[n, h, t, s] * V1[n, s, E * h + e]
+    dsplit_V1 = (P1.mT @ dO1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV1 = dsplit_V1.reshape(N, T, D)                    # (N, T, D)
     # V1[n, t, d] = sum_d2 A1[n, t, d2] * Wv1[d2, d]
     dWv1 = A1.reshape(-1, D).T @ dV1.reshape(-1, D)     # (D, D)
-    dsplit_K1 = (dsum_S1.mT @ split_Q1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S1[n, h, t, s] = sum_e Q1[n, t, E * h + e] * K1[n, s, E * h + e]
+    dsplit_K1 = (dsum_S1.mT @ split_Q1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK1 = dsplit_K1.reshape(N, T, D)                    # (N, T, D)
     # K1[n, t, d] = sum_d2 A1[n, t, d2] * Wk1[d2, d]
     dWk1 = A1.reshape(-1, D).T @ dK1.reshape(-1, D)     # (D, D)
-    dsplit_Q1 = (dsum_S1 @ split_K1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S1[n, h, t, s] = sum_e Q1[n, t, E * h + e] * K1[n, s, E * h + e]
+    dsplit_Q1 = (dsum_S1 @ split_K1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ1 = dsplit_Q1.reshape(N, T, D)                    # (N, T, D)
     # Q1[n, t, d] = sum_d2 A1[n, t, d2] * Wq1[d2, d]
     dWq1 = A1.reshape(-1, D).T @ dQ1.reshape(-1, D)     # (D, D)
@@ -474,8 +474,7 @@ def predict(
     sqrt_var_C = np.sqrt(var_C + epsilon)               # (N, T)
     C_hat = (X2 - mu_C[:, :, None]) / sqrt_var_C[:, :, None]  # (N, T, D)
     C = g_C * C_hat + b_C                               # (N, T, D)
-    Z = C @ We.T                                        # (N, T, V)
-    return Z
+    return C @ We.T
 
 
 def sgd_step(params, grads, learning_rate):
@@ -534,14 +533,16 @@ def _checked(
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["V"]:
         raise ValueError(
-            f"w holds labels from {w.min()} to {w.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+            f"w holds labels from {w.min()} to {w.max()}; "
+            f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
     if y is not None:
         if not np.issubdtype(y.dtype, np.integer):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["V"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to V - 1 = {sizes['V'] - 1}"
             )
     return (
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,

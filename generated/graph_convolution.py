@@ -93,8 +93,7 @@ def predict(W1, W2, X, A):
     pre_A1 = sum_A1 @ W1                                # (N, H)
     A1 = np.maximum(pre_A1, 0)                          # (N, H)
     sum_Z = S @ A1                                      # (N, H)
-    Z = sum_Z @ W2                                      # (N, C)
-    return Z
+    return sum_Z @ W2
 
 
 def sgd_step(params, grads, learning_rate):
@@ -123,7 +122,8 @@ def _checked(W1, W2, X, A, y=None, known=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W1, W2, X, A, y, known
 

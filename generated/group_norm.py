@@ -86,15 +86,15 @@ def backward(residuals):
     dY = E / S[:, None]                                 # (N, K)
     dY[np.arange(N), y] -= 1
     dY /= N
-    dsplit_W2 = (P.reshape(N, -1).T @ dY).reshape(G, M, K)  # (G, M, K)
     # Y[n, k] = (sum_{g, m} P[n, g, m] * W2[M * g + m, k]) + b2[k]
+    dsplit_W2 = (P.reshape(N, -1).T @ dY).reshape(G, M, K)  # (G, M, K)
     dW2 = dsplit_W2.reshape(C, K)                       # (C, K)
     db2 = dY.sum(axis=0)                                # (K,)
     dP = (dY @ split_W2.reshape(-1, K).T).reshape(N, G, M)  # (N, G, M)
     # P[n, g, m] = 1/(H W) sum_{h, w} relu(B[n, g, m, h, w])
     dB = dP[:, :, :, None, None] * (B > 0) / (H * W)    # (N, G, M, H, W)
-    dsplit_gamma = np.sum(dB * U, axis=(0, 3, 4))       # (G, M)
     # B[n, g, m, h, w] = gamma[M * g + m] * U[n, g, m, h, w] + beta[M * g + m]
+    dsplit_gamma = np.sum(dB * U, axis=(0, 3, 4))       # (G, M)
     dgamma = dsplit_gamma.reshape(C)                    # (C,)
     dsplit_beta = dB.sum(axis=(0, 3, 4))                # (G, M)
     dbeta = dsplit_beta.reshape(C)                      # (C,)
@@ -105,8 +105,8 @@ def backward(residuals):
     dR = dU / sqrt_v[:, :, None, None, None] + 2 / (H * M * W) * dv[:, :, None, None, None] * R  # (N, G, M, H, W)
     # R[n, g, m, h, w] = Z[n, M * g + m, h, w] - mu[n, g]
     dmu = -dR.sum(axis=(2, 3, 4))                       # (N, G)
-    dsplit_Z = dR + (dmu / (H * M * W))[:, :, None, None, None]  # (N, G, M, H, W)
     # mu[n, g] = 1/(M H W) sum_{m, h, w} Z[n, M * g + m, h, w]
+    dsplit_Z = dR + (dmu / (H * M * W))[:, :, None, None, None]  # (N, G, M, H, W)
     dZ = dsplit_Z.reshape(N, C, H, W)                   # (N, C, H, W)
     # Z[n, c, h, w] = sum_d X[n, d, h, w] * W1[c, d]
     dW1 = (dZ.reshape(N, C, -1) @ X.reshape(N, D, -1).mT).sum(axis=0)  # (C, D)
@@ -141,8 +141,7 @@ def predict(W1, gamma, beta, W2, b2, X, epsilon, *, G, M):
     B = split_gamma[:, :, None, None] * U + split_beta[:, :, None, None]  # (N, G, M, H, W)
     P = np.mean(np.maximum(B, 0), axis=(3, 4))          # (N, G, M)
     split_W2 = W2.reshape(G, M, K)                      # (G, M, K)
-    Y = P.reshape(N, -1) @ split_W2.reshape(-1, K) + b2  # (N, K)
-    return Y
+    return P.reshape(N, -1) @ split_W2.reshape(-1, K) + b2
 
 
 def sgd_step(params, grads, learning_rate):
@@ -176,7 +175,8 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["K"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to K - 1 = {sizes['K'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to K - 1 = {sizes['K'] - 1}"
             )
     return W1, gamma, beta, W2, b2, X, y, epsilon
 

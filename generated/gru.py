@@ -77,26 +77,28 @@ def backward(residuals):
     D = x.shape[2]
     K = len(Ur)
 
-    # c[t, n, k] = tanh(pre_c[t, n, k])
     dpre_c = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
-    dh_r = np.empty((T, N, K), pre_z.dtype)             # (T, N, K)
-    # z[t, n, k] = sigmoid(pre_z[t, n, k])
     dpre_z = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    # r[t, n, k] = sigmoid(pre_r[t, n, k])
     dpre_r = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
     dh = np.zeros((T + 1, N, K), pre_z.dtype)           # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
     for t in reversed(range(T)):
+        # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dc = dh[t + 1] * _sigmoid(-pre_z[t])
+        # c[t, n, k] = tanh(pre_c[t, n, k])
         dpre_c[t] = dc * (1 - c[t]**2)
-        dh_r[t] = dpre_c[t] @ U.T
+        # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
+        dh_r = dpre_c[t] @ U.T
+        # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
+        # z[t, n, k] = sigmoid(pre_z[t, n, k])
         dpre_z[t] = dz * z[t] * _sigmoid(-pre_z[t])
-        dr = dh_r[t] * h[t]
+        # h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]
+        dr = dh_r * h[t]
+        # r[t, n, k] = sigmoid(pre_r[t, n, k])
         dpre_r[t] = dr * r[t] * _sigmoid(-pre_r[t])
-        dh[t] += dpre_r[t] @ Ur.T + dpre_z[t] @ Uz.T + dh[t + 1] * z[t] + dh_r[t] * r[t]
+        # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
+        dh[t] += dpre_r[t] @ Ur.T + dpre_z[t] @ Uz.T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
     dUr = h[:-1].reshape(-1, K).T @ dpre_r.reshape(-1, K)  # (K, K)
     dbr = dpre_r.sum(axis=(0, 1))                       # (K,)

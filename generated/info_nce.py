@@ -103,8 +103,7 @@ def predict(V, W, X, Y, tau):
     q = np.sqrt(sum_q)                                  # (N,)
     A = P / p[:, None]                                  # (N, K)
     B = Q / q[:, None]                                  # (N, K)
-    S = A @ B.T / tau                                   # (N, N)
-    return S
+    return A @ B.T / tau
 
 
 def sgd_step(params, grads, learning_rate):

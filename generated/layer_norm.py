@@ -105,8 +105,7 @@ def predict(W1, b1, gamma, beta, W2, b2, X, epsilon):
     U = R / sqrt_v[:, None]                             # (N, H)
     B = gamma * U + beta                                # (N, H)
     A = np.maximum(B, 0)                                # (N, H)
-    Y = A @ W2 + b2                                     # (N, K)
-    return Y
+    return A @ W2 + b2
 
 
 def sgd_step(params, grads, learning_rate):

@@ -211,8 +211,7 @@ def predict(w1, b1, w2, b2, W3, b3, x):
         for s in range(2):
             windows_h2[:, :, r, s] = h2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2]
     m2 = windows_h2.max(axis=(2, 3))                    # (N, G, A2, B2)
-    z = m2.reshape(N, -1) @ W3.reshape(-1, D) + b3      # (N, D)
-    return z
+    return m2.reshape(N, -1) @ W3.reshape(-1, D) + b3
 
 
 def sgd_step(params, grads, learning_rate):
@@ -249,7 +248,8 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["D"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to D - 1 = {sizes['D'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to D - 1 = {sizes['D'] - 1}"
             )
     return w1, b1, w2, b2, W3, b3, x, y
 

@@ -56,8 +56,7 @@ def predict(w, b, X):
     """Return the predictions f (N,)."""
     w, b, X, _ = _checked(w, b, X)
 
-    f = X @ w + b                                       # (N,)
-    return f
+    return X @ w + b
 
 
 def sgd_step(params, grads, learning_rate):

@@ -56,8 +56,7 @@ def predict(w, b, X):
     """Return the logits z (N,)."""
     w, b, X, _ = _checked(w, b, X)
 
-    z = X @ w + b                                       # (N,)
-    return z
+    return X @ w + b
 
 
 def sgd_step(params, grads, learning_rate):

@@ -74,24 +74,26 @@ def backward(residuals):
     D = x.shape[2]
     K = len(U)
 
-    # i[t, n, k] = sigmoid(z[t, n, 0, k])
     dz = np.empty((T, N, 4, K), tanh_c.dtype)           # (T, N, 4, K)
-    # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
     dc = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
-    # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
     dh = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
     for t in reversed(range(T)):
+        # h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]
         do = dh[t + 1] * tanh_c[t]
+        # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t + 1] += dh[t + 1] * o[t] * (1 - tanh_c[t]**2)
         dg = dc[t + 1] * i[t]
         df = dc[t + 1] * c[t]
         di = dc[t + 1] * g[t]
+        # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
         dz[t, :, 1] = df * f[t] * _sigmoid(-z[t, :, 1])
         dz[t, :, 0] = di * i[t] * _sigmoid(-z[t, :, 0])
         dz[t, :, 3] = do * o[t] * _sigmoid(-z[t, :, 3])
+        # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
+        # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
         dh[t] += dz[t].reshape(N, -1) @ U.reshape(K, -1).T
     dW = (x.reshape(-1, D).T @ dz.reshape(-1, 4 * K)).reshape(D, 4, K)  # (D, 4, K)
     dU = (h[:-1].reshape(-1, K).T @ dz.reshape(-1, 4 * K)).reshape(K, 4, K)  # (K, 4, K)

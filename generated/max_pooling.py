@@ -85,8 +85,7 @@ def predict(x, *, K, S):
     for p in range(K):
         for q in range(K):
             windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
-    y = windows_x.max(axis=(2, 3))                      # (N, C, A, B)
-    return y
+    return windows_x.max(axis=(2, 3))
 
 
 def sgd_step(params, grads, learning_rate):

@@ -78,8 +78,7 @@ def predict(W1, b1, W2, b2, X):
 
     Z1 = X @ W1 + b1                                    # (N, H)
     A1 = np.maximum(Z1, 0)                              # (N, H)
-    Z2 = A1 @ W2 + b2                                   # (N, C)
-    return Z2
+    return A1 @ W2 + b2
 
 
 def sgd_step(params, grads, learning_rate):
@@ -107,7 +106,8 @@ def _checked(W1, b1, W2, b2, X, y=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W1, b1, W2, b2, X, y
 

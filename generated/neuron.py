@@ -58,8 +58,7 @@ def predict(W, X):
     W, X, _ = _checked(W, X)
 
     z = X @ W
-    r = _sigmoid(z)
-    return r
+    return _sigmoid(z)
 
 
 def sgd_step(params, grads, learning_rate):

@@ -15,9 +15,9 @@
               v = beta2 * v + dW**2 * (1 - beta2)
               W = W - learning_rate * m / ((1 - beta1**t) * (eps + sqrt(v / (1 - beta2**t))))
 
-A step takes the parameters, the gradients (NamedTuples of arrays, `Params`) and what the step before returned beside the
-parameters (None at the first); it returns the new parameters and what to pass to the next. Arguments are never modified,
-and float32 stays float32. t counts the steps from 1; b, m and v are 0 before the first.
+A step takes the parameters, the gradients (NamedTuples of arrays, `Params`) and what the step before returned beside
+the parameters (None at the first); it returns the new parameters and what to pass to the next. Arguments are never
+modified, and float32 stays float32. t counts the steps from 1; b, m and v are 0 before the first.
 
 Generated from derive/optimisers.py by `derive build`; do not edit.
 """
@@ -26,7 +26,7 @@ import numpy as np
 
 
 def sgd(params, grads, state=None, *, learning_rate=0.01, momentum=0.9, weight_decay=0.0):
-    """Return the parameters after a step of gradient descent with momentum and weight decay, and the state for the next.
+    """Return the parameters after a step of gradient descent with momentum, and the state for the next.
 
     Source: Sutskever et al., 2013, in the form without dampening.
     """

@@ -109,8 +109,7 @@ def predict(W1, b1, W2, b2, W3, b3, W4, b4, X):
     Z3 = A2 @ W3 + b3                                   # (N, M)
     sigmoid_Z3 = _sigmoid(Z3)                           # (N, M)
     A3 = Z3 * sigmoid_Z3                                # (N, M)
-    Z4 = A3 @ W4 + b4                                   # (N, C)
-    return Z4
+    return A3 @ W4 + b4
 
 
 def sgd_step(params, grads, learning_rate):
@@ -145,7 +144,8 @@ def _checked(W1, b1, W2, b2, W3, b3, W4, b4, X, y=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W1, b1, W2, b2, W3, b3, W4, b4, X, y
 

@@ -75,8 +75,7 @@ def predict(W1, b1, W2, b2, x):
     z1 = x @ W1 + b1                                    # (H,)
     r1 = np.maximum(z1, 0)                              # (H,)
     z2 = r1 @ W2 + b2                                   # (K,)
-    r2 = np.maximum(z2, 0)                              # (K,)
-    return r2
+    return np.maximum(z2, 0)
 
 
 def sgd_step(params, grads, learning_rate):

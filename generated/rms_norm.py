@@ -93,8 +93,7 @@ def predict(W1, gamma, W2, X, epsilon):
     pre_A = gamma * U                                   # (N, H)
     sigmoid_pre_A = _sigmoid(pre_A)                     # (N, H)
     A = pre_A * sigmoid_pre_A                           # (N, H)
-    Y = A @ W2                                          # (N, K)
-    return Y
+    return A @ W2
 
 
 def sgd_step(params, grads, learning_rate):

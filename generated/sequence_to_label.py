@@ -70,13 +70,13 @@ def backward(residuals):
     # z[n, m] = (sum_k h[T - 1, n, k] * V[k, m]) + c[m]
     dV = h[T].T @ dz                                    # (K, C)
     dc = dz.sum(axis=0)                                 # (C,)
-    # h[t, n, k] = tanh(pre_h[t, n, k])
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
-    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
     dh[T] += dz @ V.T
     for t in reversed(range(T)):
+        # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
+        # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
         dh[t] += dpre_h[t] @ U.T
     dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
@@ -108,8 +108,7 @@ def predict(E, W, U, b, V, c, w):
     for t in range(T):
         pre_h[t] += h[t] @ U
         h[t + 1] = np.tanh(pre_h[t])
-    z = h[T] @ V + c                                    # (N, C)
-    return z
+    return h[T] @ V + c
 
 
 def sgd_step(params, grads, learning_rate):
@@ -138,14 +137,16 @@ def _checked(E, W, U, b, V, c, w, y=None):
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["M"]:
         raise ValueError(
-            f"w holds labels from {w.min()} to {w.max()}; expected 0 to M - 1 = {sizes['M'] - 1}"
+            f"w holds labels from {w.min()} to {w.max()}; "
+            f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
     if y is not None:
         if not np.issubdtype(y.dtype, np.integer):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return E, W, U, b, V, c, w, y
 

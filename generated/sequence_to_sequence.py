@@ -86,26 +86,26 @@ def backward(residuals):
     # z[t, n, c] = (sum_k g[t, n, k] * V[k, c]) + c[c]
     dV = g[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    # g[t, n, k] = tanh(pre_g[t, n, k])
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
-    # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
     dg[1:] = dz @ V.T
     for t in reversed(range(T)):
+        # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
+        # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
         dg[t] += dpre_g[t] @ Q.T
     dF = np.zeros_like(F)                               # (C, D)
     np.add.at(dF, u, dpre_g @ P.T)
     dP = F[u].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
     dQ = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
     dq = dpre_g.sum(axis=(0, 1))                        # (K,)
-    # h[s, n, k] = tanh(pre_h[s, n, k])
     dpre_h = np.empty((S, N, K), h.dtype)               # (S, N, K)
-    # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
     dh = np.zeros((S + 1, N, K), h.dtype)               # (S + 1, N, K)
     dh[S] += dg[0]
     for s in reversed(range(S)):
+        # h[s, n, k] = tanh(pre_h[s, n, k])
         dpre_h[s] = dh[s + 1] * (1 - h[s + 1]**2)
+        # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
         dh[s] += dpre_h[s] @ U.T
     dE = np.zeros_like(E)                               # (M, D)
     np.add.at(dE, w, dpre_h @ W.T)
@@ -141,8 +141,7 @@ def predict(E, F, W, U, b, P, Q, q, V, c, w, u):
     for t in range(T):
         pre_g[t] += g[t] @ Q
         g[t + 1] = np.tanh(pre_g[t])
-    z = g[1:] @ V + c                                   # (T, N, C)
-    return z
+    return g[1:] @ V + c
 
 
 def sgd_step(params, grads, learning_rate):
@@ -172,20 +171,23 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["M"]:
         raise ValueError(
-            f"w holds labels from {w.min()} to {w.max()}; expected 0 to M - 1 = {sizes['M'] - 1}"
+            f"w holds labels from {w.min()} to {w.max()}; "
+            f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
     if not np.issubdtype(u.dtype, np.integer):
         raise ValueError(f"u has dtype {u.dtype}; expected integers, the labels")
     if u.min() < 0 or u.max() >= sizes["C"]:
         raise ValueError(
-            f"u holds labels from {u.min()} to {u.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+            f"u holds labels from {u.min()} to {u.max()}; "
+            f"expected 0 to C - 1 = {sizes['C'] - 1}"
         )
     if y is not None:
         if not np.issubdtype(y.dtype, np.integer):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return E, F, W, U, b, P, Q, q, V, c, w, u, y
 

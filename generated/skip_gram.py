@@ -106,19 +106,22 @@ def _checked(E, F, w, c, r):
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["V"]:
         raise ValueError(
-            f"w holds labels from {w.min()} to {w.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+            f"w holds labels from {w.min()} to {w.max()}; "
+            f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
     if not np.issubdtype(c.dtype, np.integer):
         raise ValueError(f"c has dtype {c.dtype}; expected integers, the labels")
     if c.min() < 0 or c.max() >= sizes["V"]:
         raise ValueError(
-            f"c holds labels from {c.min()} to {c.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+            f"c holds labels from {c.min()} to {c.max()}; "
+            f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
     if not np.issubdtype(r.dtype, np.integer):
         raise ValueError(f"r has dtype {r.dtype}; expected integers, the labels")
     if r.min() < 0 or r.max() >= sizes["V"]:
         raise ValueError(
-            f"r holds labels from {r.min()} to {r.max()}; expected 0 to V - 1 = {sizes['V'] - 1}"
+            f"r holds labels from {r.min()} to {r.max()}; "
+            f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
     return E, F, w, c, r
 

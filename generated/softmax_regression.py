@@ -63,8 +63,7 @@ def predict(W, b, X):
     """Return the logits Z (N, C)."""
     W, b, X, _ = _checked(W, b, X)
 
-    Z = X @ W + b                                       # (N, C)
-    return Z
+    return X @ W + b
 
 
 def sgd_step(params, grads, learning_rate):
@@ -90,7 +89,8 @@ def _checked(W, b, X, y=None):
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to C - 1 = {sizes['C'] - 1}"
+                f"y holds labels from {y.min()} to {y.max()}; "
+                f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
     return W, b, X, y
 

@@ -20,8 +20,8 @@
     A2_hat[n, t, d] = (R[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]           (N, T, D)
     A2[n, t, d] = g2[d] * A2_hat[n, t, d] + b2[d]                              (N, T, D)      normalised
     pre_F[n, t, m] = (sum_d A2[n, t, d] * W3[d, m]) + b3[m]                    (N, T, M)
-    erf_pre_F[n, t, m] = erf(1/sqrt(2) pre_F[n, t, m])                         (N, T, M)
-    F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + erf_pre_F[n, t, m])                 (N, T, M)      hidden units
+    tanh_pre_F[n, t, m] = tanh(sqrt(2/pi) (0.044715 pre_F[n, t, m]^3 + pre_F[n, t, m]))   (N, T, M)
+    F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + tanh_pre_F[n, t, m])                (N, T, M)      hidden units
     Z[n, t, d] = (sum_m F[n, t, m] * W4[m, d]) + R[n, t, d] + b4[d]            (N, T, D)      second residual
     loss = 1/(2 N T D) sum_{n, t, d} (Z[n, t, d] - Y[n, t, d])^2
 
@@ -41,7 +41,6 @@ The derivation is typeset in transformer_block.tex.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erf  # NumPy lacks it
 
 
 class Params(NamedTuple):
@@ -96,13 +95,13 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
-    erf_pre_F = erf(2**0.5 / 2 * pre_F)                 # (N, T, M)
-    F = pre_F * (erf_pre_F + 1) / 2                     # (N, T, M)
+    tanh_pre_F = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
+    F = pre_F * (tanh_pre_F + 1) / 2                    # (N, T, M)
     Z = F @ W4 + R + b4                                 # (N, T, D)
     loss = np.mean((Z - Y)**2) / 2
     return loss, (
         Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, R, mu_A2, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2,
-        erf_pre_F, split_K, split_Q, split_V, split_Wo,
+        tanh_pre_F, split_K, split_Q, split_V, split_Wo,
     )
 
 
@@ -110,7 +109,7 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     (
         Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, R, mu_A2, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2,
-        erf_pre_F, split_K, split_Q, split_V, split_Wo,
+        tanh_pre_F, split_K, split_Q, split_V, split_Wo,
     ) = residuals
     N = len(Y)
     T = Y.shape[1]
@@ -125,8 +124,10 @@ def backward(residuals):
     dW4 = F.reshape(-1, M).T @ dZ.reshape(-1, D)        # (M, D)
     db4 = dZ.sum(axis=(0, 1))                           # (D,)
     dF = dZ @ W4.T                                      # (N, T, M)
-    # F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + erf_pre_F[n, t, m])
-    dpre_F = dF * (2**0.5 / np.pi**0.5 * pre_F * np.exp(-pre_F**2 / 2) + erf_pre_F + 1) / 2  # (N, T, M)
+    # F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + tanh_pre_F[n, t, m])
+    dpre_F = dF * (
+        2**0.5 / np.pi**0.5 * pre_F * (1 - tanh_pre_F**2) * (0.134145 * pre_F**2 + 1) + tanh_pre_F + 1
+    ) / 2  # (N, T, M)
     # pre_F[n, t, m] = (sum_d A2[n, t, d] * W3[d, m]) + b3[m]
     dW3 = A2.reshape(-1, D).T @ dpre_F.reshape(-1, M)   # (D, M)
     db3 = dpre_F.sum(axis=(0, 1))                       # (M,)
@@ -144,8 +145,8 @@ def backward(residuals):
         dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * (R - mu_A2[:, :, None]) + dZ
         + (dmu_A2 / D)[:, :, None]
     )                                                   # (N, T, D)
-    dsplit_Wo = (O.reshape(-1, E * H).T @ dR.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     # R[n, t, d] = (sum_{h, e} O[n, t, h, e] * Wo[E * h + e, d]) + X[n, t, d]
+    dsplit_Wo = (O.reshape(-1, E * H).T @ dR.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo = dsplit_Wo.reshape(D, D)                       # (D, D)
     dO = (dR @ split_Wo.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O[n, t, h, e] = sum_s P[n, h, t, s] * V[n, s, E * h + e]
@@ -156,18 +157,18 @@ def backward(residuals):
     dS = P * (dP + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
     dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, H, T, T)
-    dsplit_V = (P.mT @ dO.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # O[n, t, h, e] = sum_s P[n, h, t, s] * V[n, s, E * h + e]
+    dsplit_V = (P.mT @ dO.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV = dsplit_V.reshape(N, T, D)                      # (N, T, D)
     # V[n, t, d] = sum_d2 A1[n, t, d2] * Wv[d2, d]
     dWv = A1.reshape(-1, D).T @ dV.reshape(-1, D)       # (D, D)
-    dsplit_K = (dsum_S.mT @ split_Q.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S[n, h, t, s] = sum_e Q[n, t, E * h + e] * K[n, s, E * h + e]
+    dsplit_K = (dsum_S.mT @ split_Q.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK = dsplit_K.reshape(N, T, D)                      # (N, T, D)
     # K[n, t, d] = sum_d2 A1[n, t, d2] * Wk[d2, d]
     dWk = A1.reshape(-1, D).T @ dK.reshape(-1, D)       # (D, D)
-    dsplit_Q = (dsum_S @ split_K.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     # sum_S[n, h, t, s] = sum_e Q[n, t, E * h + e] * K[n, s, E * h + e]
+    dsplit_Q = (dsum_S @ split_K.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ = dsplit_Q.reshape(N, T, D)                      # (N, T, D)
     # Q[n, t, d] = sum_d2 A1[n, t, d2] * Wq[d2, d]
     dWq = A1.reshape(-1, D).T @ dQ.reshape(-1, D)       # (D, D)
@@ -219,10 +220,9 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
-    erf_pre_F = erf(2**0.5 / 2 * pre_F)                 # (N, T, M)
-    F = pre_F * (erf_pre_F + 1) / 2                     # (N, T, M)
-    Z = F @ W4 + R + b4                                 # (N, T, D)
-    return Z
+    tanh_pre_F = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
+    F = pre_F * (tanh_pre_F + 1) / 2                    # (N, T, M)
+    return F @ W4 + R + b4
 
 
 def sgd_step(params, grads, learning_rate):

@@ -133,9 +133,9 @@ def state_that_starts_at_a_maximum():
 @network(N=2, C=2, O=2, U=7, K=2, S=2, L=2, P=1)
 def strided_padded_dilated_convolution():
     net = Network("convolution")
-    N, C, O, U, K, S, L = net.sizes("N C O U K S L")  # noqa: E741  output channels
+    N, C, O, U, K, S, L = net.sizes("N C O U K S L")
     P = net.size("P", least=0)
-    I = net.size("I", (U + 2 * P - L * (K - 1) - 1) // S + 1)  # noqa: E741  output length
+    I = net.size("I", (U + 2 * P - L * (K - 1) - 1) // S + 1)
     W, b, X = net.parameter("W", O, C, K), net.parameter("b", O), net.parameter("X", N, C, U)
     n, c, o, p, i = net.indices(n=N, c=C, o=O, p=K, i=I)
     Z = net.define("Z", Sum(W[o, c, p] * padded(X)[n, c, S * i + L * p - P], c, p) + b[o], over=(n, o, i))
@@ -147,7 +147,7 @@ def strided_padded_dilated_convolution():
 def strided_convolution_inside():
     net = Network("inside")
     U, K, S = net.sizes("U K S")
-    I = net.size("I", (U - K) // S + 1)  # noqa: E741  output length
+    I = net.size("I", (U - K) // S + 1)
     W, X = net.parameter("W", K), net.parameter("X", U)
     p, i = net.indices(p=K, i=I)
     Z = net.define("Z", Sum(W[p] * X[S * i + p], p), over=i)
@@ -159,7 +159,7 @@ def strided_convolution_inside():
 def sliding_window():
     net = Network("window")
     U, K = net.sizes("U K")
-    I = net.size("I", U - K + 1)  # noqa: E741  output length
+    I = net.size("I", U - K + 1)
     W, X = net.parameter("W", K), net.parameter("X", U)
     p, i = net.indices(p=K, i=I)
     Z = net.define("Z", Sum(W[p] * X[i + p], p), over=i)

@@ -104,7 +104,7 @@ def norm(X, gain, bias, epsilon):
 
 def transformer_block(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H, E):
     R = X + causal(norm(X, g1, b1, epsilon), Wq, Wk, Wv, Wo, H)
-    return half_squares(R + F.gelu(norm(R, g2, b2, epsilon) @ W3 + b3) @ W4 + b4, Y)
+    return half_squares(R + F.gelu(norm(R, g2, b2, epsilon) @ W3 + b3, approximate="tanh") @ W4 + b4, Y)
 
 
 def gpt(We, Wp, *rest, H, E):

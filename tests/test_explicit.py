@@ -120,7 +120,7 @@ def test_sizes_are_small_distinct_and_follow_from_each_other():
     net = Network("sizes")
     U, K = net.sizes("U K")
     P = net.size("P", least=0)
-    I = net.size("I", (U + 2 * P - K) // 2 + 1)  # noqa: E741  output length
+    I = net.size("I", (U + 2 * P - K) // 2 + 1)
     net.loss = total(net.parameter("x", I))
     sizes = sizes_for(net.program())
     assert sizes[I] == (sizes[U] + 2 * sizes[P] - sizes[K]) // 2 + 1 >= 1

@@ -1,4 +1,4 @@
-"""Recurrences, convolutions, pooling and attention: generated gradients against PyTorch, a person, differences, the referee."""
+"""Recurrences, convolutions, pooling and attention against PyTorch, a person, differences and the referee."""
 
 from functools import cache
 from itertools import product

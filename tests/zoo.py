@@ -302,14 +302,14 @@ def attention_with_heads(net, B, T, E, M, K):
                 for name, W in (("Q", Wq), ("Kk", Wk), ("V", Wv)))
     Z = net.define("Z", Sum(Q[b, e, t, k] * Kk[b, e, s, k], k) / sqrt(K), over=(b, e, t, s))
     A = net.define("A", exp(Z[b, e, t, s]) / Sum(exp(Z[b, e, t, s]), s), over=(b, e, t, s))
-    O = net.define("O", Sum(A[b, e, t, s] * V[b, e, s, k], s), over=(b, e, t, k))  # noqa: E741  the paper's
+    O = net.define("O", Sum(A[b, e, t, s] * V[b, e, s, k], s), over=(b, e, t, k))
     Y = net.define("Y", Sum(O[b, e, t, k] * Wo[e, k, m], e, k), over=(b, t, m))
     net.output(Y, A)
     net.loss = Sum((Y[b, t, m] - R[b, t, m]) ** 2, b, t, m) / (B * T * M)
 
     def loss(torch, Wq, Wk, Wv, Wo, X, R):
         Q, K, V = (torch.einsum("btm,emk->betk", X, W) for W in (Wq, Wk, Wv))
-        O = torch.nn.functional.scaled_dot_product_attention(Q, K, V)  # noqa: E741
+        O = torch.nn.functional.scaled_dot_product_attention(Q, K, V)
         return ((torch.einsum("betk,ekm->btm", O, Wo) - R) ** 2).mean()
     return loss
 

@@ -1,4 +1,4 @@
-"""The networks that the toolkit ships, one a file; `networks.load()` finds them all, `networks.read(path)` a user's own."""
+"""The networks shipped, one a file; `networks.load()` finds them all, `networks.read(path)` a user's own."""
 
 from .loading import load, named, read
 

@@ -1,4 +1,4 @@
-"""Alignment of two sequences, summed over all alignments (Mensch and Blondel, Differentiable Dynamic Programming, 2018)."""
+"""Alignment of two sequences, summed over all alignments (Mensch and Blondel, 2018: differentiable programmes)."""
 
 from sympy import Piecewise, Sum, exp, log
 

@@ -1,4 +1,4 @@
-"""A convolution over time, with stride, padding, dilation and groups (Dumoulin and Visin, A guide to convolution arithmetic)."""
+"""A convolution over time, with stride, padding, dilation and groups (Dumoulin and Visin, 2016)."""
 
 from sympy import Sum
 

@@ -1,4 +1,4 @@
-"""A language model of two transformer blocks with tied embeddings (Radford et al., GPT-2, 2019, sections 2.2 and 2.3)."""
+"""A language model of two transformer blocks with tied embeddings (Radford et al., GPT-2, 2019, section 2)."""
 
 from sympy import Piecewise, Sum, oo, sqrt
 

@@ -1,4 +1,4 @@
-"""Max-pooling with windows that may overlap (Krizhevsky, Sutskever and Hinton, ImageNet Classification, 2012, section 3.4)."""
+"""Max-pooling with windows that may overlap (Krizhevsky, Sutskever and Hinton, 2012, section 3.4)."""
 
 from derive import FirstMaximum, Network, mean
 

@@ -1,4 +1,4 @@
-"""An encoder and a decoder (Sutskever, Vinyals and Le, Sequence to Sequence Learning, 2014, equation 1), Elman units."""
+"""An encoder and a decoder (Sutskever, Vinyals and Le, 2014, equation 1), Elman units."""
 
 from sympy import Sum, tanh
 

@@ -1,8 +1,8 @@
-"""A transformer block, normalising first (Xiong et al., On Layer Normalization in the Transformer Architecture, 2020)."""
+"""A transformer block, normalising first (Xiong et al., On Layer Normalization, 2020)."""
 
 from sympy import Piecewise, Sum, oo, sqrt
 
-from derive import Network, gelu, mean, softmax
+from derive import Network, gelu_tanh, mean, softmax
 
 net = Network("transformer_block", "Transformer block: attention and a perceptron, each after a normalisation")
 N, T, H, E, M = net.sizes("N T H E M")
@@ -34,7 +34,7 @@ P = net.define("P", softmax(S), note="attention")
 O = net.define("O", Sum(P[n, h, t, s] * V[n, s, h * E + e], s), over=(n, t, h, e), note="outputs of the heads")
 R = net.define("R", X[n, t, d] + Sum(O[n, t, h, e] * Wo[h * E + e, d], h, e), over=(n, t, d), note="first residual")
 A2 = normalised("A2", R, g2, b2)
-F = net.define("F", gelu(A2 @ W3 + b3), note="hidden units")
+F = net.define("F", gelu_tanh(A2 @ W3 + b3), note="hidden units")
 Z = net.define("Z", R + F @ W4 + b4, note="second residual")
 net.output(Z)
 net.loss = mean((Z - Y) ** 2) / 2

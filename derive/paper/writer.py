@@ -70,7 +70,7 @@ class Writer:
         return self.style.variable(equation.name), piece
 
     def _has_matrix_parts(self, rhs, equation):
-        """Tell whether all reads are of whole arrays, not of a state without its row -1, and all sums over whole axes."""
+        """Tell whether all reads are of whole arrays (no state without its row -1), all sums over whole axes."""
         states = {name for n, v in self.sheet.program.variables.items() if v.state for name in (n, f"{TANGENT_OF}{n}")}
         if any(read_name(t) in states for side in (equation.lhs, rhs) for t in subterms(side)):
             return False

@@ -1,4 +1,4 @@
-"""Two Elman recurrences, one forwards and one backwards in time, and the mean cross-entropy of a label at every step."""
+"""Two Elman recurrences, forwards and backwards in time, and the mean cross-entropy of a label at every step."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A convolution of signals: y[f, i] = b[f] + sum over c, p of w[f, c, p] x[c, S i + L p - P], groups of channels apart."""
+"""A convolution of signals: y[f, i] = b[f] + sum over c, p of w[f, c, p] x[c, S i + L p - P], groups apart."""
 
 import numpy as np
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def loss_and_grads(W, U, b, V, c, x, y, h0):
-    """Return the loss and its gradients for W (D, K), U (K, K), V (K, C), inputs x (T, N, D), labels y (T, N), h0 (N, K)."""
+    """Return loss and gradients for W (D, K), U (K, K), V (K, C), inputs x (T, N, D), labels y (T, N), h0 (N, K)."""
     T, N, _ = x.shape
     h, loss, dz = [h0], 0.0, []
     for t in range(T):

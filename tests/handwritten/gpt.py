@@ -75,7 +75,7 @@ def loss_and_grads(
     We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1,
     Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2, b_A2, g_B2, b_B2, g_C, b_C, w, y, epsilon, *, H, E,
 ):  # fmt: skip
-    """Return the loss and its gradients for embeddings We (V, D) and Wp (T, D), tokens w and those that follow y (N, T)."""
+    """Return loss and gradients for embeddings We (V, D) and Wp (T, D), tokens w and those that follow y (N, T)."""
     N, T = w.shape
     X, kept1 = block(We[w] + Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, epsilon, H)
     X, kept2 = block(X, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2, b_A2, g_B2, b_B2, epsilon, H)

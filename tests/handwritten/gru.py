@@ -9,7 +9,7 @@ def sigmoid(a):
 
 
 def loss_and_grads(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
-    """Return the loss and its gradients for W's (D, K), U's (K, K), b's (K,), inputs x (T, N, D), targets Y (T, N, K)."""
+    """Return loss and gradients for W's (D, K), U's (K, K), b's (K,), inputs x (T, N, D), targets Y (T, N, K)."""
     T = len(x)
     h, steps, loss = [h0], [], 0.0
     for t in range(T):

@@ -9,7 +9,7 @@ def sigmoid(a):
 
 
 def loss_and_grads(W, U, b, x, Y, h0, c0):
-    """Return the loss and its gradients for W (D, 4, K), U (K, 4, K), b (4, K), inputs x (T, N, D), targets Y (T, N, K)."""
+    """Return loss and gradients for W (D, 4, K), U (K, 4, K), b (4, K), inputs x (T, N, D), targets Y (T, N, K)."""
     T = len(x)
     h, c, steps, loss = [h0], [c0], [], 0.0
     for t in range(T):

@@ -1,4 +1,4 @@
-"""A recurrent classifier: embedded words go through h[t] = tanh(x[t] W + h[t-1] U + b), the last state gives the label."""
+"""A recurrent classifier: words go through h[t] = tanh(x[t] W + h[t-1] U + b), the last state gives the label."""
 
 import numpy as np
 

@@ -25,7 +25,7 @@ def run_back(dh, last, states, words, E, W, U):
 
 
 def loss_and_grads(E, F, W, U, b, P, Q, q, V, c, w, u, y):
-    """Return the loss and its gradients for words of the source w (S, N), words before u (T, N), words to say y (T, N)."""
+    """Return loss and gradients for words of the source w (S, N), words before u (T, N), words to say y (T, N)."""
     (S, _), (T, N), K = w.shape, u.shape, len(U)
     h = run(w, E, W, U, b, np.zeros((N, K)))
     g = run(u, F, P, Q, q, h[-1])

@@ -1,10 +1,6 @@
 """A transformer block that normalises first: x + attention(norm(x)), then that plus a perceptron of its norm."""
 
-from math import erf
-
 import numpy as np
-
-erf = np.vectorize(erf, otypes=[float])
 
 
 def norm(X, gain, bias, epsilon):
@@ -68,12 +64,13 @@ def loss_and_grads(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon
     R = X + Z
     A2, kept2 = norm(R, g2, b2, epsilon)
     pre = A2 @ W3 + b3
-    below = (1 + erf(pre / np.sqrt(2))) / 2             # the standard normal distribution function
-    F = pre * below
+    t = np.tanh(np.sqrt(2 / np.pi) * (pre + 0.044715 * pre**3))
+    F = pre * (1 + t) / 2                               # gelu, by tanh
     error = R + F @ W4 + b4 - Y
 
     dZ = error / error.size
-    dpre = dZ @ W4.T * (below + pre * np.exp(-pre**2 / 2) / np.sqrt(2 * np.pi))
+    slope = (1 + t) / 2 + pre * (1 - t**2) / 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * pre**2)
+    dpre = dZ @ W4.T * slope
     dA2, dg2, db2 = norm_back(dpre @ W3.T, kept2)
     dR = dZ + dA2
     dA1, dWq, dWk, dWv, dWo = attention_back(dR, kept, Wq, Wk, Wv, Wo, H)

@@ -1,0 +1,158 @@
+"""Alignment of two sequences by a dynamic programme: its log likelihood: loss and gradients.
+
+    S[i, j, n] = sum_{d, e} x[i, n, d] * y[j, n, e] * W[d, e]                  (I, J, N)   scores of pairs
+    V[-1, m, n] = -g * m                                                       (I, M, N)
+        (value of the first i + 1 against the first m)
+    V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m -   (I, M, N)
+        1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+        (value of the first i + 1 against the first m)
+    loss = -1/N sum_n V[I - 1, J, n]
+
+Parameters  W (D, E), g, a scalar; their dtype is the result's.
+Inputs      x (I, N, D), y (J, N, E).
+where       M = J + 1.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/alignment.py by `derive build alignment`; do not edit.
+The derivation is typeset in alignment.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    g: np.ndarray
+
+
+def forward(W, g, x, y):
+    """Return the loss and the residuals that `backward` reads."""
+    W, g, x, y = _checked(W, g, x, y)
+    I = len(x)
+    J = len(y)
+    N = x.shape[1]
+    M = J + 1
+
+    S = ((x @ W).transpose(1, 0, 2) @ y.transpose(1, 2, 0)).transpose(1, 2, 0)  # (I, J, N)
+    V = np.empty((I + 1, M, N), g.dtype)                # (I + 1, M, N)
+    V[0] = (-g * np.arange(M, dtype=g.dtype))[:, None]
+    for i in range(I):
+        for m in range(M):
+            V[i + 1, m] = (-i - 1) * g
+            if m >= 1:
+                V[i + 1, m] += (
+                    V[i, m]
+                    + _softplus(V[i + 1, m - 1] + _softplus(S[i, m - 1] + V[i, m - 1] + g - V[i + 1, m - 1]) - V[i, m])
+                    + i * g
+                )
+    loss = -np.mean(V[I, J])
+    return loss, (g, x, y, S, V)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    g, x, y, S, V = residuals
+    I = len(x)
+    J = len(y)
+    N = x.shape[1]
+    D = x.shape[2]
+    E = y.shape[2]
+    M = V.shape[1]
+
+    dV = np.zeros((I + 1, M, N), V.dtype)               # (I + 1, M, N)
+    dV[I, J] -= 1 / N
+    for i in reversed(range(I)):
+        for m in reversed(range(M)):
+            # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m -
+            #     1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+            if m >= 1:
+                dV[i + 1, m - 1] += (
+                    dV[i + 1, m]
+                    * _sigmoid(V[i + 1, m - 1] + _softplus(S[i, m - 1] + V[i, m - 1] + g - V[i + 1, m - 1]) - V[i, m])
+                    * _sigmoid(V[i + 1, m - 1] - S[i, m - 1] - V[i, m - 1] - g)
+                )
+        dV[i, 1:] += (
+            dV[i + 1, 1:] * _sigmoid(V[i, 1:] - V[i + 1, :-1] - _softplus(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1]))
+        )
+        dV[i, :-1] += (
+            dV[i + 1, 1:] * _sigmoid(V[i + 1, :-1] + _softplus(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1]) - V[i, 1:])
+            * _sigmoid(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1])
+        )
+    # V[-1, m, n] = -g * m
+    V_padded = np.pad(V, ((0, 0), (1, 0), (0, 0)))      # (I + 1, M + 1, N)
+    S_padded = np.pad(S, ((0, 0), (1, 0), (0, 0)))      # (I, J + 1, N)
+    dg = (
+        np.sum(
+            np.where(
+                (np.arange(M) >= 1)[:, None],
+                (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
+                + np.arange(I, dtype=dV.dtype)[:, None, None] * dV[1:]
+                + dV[1:]
+                * _sigmoid(
+                    V_padded[1:, :-1] + _softplus(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1]) - V[:-1]
+                )
+                * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1]),
+                (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
+            )
+        )
+        - np.arange(M, dtype=dV.dtype) @ np.sum(dV[0], axis=1)
+    )
+    # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m - 1, n] -
+    #     V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+    dS = (
+        dV[1:, 1:1 + J] * _sigmoid(V[1:, :J] + _softplus(S + V[:-1, :J] + g - V[1:, :J]) - V[:-1, 1:1 + J])
+        * _sigmoid(S + V[:-1, :J] + g - V[1:, :J])
+    )                                                   # (I, J, N)
+    # S[i, j, n] = sum_{d, e} x[i, n, d] * y[j, n, e] * W[d, e]
+    dW = (x.transpose(1, 2, 0) @ dS.transpose(2, 0, 1)).transpose(1, 2, 0).reshape(D, -1) @ y.reshape(-1, E)  # (D, E)
+    return Params(dW, dg)
+
+
+def loss_and_grads(W, g, x, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, g, x, y)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _checked(W, g, x, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, g)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, g, x, y = (np.asarray(v, dtype) for v in (*floats, x, y))
+
+    sizes = {}
+    for name, value, axes in (("W", W, "DE"), ("g", g, ""), ("x", x, "IND"), ("y", y, "JNE")):
+        _match(name, value, axes, sizes)
+    return W, g, x, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
