@@ -30,7 +30,7 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
-UsageError: Any = typer.BadParameter.__mro__[1]      # Click's; newer versions of Typer bring it along, under a private name
+UsageError: Any = typer.BadParameter.__mro__[1]  # Click's, which Typer brings along
 
 
 @app.command()

@@ -4,7 +4,7 @@ import textwrap
 
 from sympy import Integer, Max, Symbol, sympify
 
-from derive.conventions import conventions
+from derive.kinks import conventions
 from derive.program import Variable
 
 from .folding import folded

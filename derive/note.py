@@ -2,7 +2,7 @@
 
 import re
 
-from .conventions import conventions
+from .kinks import conventions
 from .paper.layout import PAGE, text_width
 from .paper.notation import Notation
 from .paper.prose import escaped, listed, paragraph

@@ -24,7 +24,9 @@ ELEMENTWISE = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)), "softplus": lambda x: math.log1p(math.exp(x)),
     "relu": lambda x: max(x, 0.0), "step": lambda x: float(x > 0), "at_zero": lambda x: float(x == 0),
     "half_step": lambda x: float(x > 0) + 0.5 * (x == 0), "sign": lambda x: float(np.sign(x)), "floor": math.floor,
-    "ceiling": math.ceil,
+    "ceiling": math.ceil, "asinh": math.asinh, "acos": math.acos, "asin": math.asin, "acosh": math.acosh,
+    "atanh": math.atanh, "loggamma": math.lgamma, "digamma": lambda x: float(sympy.digamma(x)),
+    "expm1": math.expm1, "log1p": math.log1p,
 }
 COMPARED = {
     ">": operator.gt,
