@@ -26,7 +26,7 @@ ELEMENTWISE = {
     "half_step": lambda x: float(x > 0) + 0.5 * (x == 0), "sign": lambda x: float(np.sign(x)), "floor": math.floor,
     "ceiling": math.ceil, "asinh": math.asinh, "acos": math.acos, "asin": math.asin, "acosh": math.acosh,
     "atanh": math.atanh, "loggamma": math.lgamma, "digamma": lambda x: float(sympy.digamma(x)),
-    "expm1": math.expm1, "log1p": math.log1p,
+    "expm1": math.expm1, "log1p": math.log1p, "polygamma": lambda n, x: float(sympy.polygamma(n, x)),
 }
 COMPARED = {
     ">": operator.gt,
@@ -95,7 +95,7 @@ class Numbers(Style):
 
     def scalar_times(self, factors):
         """Numbers."""
-        assert all(np.size(f.value) == 1 for f in factors)
+        assert sum(np.size(f.value) > 1 for f in factors) <= 1
         return self.value(math.prod(_scalar(f.value) for f in factors))
 
     def hadamard(self, factors):
