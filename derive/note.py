@@ -109,4 +109,5 @@ def _kinks(program):
     told = [c.replace("|x|", r"$\lvert x\rvert$") for c in told]
     if not told:
         return []
-    return paragraph(rf"\paragraph{{Convention{'s' if len(told) > 1 else ''}.}} {'; '.join(told)}.")
+    text = "; ".join(told)
+    return paragraph(rf"\paragraph{{Convention{'s' if len(told) > 1 else ''}.}} {text[0].upper()}{text[1:]}.")

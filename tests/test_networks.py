@@ -10,7 +10,7 @@ from codegen.memory import lambdify
 from codegen.verify import finite_differences, handwritten_function, referee, relative
 from derive import elu, gelu_tanh, mish, relu, sigmoid, softplus
 from derive.networks import named
-from derive.networks.perceptron import perceptron
+from derive.networks.perceptron import from_widths
 
 CLOSE = 1e-10
 TORCH = "PyTorch is an extra: pip install -e '.[peers]'"
@@ -128,7 +128,7 @@ def test_perceptrons_of_any_depth(activations):
 
     random = np.random.default_rng(0)
     widths = [4, *range(5, 5 + len(activations)), 3]
-    program = perceptron(widths, activations).backward()
+    program = from_widths(widths, activations).backward()
     values = {p.name: random.normal(size=tuple(map(int, p.shape))) for p in program.parameters}
     values |= {"X": random.normal(size=(6, 4)), "y": random.integers(0, 3, 6)}
     theirs = by_torch(loss, values, [p.name for p in program.parameters])

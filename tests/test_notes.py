@@ -27,8 +27,8 @@ def complaints(text, folder):
     (folder / "note.tex").write_text(text, encoding="utf-8")
     for _ in range(2):
         done = subprocess.run(
-            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "note.tex"], cwd=folder, capture_output=True, text=True,
-            errors="replace", check=False)
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "note.tex"],
+            cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     log = (folder / "note.log").read_text(encoding="utf-8", errors="replace")
     found = [line for line in log.splitlines() if re.search(r"^!|Warning|Overfull|Underfull", line)]
     return found if done.returncode == 0 else [*found, done.stdout[-800:]]
@@ -69,7 +69,8 @@ def test_a_deep_network_stays_on_the_page(tmp_path):
 
 
 @pytest.mark.parametrize("text", [
-    r"\input{/etc/passwd}", "50% & more_of #this ~ $x^2$ {a} \\", "\\end{document}", "한국어 제목", "naïve «quotes» – dash",
+    r"\input{/etc/passwd}", "50% & more_of #this ~ $x^2$ {a} \\", "\\end{document}", "한국어 제목",
+    "naïve «quotes» – dash",
 ])
 def test_free_text_is_harmless(text, tmp_path):
     net = Network("hostile", text)

@@ -8,7 +8,7 @@ from sympy import tanh
 from derive import Network, cross_entropy, mean, relu, silu
 
 
-def perceptron(widths: Sequence[str | int], activations: Sequence[Callable]) -> Network:
+def from_widths(widths: Sequence[str | int], activations: Sequence[Callable]) -> Network:
     """Return a perceptron: widths of the input, each hidden layer and the logits; activations of the hidden layers."""
     net = Network("perceptron", f"Perceptron of {len(widths) - 1} layers with softmax cross-entropy")
     N = net.size("N")
@@ -29,4 +29,4 @@ def perceptron(widths: Sequence[str | int], activations: Sequence[Callable]) -> 
     return net
 
 
-net = perceptron(["D", "H", "K", "M", "C"], [relu, tanh, silu])
+net = from_widths(["D", "H", "K", "M", "C"], [relu, tanh, silu])

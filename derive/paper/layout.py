@@ -114,7 +114,7 @@ def _wrapped(line):
     """Go on in another line of the source before a `&` where a line is long."""
     lines = []
     while len(line) > SOURCE:
-        place = line.rfind(" &", 40, SOURCE)
+        place = max(line.rfind(" & ", 40, SOURCE), line.rfind(" &&", 40, SOURCE))       # between equations, not in one
         if place < 0:
             break
         lines.append(line[:place].rstrip())

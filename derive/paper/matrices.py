@@ -127,13 +127,15 @@ class Matrices:
         a, b = self.oriented(left, k, None), self.oriented(right, k, None)
         if TANGENT in (a.rank, b.rank):
             return self.style.inner(*((b, a) if a.rank == TANGENT else (a, b)))
-        if self._is_parameter(right) and not self._is_parameter(left):
+        if self._place(right) < self._place(left):
             left, b = right, a
         return self.style.times([self.oriented(left, None, k), b])
 
-    def _is_parameter(self, node):
+    def _place(self, node):
+        """Return what decides the order of two vectors: parameters, then as declared."""
         variable = self.style.names.program.variables.get(node.name) if isinstance(node, Read) else None
-        return variable is not None and variable.kind == "parameter"
+        parameter = variable is not None and variable.kind == "parameter"
+        return not parameter, min(self.style.names.places(names(node)), default=-1)
 
     def _outer(self, node, row, column):
         down, across = (node.left, node.right) if node.left.axes == (row,) else (node.right, node.left)

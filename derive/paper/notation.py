@@ -58,7 +58,8 @@ class Notation:
             (matrix and functions and FUNCTION.search(self.body), "functions and powers act elementwise"),
             (BRACKET.search(self.body), r"$[\,\cdot\,]$ is $1$ where its condition holds and $0$ elsewhere"),
         ) if occurs]
-        return [f"{listed(told)[0].upper()}{listed(told)[1:]}."] if told else []
+        text = ", and ".join([*([", ".join(told[:-1])] if told[:-1] else []), *told[-1:]])
+        return [f"{text[0].upper()}{text[1:]}."] if told else []
 
     def _states(self):
         states = [v for v in self.program.variables.values() if v.state and not v.primal]
