@@ -18,7 +18,7 @@ def summary(built: Sequence[Built]) -> Table:
     """Return the table of a build: one network a row."""
     table = Table(title="Largest disagreement with each judge, and seconds for each step", title_justify="left",
                   box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("network", overflow="fold")
+    table.add_column("network", no_wrap=True)
     for name in ("equations", "parameters", "operations", *(re.sub("[ -]", "\n", j) for j in JUDGES), *STEPS):
         table.add_column(name, justify="right", overflow="fold")
     for b in built:

@@ -5,16 +5,16 @@ import shutil
 import subprocess
 
 import pytest
-from sympy import tanh
+from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
 
-from derive import Network, mean, networks
+from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
 from derive.networks import loading
 from derive.note import note
 from tests import rule_zoo
 
 pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 DOCUMENT = r"""\documentclass{article}
-\usepackage{amsmath,amssymb}
+\usepackage{amsmath}
 \begin{document}
 %s
 \end{document}
@@ -77,3 +77,53 @@ def test_free_text_is_harmless(text, tmp_path):
     x = net.parameter("x", note=text)
     net.loss = x**2
     assert complaints(note(net.backward(), standalone=True), tmp_path) == []
+
+
+def six_layers():
+    """A network of one's own: six activations."""
+    net = Network("six_layers", "Six layers, six activations")
+    N, D, H, C = net.sizes("N D H C")
+    A, y = net.input("X", N, D, note="inputs"), net.labels("y", N, classes=C)
+    for k, activation in enumerate([relu, tanh, sigmoid, silu, gelu, elu], 1):
+        W, b = net.parameter(f"W{k}", A.shape[1], H, note=f"layer {k}"), net.parameter(f"b{k}", H, note=f"layer {k}")
+        A = net.define(f"A{k}", activation(net.define(f"Z{k}", A @ W + b)))
+    net.loss = mean(cross_entropy(A @ net.parameter("V", H, C, note="readout"), y))
+    return net
+
+
+def normalised_attention():
+    """A network of one's own in index notation: a normalisation written out, then attention."""
+    net = Network("normalised_attention", "Attention after a normalisation")
+    B, T, D, K = net.sizes("B T D K")
+    b, t, s, d, k = net.indices(b=B, t=T, s=T, d=D, k=K)
+    X, Y, gamma = net.input("X", B, T, D), net.input("Y", B, T, K), net.parameter("gamma", D)
+    W = [net.parameter(name, D, K) for name in ("Wq", "Wk", "Wv")]
+    mu = net.define("mu", Sum(X[b, t, d], d) / D, over=(b, t))
+    var = net.define("var", Sum((X[b, t, d] - mu[b, t]) ** 2, d) / D, over=(b, t))
+    U = net.define("U", gamma[d] * (X[b, t, d] - mu[b, t]) / sqrt(var[b, t] + 1), over=(b, t, d))
+    Q, R, V = (net.define(name, Sum(U[b, t, d] * w[d, k], d), over=(b, t, k)) for name, w in zip("QRV", W, strict=True))
+    S = net.define("S", Sum(Q[b, t, k] * R[b, s, k], k) / sqrt(K), over=(b, t, s))
+    A = net.define("A", exp(S[b, t, s]) / Sum(exp(S[b, t, s]), s), over=(b, t, s))
+    O = net.define("O", Sum(A[b, t, s] * V[b, s, k], s), over=(b, t, k))
+    net.loss = Sum((O[b, t, k] - Y[b, t, k]) ** 2, b, t, k) / 2
+    return net
+
+
+def long_names_and_formulas():
+    """What no line can hold: names of forty letters, sums of twenty terms, cases with half a page in each."""
+    net = Network("long_names_and_formulas", "Long names, long formulas, and a title of more than one line")
+    N, D = net.sizes("number_of_examples number_of_inputs_of_the_first_layer")
+    X = net.input("standardised_measurements_of_all_patients", N, D, note="many words, " * 20)
+    w = net.parameter("encoder_first_layer_attention_query_weights", D)
+    z = net.define("linear_predictor_before_the_activation", X @ w + net.parameter("W_q") * net.parameter("Wq"))
+    p = net.define("prediction", sum((-z) ** k / (k + 1) for k in range(20)))
+    wide = sin(p) * tanh(p) * exp(-(p**2)) * sqrt(1 + p**2) * tanh(3 * p) * sin(p**3)
+    q = net.define("q", Piecewise((wide, p > 1), (p * wide, p < -1), (p, True)))
+    net.loss = mean((q / (1 + exp(q * z - sin(q) * tanh(z**2) * sqrt(1 + q**2)) + z**2)) ** 2)
+    return net
+
+
+@pytest.mark.parametrize("notation", ["matrix", "index"])
+@pytest.mark.parametrize("build", [six_layers, normalised_attention, long_names_and_formulas])
+def test_networks_of_ones_own_compile(build, notation, tmp_path):
+    assert complaints(note(build().backward(), notation, standalone=True), tmp_path) == []

@@ -227,7 +227,8 @@ def test_a_softmax_is_written_by_name():
 @pytest.mark.parametrize(("name", "latex"), [
     ("X", "X"), ("Z1", "Z_1"), ("W12", "W_{12}"), ("W_xh", "W_{xh}"), ("Wq", "W_q"), ("bq", "b_q"), ("W1_q", "W_{1,q}"),
     ("alpha", r"\alpha"), ("beta2", r"\beta_2"), ("Gamma_t", r"\Gamma_t"), ("l", r"\ell"),
-    ("target", r"\mathrm{target}"),    ("mean_X", r"\mathrm{mean}_X"), ("mean_W_xh", r"\mathrm{mean}_{W_{xh}}"), ("lse_Z2", r"\mathrm{lse}_{Z_2}"),
+    ("target", r"\mathrm{target}"), ("mean_X", r"\mathrm{mean}_X"),
+    ("mean_W_xh", r"\mathrm{mean}_{W_{xh}}"), ("lse_Z2", r"\mathrm{lse}_{Z_2}"),
     ("pre_h", r"\mathrm{pre}_h"), ("W_out", r"W_{\mathrm{out}}"), ("Zhat", r"\hat Z"), ("Z1_hat", r"\hat Z_1"),
     ("number_of_examples", r"\mathrm{number\_of\_examples}"),
 ])

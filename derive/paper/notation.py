@@ -1,12 +1,14 @@
 """The Notation paragraph of a note: the symbols that it uses, and the table of inputs and parameters."""
 
 import re
+from string import ascii_lowercase, ascii_uppercase
 
 from ..program import Variable
 from .layout import PAGE, Row, columns, text_width
 from .prose import code, escaped, listed
 from .systems import Systems
 
+LETTERS = "V" + ascii_uppercase + ascii_lowercase
 MOST_ROWS = 30              # of one table; a longer one is continued in another, so that a page can end between them
 FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|(tan|sin|cos)h?|sqrt)|\^[2-9{]")
 BRACKET = re.compile(r"(?<!\\)\[(?!1ex|-1)")
@@ -19,7 +21,7 @@ class Notation:
     def __init__(self, systems: Systems, body: str, notation: str):
         self.systems, self.body, self.notation = systems, body, notation
         self.program, self.names = systems.program, systems.names
-        self.any = self.names.unused("V", "A", "B", "U", "Q")       # stands for any variable
+        self.any = next((c for c in LETTERS if not self.names.is_taken(c)), LETTERS[0])     # stands for any variable
         self.has_arrays = any(v.shape for v in self.program.variables.values())
 
     def sentences(self) -> list[str]:
