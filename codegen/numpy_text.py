@@ -25,7 +25,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
-from derive import functions
+from derive import binders, functions
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.forms import (
@@ -461,6 +461,8 @@ class NumpyPrinter:
             return Text(self._reduced("np.sum", node))
         if issubclass(node.binder, Maximum):
             return Text(self._reduced("np.max", node))
+        if node.binder is binders.Product:
+            return Text(self._reduced("np.prod", node))
         if node.binder is ArgMaximum:
             return self._argmax(node)
         raise DerivationError(f"a {node.binder.__name__} was not lowered before printing")

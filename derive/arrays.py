@@ -11,7 +11,7 @@ from typing import ClassVar
 from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, sympify
 from sympy import exp as _exp
 
-from .binders import LogSumExp, Maximum, is_binder
+from .binders import LogSumExp, Maximum, Product, is_binder
 from .errors import DefinitionError
 from .functions import softplus
 from .terms import count, free_indices, subterms
@@ -139,7 +139,7 @@ class Transposed(ArrayNode):
 class Reduced(ArrayNode):
     """A sum, mean, maximum or log-sum-exp over an axis, several or all; `keep` leaves them with size 1."""
 
-    kinds: ClassVar = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp}
+    kinds: ClassVar = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp, "product": Product}
 
     def __new__(cls, kind, a, axis=None, keep=False):
         a = sympify(a)
@@ -216,6 +216,11 @@ def mean(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
 def maximum(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
     """Return the largest entry along an axis, several or all; ties share the gradient equally."""
     return Reduced("maximum", a, axis, keepdims)
+
+
+def product(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+    """Return the product along an axis, several or all."""
+    return Reduced("product", a, axis, keepdims)
 
 
 def logsumexp(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):

@@ -1,6 +1,6 @@
 """Binders beside `Sum`: expressions that bind an index. Each knows the derivative of its value by one of its terms."""
 
-from sympy import Add, Expr, Ge, Integer, KroneckerDelta, Max, Piecewise, Sum, exp, log
+from sympy import Add, And, Eq, Expr, Ge, Idx, Integer, KroneckerDelta, Max, Mul, Piecewise, S, Sum, Symbol, exp, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from . import folding as _folding  # noqa: F401  for its repair of SymPy
@@ -9,6 +9,8 @@ from .functions import at_zero
 
 class Binder(ExprWithLimits):
     """A value taken over all values of its bound indices; `Binder(term, d)` takes the range from the index."""
+
+    companion_word = ""         # of what the derivative needs beside the value: ties_y, first_y, others_y
 
     def _eval_is_extended_real(self):
         return self.function.is_extended_real
@@ -72,6 +74,34 @@ class FirstMaximum(Maximum):
         for index, low, high in self.limits:
             place = place * (high - low + 1) + index - low
         return place.expand()
+
+
+class Product(Binder):
+    """The product of the terms; its derivative by one of them is the product of the others, right where some are 0."""
+
+    word = "prod"
+    companion_word = "others"
+
+    def companion(self, value: Expr) -> Expr:
+        """Return what the derivative needs beside the value: for each place the product of the terms at the others."""
+        names = {i.name for i in self.function.atoms(Idx)}
+        again = {i: Idx(Symbol(_unused(i.name, names), integer=True), (low, high)) for i, low, high in self.limits}
+        here = And(*(Eq(new, i) for i, new in again.items()))
+        term = Piecewise((S.One, here), (self.function.xreplace(again), True), evaluate=False)
+        return Product(term, *((again[i], low, high) for i, low, high in self.limits))
+
+    def partial(self, value: Expr, others: Expr) -> Expr:
+        """Return the derivative of the value by one term: the product of the others."""
+        return others
+
+    @staticmethod
+    def of(terms):
+        """Return its value on explicit terms, in stock SymPy."""
+        return Mul(*terms)
+
+
+def _unused(name, names):
+    return next(n for n in (f"{name}{k}" for k in range(2, len(names) + 3)) if n not in names)
 
 
 class ArgMaximum(Binder):

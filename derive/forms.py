@@ -312,7 +312,8 @@ def _stored_order(expr, axes):
     """Return the axes in the order in which the largest array in `expr` stores them, as far as it has them."""
     found = [t.indices for t in subterms(expr) if isinstance(t, Indexed) and all(isinstance(i, Idx) for i in t.indices)]
     largest = max(found, key=len, default=())
-    stored = iter([i for i in largest if i in axes])
+    axes = tuple(dict.fromkeys(axes))
+    stored = iter(dict.fromkeys(i for i in largest if i in axes))
     return tuple(next(stored) if i in largest else i for i in axes)
 
 

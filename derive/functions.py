@@ -4,8 +4,7 @@ They are ordinary `sympy.Function`s: they take whole arrays, `Indexed` reads and
 each one's meaning in stock SymPy, which is all that the referee ever sees.
 """
 
-from sympy import Abs as absolute
-from sympy import Function, Heaviside, Integer, Piecewise, Rational, S, cosh, erf, exp, log, pi, sign, sinh, sqrt, tanh
+from sympy import Function, Heaviside, Piecewise, Rational, S, exp, log
 
 
 class Elementwise(Function):
@@ -129,71 +128,8 @@ class softplus(Elementwise):
         return log(1 + exp(x))
 
 
-def leaky_relu(x, slope=Rational(1, 100)):  # noqa: B008  a number that cannot change
-    """x where positive, slope*x elsewhere, its derivative at 0 the slope."""
-    return relu(x) + slope * (x - relu(x))
-
-
-def elu(x, alpha=1):
-    """x where positive, alpha*(exp(x) - 1) elsewhere, its derivative at 0 alpha; exp is taken of min(x, 0) only."""
-    return relu(x) + alpha * (exp(x - relu(x)) - 1)
-
-
-def silu(x):
-    """x*sigmoid(x), also called swish."""
-    return x * sigmoid(x)
-
-
-def gelu(x):
-    """x*Phi(x), Phi the standard normal distribution function (Hendrycks and Gimpel, 2016)."""
-    return x * (1 + erf(x / sqrt(2))) / 2
-
-
-def gelu_tanh(x):
-    """Gelu in its tanh approximation (Hendrycks and Gimpel, 2016, section 2)."""
-    return x * (1 + tanh(sqrt(2 / pi) * (x + Rational(44715, 1000000) * x**3))) / 2
-
-
-def mish(x):
-    """x*tanh(softplus(x))."""
-    return x * tanh(softplus(x))
-
-
-def softsign(x):
-    """x/(1 + |x|)."""
-    return x / (1 + absolute(x))
-
-
 def defined(expr):
     """Return `expr` with every function of this module replaced by its definition in stock SymPy."""
     for function in (relu, step, half_step, at_zero, sigmoid, softplus):
         expr = expr.replace(function, function.definition)
     return expr
-
-
-__all__ = [
-    "Integer",
-    "absolute",
-    "at_zero",
-    "cosh",
-    "defined",
-    "elu",
-    "erf",
-    "exp",
-    "gelu",
-    "gelu_tanh",
-    "half_step",
-    "leaky_relu",
-    "log",
-    "mish",
-    "relu",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sinh",
-    "softplus",
-    "softsign",
-    "sqrt",
-    "step",
-    "tanh",
-]

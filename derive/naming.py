@@ -29,6 +29,7 @@ class _Namer:
         self.program = program
         self.variables = dict(program.variables)
         self.equations = []
+        self.beside = ""                # the companion that is being named: it has none of its own
         self.known = {}                 # right-hand side -> its variable, and the order of its free indices there
         self.taken = set(self.variables) | {s.name for s in program.sizes}
         self.varying = varying(program)
@@ -48,11 +49,12 @@ class _Namer:
         self.equations.append(equation)
         if reads(equation.rhs, self.varying):
             self.varying.add(equation.name)
-        if isinstance(equation.rhs, Maximum):
-            name = companion_name(equation)
+        if equation.rhs.companion_word if isinstance(equation.rhs, Binder) and equation.name != self.beside else "":
+            self.beside = name = companion_name(equation)
             if name in self.taken:
-                raise DerivationError(f"{name} belongs to the maximum {equation.name}; rename the variable {name}")
-            self._name(equation.rhs.companion(equation.lhs), name, equation.free)
+                raise DerivationError(f"{name} belongs to {equation.name}; rename the variable {name}")
+            bound = tuple(limit[0] for limit in equation.rhs.limits)
+            self._name(equation.rhs.companion(equation.lhs), name, (*equation.free, *bound))
 
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""

@@ -5,9 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import sympy
 from sympy import Add, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
+from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
 from .errors import DefinitionError
 from .program import Equation, Program, Variable
@@ -379,6 +381,8 @@ def _sympified(value, name):
     except Exception:
         kind = type(value).__name__
         raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
+    if isinstance(value, Expr):
+        value = value.replace(sympy.Product, Product)
     if not isinstance(value, Expr) or value.is_Matrix:
         raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
     return value

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, Piecewise, S, Subs, Symbol, Tuple
 
-from .binders import FirstMaximum, LogSumExp, Maximum, has_binder, is_binder
+from .binders import FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
 from .errors import DerivationError
 from .functions import half_step
 from .program import Equation, base_of, companion_name
@@ -69,10 +69,12 @@ def _by_term(binder, equation):
     """Return the derivative of a binder's value by one of its terms."""
     if isinstance(binder, LogSumExp):
         return binder.partial(equation.lhs)
-    if isinstance(binder, Maximum):
-        shape = equation.lhs.base.shape if equation.indices else ()
-        companion = base_of(companion_name(equation), shape, isinstance(binder, FirstMaximum))
-        return binder.partial(equation.lhs, companion[equation.indices] if shape else companion)
+    if isinstance(binder, Maximum | Product):
+        indices = equation.indices
+        if isinstance(binder, Product):
+            indices = (*indices, *(limit[0] for limit in binder.limits))
+        companion = base_of(companion_name(equation), tuple(i.upper + 1 for i in indices), isinstance(binder, FirstMaximum))
+        return binder.partial(equation.lhs, companion[indices] if indices else companion)
     return S.One
 
 

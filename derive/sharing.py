@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 
-from sympy import Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, sqrt
+from sympy import Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, sign, sqrt
 
 from .binders import has_binder
 from .checks import readings
-from .functions import at_zero, half_step, relu, sign, step
+from .functions import at_zero, half_step, relu, step
 from .guards import guarded, is_guard
 from .program import Equation, Program, Variable, base_of
 from .ranges import Prover, conjuncts

@@ -9,7 +9,7 @@ from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
 
 from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
 from derive.networks import loading
-from derive.note import note
+from derive.notes import note
 from tests import rule_zoo
 
 pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

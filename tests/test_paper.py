@@ -5,7 +5,7 @@ from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, pi, sqrt, tanh
 
 from derive import LogSumExp, Maximum, Network, cross_entropy, mean, networks, padded, relu, softmax, total
 from derive.errors import DerivationError
-from derive.note import note
+from derive.notes import note
 from derive.paper.differentials import Differentials
 from derive.paper.latex import MARK, SOFT, Latex, plain
 from derive.paper.layout import broken, measured

@@ -1,13 +1,13 @@
 r"""LaTeX: formulas for paper, with marks where a long one may be broken (see `layout`)."""
 
+from .metrics import OPERATORS, width
 from .names import TANGENT_OF, braced
 from .pieces import ADD, ATOM, BIG, BRACKET, FUNCTION, HADAMARD, NUMBER, POWER, READ, TANGENT, TIMES, TOTAL, Piece
 from .styles import Style
-from .width import OPERATORS, width
 
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
-BINDERS = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
+BINDERS = {"sum": r"\sum", "max": r"\max", "prod": r"\prod", "argmax": r"\operatorname*{arg\,max}"}
 CONSTANTS = {"pi": r"\pi", "inf": r"\infty", "e": r"\mathrm e"}
 CONJUNCTIONS = {"and": f",{MARK}\\ ", "or": rf"{MARK}\text{{ or }}"}
 OTHERWISE = r"\text{otherwise}"

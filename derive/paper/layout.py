@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .latex import MARK, SOFT, plain
-from .width import width
+from .metrics import width
 
 PAGE = 34.2                 # ems: the text width of LaTeX's article, less a little
 GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's number

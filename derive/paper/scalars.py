@@ -28,7 +28,7 @@ from sympy import (
 )
 from sympy.logic.boolalg import And
 
-from ..binders import ArgMaximum, LogSumExp, Maximum, has_binder, is_binder
+from ..binders import ArgMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
 from ..errors import DerivationError
 from ..functions import at_zero, half_step, step
 from ..guards import is_guard
@@ -39,7 +39,7 @@ from .pieces import ADD, BRACKET, GUARD, Piece, Term, ordered_factors, ordered_t
 from .styles import Range, Style
 
 FUNCTIONS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "Max": "max", "Min": "min"}
-OPERATORS = {Sum: "sum", ArgMaximum: "argmax", Maximum: "max"}
+OPERATORS = {Sum: "sum", ArgMaximum: "argmax", Maximum: "max", Product: "prod"}
 INDICATORS = {step: step, at_zero: at_zero, half_step: half_step, Heaviside: half_step}
 
 

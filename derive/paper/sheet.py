@@ -10,7 +10,7 @@ from functools import cached_property
 
 from sympy import Expr, Idx, exp
 
-from ..binders import LogSumExp, Maximum, has_binder
+from ..binders import LogSumExp, Maximum, Product, has_binder
 from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import tidied
@@ -36,7 +36,7 @@ class Sheet:
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum)}    # named anew
+        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum | Product)}
         gone = companions | set(self.program.adjoints.values())
         variables = {n: v for n, v in self.program.variables.items() if n not in gone}
         equations = (e for e in self.program.forward if e.name not in companions)

@@ -3,7 +3,7 @@
 from sympy import Expr, Idx
 
 from ..program import Equation
-from .chains import Chain, chains
+from .chain_rule import Chain, chains
 from .differentials import Differentials
 from .latex import Latex, plain
 from .layout import GAP, PAGE, TAG, Row, broken, measured, system, widest

@@ -126,7 +126,8 @@ class Plain(Style):
         text = [f"{word}_{whole[0]}" if len(whole) == 1 else f"{word}_{{{', '.join(whole)}}}"] if whole else []
         bounded = [r for r in ranges if not isinstance(r, str)]
         text += [f"{word}_{{{name}={first}..{last}}}" for name, first, last in bounded]
-        return Piece(f"{' '.join(text)} {body.text}", BIG, TOTAL)
+        inner = f"({body.text})" if word == "prod" and body.level == ADD else body.text
+        return Piece(f"{' '.join(text)} {inner}", BIG, TOTAL)
 
     def relation(self, symbol, left, right, *more):
         """0 <= i < N."""

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 GROUPS = frozenset([r"\mathrm", r"\operatorname", r"\mathbf", r"\mathtt", r"\text", r"\mathcal", r"\hat"])
 OPERATORS = frozenset(["exp", "log", "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh"])
-BIG = frozenset([r"\sum", r"\max"])
+BIG = frozenset([r"\sum", r"\prod", r"\max"])
 IGNORED = frozenset([r"\begin", r"\end"])
 
 
