@@ -14,7 +14,7 @@ from derive.terms import free_indices, read_name, reads
 
 from . import taps
 from .numpy_text import NumpyPrinter
-from .precedence import ATOM
+from .precedence import ATOM, SIGN
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,9 @@ def added(equation, update, printer):
     negative, term = signed(update.term)
     whole = tuple(i for i in kept if i not in rows)
     value = form(term, (*whole[:before], *axes, *whole[before:]))
+    if update.over and len(parts) == 1 and len(equation.free) == 2:
+        printer.helpers["add_rows"] = None
+        return f"_add_rows({name}, {where}, {'-' if negative else ''}{printer.text(value).inside(SIGN if negative else 0)})"
     if update.over:
         place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {printer.code(value)})"

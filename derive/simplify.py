@@ -38,7 +38,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         return _common_factor(term)
     if isinstance(term, Mul):
-        return _common_number(term)
+        return _common_number(term / term.args[0] if term.args[0] == 1 else term)
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
     return term

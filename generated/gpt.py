@@ -374,7 +374,7 @@ def backward(residuals):
     )                                                   # (N, T, D)
     # X0[n, t, d] = We[w[n, t], d] + Wp[t, d]
     dWe = dZ.reshape(-1, V).T @ C.reshape(-1, D)        # (V, D)
-    np.add.at(dWe, w, dX0)
+    _add_rows(dWe, w, dX0)
     dWp = dX0.sum(axis=0)                               # (T, D)
     return Params(dWe, dWp, dWq1, dWk1, dWv1, dWo1, dW1, db1, dU1, dc1, dg_A1, db_A1, dg_B1, db_B1, dWq2, dWk2, dWv2,
         dWo2, dW2, db2, dU2, dc2, dg_A2, db_A2, dg_B2, db_B2, dg_C, db_C)
@@ -490,6 +490,15 @@ def _finite(x):
 def _positive(x):
     """Return x with 0, the sum of a row that is masked everywhere, as the least positive number."""
     return np.maximum(x, np.finfo(x.dtype).tiny)
+
+
+def _add_rows(total, rows, values):
+    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total.shape[1]
+    if not total.flags.c_contiguous:
+        np.add.at(total, rows, values)
+    else:                                               # entry by entry: five times faster
+        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
 
 
 def _checked(

@@ -95,7 +95,7 @@ def backward(residuals):
         # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
         dg[t] += dpre_g[t] @ Q.T
     dF = np.zeros_like(F)                               # (C, D)
-    np.add.at(dF, u, dpre_g @ P.T)
+    _add_rows(dF, u, dpre_g @ P.T)
     dP = F[u].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
     dQ = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
     dq = dpre_g.sum(axis=(0, 1))                        # (K,)
@@ -108,7 +108,7 @@ def backward(residuals):
         # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
         dh[s] += dpre_h[s] @ U.T
     dE = np.zeros_like(E)                               # (M, D)
-    np.add.at(dE, w, dpre_h @ W.T)
+    _add_rows(dE, w, dpre_h @ W.T)
     dW = E[w].reshape(-1, D).T @ dpre_h.reshape(-1, K)  # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
     db = dpre_h.sum(axis=(0, 1))                        # (K,)
@@ -147,6 +147,15 @@ def predict(E, F, W, U, b, P, Q, q, V, c, w, u):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _add_rows(total, rows, values):
+    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total.shape[1]
+    if not total.flags.c_contiguous:
+        np.add.at(total, rows, values)
+    else:                                               # entry by entry: five times faster
+        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
 
 
 def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):

@@ -1,5 +1,6 @@
 """Small networks, one for each thing that the rule must get right. `ZOO` has them by name, `SIZES` where to look."""
 
+import sympy
 from sympy import Abs, Max, Min, Piecewise, Rational, Sum, atan, cos, erf, exp, log, sin, sqrt, tanh
 
 from derive import (
@@ -16,6 +17,7 @@ from derive import (
     mean,
     mish,
     padded,
+    product,
     relu,
     sigmoid,
     silu,
@@ -112,6 +114,17 @@ def recurrence_with_a_longer_memory():
     h = net.state("h", T, initial=a)
     net.define(h, tanh(b * h[t - 1] + Piecewise((h[t - 2], t >= 1), (0, True)) + x[t]), over=t)
     net.loss = total(h**2)
+    return net
+
+
+@network()
+def products_over_an_index():
+    net = Network("products")
+    N, K = net.sizes("N K")
+    x, w = net.parameter("x", N, K), net.parameter("w", K)
+    n, k = net.indices(n=N, k=K)
+    y = net.define("y", sympy.Product(1 + x[n, k] * w[k], k), over=n)
+    net.loss = total((product(x, axis=1) + y) ** 2)
     return net
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sympy import Idx, Symbol
 
+from codegen import lambdify
 from codegen.contractions import contraction
 from codegen.numpy_text import NumpyPrinter
+from derive import Network, total
 from derive.forms import Product, Read
 
 SIZES = dict(zip("abcdef", (2, 3, 4, 5, 6, 7), strict=True))
@@ -60,3 +62,18 @@ def test_computes_the_contraction(seed):
 def test_reads(left, right, kept, code):
     arrays = {n: np.ones([SIZES[i] for i in letters]) for n, letters in (("left", left), ("right", right))}
     assert computed(left, right, kept, arrays)[0] == code
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_repeated_rows_add_up_whatever_the_memory_order(order):
+    net = Network("bag")
+    N, T, V, D = net.sizes("N T V D")
+    E, w = net.parameter("E", V, D), net.labels("w", N, T, classes=V)
+    n, t, d = net.indices(n=N, t=T, d=D)
+    x = net.define("x", E[w[n, t], d], over=(n, t, d))
+    net.loss = total(x**2) / 2 + total(E**2)
+    run = lambdify(net.backward())
+    random = np.random.default_rng(0)
+    table, words = np.asarray(random.normal(size=(4, 3)), order=order), random.integers(0, 4, (5, 6)).astype(np.int8)
+    expected = 2 * table + np.array([table[v] * np.sum(words == v) for v in range(4)])
+    np.testing.assert_allclose(run(table, words)[1].E, expected, rtol=1e-13)
