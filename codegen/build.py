@@ -10,7 +10,7 @@ from sympy import Expr
 
 from derive.cost import operations
 from derive.network import Network
-from derive.note import note
+from derive.notes import note
 from derive.program import Program
 
 from . import files, optimisers, verify

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from derive.errors import DefinitionError, DerivationError
 from derive.network import Network
 from derive.networks import loading
-from derive.note import note
+from derive.notes import note
 from derive.text import Texts
 
 from . import build as building

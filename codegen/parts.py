@@ -64,8 +64,15 @@ def _add_rows(total, rows, values):
     else:                                               # entry by entry: five times faster
         np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
 '''
-HELPER_OF = {"add_rows": "_add_rows", "sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
-             "finite": "_finite", "positive": "_positive"}
+HELPER_OF = {
+    "add_rows": "_add_rows",
+    "sigmoid": "_sigmoid",
+    "softplus": "_softplus",
+    "step": "_step",
+    "at_zero": "_at_zero",
+    "finite": "_finite",
+    "positive": "_positive",
+}
 
 
 # ---- the head

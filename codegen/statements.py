@@ -211,7 +211,8 @@ def added(equation, update, printer):
     value = form(term, (*whole[:before], *axes, *whole[before:]))
     if update.over and len(parts) == 1 and len(equation.free) == 2:
         printer.helpers["add_rows"] = None
-        return f"_add_rows({name}, {where}, {'-' if negative else ''}{printer.text(value).inside(SIGN if negative else 0)})"
+        added_up = printer.text(value).inside(SIGN if negative else 0)
+        return f"_add_rows({name}, {where}, {'-' if negative else ''}{added_up})"
     if update.over:
         place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {printer.code(value)})"

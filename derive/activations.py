@@ -1,4 +1,4 @@
-"""Activations by the names that PyTorch gives them: each is a SymPy expression, of a whole array, a read or a number."""
+"""Activations by the names that PyTorch gives them: each a SymPy expression, of a whole array, a read or a number."""
 
 from sympy import Abs, Piecewise, Rational, erf, exp, pi, sqrt, tanh
 

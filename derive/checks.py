@@ -71,7 +71,9 @@ def check_terms(expr: Expr, name: str) -> None:
     if expr in _UNREAL:
         raise DefinitionError(f"{name} has {expr} in it; expected real values")
     if isinstance(expr, Derivative | Subs) or (isinstance(expr, ExprWithLimits) and not is_binder(expr)):
-        raise DefinitionError(f"{name} has {expr} in it; expected no other binder than Sum, Product, LogSumExp and Maximum")
+        raise DefinitionError(
+            f"{name} has {expr} in it; expected no other binder than Sum, Product, LogSumExp and Maximum"
+        )
     if isinstance(expr, Piecewise) and expr.args[-1][1] != S.true:
         raise DefinitionError(f"{name} has {expr} in it, undefined elsewhere; end it with a branch (..., True)")
     if not isinstance(expr, Indexed | Idx | IndexedBase):

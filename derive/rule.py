@@ -15,9 +15,9 @@ from sympy import Add, Expr, S, Sum, Symbol
 
 from .binders import is_binder
 from .bracket import Summand, eliminated
+from .derivatives import partials
 from .naming import named
 from .order import between, reverse_order
-from .partials import partials
 from .program import Equation, Program, Variable, base_of
 from .terms import fresh, index_names, read_name, rename, subterms
 

@@ -14,7 +14,7 @@ import sympy
 from sympy import Add, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.logic.boolalg import And, Not, Or
 
-from derive.binders import ArgMaximum, LogSumExp, Maximum, is_binder
+from derive.binders import ArgMaximum, LogSumExp, Maximum, Product, is_binder
 from derive.paper.pieces import Piece
 from derive.paper.styles import Style
 

@@ -12,14 +12,39 @@ F = torch.nn.functional
 POINTS = np.array([-40.0, -7.3, -3.5, -2.9, -1.2, -0.7, -0.3, 1e-8, 0.2, 0.6, 1.1, 2.4, 3.7, 6.5, 41.0])
 
 ACTIVATIONS = {
-    "celu": F.celu, "elu": F.elu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "hardshrink": F.hardshrink, "hardsigmoid": lambda x: F.relu6(x + 3) / 6, "hardswish": F.hardswish, "hardtanh": F.hardtanh,
-    "leaky_relu": F.leaky_relu, "logsigmoid": F.logsigmoid, "mish": F.mish, "relu": F.relu, "relu6": F.relu6,
-    "selu": F.selu, "sigmoid": torch.sigmoid, "silu": F.silu, "softplus": lambda x: F.softplus(x, threshold=100.0),
-    "softshrink": F.softshrink, "softsign": F.softsign, "tanhshrink": F.tanhshrink,
+    "celu": F.celu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hardshrink": F.hardshrink,
+    "hardsigmoid": lambda x: F.relu6(x + 3) / 6,
+    "hardswish": F.hardswish,
+    "hardtanh": F.hardtanh,
+    "leaky_relu": F.leaky_relu,
+    "logsigmoid": F.logsigmoid,
+    "mish": F.mish,
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "selu": F.selu,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "softplus": lambda x: F.softplus(x, threshold=100.0),
+    "softshrink": F.softshrink,
+    "softsign": F.softsign,
+    "tanhshrink": F.tanhshrink,
 }
-AT_KINKS = {"relu": [0.0], "relu6": [0.0, 6.0], "hardtanh": [-1.0, 1.0], "hardsigmoid": [-3.0, 3.0], "leaky_relu": [0.0],
-            "elu": [0.0], "celu": [0.0], "selu": [0.0], "softshrink": [-0.5, 0.5], "hardshrink": [-0.5, 0.5]}
+AT_KINKS = {
+    "relu": [0.0],
+    "relu6": [0.0, 6.0],
+    "hardtanh": [-1.0, 1.0],
+    "hardsigmoid": [-3.0, 3.0],
+    "leaky_relu": [0.0],
+    "elu": [0.0],
+    "celu": [0.0],
+    "selu": [0.0],
+    "softshrink": [-0.5, 0.5],
+    "hardshrink": [-0.5, 0.5],
+}
 
 
 def ours(activation, x):
@@ -61,7 +86,9 @@ def test_activation_never_overflows(name):
 
 
 def test_threshold_and_prelu():
-    assert_pytorch_agrees(ours(lambda x: derive.threshold(x, 0.1, 20), POINTS), lambda x: F.threshold(x, 0.1, 20), POINTS)
+    assert_pytorch_agrees(
+        ours(lambda x: derive.threshold(x, 0.1, 20), POINTS), lambda x: F.threshold(x, 0.1, 20), POINTS
+    )
     assert_pytorch_agrees(ours(lambda x: derive.prelu(x, 0.3), POINTS), lambda x: F.leaky_relu(x, 0.3), POINTS)
 
 

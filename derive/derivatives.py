@@ -73,7 +73,9 @@ def _by_term(binder, equation):
         indices = equation.indices
         if isinstance(binder, Product):
             indices = (*indices, *(limit[0] for limit in binder.limits))
-        companion = base_of(companion_name(equation), tuple(i.upper + 1 for i in indices), isinstance(binder, FirstMaximum))
+        companion = base_of(
+            companion_name(equation), tuple(i.upper + 1 for i in indices), isinstance(binder, FirstMaximum)
+        )
         return binder.partial(equation.lhs, companion[indices] if indices else companion)
     return S.One
 
