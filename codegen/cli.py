@@ -17,8 +17,7 @@ from derive.networks import loading
 from derive.notes import note
 from derive.text import Texts
 
-from . import build as building
-from . import tables, verify
+from . import building, tables, verify
 from .memory import module_from
 from .module import source
 

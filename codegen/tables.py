@@ -10,7 +10,7 @@ from derive.cost import leading
 from derive.network import Network
 from derive.program import Program
 
-from .build import STEPS, Built
+from .building import STEPS, Built
 from .verify import JUDGES, Verdict
 
 

@@ -233,6 +233,8 @@ def _binder(expr, arrays, sizes, at):
         return sum(terms)
     if isinstance(expr, LogSumExp):
         return math.log(sum(map(math.exp, terms)))
+    if isinstance(expr, Product):
+        return math.prod(terms)
     if isinstance(expr, Maximum):
         return max(terms)
     assert not isinstance(expr, ArgMaximum), "places are not printed in matrix notation"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.build import build, shared
+from codegen.building import build, shared
 from derive.networks import loading
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ for name in {names}:
 for file, text in texts.items():
     print(file, hashlib.sha256(text.encode()).hexdigest())
 """
-USUAL = "from derive.networks import loading\nfrom codegen.build import build, shared"
+USUAL = "from derive.networks import loading\nfrom codegen.building import build, shared"
 REVERSED = "import codegen.cli, generated.mlp\n" + "\n".join(USUAL.splitlines()[::-1])
 CIRCUMSTANCES = {
     "hash seed 0": ("0", USUAL, NAMES, ROOT),
