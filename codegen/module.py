@@ -9,7 +9,7 @@ from derive.errors import DerivationError
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.text import Texts
 
-from . import parts
+from . import checks, helpers, parts
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
@@ -115,8 +115,9 @@ def source(program: Program) -> str:
     plan = planned(program)
     pieces = [
         parts.docstring(plan), parts.imports(plan), parts.params_class(plan), parts.forward(plan), parts.backward(plan),
-        parts.loss_and_grads(plan), parts.predict(plan), parts.sgd_step(), parts.helpers(plan), parts.checked(plan),
-        parts.match(plan),
+        parts.loss_and_grads(plan), parts.predict(plan), parts.sgd_step(), helpers.definitions(plan),
+        checks.checked(plan),
+        checks.match(plan),
     ]
     head = "\n\n".join(pieces[:2])
     return "\n\n\n".join([head, *(p for p in pieces[2:] if p)]) + "\n"

@@ -6,8 +6,8 @@ from derive.forms import form
 from derive.optimisers import OPTIMISERS, Optimiser
 from derive.program import Equation
 
+from .layout import wrapped
 from .numpy_text import NumpyPrinter
-from .parts import wrapped
 
 HEAD = '''"""Optimisers: steps for the parameters and gradients of any generated module.
 

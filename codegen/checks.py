@@ -1,0 +1,212 @@
+"""The functions of a module that turn arguments into arrays and refuse what does not fit."""
+
+import textwrap
+
+from sympy import Integer, Symbol
+
+from .layout import WIDTH, as_tuple, assignment, rows, wrapped
+from .sizes import text
+
+FOLLOWS = '''
+
+
+def _follows(name, value, formula, sizes):
+    """Note a size that follows from others; raise ValueError where it is no size, or an argument has another."""
+    if value < 1:
+        raise ValueError(f"{name} = {formula} is {value}; expected at least 1")
+    if sizes.setdefault(name, value) != value:
+        raise ValueError(f"{name} is {sizes[name]}; expected {formula} = {value}")'''
+
+
+def arguments(program) -> list[str]:
+    """Return the names of all arguments: the parameters, then the inputs."""
+    return [v.name for v in (*program.parameters, *program.inputs)]
+
+
+def predict_inputs(plan):
+    """The parameters, and the inputs that the outputs need."""
+    read = {n for s in plan.predict for n in s.reads}
+    outputs = set(plan.program.outputs)
+    return [v.name for v in (*plan.program.parameters, *plan.program.inputs)
+            if v.kind == "parameter" or v.name in read or v.name in outputs]
+
+
+def required_arguments(plan):
+    """The arguments that `predict` needs too, and those before the first that it does not."""
+    names = arguments(plan.program)
+    if not plan.program.outputs:
+        return names
+    wanted = predict_inputs(plan)
+    first = next((k for k, n in enumerate(names) if n not in wanted), len(names))
+    return names[:first]
+
+
+def checked(plan) -> str:
+    """The function that turns arguments into arrays and refuses what does not fit."""
+    program = plan.program
+    names, required = arguments(program), required_arguments(plan)
+    optional = [n for n in names if n not in required]
+    given = [*required, *(f"{n}=None" for n in optional)]
+    signature = ", ".join([*given, *(["*", *map(str, plan.keyword_sizes)] if plan.keyword_sizes else [])])
+    lines = [
+        *wrapped(f"def _checked({signature}):"),
+        '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
+        *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
+        *_returned_names(names),
+    ]
+    return "\n".join(lines)
+
+
+def _converted(program, optional):
+    """The parameters decide the dtype, the inputs follow."""
+    parameters = [p.name for p in program.parameters]
+    real = [v.name for v in program.inputs if v.kind == "input"]
+    now = [n for n in real if n not in optional]
+    lines = [
+        *wrapped(f"    floats = [np.asarray(p) for p in {as_tuple(parameters)}]"),
+        "    dtype = np.result_type(*floats)",
+        "    if not np.issubdtype(dtype, np.inexact):",
+        "        dtype = np.float64",
+        *assignment(
+            parameters + now, f"(np.asarray(v, dtype) for v in {as_tuple(['*floats', *now]) if now else 'floats'})"
+        ),
+    ]
+    lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
+    lines += [
+        f"    {v.name} = {'None if ' + v.name + ' is None else ' if v.name in optional else ''}np.asarray({v.name})"
+        for v in program.kind("labels")
+    ]
+    return lines
+
+
+def _shape_checks(plan, optional):
+    """Match every argument: those that bring sizes first, then those that have a formula for one."""
+    program = plan.program
+    arguments = [*program.parameters, *program.inputs]
+    later = [v for v in arguments if not all(isinstance(s, Integer | Symbol) for s in v.shape)]
+    first = [v for v in arguments if v not in later]
+    return [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional),
+            *_matched(later, optional)]
+
+
+def _followed(plan, first, later, optional):
+    """Lines that compare the sizes that follow from others with those that arguments have."""
+    program = plan.program
+    known = {s for v in first if v.name not in optional for s in v.shape} | set(plan.keyword_sizes)
+    maybe = known | {s for v in first for s in v.shape}
+    wanted = {s for v in first for s in v.shape} | {t for v in later for s in v.shape for t in s.free_symbols}
+    lines = []
+    for size, formula in program.derived.items():
+        if not formula.free_symbols <= maybe:
+            continue
+        maybe.add(size)
+        line = f'_follows("{size}", {_in_sizes(formula)}, "{text(formula)}", sizes)'
+        absent = sorted(s.name for s in formula.free_symbols - known)
+        if not absent:
+            known.add(size)
+        if size in wanted or any(size in f.free_symbols for f in program.derived.values()):
+            if absent:
+                lines.append(f"    if {' and '.join(chr(34) + n + chr(34) + ' in sizes' for n in absent)}:")
+            lines += wrapped(f"{'        ' if absent else '    '}{line}")
+    return lines
+
+
+def _size_checks(plan):
+    """Begin the table of sizes with those given by keyword."""
+    if not plan.keyword_sizes:
+        return ["    sizes = {}"]
+    pairs = ", ".join(f'"{s}": {s}' for s in plan.keyword_sizes)
+    least = [plan.program.least.get(s, 1) for s in plan.keyword_sizes]
+    bounds = ", ".join(f'("{s}", {s}, {n})' for s, n in zip(plan.keyword_sizes, least, strict=True))
+    return [
+        f"    sizes = {{{pairs}}}",
+        *wrapped(f"    for name, size, least in ({bounds}{',' if len(least) == 1 else ''}):"),
+        "        if not isinstance(size, (int, np.integer)) or size < least:",
+        '            raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")',
+    ]
+
+
+def _in_sizes(expr):
+    """Print an expression in sizes with each looked up in the table."""
+    return text(expr.xreplace({s: Symbol(f'sizes["{s}"]', integer=True) for s in expr.free_symbols}))
+
+
+def _matched(arguments, optional):
+    if not arguments:
+        return []
+    if len(arguments) == 1 and arguments[0].name not in optional:
+        [v] = arguments
+        return [f'    _match("{v.name}", {v.name}, {_axes(v)}, sizes)']
+    entries = [f'("{v.name}", {v.name}, {_axes(v)})' for v in arguments]
+    joined = f"    for name, value, axes in ({', '.join(entries)}{',' if len(entries) == 1 else ''}):"
+    lines = [joined]
+    if len(joined) > WIDTH - 24:
+        rows = [r.replace("\xa0", " ") for r in textwrap.wrap(
+            ", ".join(e.replace(" ", "\xa0") for e in entries) + ",", WIDTH - 8, break_long_words=False)]
+        lines = ["    for name, value, axes in (", *(f"        {row}" for row in rows), "    ):"]
+    if any(v.name in optional for v in arguments):
+        return [*lines, "        if value is not None:", "            _match(name, value, axes, sizes)"]
+    return [*lines, "        _match(name, value, axes, sizes)"]
+
+
+def _axes(variable):
+    """The axes of an argument: a string where every size is one letter, else a tuple of names, numbers and formulas."""
+    if all(isinstance(s, Symbol) and len(s.name) == 1 for s in variable.shape):
+        return f'"{"".join(map(str, variable.shape))}"'
+    parts = [str(s) if isinstance(s, Integer) else f'"{s}"' if isinstance(s, Symbol) else _in_sizes(s)
+             for s in variable.shape]
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _label_checks(program, optional):
+    lines = []
+    for v in program.kind("labels"):
+        pad = "    "
+        if v.name in optional:
+            lines.append(f"    if {v.name} is not None:")
+            pad = "        "
+        top, shown = _classes(v)
+        lines += [
+            f"{pad}if not np.issubdtype({v.name}.dtype, np.integer):",
+            f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
+            f"{pad}if {v.name}.min() < 0 or {v.name}.max() >= {top}:",
+            f"{pad}    raise ValueError(",
+            f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; "',
+            f'{pad}        f"expected 0 to {shown}"',
+            f"{pad}    )",
+        ]
+    return lines
+
+
+def _classes(labels):
+    """Return the code of the number of classes, and the words for the largest label."""
+    classes = labels.classes
+    if isinstance(classes, Integer):
+        return str(classes), str(classes - 1)
+    code = _in_sizes(classes)
+    return code, f"{classes} - 1 = {{{code.replace(chr(34), chr(39))} - 1}}"
+
+
+def match(plan) -> str:
+    """The function that checks one shape."""
+    follows = any("_follows(" in line for line in _shape_checks(plan, []))
+    fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
+    shown = ('", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)' if fixed
+             else '", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)')
+    keep = ("            if isinstance(axis, str):\n                sizes.setdefault(axis, size)" if fixed
+            else "            sizes.setdefault(axis, size)")
+    get = "sizes.get(axis, axis)" if fixed else "sizes.get(axis)"
+    end = FOLLOWS if follows else ""
+    return f'''def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = {shown}
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+{keep}
+    if value.shape != tuple({get} for axis in axes):
+        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1"){end}'''
+
+
+def _returned_names(names):
+    line = f"    return {', '.join(names) if len(names) > 1 else as_tuple(names)}"
+    return [line] if len(line) <= WIDTH else ["    return (", *rows(names), "    )"]

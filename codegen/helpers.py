@@ -1,0 +1,59 @@
+"""Elementwise functions that NumPy lacks, as generated modules define them: each stays in range."""
+
+HELPERS = {
+    "_sigmoid": '''
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+''',
+    "_softplus": '''
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+''',
+    "_step": '''
+def _step(x):
+    """Return 1 where x > 0, else 0, in the dtype of x."""
+    return (x > 0).astype(x.dtype)
+''',
+    "_at_zero": '''
+def _at_zero(x):
+    """Return 1 where x = 0, else 0, in the dtype of x."""
+    return (x == 0).astype(x.dtype)
+''',
+    "_finite": '''
+def _finite(x):
+    """Return x with -inf, the maximum of a row that is masked everywhere, as the lowest finite number."""
+    return np.maximum(x, np.finfo(x.dtype).min)
+''',
+    "_positive": '''
+def _positive(x):
+    """Return x with 0, the sum of a row that is masked everywhere, as the least positive number."""
+    return np.maximum(x, np.finfo(x.dtype).tiny)
+''',
+}
+HELPERS["_add_rows"] = '''
+def _add_rows(total, rows, values):
+    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total.shape[1]
+    if not total.flags.c_contiguous:
+        np.add.at(total, rows, values)
+    else:                                               # entry by entry: five times faster
+        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
+'''
+HELPER_OF = {
+    "add_rows": "_add_rows",
+    "sigmoid": "_sigmoid",
+    "softplus": "_softplus",
+    "step": "_step",
+    "at_zero": "_at_zero",
+    "finite": "_finite",
+    "positive": "_positive",
+}
+
+
+def definitions(plan) -> str:
+    """Elementwise functions that NumPy lacks, written so that they stay in range."""
+    used = {HELPER_OF[h] for p in plan.printers.values() for h in p.helpers}
+    return "\n\n\n".join(HELPERS[name].strip() for name in HELPERS if name in used)
