@@ -16,6 +16,8 @@ KNOWN = {
 
 
 class Params(NamedTuple):
+    """A matrix and a vector."""
+
     W: np.ndarray
     b: np.ndarray
 
