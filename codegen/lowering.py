@@ -7,7 +7,7 @@ exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Idx, Min, S, Sum, Symbol, Wild, exp, log
+from sympy import Add, Expr, Function, Idx, Min, Piecewise, S, Sum, Symbol, Wild, exp, log
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.arrays import Array
@@ -139,6 +139,8 @@ def _plain_reads(expr, name):
         return 0
     if read_name(expr) == name:
         return 1
+    if isinstance(expr, Piecewise):
+        return sum(_plain_reads(branch, name) for branch, _ in expr.args)
     return sum(
         _plain_reads(a, name) for a in getattr(expr, "args", ()) if isinstance(a, Expr) and not isinstance(a, Idx)
     )
@@ -166,6 +168,8 @@ def _top_down(expr, change):
     changed = change(expr)
     if changed != expr or not expr.args or expr.is_Indexed or isinstance(expr, Idx):
         return changed
+    if isinstance(expr, Piecewise):
+        return Piecewise(*((_top_down(branch, change), c) for branch, c in expr.args), evaluate=False)
     args = [a if not isinstance(a, Expr) or a.is_Indexed else _top_down(a, change) for a in expr.args]
     args = [change(a) if a.is_Indexed else a for a in args]
     return expr if tuple(args) == expr.args else expr.func(*args)

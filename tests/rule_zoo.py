@@ -118,6 +118,19 @@ def recurrence_with_a_longer_memory():
 
 
 @network()
+def forward_algorithm():
+    """A chain of labels: its log partition function is a recurrence of log-sum-exps."""
+    net = Network("forward_algorithm")
+    T, K = net.sizes("T K")
+    E, A, start = net.parameter("E", T, K), net.parameter("A", K, K), net.parameter("start", K)
+    t, k, j = net.indices(t=T, k=K, j=K)
+    a = net.state("a", T, K, initial=start)
+    net.define(a, LogSumExp(a[t - 1, j] + A[j, k], j) + E[t, k], over=(t, k))
+    net.loss = LogSumExp(a[T - 1, k], k) - total(E) / T
+    return net
+
+
+@network()
 def products_over_an_index():
     net = Network("products")
     N, K = net.sizes("N K")
