@@ -25,6 +25,10 @@ def assignment(names, value):
         return [line]
     if len(value) < WIDTH - 12:
         return ["    (", *rows(names), f"    ) = {value}"]
+    if " for v in (" in value:
+        head, _, inner = value.partition(" for v in (")
+        return ["    (", *rows(names), "    ) = (", f"        {head[1:]} for v in (",
+                *(f"    {row}" for row in rows(inner[:-2].split(", "))), "        )", "    )"]
     opened = value.index("(")
     return ["    (", *rows(names), f"    ) = {value[:opened]}(", *rows(value[opened + 1:-1].split(", ")), "    )"]
 

@@ -22,7 +22,7 @@ def module_from(name: str, text: str) -> ModuleType:
 
 
 def lambdify(program: Program) -> Callable:
-    """Return `loss_and_grads` of a derived program, ready to call.
+    """Return `loss_and_grads` of a derived program, ready to call; of a program of one function, that function.
 
     Takes the parameters, then the inputs, by position or keyword; returns the loss and a NamedTuple of gradients.
     The module that it comes from is its attribute `module`.
@@ -33,5 +33,6 @@ def lambdify(program: Program) -> Callable:
         What cannot be printed as NumPy.
     """
     made = module_from(program.name, source(program))
-    made.loss_and_grads.module = made
-    return made.loss_and_grads
+    function = getattr(made, program.function or "loss_and_grads")
+    function.module = made
+    return function

@@ -67,15 +67,16 @@ def planned(program: Program) -> Plan:
                 for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]
-    backward = _statements(back, low, printers["backward"])
+    backward = statements_of(back, low, printers["backward"])
     made = {s.name for s in backward}
     needed = {program.loss} | {n for s in backward for n in s.reads if n not in made}
-    forward = _statements(_needed(ahead, needed), low, printers["forward"])
-    predict = _statements(_needed(ahead, set(program.outputs)), low, printers["predict"]) if program.outputs else []
+    forward = statements_of(_needed(ahead, needed), low, printers["forward"])
+    predict = statements_of(_needed(ahead, set(program.outputs)), low, printers["predict"]) if program.outputs else []
     return Plan(program, low, forward, backward, predict, printers)
 
 
-def _statements(equations, low, printer):
+def statements_of(equations, low: Lowered, printer: NumpyPrinter) -> list[Statement]:
+    """Return the statements of equations, each after all that it reads."""
     result = []
     for group in ordered(equations):
         if is_cyclic(group):
@@ -112,6 +113,10 @@ def source(program: Program) -> str:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
+    if program.results:
+        from .functions import source as of_one_function
+
+        return of_one_function(program)
     plan = planned(program)
     pieces = [
         parts.docstring(plan), parts.imports(plan), parts.params_class(plan), parts.forward(plan), parts.backward(plan),

@@ -21,7 +21,7 @@ COLUMN = 56                 # where the shapes stand beside the code
 def docstring(plan) -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
-    lines = [f'"""{program.title}: loss and gradients.', ""]
+    lines = [f'"""{program.title}: {program.subject or "loss and gradients"}.', ""]
     lines += _table([(line, _shape(v), v.note) for line, v in plan.texts.system()])
     lines.append("")
     facts = []
@@ -118,13 +118,13 @@ def forward(plan) -> str:
     program = plan.program
     names = arguments(program)
     given = [s.name for s in plan.keyword_sizes]
-    body = _body(plan, plan.forward, "forward", [*program.parameters, *program.inputs], given=given)
+    statements = body(plan, plan.forward, "forward", [*program.parameters, *program.inputs], given=given)
     result = _returned(program.loss, _residual_names(plan))
     return "\n".join([
         *signature("forward", names, plan.keyword_sizes),
         '    """Return the loss and the residuals that `backward` reads."""',
-        *assignment(names, _call("_checked", names, plan.keyword_sizes)),
-        *body, *result,
+        *assignment(names, call("_checked", names, plan.keyword_sizes)),
+        *statements, *result,
     ])
 
 
@@ -149,7 +149,7 @@ def backward(plan) -> str:
     lines = ["def backward(residuals):", '    """Return the gradients: each line of `forward` reversed in turn."""']
     if names:
         lines += assignment(names, "residuals")
-    lines += _body(plan, plan.backward, "backward", variables, plan.texts.quotes(), names)
+    lines += body(plan, plan.backward, "backward", variables, plan.texts.quotes(), names)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     result = textwrap.wrap(
         f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False
@@ -157,7 +157,7 @@ def backward(plan) -> str:
     return "\n".join(lines + result)
 
 
-def _body(plan, statements, part, variables, quoted=None, given=()):
+def body(plan, statements, part, variables, quoted=None, given=()):
     """The sizes that are needed, then the statements, each with its shape beside it."""
     needed = set(plan.printers[part].sizes.values())
     if part == "forward":                   # and those that the residuals hand on
@@ -234,12 +234,12 @@ def loss_and_grads(plan) -> str:
     return "\n".join([
         *signature("loss_and_grads", names, plan.keyword_sizes),
         '    """Return the loss and its gradients, a `Params`."""',
-        *wrapped(f"    loss, residuals = {_call('forward', names, plan.keyword_sizes)}"),
+        *wrapped(f"    loss, residuals = {call('forward', names, plan.keyword_sizes)}"),
         "    return loss, backward(residuals)",
     ])
 
 
-def _call(function, arguments, sizes):
+def call(function, arguments, sizes):
     """A call that passes the sizes that only keywords tell."""
     return f"{function}({', '.join([*arguments, *(f'{s}={s}' for s in sizes)])})"
 
@@ -256,7 +256,7 @@ def predict(plan) -> str:
     what = ", ".join(f"{f'the {v.note} ' if v.note else ''}{v.name} {_shape(v)}".strip() for v in outputs)
     given = [*plan.keyword_sizes, *Sizes(program, variables, [s.name for s in plan.keyword_sizes]).missing(
         plan.printers["predict"].sizes.values())]
-    body = _body(plan, plan.predict, "predict", variables, given=[s.name for s in given])
+    statements = body(plan, plan.predict, "predict", variables, given=[s.name for s in given])
     calls = [n if n in required_arguments(plan) else f"{n}={n}" for n in wanted]
     received = [n if n in wanted else "_" for n in names]
     told = textwrap.wrap(f'"""Return {what}."""', WIDTH - 4, break_long_words=False, break_on_hyphens=False)
@@ -264,7 +264,7 @@ def predict(plan) -> str:
         told[-1:] = [told[-1].removesuffix('"""'), '"""']
     return "\n".join([
         *signature("predict", wanted, given), *(f"    {line}" for line in told),
-        *assignment(received, _call("_checked", calls, plan.keyword_sizes)), *_ended(body, outputs),
+        *assignment(received, call("_checked", calls, plan.keyword_sizes)), *_ended(statements, outputs),
     ])
 
 

@@ -67,7 +67,8 @@ def _assigned(equation, variable, program, printer):
     """One assignment; what is constant along an axis is repeated there."""
     name = equation.name
     node = form(equation.rhs, equation.free)
-    gradient = variable.primal is not None and program.variables[variable.primal].kind == "parameter"
+    primal = program.variables.get(variable.primal)
+    gradient = primal is not None and primal.kind == "parameter"
     if gradient and not node.axes and not reads(equation.rhs, program.variables):
         return [_constant(name, variable.primal, equation.rhs, node, printer)], [variable.primal]
     if gradient and _is_shared(node, program, printer):

@@ -113,6 +113,10 @@ class ArgMaximum(Binder):
     def _eval_is_integer(self):
         return True
 
+    def partial(self, value: Expr) -> Expr:
+        """Return the derivative of the value by one term: a place does not move."""
+        return S.Zero
+
     @staticmethod
     def of(terms):
         """Return its value on explicit terms, in stock SymPy."""

@@ -6,9 +6,10 @@ from functools import lru_cache
 
 from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, Piecewise, S, Subs, Symbol, Tuple
 
-from .binders import FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
+from .binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
 from .errors import DerivationError
 from .functions import half_step
+from .guards import is_guard
 from .program import Equation, base_of, companion_name
 from .terms import fresh, index_names, reads, rename, subterms
 
@@ -25,7 +26,13 @@ class Partial:
 def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
     """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
     found = _partials(equation.rhs, equation, names, (), S.One)
-    return [replace(p, coefficient=_reusing(equation, p.coefficient)) for p in found if p.coefficient != 0]
+    return [replace(p, coefficient=_reusing(equation, c)) for p in found for c in _by_place(p.coefficient)]
+
+
+def _by_place(coefficient):
+    """Return the terms of a derivative, apart where guards let them count at different places."""
+    terms = [t for t in Add.make_args(coefficient) if t != 0]
+    return terms if any(is_guard(f) for t in terms for f in Mul.make_args(t)) else [coefficient] * bool(terms)
 
 
 def _reusing(equation, coefficient):
@@ -67,7 +74,7 @@ def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:
 
 def _by_term(binder, equation):
     """Return the derivative of a binder's value by one of its terms."""
-    if isinstance(binder, LogSumExp):
+    if isinstance(binder, LogSumExp | ArgMaximum):
         return binder.partial(equation.lhs)
     if isinstance(binder, Maximum | Product):
         indices = equation.indices

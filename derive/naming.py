@@ -51,10 +51,12 @@ class _Namer:
             self.varying.add(equation.name)
         if equation.rhs.companion_word if isinstance(equation.rhs, Binder) and equation.name != self.beside else "":
             self.beside = name = companion_name(equation)
+            if getattr(self.variables.get(name), "companion_of", None) == equation.name:
+                return                  # named by an earlier derivation
             if name in self.taken:
                 raise DerivationError(f"{name} belongs to {equation.name}; rename the variable {name}")
             bound = tuple(limit[0] for limit in equation.rhs.limits)
-            self._name(equation.rhs.companion(equation.lhs), name, (*equation.free, *bound))
+            self._name(equation.rhs.companion(equation.lhs), name, (*equation.free, *bound), equation.name)
 
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
@@ -180,7 +182,7 @@ class _Namer:
             of = read_name(found[0]) if len(found) == 1 else None
         return f"{word}_{of or self.of.name}"
 
-    def _name(self, rhs, stem, order=()) -> Expr:
+    def _name(self, rhs, stem, order=(), companion_of=None) -> Expr:
         """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
         free = free_indices(rhs)
         key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
@@ -195,7 +197,7 @@ class _Namer:
         self.taken.add(name)
         shape = tuple(i.upper + 1 for i in indices)
         variable = Variable(name, base_of(name, shape, isinstance(rhs, ArgMaximum)), shape,
-                            index_names=tuple(i.name for i in indices))
+                            index_names=tuple(i.name for i in indices), companion_of=companion_of)
         self.variables = _before(self.variables, self.of.name, name, variable)
         self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))

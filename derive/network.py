@@ -11,6 +11,7 @@ from sympy import Add, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
+from .differentiable import Differentiable
 from .errors import DefinitionError
 from .program import Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
@@ -55,7 +56,7 @@ RESERVED = (
 )
 
 
-class Network:
+class Network(Differentiable):
     """A loss written as named equations, in array or in index notation.
 
     Parameters

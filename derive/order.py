@@ -1,16 +1,27 @@
 """Which variables lie between the parameters and the loss, and in which order their adjoints come."""
 
+from collections.abc import Collection
+
 from .program import Program
 from .terms import read_name, reads
 
 
 def varying(program: Program) -> set[str]:
     """Return the names of the parameters, and of the variables that depend on one."""
+    return moved(program, [p.name for p in program.parameters])
+
+
+def moved(program: Program, names: Collection[str]) -> set[str]:
+    """Return some names, and those of the variables that depend on one of them; places and labels do not."""
     readers: dict[str, set[str]] = {}
     for e in program.equations:
         for read in reads(e.rhs, program.variables):
             readers.setdefault(read_name(read), set()).add(e.name)
-    return _reached([p.name for p in program.parameters], readers)
+    return {n for n in _reached(names, readers) if not _is_integer(program.variables[n])}
+
+
+def _is_integer(variable):
+    return bool(variable.base.label.is_integer if variable.shape else variable.base.is_integer)
 
 
 def between(program: Program) -> list[str]:

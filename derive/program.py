@@ -28,7 +28,9 @@ class Variable:
     state: bool = False
     note: str = ""
     index_names: tuple[str, ...] = ()
-    primal: str | None = None       # the variable whose adjoint this is
+    primal: str | None = None       # the variable whose adjoint this is, or is the tangent of
+    tangent_of: str | None = None   # the variable whose tangent this is
+    companion_of: str | None = None  # the maximum or product whose derivative needs this beside its value
 
     @property
     def indices(self) -> tuple[Idx, ...]:
@@ -93,6 +95,9 @@ class Program:
     least: Mapping[Symbol, int] = field(default_factory=dict)       # sizes that may be 0
     facts: tuple[Expr, ...] = ()
     adjoints: Mapping[str, str] = field(default_factory=dict)       # primal -> its adjoint
+    results: Mapping[str, str] = field(default_factory=dict)        # entry -> variable, of a program of one function
+    function: str = ""                                              # the name of that function
+    subject: str = ""                                               # what it computes, in words
     source: str = ""
     note: str = ""
 
@@ -132,6 +137,19 @@ class Program:
         """The adjoint equation of every parameter, by the parameter's name."""
         lines = {e.name: e for e in self.equations}
         return {p.name: lines[self.adjoints[p.name]].as_sympy() for p in self.parameters if p.name in self.adjoints}
+
+    @property
+    def directions(self) -> list[Variable]:
+        """The inputs that are directions in which the parameters move."""
+        return [v for v in self.inputs if v.tangent_of]
+
+    @property
+    def wanted(self) -> list[str]:
+        """The names of the variables that the program is for: its results; else loss, outputs and gradients."""
+        if self.results:
+            return list(self.results.values())
+        gradients = [self.adjoints[p.name] for p in self.parameters if p.name in self.adjoints]
+        return [self.loss, *self.outputs, *gradients]
 
     def defining(self, name: str) -> list[Equation]:
         """Return the equations that define a variable: one, or two for a state."""

@@ -15,7 +15,7 @@ from sympy import Add, Expr, S, Sum, Symbol
 
 from .binders import is_binder
 from .bracket import Summand, eliminated
-from .derivatives import partials
+from .derivatives import Partial, partials
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
@@ -33,7 +33,7 @@ def backward(program: Program) -> Program:
     program = named(program)
     active = between(program)
     terms: dict[str, list[Expr]] = {name: [] for name in active}
-    adjoints = {name: _adjoint(program.variables[name]) for name in active}
+    adjoints = {name: _adjoint(program.variables[name], program.variables) for name in active}
     for equation in program.equations:
         if equation.name in active:
             for partial in partials(equation, active):
@@ -41,7 +41,7 @@ def backward(program: Program) -> Program:
                 terms[target.name].append(_transposed(equation, partial, adjoints, target, program))
     if program.loss in terms:
         terms[program.loss].append(S.One)
-    adjoints |= {p.name: _adjoint(p) for p in program.parameters}
+    adjoints |= {p.name: _adjoint(p, program.variables) for p in program.parameters}
     lines = [_emit(adjoints[n], terms.get(n, [])) for n in reverse_order(program, adjoints)]
     added = {a.name: a for a in adjoints.values()}
     return program.with_equations(
@@ -53,9 +53,13 @@ def backward(program: Program) -> Program:
 def differential(equation: Equation, tangents: dict[str, Variable]) -> Expr:
     """Return the tangent of an equation's left-hand side, in those of what it reads: the rule read forward."""
     return Add(*(
-        _summed(p.coefficient * tangents[read_name(p.read)].at(*_indices(p.read)), p.limits)
-        for p in partials(equation, tangents)
+        carried(p, tangents[read_name(p.read)].at(*_indices(p.read))) for p in partials(equation, tangents)
     ))
+
+
+def carried(partial: Partial, tangent: Expr) -> Expr:
+    """Return what the tangent of one read contributes to that of the left-hand side."""
+    return _summed(partial.coefficient * tangent, partial.limits)
 
 
 def _transposed(equation, partial, adjoints, target, program):
@@ -94,10 +98,12 @@ def _slots(variable):
     )
 
 
-def _adjoint(variable):
-    name = f"d{variable.name}"
+def _adjoint(variable, taken):
+    """Return the adjoint of a variable, dV; d2V where a derivation before has made dV."""
+    name = next(n for k in range(1, len(taken) + 3) if (n := f"d{k if k > 1 else ''}{variable.name}") not in taken)
     return replace(
-        variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note=""
+        variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note="",
+        tangent_of=None,
     )
 
 

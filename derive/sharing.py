@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import permutations
 
-from sympy import Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, sign, sqrt
+from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, exp, sign, sqrt
 
-from .binders import has_binder
+from .binders import LogSumExp, has_binder
 from .checks import readings
 from .functions import at_zero, half_step, relu, step
 from .guards import guarded, is_guard
@@ -168,12 +169,25 @@ def _pattern(term):
     return rename(term, {i: index_over(f"_{k}", i.upper + 1, int(i.lower)) for k, i in enumerate(order)}), order
 
 
+def _softmax_of(term, program):
+    """Return the name of Z where a term is exp(Z - the log-sum-exp of Z), else None."""
+    if not isinstance(term, exp) or not isinstance(term.args[0], Add) or len(term.args[0].args) != 2:
+        return None
+    reduced = {e.name: e.rhs.function for e in program.equations if isinstance(e.rhs, LogSumExp)}
+    for one, other in permutations(term.args[0].args):
+        inner = reduced.get(read_name(-other))
+        if inner is not None and read_name(one) and read_name(one) == read_name(inner):
+            return read_name(one)
+    return None
+
+
 def _introduced(program, term, order, near):
     """Return the program that knows a new variable, the variable, and the equation that defines it as `term`."""
     word = getattr(term, "word", type(term).__name__)
     found = reads(term, program.variables)
     arguments = list(dict.fromkeys(map(read_name, [r for r in found if isinstance(r, Indexed)] or found)))
-    stem = f"{word}_{arguments[0] if len(arguments) == 1 else near}"
+    of = _softmax_of(term, program)
+    stem = f"softmax_{of}" if of else f"{word}_{arguments[0] if len(arguments) == 1 else near}"
     taken = set(program.variables) | {s.name for s in program.sizes}
     name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
     shape = tuple(i.upper + 1 for i in order)

@@ -99,13 +99,17 @@ def _common_factor(total: Add) -> Expr:
     """Put factors that all terms have before the sum of the terms: a/N - b/N = (a - b)/N."""
     terms = [list(Mul.make_args(t)) for t in total.args]
     common = [f for f in terms[0] if not f.is_number and all(f in t for t in terms[1:])]
-    if not common:
+    if not common or len({_conditions(t) for t in terms}) > 1:     # what counts at different places stays apart
         return total
     rest = [Mul(*(f for f in t if f not in common)) for t in terms]
     number = next((r for r in (_coefficient(t) for t in rest) if abs(r) != 1), S.One)
     if number != 1 and all(abs(_coefficient(t)) == abs(number) for t in rest):
         rest, common = [t / number for t in rest], [number, *common]
     return Mul(*common, Add(*rest), evaluate=number == 1)
+
+
+def _conditions(factors):
+    return frozenset(f.args[0][1] for f in factors if is_guard(f))
 
 
 def _common_number(product: Mul) -> Expr:
@@ -183,12 +187,11 @@ def _is_simple(rhs):
 
 
 def without_dead(program: Program) -> Program:
-    """Drop equations that neither the loss, nor an output, nor a gradient needs."""
+    """Drop equations that nothing which the program is for needs."""
     needs: dict[str, set[str]] = {}
     for e in program.equations:
         needs.setdefault(e.name, set()).update(map(read_name, reads(e.rhs, program.variables)))
-    live, todo = set(), [program.loss, *program.outputs]
-    todo += [program.adjoints[p.name] for p in program.parameters if p.name in program.adjoints]
+    live, todo = set(), list(program.wanted)
     while todo:
         name = todo.pop()
         if name not in live:

@@ -77,11 +77,13 @@ class Names:
     def __init__(self, program: Program, adjoints: Mapping[str, str] = MappingProxyType({})):
         self.program = program
         self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
+        self._tangents = {v.name: v.tangent_of for v in program.variables.values() if v.tangent_of}
         self.ranges = _ranges(program)
         self._read_at_numbers = _read_at_numbers(program)
         self._known = {v.primal or n for n, v in program.variables.items()}
         self._symbols: dict[str, str] = {}
-        primals = [n for n, v in program.variables.items() if v.primal is None and n != program.loss]
+        primals = [n for n, v in program.variables.items()
+                   if v.primal is None and v.tangent_of is None and n != program.loss]
         for name in [*(s.name for s in program.sizes), *primals]:
             self._claim(name)
         self._texts: dict[str, str] = {}
@@ -106,6 +108,8 @@ class Names:
 
     def variable(self, name: str) -> str:
         """Return the symbol of a variable, adjoints included."""
+        if (of := self._tangents.get(name)) is not None:
+            return rf"\dot{braced(self.variable(of), ' ')}"
         if name in self._primals:
             return rf"\delta_{braced(self.variable(self._primals[name]))}"
         return self._symbols.get(name) or letters(name, self._known)

@@ -50,6 +50,8 @@ class Sheet:
     @cached_property
     def active(self) -> dict[str, None]:
         """The variables between the parameters and the loss, parameters included, last first."""
+        if self.program.results:                # all lines are shown as they are: nothing is derived on the page
+            return {}
         return dict.fromkeys(self._plain.adjoints)
 
     @cached_property
