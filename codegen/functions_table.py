@@ -1,0 +1,30 @@
+"""What NumPy, SciPy and the helpers of a module call the functions that SymPy has."""
+
+from sympy.codegen.cfunctions import expm1, log1p
+
+CALLS = {
+    "exp": "np.exp", "log": "np.log", "tanh": "np.tanh", "sinh": "np.sinh", "cosh": "np.cosh", "sin": "np.sin",
+    "cos": "np.cos", "tan": "np.tan", "asin": "np.arcsin", "acos": "np.arccos", "atan": "np.arctan",
+    "asinh": "np.arcsinh", "acosh": "np.arccosh", "atanh": "np.arctanh", "Abs": "np.abs", "sign": "np.sign",
+    "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
+}
+SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+UNBOUNDED = {
+    "exp",
+    "log",
+    "sinh",
+    "cosh",
+    "tan",
+    "asin",
+    "acos",
+    "acosh",
+    "atanh",
+    "expm1",
+    "log1p",
+    "loggamma",
+    "digamma",
+    "gamma",
+}
+HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
+           "finite": "_finite", "positive": "_positive"}
+assert expm1 and log1p                               # SymPy names that the table above knows by their text

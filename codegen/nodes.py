@@ -1,0 +1,104 @@
+"""What printing asks of a node: its sign, its place among terms and factors, whether it may overflow."""
+
+from sympy import Mul, Pow, S, Symbol
+
+from derive import functions
+from derive.forms import Apply, Bracket, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+
+from .functions_table import UNBOUNDED
+from .lowering import grouped
+from .numbers_text import is_negative
+
+
+def split_sign(node):
+    """Return (is negative, the node without its sign)."""
+    if isinstance(node, Scalar) and not is_variable(node) and is_negative(node.expr):
+        return True, Scalar((), -node.expr)
+    if isinstance(node, Spread):
+        negative, body = split_sign(node.body)
+        return negative, Spread(node.axes, body) if negative else node
+    if isinstance(node, Apply) and node.head is Mul:
+        for k, a in enumerate(node.args):
+            if isinstance(a, Scalar) and not is_variable(a) and is_negative(a.expr):
+                left = [Scalar((), -a.expr)] if a.expr != -1 else []
+                rest = (*node.args[:k], *left, *node.args[k + 1:])
+                return True, rest[0] if len(rest) == 1 else Apply(node.axes, Mul, rest)
+    return False, node
+
+
+def term_order(negative, node):
+    """Return the key that orders the terms of a sum: positive first, products of matrices before the rest."""
+    inner = node.body if isinstance(node, Spread) else node
+    constant = isinstance(node, Scalar) and not is_variable(node)
+    return (
+        negative,
+        not has_product(node),
+        isinstance(inner, Apply) and inner.head is grouped,
+        constant,
+        -len(inner.axes),
+    )
+
+
+def has_product(node):
+    """Tell whether a node is a contraction, or a product with one."""
+    if isinstance(node, Product | Outer):
+        return True
+    return isinstance(node, Apply) and node.head is Mul and any(map(has_product, node.args))
+
+
+def is_variable(node):
+    """Tell whether a scalar is a real variable, neither a number nor a size."""
+    return isinstance(node.expr, Symbol) and not node.expr.is_integer
+
+
+def may_overflow(node):
+    """Tell whether a value may be infinite or not a number where it does not count: exp(1e4), log(-1), 1/0."""
+    if isinstance(node, Spread | Transpose | Reduction):
+        return may_overflow(node.body)
+    if isinstance(node, Product | Outer):
+        return may_overflow(node.left) or may_overflow(node.right)
+    if not isinstance(node, Apply):
+        return False
+    exponent = node.args[1].expr if node.head is Pow and isinstance(node.args[1], Scalar) else S.One
+    return (
+        node.head.__name__ in UNBOUNDED
+        or not (exponent.is_Integer and exponent > 0)
+        or any(map(may_overflow, node.args))
+    )
+
+
+def is_constant(node):
+    """Tell whether a node is a number or an expression in sizes."""
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Scalar) and not is_variable(node)
+
+
+def is_bracket(node):
+    """Tell whether a node is a condition on indices or values."""
+    return isinstance(node.body if isinstance(node, Spread) else node, Bracket)
+
+
+def is_mask(node):
+    """Tell whether a node is 1 at some places and 0 at the others."""
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Bracket) or (isinstance(node, Apply) and node.head in (functions.step, functions.at_zero))
+
+
+def is_reciprocal(node):
+    """Tell whether a node is a power that stands below the line."""
+    node = node.body if isinstance(node, Spread) else node
+    return isinstance(node, Apply) and node.head is Pow and isinstance(node.args[1], Scalar) \
+        and node.args[1].expr.is_number and node.args[1].expr < 0
+
+
+def inverted(node):
+    """Return 1 / x for what stands below the line."""
+    if isinstance(node, Spread):
+        return Spread(node.axes, inverted(node.body))
+    base, exponent = node.args
+    return base if exponent.expr == -1 else Apply(node.axes, Pow, (base, Scalar((), -exponent.expr)))
+
+
+def is_plain_parameter(node):
+    """Order the two sides of an inner product: the data first, the weights second."""
+    return isinstance(node, Read) and node.name[:1] in "wW"

@@ -1,0 +1,145 @@
+"""Printing numbers, sizes, sums and quotients."""
+
+import sympy
+from sympy import Add, Expr, Float, Integer, KroneckerDelta, Mul, Number, Pow, Rational, Symbol
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import And
+
+from derive.errors import DerivationError
+
+from .functions_table import CALLS
+from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
+from .surroundings import Surroundings
+
+RELATIONS = {
+    KroneckerDelta: "==", sympy.Eq: "==", sympy.Ne: "!=", sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<",
+}
+
+
+class NumberPrinter(Surroundings):
+    """Prints numbers, sizes, and what adds and multiplies pieces of code."""
+
+    def size(self, expr: Expr) -> Text:
+        """Print a number, a variable without axes, or an expression in sizes."""
+        if isinstance(expr, Integer):
+            return Text(str(expr), ATOM if expr >= 0 else SIGN)
+        if expr in (sympy.oo, -sympy.oo):
+            return Text("np.inf") if expr == sympy.oo else Text("-np.inf", SIGN)
+        if isinstance(expr, Number):
+            return number(expr)
+        if isinstance(expr, Symbol):
+            if expr.is_integer and expr not in self.counters:
+                self.sizes[expr.name] = expr
+            return Text(expr.name)
+        if expr == sympy.pi:
+            return Text("np.pi")
+        if expr == sympy.E:
+            return Text("np.e")
+        if isinstance(expr, Add):
+            parts = map(without_sign, positive_first(expr.args))
+            return self._sum([(self.size(part), negative) for part, negative in parts])
+        if isinstance(expr, Mul):
+            return self._quotient(
+                [self.size(f) for f in numerators(expr)], [self.size(f) for f in denominators(expr)], is_negative(expr)
+            )
+        if isinstance(expr, Pow):
+            if expr.exp.could_extract_minus_sign():
+                return Text(f"1 / {self.size(1 / expr).inside(SIGN)}", TERM)
+            if expr.exp == Rational(1, 2):
+                return Text(f"{self.size(expr.base).inside(ATOM)}**0.5", POWER)
+            return Text(f"{self.size(expr.base).inside(ATOM)}**{self.size(expr.exp).inside(ATOM)}", POWER)
+        if isinstance(expr, sympy.Max):
+            return Text(f"max({', '.join(self.size(a).code for a in sorted(expr.args, key=str))})")
+        if isinstance(expr, Relational):
+            return Text(f"{self.size(expr.lhs).code} {RELATIONS[type(expr)]} {self.size(expr.rhs).code}", 0)
+        if isinstance(expr, And):
+            return Text(" and ".join(self.size(a).code for a in sorted(expr.args, key=str)), 0)
+        if isinstance(expr, sympy.floor):
+            top, bottom = expr.args[0].together().as_numer_denom()
+            return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
+        if isinstance(expr, sympy.Function) and type(expr).__name__ in CALLS and len(expr.args) == 1:
+            return Text(f"{CALLS[type(expr).__name__]}({self.size(expr.args[0]).code}, dtype={self.like}.dtype)")
+        if expr.is_number:
+            return number(expr.evalf(17))
+        raise DerivationError(f"{expr} cannot be printed as a number or a size")
+
+    def _sum(self, terms):
+        """Join (text, is negative) pairs by + and -."""
+        text, negative = terms[0]
+        result = f"-{text.inside(TERM)}" if negative else text.inside(SUM)
+        for text, negative in terms[1:]:
+            result += f" {'-' if negative else '+'} {text.inside(TERM)}"
+        return Text(result, SUM if len(terms) > 1 else SIGN if terms[0][1] else terms[0][0].level)
+
+    def _quotient(self, tops, bottoms, negative=False):
+        top = " * ".join(t.inside(TERM if k == 0 else SIGN) for k, t in enumerate(tops)) or "1"
+        level = TERM if len(tops) > 1 else (tops[0].level if tops else ATOM)
+        if len(tops) == 1 and (bottoms or negative):
+            level = max(level, TERM)
+        if bottoms:
+            below = bottoms[0].inside(SIGN) if len(bottoms) == 1 else f"({' * '.join(b.inside(SIGN) for b in bottoms)})"
+            top, level = f"{top} / {below}", TERM
+        if negative:
+            return Text(f"-{top}", min(level, SIGN))
+        return Text(top, level)
+
+
+def number(expr):
+    """Print a number: a fraction where its denominator is small, else a decimal."""
+    if isinstance(expr, Rational):
+        if expr.q <= 12 or not is_decimal(expr):
+            return Text(f"{expr.p} / {expr.q}", TERM)
+        return number(Float(expr, 17))
+    text = repr(float(expr))
+    return Text(text, SIGN if text.startswith("-") else ATOM)
+
+
+def is_decimal(number):
+    """Tell whether a rational number has finitely many decimals."""
+    q = number.q
+    for prime in (2, 5):
+        while q % prime == 0:
+            q //= prime
+    return q == 1
+
+
+def numerators(expr):
+    """Return the factors of a product that stand above the line, signs apart."""
+    result = []
+    for f in Mul.make_args(expr):
+        if isinstance(f, Rational):
+            if is_decimal(f) and f.q > 12:
+                result.append(Float(abs(f), 17))
+            elif abs(f.p) != 1:
+                result.append(Integer(abs(f.p)))
+        elif isinstance(f, Float):
+            result.append(abs(f))
+        elif not (isinstance(f, Pow) and f.exp.could_extract_minus_sign()):
+            result.append(f)
+    return result
+
+
+def denominators(expr):
+    """Return the factors below the line."""
+    result = []
+    for f in Mul.make_args(expr):
+        if isinstance(f, Rational) and f.q != 1 and not (is_decimal(f) and f.q > 12):
+            result.append(Integer(f.q))
+        elif isinstance(f, Pow) and f.exp.could_extract_minus_sign():
+            result.append(Pow(f.base, -f.exp))
+    return result
+
+
+def is_negative(expr):
+    """Tell whether an expression begins with a minus."""
+    return expr.as_coeff_Mul()[0].is_negative is True
+
+
+def without_sign(term):
+    """Return the term without its sign, and whether that was a minus."""
+    return (-term, True) if is_negative(term) else (term, False)
+
+
+def positive_first(terms):
+    """Return terms in the order in which they are printed."""
+    return sorted(terms, key=lambda t: (is_negative(t), t.is_number, str(t)))

@@ -1,0 +1,154 @@
+"""Printing places: indices as values, slices, picked entries, conditions on indices."""
+
+import sympy
+from sympy import Add, Expr, Idx, Indexed, Mul
+
+from derive.errors import DerivationError
+from derive.forms import Gather, Index, Spread, Transpose, arranged
+from derive.terms import free_indices
+
+from .contractions import transposition
+from .numbers_text import RELATIONS, NumberPrinter, is_negative, numerators, positive_first, without_sign
+from .precedence import ATOM, SUM, TERM, Text
+
+
+class PlacePrinter(NumberPrinter):
+    """Prints reads at places other than plain indices, and comparisons of indices."""
+
+    def _index(self, node):
+        """An index as a value: a range of the module's dtype, turned to lie along the node's axes."""
+        if not isinstance(node.expr, Idx):
+            return Text(f"{self.at(node.expr, node.axes).inside(ATOM)}.astype({self.like}.dtype)")
+        integers = self.at(node.expr, (node.expr,)).code
+        return indexed(Text(f"{integers[:-1]}, dtype={self.like}.dtype)"), (node.expr,), node.axes)
+
+    def at(self, expr: Expr, axes: tuple[Idx, ...]) -> Text:
+        """Print an index expression as an integer array over the given axes."""
+        if isinstance(expr, Idx):
+            low, high = self.size(expr.lower), self.size(expr.upper + 1)
+            text = Text(f"np.arange({high.code})" if expr.lower == 0 else f"np.arange({low.code}, {high.code})")
+            return indexed(text, (expr,), axes)
+        if isinstance(expr, Indexed):
+            if all(isinstance(i, Idx) for i in expr.indices):
+                return indexed(Text(expr.base.name), tuple(expr.indices), axes)
+            return self._gather(Gather(axes, expr))
+        if not free_indices(expr):
+            return self.size(expr)
+        if isinstance(expr, Add):
+            parts = [without_sign(t) for t in positive_first(expr.args)]
+            return self._sum([(self.at(t, axes), negative) for t, negative in parts])
+        if isinstance(expr, Mul):
+            return self._quotient([self.at(f, axes) for f in numerators(expr)], [], is_negative(expr))
+        raise DerivationError(f"the index {expr} cannot be printed; expected sums and products of indices and sizes")
+
+    def _gather(self, node):
+        read = self._as_stored(node.read)
+        name = read.base.name
+        labels = [k for k, i in enumerate(read.indices) if is_array_index(i)]
+        order = [i for e in read.indices for i in free_indices(e)]
+        if not labels and len(set(order)) == len(order):
+            parts = trimmed(self._slice_list(read))
+            text = Text(f"{name}[{', '.join(parts)}]" if parts else name)
+            return self._arranged(self._turned(text, read), tuple(order), node.axes)
+        apart = len(labels) == 1 and len(set(order)) == len(order)
+        if apart:
+            parts = self._slice_list(read)
+            parts[labels[0]] = self.at(read.indices[labels[0]], tuple(free_indices(read.indices[labels[0]]))).code
+            return self._arranged(Text(f"{name}[{', '.join(trimmed(parts))}]"), tuple(order), node.axes)
+        parts = [self.at(i, node.axes).code for i in read.indices]
+        return Text(f"{name}[{', '.join(parts)}]")
+
+    def _as_stored(self, read):
+        """Return a read with the positions at which the array holds its rows."""
+        return read.base[(read.indices[0] + 1, *read.indices[1:])] if read.base.name in self.states else read
+
+    def place(self, variable: str, axis: int, position: Expr) -> str:
+        """Print where along an axis an array holds the entry at a position that is free of indices."""
+        return self.size(position + 1 if axis == 0 and variable in self.states else position).code
+
+    def _slice_list(self, read):
+        """Return one slice an axis, for indices that each hold at most one index of their own."""
+        rows = [size + 1 if axis == 0 and read.base.name in self.states else size
+                for axis, size in enumerate(read.base.shape)]
+        return [":" if is_array_index(i) else self._slice(i, size) for i, size in zip(read.indices, rows, strict=True)]
+
+    def _slice(self, position, size):
+        inside = free_indices(position)
+        if not inside:
+            return self.size(position).code
+        [index] = inside
+        stride = position.coeff(index, 1)
+        start = (position - stride * index + stride * index.lower).expand()
+        steps = (index.upper - index.lower).expand()
+        if stride == -1:
+            last = (start - steps - 1).expand()
+            if last != -1 and not last.is_nonnegative:          # -1 would mean the end: turned round afterwards
+                return f"{self.size(last + 1).code}:{self._edge(start + 1, size)}"
+            return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
+        begin = "" if start == 0 else self.size(start).code
+        stop = f"{begin}:{self._stop(start, stride, steps, size)}"
+        return stop if stride == 1 else f"{stop}:{self.size(stride).code}"
+
+    def _turned(self, text, read):
+        """Turn those axes round that are read backwards, down to a place that may or may not be the first."""
+        parts = []
+        for position in read.indices:
+            inside = free_indices(position)
+            if inside:
+                last = position.xreplace({i: i.upper + 1 for i in inside}).expand()
+                down = position.coeff(inside[0], 1) == -1 and last != -1 and not last.is_nonnegative
+                parts.append("::-1" if down else ":")
+        return Text(f"{text.code}[{', '.join(trimmed(parts))}]") if "::-1" in parts else text
+
+    def _stop(self, start, stride, steps, size):
+        """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps."""
+        short = (size - start - stride * steps - 1).expand()
+        if short.is_Integer and short < 2:
+            return "" if short == 0 else "-1"
+        length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()
+        if len(Add.make_args(stop)) == 1:
+            return self.size(stop).code
+        return length.code if start == 0 else f"{self.size(start).code} + {length.inside(TERM)}"
+
+    def _edge(self, value, edge):
+        return "" if (value - edge).expand() == 0 else self.size(value).code
+
+    def _arranged(self, text, have, want):
+        return text if have == want else Text(f"{text.inside(ATOM)}{transposition(have, want)}")
+
+    # ---- conditions
+
+    def _bracket(self, node):
+        left, right = (self._compared(arranged(n, node.axes)).inside(SUM) for n in (node.left, node.right))
+        return Text(f"{left} {RELATIONS[node.head]} {right}", 0)
+
+    def _compared(self, node):
+        """Print one side of a comparison, where an index stays an integer."""
+        inner = node.body if isinstance(node, Spread | Transpose) else node
+        if isinstance(inner, Index):
+            return self.at(inner.expr, node.axes)
+        self.comparing = True
+        text = self.text(node)
+        self.comparing = False
+        return text
+
+
+def indexed(text, have, want):
+    """Return code whose axes `have` lie along the axes `want`: new axes before them need nothing, after them None."""
+    if not have or have == want[len(want) - len(have):]:
+        return text
+    first = want.index(have[0])
+    inside = ", ".join(":" if i in have else "None" for i in want[first:])
+    return Text(f"{text.inside(ATOM)}[{inside}]")
+
+
+def trimmed(parts):
+    """Drop the full slices at the end."""
+    while parts and parts[-1] == ":":
+        parts = parts[:-1]
+    return parts
+
+
+def is_array_index(position):
+    """Tell whether a position is an array of integers: labels, or a sum of indices."""
+    return any(isinstance(a, Indexed) for a in sympy.preorder_traversal(position)) or len(free_indices(position)) > 1

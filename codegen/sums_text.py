@@ -1,0 +1,89 @@
+"""Printing reductions and contractions."""
+
+import sympy
+from sympy import Mul, Sum
+
+from derive import binders
+from derive.binders import ArgMaximum, Maximum
+from derive.errors import DerivationError
+from derive.forms import Read, Reduction, Scalar, arranged
+
+from .contractions import contraction
+from .nodes import is_plain_parameter
+from .places_text import PlacePrinter
+from .precedence import ATOM, SIGN, TERM, Text
+
+
+class SumPrinter(PlacePrinter):
+    """Prints sums, means, maxima over axes, and matrix products."""
+
+    def _mean(self, node):
+        """Print a sum divided by how many it adds as np.mean; None where this is no mean."""
+        sums = [a for a in node.args if isinstance(a, Reduction) and a.binder is Sum]
+        others = [a for a in node.args if a not in sums]
+        if len(sums) != 1 or not all(isinstance(a, Scalar) for a in others):
+            return None
+        number = Mul(*(a.expr for a in others))
+        for i in sums[0].over:
+            number *= i.upper - i.lower + 1
+        number = sympy.cancel(number)
+        if number.free_symbols or (number.is_Rational and number.p not in (1, -1)):
+            return None
+        mean = Text(self._reduced("np.mean", sums[0]))
+        return self._quotient([mean], [] if abs(number) == 1 else [self.size(abs(1 / number))], number < 0)
+
+    def _reduction(self, node):
+        if node.binder is Sum:
+            return Text(self._reduced("np.sum", node))
+        if issubclass(node.binder, Maximum):
+            return Text(self._reduced("np.max", node))
+        if node.binder is binders.Product:
+            return Text(self._reduced("np.prod", node))
+        if node.binder is ArgMaximum:
+            return self._argmax(node)
+        raise DerivationError(f"a {node.binder.__name__} was not lowered before printing")
+
+    def _argmax(self, node):
+        """The place of the first maximum, over several axes as over one of them all."""
+        over, have = tuple(reversed(node.over)), node.body.axes
+        place = have.index(over[0])
+        body = node.body if have[place:place + len(over)] == over else arranged(node.body, (*node.axes, *over))
+        place = body.axes.index(over[0])
+        text = self.text(body).inside(ATOM)
+        if len(over) > 1:
+            sizes = [self.size(i.upper - i.lower + 1).code for i in body.axes]
+            text = f"{text}.reshape({', '.join([*sizes[:place], '-1', *sizes[place + len(over):]])})"
+        return Text(f"{text}.argmax(axis={place})")
+
+    def _reduced(self, function, node):
+        places = sorted(node.body.axes.index(i) for i in node.over)
+        body = self.text(node.body)
+        if len(places) == len(node.body.axes):
+            return f"{function}({body.code})"
+        axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+        if body.level == ATOM and isinstance(node.body, Read):
+            return f"{body.code}.{function.removeprefix('np.')}(axis={axis})"
+        return f"{function}({body.code}, axis={axis})"
+
+    def _outer(self, node):
+        return Text(f"np.outer({self.code(node.left)}, {self.code(node.right)})")
+
+    def _product(self, node):
+        left, right, over = node.left, node.right, node.over
+        if len(left.axes) == len(right.axes) == 1:
+            return self._matmul(*sorted((left, right), key=is_plain_parameter))
+        if {len(left.axes), len(right.axes)} == {1, 2} and len(over) == 1:
+            matrix, vector = sorted((left, right), key=lambda n: -len(n.axes))
+            return self._vector(matrix, vector, over)
+        shared = [i for i in left.axes if i in right.axes]
+        if len(right.axes) <= 2 and left.axes[-1:] == over == tuple(shared):
+            result = self._matmul(left, arranged(right, (*over, *(i for i in right.axes if i not in over))))
+            return self._arranged(result, (*left.axes[:-1], *(i for i in right.axes if i not in over)), node.axes)
+        return contraction(node, self)
+
+    def _vector(self, matrix, vector, over):
+        """M @ v or v @ M, whichever needs no transpose."""
+        return self._matmul(matrix, vector) if matrix.axes[-1:] == over else self._matmul(vector, matrix)
+
+    def _matmul(self, left, right):
+        return Text(f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}", TERM)

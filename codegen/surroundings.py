@@ -1,0 +1,36 @@
+"""What printing knows of the code around, and what the printed code needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sympy import Idx, Symbol
+
+from derive.forms import Node
+
+from .precedence import Text
+
+
+@dataclass
+class Surroundings:
+    """Prints nothing itself: what is known of the code around, and what the printed code needs."""
+
+    states: frozenset[str] = frozenset()                    # arrays that hold row t at t + 1, the row -1 first
+    adjoints: frozenset[str] = frozenset()                  # names that stand first among factors of one rank
+    settings: frozenset[str] = frozenset()                  # names that stand before all other factors
+    counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
+    labels: frozenset[str] = frozenset()                    # integer data, which is no number of the module's dtype
+    comparing: bool = False                                 # inside a comparison, where an integer stays one
+    like: str = ""                                          # an array at hand that has the module's dtype
+    handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
+    risky: bool = False                                     # whether a branch may overflow where another one counts
+    taps: Mapping[str, tuple[Idx, ...]] = field(default_factory=dict)       # what arrays of windows are looped over
+    sizes: dict[str, Symbol] = field(default_factory=dict)
+    helpers: dict[str, None] = field(default_factory=dict)
+    scipy: dict[str, None] = field(default_factory=dict)
+
+    def code(self, node: Node) -> str:
+        """Return the code of a whole right-hand side."""
+        return self.text(node).code
+
+    def text(self, node: Node) -> Text:
+        return getattr(self, f"_{type(node).__name__.lower()}")(node)
