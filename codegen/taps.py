@@ -15,7 +15,7 @@ from derive.terms import free_indices, read_name, reads
 from . import joins
 from .contractions import transposition
 from .numpy_text import NumpyPrinter
-from .windows import mixed_radix
+from .positions import mixed_radix
 
 
 def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[str]:

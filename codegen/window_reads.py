@@ -1,0 +1,230 @@
+"""Reads at sums of indices, lowered to reads of padded arrays, of windows, of reshaped arrays."""
+
+from itertools import chain
+
+from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, S, Sum, expand
+
+from derive.arrays import Array
+from derive.errors import DerivationError
+from derive.guards import guarded, is_guard
+from derive.program import Equation, Program, Variable, is_cyclic
+from derive.ranges import conjuncts, index_atoms
+from derive.terms import free_indices, fresh, index_over, reads
+
+from .positions import boxed, canonical, is_label, mixed_radix, radix_number
+
+
+class ReadLowering:
+    """Takes equations one by one, and appends those that their reads need."""
+
+    of: Equation                    # the one that is taken
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.variables = dict(program.variables)
+        self.taken = set(self.variables) | {s.name for s in program.sizes}
+        self.lines: list[Equation] = []
+        self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
+        self.taps: dict[str, tuple[Idx, ...]] = {}  # an array of windows, or a fold -> the indices it is looped over
+        self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
+        self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
+        self.backward: set[str] = {n for n, v in program.variables.items() if v.primal}
+        self.recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+        self.recurrent |= {v.name for v in program.variables.values() if v.state}
+
+    def _changed(self, expr: Expr) -> Expr:
+        """Return an expression whose reads are plain, slices, or picked by labels."""
+        if isinstance(expr, Piecewise):
+            return self._unpadded(expr) if is_guard(expr) else self._branched(expr)
+        if isinstance(expr, Sum):
+            expr = boxed(expr)
+        if isinstance(expr, Indexed):
+            return self._windowed(expr)
+        if not expr.args or isinstance(expr, Idx | Array):
+            return expr
+        args = [self._changed(a) if isinstance(a, Expr) else a for a in expr.args]
+        return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _branched(self, choice):
+        """Return a choice by conditions as a guarded correction of its last branch, where a branch reads outside."""
+        if not any(self._reads_outside(branch) for branch, _ in choice.args):
+            return choice.func(*((self._changed(branch), c) for branch, c in choice.args), evaluate=False)
+        value, condition = choice.args[-1]
+        if condition != True or self._reads_outside(value):
+            raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
+        for branch, condition in reversed(choice.args[:-1]):
+            value = value + self._changed(guarded(expand(branch - value), conjuncts(condition)))
+        return value
+
+    def _reads_outside(self, expr):
+        return any(self._padding(p, i) != (0, 0) for r in reads(expr, self.variables)
+                   if isinstance(r, Indexed) and not r.is_integer
+                   for p, i in zip(r.indices, self._axes(r), strict=True))
+
+    def _unpadded(self, guard):
+        """Read padded arrays, and drop the conditions that their zeros make true."""
+        body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
+        if self.of.name in self.recurrent and all(map(self._chooses, conditions)):
+            return guarded(self._changed(body), conditions)             # the loop's range and its slices see to it
+        return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
+
+    def _chooses(self, condition):
+        """Tell whether a condition chooses turns of a loop, or a slice of what a turn computes."""
+        inside = free_indices(condition)
+        return len(inside) == 1 and inside[0] in self.of.free and abs(condition.coeff(inside[0], 1)) == 1
+
+    def _terms(self, body):
+        """Return the terms of a guarded body; they are told apart only where zeros do not make all of it zero."""
+        outside = [r for r in reads(body, self.variables) if self._reads_outside(r)]
+        return [body] if all(r in Mul.make_args(body) for r in outside) else Add.make_args(expand(body))
+
+    def _zero_outside(self, term, conditions):
+        """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""
+        changes, met = {}, set()
+        for read in reads(term, self.variables):
+            if not isinstance(read, Indexed) or read.is_integer:
+                continue
+            padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
+            if any(p != (0, 0) for p in padding):
+                changes[read] = self._padded(read, padding)
+                if read in Mul.make_args(term):
+                    for position, i in zip(read.indices, self._axes(read), strict=True):
+                        met |= {expand(position - i.lower), expand(i.upper - position)}
+        return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
+
+    def _axes(self, read):
+        return self.variables[read.base.name].indices
+
+    def _padding(self, position, axis):
+        """Return how many zeros a position needs before and after an axis."""
+        if is_label(position) or position == axis or (isinstance(position, Idx) and position.lower == axis.lower
+                                                       and position.upper == axis.upper):
+            return S.Zero, S.Zero
+        low, high = self._ends(position)
+        before = self._positive_part(expand(axis.lower - low))
+        excess = expand(high - axis.upper)
+        if before != 0 and self.program.prover.nonnegative(before - excess) \
+                and not self.program.prover.nonnegative(-excess):
+            return before, before
+        return before, self._positive_part(excess)
+
+    def _positive_part(self, e):
+        if self.program.prover.nonnegative(-e):
+            return S.Zero
+        return e if self.program.prover.nonnegative(e) else Max(0, e)
+
+    def _ends(self, position):
+        """Return the lowest and the highest value of an affine position with coefficients of known sign."""
+        low = high = expand(position)
+        for i in sorted(index_atoms(position), key=str):
+            slope = low.coeff(i, 1)
+            ends = (i.lower, i.upper) if self.program.prover.nonnegative(slope) else (i.upper, i.lower)
+            low, high = expand(low.xreplace({i: ends[0]})), expand(high.xreplace({i: ends[1]}))
+        return low, high
+
+    def _padded(self, read, padding):
+        """Return the read of an array with zeros around it."""
+        name = read.base.name
+        key = ("padded", name, tuple(padding))
+        if key not in self.known:
+            v = self.variables[name]
+            rows = [i.upper - i.lower + 1 + b + a for i, (b, a) in zip(v.indices, padding, strict=True)]
+            indices = tuple(index_over(n, s) for n, s in zip(v.index_names, rows, strict=True))
+            new = self._declared(f"{name}_padded", indices)
+            inner = tuple(i - b + own.lower for i, own, (b, _) in zip(indices, v.indices, padding, strict=True))
+            conditions = [c for i, own, (b, a) in zip(inner, v.indices, padding, strict=True) if (b, a) != (0, 0)
+                          for c in (i - own.lower, own.upper - i)]
+            self.lines.append(Equation(new.at(*indices), guarded(v.at(*inner), conditions)))
+            self.known[key] = new, None
+        new, _ = self.known[key]
+        own = self._axes(read)
+        return new.at(*(expand(p + b - i.lower) for p, i, (b, _) in zip(read.indices, own, padding, strict=True)))
+
+    def _windowed(self, read):
+        """Return a read whose positions hold one index each, of a reshaped array or one of windows if need be."""
+        if read.is_integer or not any(map(self._is_sum, read.indices)):
+            return read
+        read = self._split(read)
+        if not any(map(self._is_sum, read.indices)):
+            return read
+        axes = [canonical(p) for p in read.indices]
+        key = ("windows", read.base.name, tuple(pattern for _, pattern in axes))
+        order = [i for indices, _ in axes for i in indices]
+        if key not in self.known:
+            stored = self._stored_order(axes)
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", stored)
+            self.taps[new.name] = tuple(t for indices, (pattern, _) in axes for t in self._taps_of(indices, pattern))
+            self.lines.append(Equation(new.at(*stored), read))
+            self.known[key] = new, [order.index(i) for i in stored]
+            self.layouts[key[2]] = self.known[key][1]
+        new, places = self.known[key]
+        return new.at(*(order[k] for k in places))
+
+    def _is_sum(self, position):
+        return len(free_indices(position)) > 1 and not is_label(position)
+
+    def _split(self, read):
+        """Return the read of a reshaped array where positions h*E + e run through an axis."""
+        own = self._axes(read)
+        digits = [self._digits(p, i) for p, i in zip(read.indices, own, strict=True)]
+        if not any(digits) or read.base.name in self.recurrent:
+            return read
+        key = ("split", read.base.name, tuple(tuple(d.upper for d in ds) for ds in digits))
+        if key not in self.known:
+            indices: list[Idx] = []
+            for ds, i in zip(digits, own, strict=True):
+                for d in ds or [i]:
+                    indices.append(fresh(index_over(d.name, d.upper + 1), {j.name for j in indices}))
+            places, waiting = [], list(indices)
+            for ds, i in zip(digits, own, strict=True):
+                mine = [waiting.pop(0) for _ in ds or [i]]
+                places.append(radix_number(mine))
+            new = self._declared(f"split_{read.base.name.removesuffix('_padded')}", tuple(indices))
+            self.lines.append(Equation(new.at(*indices), read.base[tuple(places)]))
+            self.known[key] = new, None
+        new, _ = self.known[key]
+        return new.at(*(i for ds, p in zip(digits, read.indices, strict=True) for i in ds or [p]))
+
+    def _digits(self, position, axis):
+        """Return the indices of a mixed radix number that runs through an axis; () for another position."""
+        digits = mixed_radix(position)
+        if len(digits) < 2 or axis.lower != 0:
+            return ()
+        product = Mul(*(i.upper + 1 for i in digits))
+        return digits if expand(self._in_free_sizes(product - axis.upper - 1)) == 0 else ()
+
+    def _in_free_sizes(self, size):
+        """Return a size in terms of those that follow from no others, as far as products and sums go."""
+        for symbol, value in reversed(list(self.program.derived.items())):
+            size = size.xreplace({symbol: value})
+        return size
+
+    def _stored_order(self, axes):
+        """Return the axes of windows: all that is summed together, where the array has what is summed, else taps first.
+
+        A contraction is then one matrix product without a copy, and each slice that is copied is as long as can be.
+        """
+        for indices, (pattern, _) in axes:
+            if len(indices) > 1 and pattern not in self.tapped:
+                summed = [k for k, i in enumerate(indices) if i not in self.of.free]
+                self.tapped[pattern] = summed if 0 < len(summed) < len(indices) else list(range(1, len(indices)))
+        blocks = [(indices, self._taps_of(indices, pattern)) for indices, (pattern, _) in axes]
+        plain = [k for k, (indices, taps) in enumerate(blocks) if not taps and set(indices) - set(self.of.free)]
+        place = plain[0] if plain else next(k for k, (_, taps) in enumerate(blocks) if taps)
+        kept = [[i for i in indices if i not in taps and k not in plain] for k, (indices, taps) in enumerate(blocks)]
+        summed = [i for k, (indices, taps) in enumerate(blocks) for i in (indices if k in plain else taps)]
+        return (*chain(*kept[:place]), *summed, *chain(*kept[place:]))
+
+    def _taps_of(self, indices, pattern):
+        return [indices[k] for k in self.tapped.get(pattern, ())] if len(indices) > 1 else []
+
+    def _declared(self, stem, indices) -> Variable:
+        name, k = stem, 2
+        while name in self.taken:
+            name, k = f"{stem}_{k}", k + 1
+        self.taken.add(name)
+        if self.of.name in self.backward:
+            self.backward.add(name)
+        shape = tuple(i.upper + 1 for i in indices)
+        self.variables[name] = Variable(name, Array(name, shape), shape, index_names=tuple(i.name for i in indices))
+        return self.variables[name]
