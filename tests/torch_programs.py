@@ -1,169 +1,234 @@
-"""Programs evaluated in PyTorch from their index equations: shares no code with the rule, and differentiates itself.
+"""Any program in PyTorch, straight from its forward equations: a second judge, which knows nothing of our rule.
 
-Every index is an axis of its own while an equation is evaluated. Equations that wait for each other over an index are
-evaluated entry by entry, each as it is needed.
+An expression is evaluated at a list of points: the index n has one value for each of them. A sum has as many points as
+it has terms, a read gathers, and a branch sees the points where its condition holds and no others. States are evaluated
+entry by entry, each when it is first read. Slow, general and differentiable, as often as one likes.
+
+    loss(program, sizes, values)                a tensor; the values may be tensors that require gradients
+    loss_and_grads(program, sizes, values)      the loss and the gradients of all parameters, in NumPy
 """
 
-import math
+from collections.abc import Callable, Mapping
+from functools import reduce
+from itertools import product
+from typing import Any
 
 import numpy as np
 import sympy
 import torch
-from sympy import Idx, Indexed, Integer, KroneckerDelta, Piecewise, S, Sum, Symbol
-from sympy.core.relational import Relational
+from sympy import Abs, Expr, Idx, Indexed, KroneckerDelta, Max, Min, Piecewise, Pow, Sum, Symbol
 
-from derive import functions
-from derive.binders import FirstMaximum, LogSumExp, Maximum, Product
-from derive.program import is_cyclic
+from derive.binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, is_binder
+from derive.functions import at_zero, half_step, relu, sigmoid, softplus, step
+from derive.program import Program, is_cyclic
+from derive.terms import read_name
 
-FUNCTIONS = {
-    sympy.exp: torch.exp, sympy.log: torch.log, sympy.tanh: torch.tanh, sympy.sin: torch.sin, sympy.cos: torch.cos,
-    sympy.Abs: torch.abs, sympy.sign: torch.sign, sympy.erf: torch.erf, sympy.cosh: torch.cosh, sympy.sinh: torch.sinh,
-    sympy.loggamma: torch.lgamma, sympy.atan: torch.atan, functions.relu: torch.relu,
-    functions.sigmoid: torch.sigmoid, functions.softplus: lambda x: torch.logaddexp(x, torch.zeros_like(x)),
-}
-RELATIONS = {
-    sympy.Ge: torch.ge, sympy.Gt: torch.gt, sympy.Le: torch.le, sympy.Lt: torch.lt, sympy.Eq: torch.eq,
-    sympy.Ne: torch.ne,
-}
+Tensor = torch.Tensor
+FLOAT = torch.float64
 
 
-def loss(program, sizes, given):
-    """Return a program's loss as a tensor, given the values of sizes and those of parameters and inputs as tensors."""
-    return Values(program, sizes, given).variable(program.loss)
+def _number(x):
+    return x if isinstance(x, Tensor) else torch.tensor(x, dtype=FLOAT)
 
 
-class Values:
-    """The values of a program's variables."""
+def _softplus(x):
+    return torch.logaddexp(x, torch.zeros_like(x))
 
-    def __init__(self, program, sizes, given):
+
+FUNCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {
+    relu: torch.relu, sigmoid: torch.sigmoid, softplus: _softplus, Abs: torch.abs,
+    step: lambda x: (x > 0).to(FLOAT), at_zero: lambda x: (x == 0).to(FLOAT),
+    half_step: lambda x: torch.heaviside(x.detach(), torch.tensor(0.5, dtype=FLOAT)),
+    sympy.exp: torch.exp, sympy.log: torch.log, sympy.sign: torch.sign, sympy.erf: torch.erf, sympy.erfc: torch.erfc,
+    sympy.sin: torch.sin, sympy.cos: torch.cos, sympy.tan: torch.tan, sympy.asin: torch.asin, sympy.acos: torch.acos,
+    sympy.atan: torch.atan, sympy.sinh: torch.sinh, sympy.cosh: torch.cosh, sympy.tanh: torch.tanh,
+    sympy.asinh: torch.asinh, sympy.acosh: torch.acosh, sympy.atanh: torch.atanh,
+    sympy.loggamma: torch.lgamma, sympy.gamma: lambda x: torch.exp(torch.lgamma(x)), sympy.digamma: torch.digamma,
+}  # fmt: skip
+COMPARED = {">=": torch.ge, ">": torch.gt, "<=": torch.le, "<": torch.lt, "==": torch.eq, "!=": torch.ne}
+NEUTRAL = {Sum: 0.0, Product: 1.0, LogSumExp: -torch.inf, Maximum: -torch.inf, FirstMaximum: -torch.inf}
+
+
+def loss(program: Program, sizes: Mapping[Symbol, int], values: Mapping[str, Any]) -> Tensor:
+    """Return the loss of a program; `values` has its parameters and inputs by name, as arrays or tensors."""
+    return Evaluation(program, sizes, values).value(program.loss)
+
+
+def loss_and_grads(program: Program, sizes: Mapping[Symbol, int], values: Mapping[str, Any]):
+    """Return the loss and its gradients by the names of the parameters, as NumPy has them."""
+    tensors = {p.name: torch.tensor(np.asarray(values[p.name], float)).requires_grad_() for p in program.parameters}
+    result = loss(program, sizes, {**values, **tensors})
+    found = torch.autograd.grad(result, list(tensors.values()), allow_unused=True) if result.requires_grad else None
+    grads = found or [None] * len(tensors)
+    return result.item(), {
+        n: np.zeros(t.shape) if g is None else g.numpy() for (n, t), g in zip(tensors.items(), grads, strict=True)
+    }
+
+
+class Evaluation:
+    """The values of a program's variables, each computed when it is first asked for."""
+
+    def __init__(self, program: Program, sizes: Mapping[Symbol, int], values: Mapping[str, Any]):
         self.program = program
-        self.sizes = {s: int(v) for s, v in sizes.items()}
-        self.known = dict(given)
-        self.cells = {}
-        self.cyclic = {e.name for g in program.groups() if is_cyclic(g) for e in g}
+        self.sizes = dict(sizes)
+        self.whole: dict[str, Tensor] = {}
+        for v in (*program.parameters, *program.inputs):
+            value = values[v.name]
+            dtype = torch.int64 if v.kind == "labels" else FLOAT
+            self.whole[v.name] = value if isinstance(value, Tensor) else torch.tensor(np.asarray(value), dtype=dtype)
+        self.cells: dict[tuple[str, tuple[int, ...]], Tensor] = {}
+        self.lines = {name: program.defining(name) for name in dict.fromkeys(e.name for e in program.equations)}
+        self.cyclic = {e.name for group in program.groups() if is_cyclic(group) for e in group}
 
-    def variable(self, name):
-        """Return a variable's value as a tensor; row -1 of a state is its first."""
-        if name not in self.known:
-            v = self.program.variables[name]
-            shape = [self.number(s) for s in v.shape]
-            if name in self.cyclic:
-                first = 1 if v.state else 0
-                shape[0] += first
-                places = [(p[0] - first, *p[1:]) for p in np.ndindex(*shape)]
-                self.known[name] = torch.stack([self.cell(name, p) for p in places]).reshape(shape)
-            else:
-                [e] = self.program.defining(name)
-                axes = list(e.indices)
-                value = self.at(e.rhs, {i: self.along(i, k, len(axes)) for k, i in enumerate(axes)}, len(axes))
-                self.known[name] = torch.broadcast_to(value, shape)
-        return self.known[name]
+    def value(self, name: str) -> Tensor:
+        """Return all entries of a variable, a state's without its row -1."""
+        if name in self.whole:
+            return self.whole[name]
+        variable = self.program.variables[name]
+        shape = [self._size(s) for s in variable.shape]
+        if name in self.cyclic or variable.state:
+            entries = [self._cell(name, index) for index in product(*map(range, shape))]
+            self.whole[name] = torch.stack(entries).reshape(shape)
+        else:
+            [equation] = self.lines[name]
+            points = torch.cartesian_prod(*map(torch.arange, shape)).reshape(-1, len(shape)) if shape else None
+            env = {i: points[:, k] for k, i in enumerate(equation.indices)} if shape else {}
+            count = int(np.prod(shape))
+            self.whole[name] = _number(self._at(equation.rhs, env, count)).to(FLOAT).expand(count).reshape(shape)
+        return self.whole[name]
 
-    def cell(self, name, place):
-        """Return one entry of a variable in a recurrence."""
-        if (name, place) not in self.cells:
-            for e in self.program.defining(name):
-                if all(isinstance(i, Idx) or int(i) == p for i, p in zip(e.indices, place, strict=True)):
-                    if any(isinstance(i, Idx) and i.lower == 0 and p < 0 for i, p in
-                           zip(e.indices, place, strict=True)):
-                        continue
-                    here = {i: torch.tensor(p) for i, p in zip(e.indices, place, strict=True) if isinstance(i, Idx)}
-                    self.cells[name, place] = self.at(e.rhs, here, 0)
-                    break
-        return self.cells[name, place]
+    def _cell(self, name, index):
+        """Return one entry of a variable that waits for itself."""
+        if (name, index) not in self.cells:
+            equation = next(e for e in self.lines[name] if self._defines(e, index))
+            env = {i: torch.tensor([k]) for i, k in zip(equation.indices, index, strict=True) if isinstance(i, Idx)}
+            self.cells[name, index] = _number(self._at(equation.rhs, env, 1)).to(FLOAT).reshape(())
+        return self.cells[name, index]
 
-    def number(self, expr):
-        return int(sympy.sympify(expr).xreplace({s: Integer(n) for s, n in self.sizes.items()}))
+    def _defines(self, equation, index):
+        return all(
+            self._size(i.lower) <= k <= self._size(i.upper) if isinstance(i, Idx) else k == self._size(i)
+            for i, k in zip(equation.indices, index, strict=True))
 
-    def along(self, index, axis, rank):
-        low, high = self.number(index.lower), self.number(index.upper)
-        return torch.arange(low, high + 1).reshape([-1 if k == axis else 1 for k in range(rank)])
+    def _size(self, expr):
+        return int(sympy.sympify(expr).xreplace({s: sympy.Integer(n) for s, n in self.sizes.items()}))
 
-    def at(self, expr, here, rank):
-        """Return the value of an expression, indices standing along axes."""
-        if expr.is_number:
-            return torch.tensor(float(expr), dtype=torch.float64)
-        if isinstance(expr, Idx):
-            return here[expr]
-        if isinstance(expr, Indexed):
-            return self.read(expr, here, rank)
-        if isinstance(expr, Symbol):
-            return torch.tensor(self.sizes[expr]) if expr in self.sizes else self.variable(expr.name)
-        if isinstance(expr, Sum | LogSumExp | Maximum | Product):
-            return self.reduced(expr, here, rank)
-        if isinstance(expr, KroneckerDelta):
-            left, right = (self.at(a, here, rank) for a in expr.args)
-            return (left == right).to(torch.float64)
+    def _at(self, expr: Expr, env: dict, count: int):
+        """Return an expression's values at `count` points: a tensor of as many entries, or a number."""
+        if expr in env:
+            return env[expr]
+        if expr in self.sizes:
+            return self.sizes[expr]
+        if expr.is_Integer:
+            return int(expr)
+        if expr.is_number and not expr.args:
+            return float(expr)
+        if read_name(expr):
+            return self._read(expr, env, count)
+        if is_binder(expr):
+            return self._reduced(expr, env, count)
         if isinstance(expr, Piecewise):
-            return self.chosen(expr, here, rank)
-        if isinstance(expr, Relational):
-            return RELATIONS[type(expr)](*(self.at(a, here, rank) for a in expr.args))
-        if isinstance(expr, sympy.And):
-            value = torch.tensor(True)
-            for a in expr.args:
-                value = value & self.at(a, here, rank)
-            return value
-        if expr in (S.true, S.false):
-            return torch.tensor(bool(expr))
-        args = [self.at(a, here, rank) for a in expr.args]
+            return self._chosen(expr, env, count)
+        if isinstance(expr, sympy.floor | sympy.ceiling):
+            rounded = {sympy.floor: torch.floor, sympy.ceiling: torch.ceil}[expr.func]
+            return rounded(_number(self._at(expr.args[0], env, count))).to(torch.int64)
+        return self._computed(expr, [self._at(a, env, count) for a in expr.args])
+
+    def _computed(self, expr, args):
         if expr.is_Add:
             return sum(args[1:], args[0])
         if expr.is_Mul:
-            return math.prod(args[1:], start=args[0])
-        if expr.is_Pow:
-            base = args[0] if expr.exp.is_nonnegative else args[0].to(torch.float64)
-            return base ** (int(expr.exp) if expr.exp.is_Integer else args[1])
-        if isinstance(expr, sympy.Max | sympy.Min):
-            pick = torch.maximum if isinstance(expr, sympy.Max) else torch.minimum
-            value = args[0]
-            for a in args[1:]:
-                value = pick(*torch.broadcast_tensors(value, a))
-            return value
-        return FUNCTIONS[type(expr)](args[0].to(torch.float64))
+            return reduce(lambda a, b: a * b, args)
+        if isinstance(expr, Pow):
+            return self._power(*args)
+        if isinstance(expr, Max | Min):
+            return _largest(args) if isinstance(expr, Max) else -_largest([-a for a in args])
+        if isinstance(expr, KroneckerDelta):
+            return torch.eq(*map(torch.as_tensor, args)).to(FLOAT)
+        return FUNCTIONS[expr.func](_number(args[0]).to(FLOAT))
 
-    def read(self, read, here, rank):
-        v = self.program.variables[read.base.name]
-        first = 1 if v.state else 0
-        places = [self.at(i, here, rank).to(torch.int64) + (first if k == 0 else 0)
-                  for k, i in enumerate(read.indices)]
-        limits = [self.number(s) + (first if k == 0 else 0) for k, s in enumerate(v.shape)]
-        places = [p.clamp(0, n - 1) for p, n in zip(places, limits, strict=True)]
-        if v.name in self.cyclic and v.name not in self.known and all(p.dim() == 0 for p in places):
-            return self.cell(v.name, tuple(int(p) - (first if k == 0 else 0) for k, p in enumerate(places)))
-        if v.name in self.cyclic and v.name not in self.known and rank == 0:
-            raise NotImplementedError(f"{read} inside a recurrence")
-        return self.variable(v.name)[tuple(torch.broadcast_tensors(*places))]
+    def _power(self, base, exponent):
+        if isinstance(base, int) and isinstance(exponent, int):
+            return float(base) ** exponent if exponent < 0 else base**exponent
+        if isinstance(base, Tensor) and not base.is_floating_point() and isinstance(exponent, int) and exponent >= 0:
+            return base**exponent
+        return _number(base).to(FLOAT) ** exponent
 
-    def reduced(self, expr, here, rank):
-        """Reduce over bound indices: axes of their own, put before all others; one by one inside a recurrence."""
-        limits = [(i, self.number_here(low, here), self.number_here(high, here)) for i, low, high in expr.limits]
-        values = [torch.arange(low, high + 1) for _, low, high in limits]
-        terms = []
-        for place in np.ndindex(*(len(v) for v in values)):
-            inner = {**here, **{i: v[p] for (i, _, _), v, p in zip(limits, values, place, strict=True)}}
-            terms.append(self.at(expr.function, inner, rank))
-        terms = torch.stack(torch.broadcast_tensors(*(t.to(torch.float64) for t in terms)))
-        if isinstance(expr, LogSumExp):
-            return torch.logsumexp(terms, 0)
-        if isinstance(expr, FirstMaximum):
-            return terms.max(0).values
+    def _read(self, expr, env, count):
+        name = read_name(expr)
+        indices = [torch.as_tensor(self._at(i, env, count)).expand(count) for i in getattr(expr, "indices", ())]
+        if name not in self.whole and (name in self.cyclic or self.program.variables[name].state):
+            cells = [self._cell(name, tuple(map(int, index))) for index in zip(*indices, strict=True)]
+            return torch.stack(cells) if cells else torch.zeros(0, dtype=FLOAT)
+        if self.program.variables[name].state and any(int(i) < 0 for i in indices[0]):
+            return torch.stack([self._cell(name, tuple(map(int, index))) for index in zip(*indices, strict=True)])
+        value = self.value(name)
+        for index, size in zip(indices, value.shape, strict=True):
+            assert bool(((index >= 0) & (index < size)).all()), f"{expr} leaves its range"
+        return value[tuple(indices)] if isinstance(expr, Indexed) else value
+
+    def _reduced(self, expr, env, count):
+        """Reduce over all limits at once: the terms of each point are a row, in the order in which a tie is decided."""
+        env, places = dict(env), torch.arange(count)
+        order = expr.limits if isinstance(expr, FirstMaximum) else expr.limits[::-1]    # the slowest first
+        for index, low, high in order:
+            low, high = (torch.as_tensor(self._at(sympy.sympify(e), env, len(places))).expand(len(places))
+                         for e in (low, high))
+            lengths = (high - low + 1).clamp(min=0)
+            starts = torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
+            env = {i: torch.repeat_interleave(v, lengths) if v.ndim else v for i, v in env.items()}
+            env[index] = torch.arange(int(lengths.sum())) - starts + torch.repeat_interleave(low, lengths)
+            places = torch.repeat_interleave(places, lengths)
+        terms = _number(self._at(expr.function, env, len(places))).to(FLOAT).expand(len(places))
+        lengths = torch.bincount(places, minlength=count)
+        columns = torch.arange(len(places)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
+        neutral = NEUTRAL.get(expr.func, -torch.inf)
+        table = torch.full((count, max(1, int(lengths.max()))), neutral, dtype=FLOAT)
+        return self._over_rows(expr, table.index_put((places, columns), terms))
+
+    def _over_rows(self, expr, table):
+        if isinstance(expr, FirstMaximum | ArgMaximum):
+            first = torch.from_numpy(table.detach().numpy().argmax(axis=1))
+            return first if isinstance(expr, ArgMaximum) else table.gather(1, first[:, None])[:, 0]
         if isinstance(expr, Maximum):
-            return terms.amax(0)
-        return terms.prod(0) if isinstance(expr, Product) else terms.sum(0)
+            return table.amax(1)
+        if isinstance(expr, LogSumExp):
+            return table.logsumexp(1)
+        return table.prod(1) if isinstance(expr, Product) else table.sum(1)
 
-    def number_here(self, bound, here):
-        return int(bound.xreplace({i: Integer(int(v)) for i, v in here.items() if v.dim() == 0}
-                                  | {s: Integer(n) for s, n in self.sizes.items()}))
+    def _chosen(self, expr, env, count):
+        """Evaluate each branch at the points where it is the first that holds."""
+        left, where, parts = torch.ones(count, dtype=torch.bool), [], []
+        for branch, condition in expr.args:
+            here = (left & self._holds(condition, env, count, left)).nonzero()[:, 0]
+            left[here] = False
+            if len(here):
+                inner = {i: v[here] for i, v in env.items()}
+                where.append(here)
+                parts.append(_number(self._at(branch, inner, len(here))).expand(len(here)))
+        integer = not any(p.is_floating_point() for p in parts)
+        dtype = torch.int64 if integer else FLOAT
+        return torch.zeros(count, dtype=dtype).index_put((torch.cat(where),), torch.cat([p.to(dtype) for p in parts]))
 
-    def chosen(self, expr, here, rank):
-        value, _ = expr.args[-1]
-        value = self.at(value, here, rank).to(torch.float64)
-        for branch, condition in reversed(expr.args[:-1]):
-            holds = self.at(condition, here, rank)
-            if holds.dim() == 0:
-                value = self.at(branch, here, rank).to(torch.float64) if holds else value
-            else:
-                inside = self.at(branch, here, rank).to(torch.float64)
-                value = torch.where(*torch.broadcast_tensors(holds, inside, value))
-        return value
+    def _holds(self, condition, env, count, there):
+        """Tell where a condition holds; it is looked at where no branch before has been taken."""
+        if condition in (sympy.true, sympy.false):
+            return torch.full((count,), condition == sympy.true)
+        if isinstance(condition, sympy.And | sympy.Or):
+            parts = [self._holds(c, env, count, there) for c in condition.args]
+            return reduce(torch.logical_and if isinstance(condition, sympy.And) else torch.logical_or, parts)
+        if isinstance(condition, sympy.Not):
+            return ~self._holds(condition.args[0], env, count, there)
+        here = there.nonzero()[:, 0]
+        inner = {i: v[here] for i, v in env.items()}
+        sides = [torch.as_tensor(self._at(s, inner, len(here))).expand(len(here)) for s in condition.args]
+        result = torch.zeros(count, dtype=torch.bool)
+        result[here] = COMPARED[condition.rel_op](*sides)
+        return result
+
+
+def _largest(args):
+    """Return the largest; 0 wins a tie against the rest (relu'(0) = 0), others share it."""
+    rest = [_number(a).to(FLOAT) for a in args if not (isinstance(a, int | float) and a == 0)]
+    largest = torch.stack(torch.broadcast_tensors(*rest)).amax(0)
+    return torch.relu(largest) if len(rest) < len(args) else largest
