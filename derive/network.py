@@ -232,6 +232,17 @@ class Network(Differentiable):
 
         return derived(self.program())
 
+    # ---- in notebooks
+
+    def _repr_markdown_(self) -> str:
+        """Return the title and the forward equations, as a notebook shows them."""
+        from .paper.display import network_markdown
+
+        return network_markdown(self.title, self.program() if self.loss is not None else None)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {self.title}>"
+
     # ---- inside
 
     def _with_read_names(self):

@@ -79,8 +79,14 @@ class Equation:
     def __str__(self) -> str:
         return f"{self.lhs} = {self.rhs}"
 
+    def _repr_latex_(self) -> str:
+        """Return the equation in index notation, as a notebook shows it."""
+        from .paper.display import equation_latex
 
-@dataclass(frozen=True)
+        return equation_latex(self)
+
+
+@dataclass(frozen=True, repr=False)
 class Program:
     """Named equations, the variables in them, and which are the loss, the outputs and the adjoints."""
 
@@ -164,6 +170,21 @@ class Program:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.equations))
+
+    def __repr__(self) -> str:
+        return f"<Program {self.name}: {len(self.parameters)} parameters, {len(self.equations)} equations>"
+
+    def _repr_markdown_(self) -> str:
+        """Return the forward and backward equations, as a notebook shows them."""
+        from .paper.display import markdown
+
+        return markdown(self)
+
+    def _repr_latex_(self) -> str:
+        """Return the forward and backward equations as displayed formulas."""
+        from .paper.display import latex
+
+        return latex(self)
 
 
 def companion_name(equation: Equation) -> str:

@@ -1,0 +1,10 @@
+"""Pictures: the computational graph, loss curves, the sparsity of a Hessian. SVG, the same bytes for the same input.
+
+They need the extra `plot`: matplotlib, and for graphs the graphviz package with Graphviz's own `dot`.
+"""
+
+from .curves import loss_curves
+from .network import network_graph
+from .spy import sparsity
+
+__all__ = ["loss_curves", "network_graph", "sparsity"]

@@ -1,0 +1,1 @@
+"""Tutorials as executed notebooks; `python -m notebooks` makes them from the Markdown beside it."""
