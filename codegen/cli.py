@@ -18,8 +18,10 @@ from derive.notes import note
 from derive.text import Texts
 
 from . import building, tables, verify
+from .extras import MissingExtra
 from .memory import module_from
 from .module import source
+from .pictures import network_graph
 
 app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
@@ -123,6 +125,13 @@ def latex(
 
 
 @app.command()
+def graph(target: Target) -> None:
+    """Print a network's computational graph as SVG: shapes of values and adjoints on its edges."""
+    for net in _networks(target):
+        sys.stdout.write(network_graph(net.backward()))
+
+
+@app.command()
 def check(
     target: Target,
     against: Annotated[
@@ -189,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         status = app(arguments or ["--help"], standalone_mode=False, prog_name="derive")
-    except (DefinitionError, DerivationError) as error:
+    except (DefinitionError, DerivationError, MissingExtra) as error:
         _say(error, 2)
     except UsageError as error:
         _say(error.format_message(), 2)

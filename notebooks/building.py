@@ -52,7 +52,7 @@ def executed(text: str, folder: Path = HERE.parent) -> NotebookNode:
         A cell fails; the message shows the cell and its error.
     """
     made = notebook(text)
-    nbclient.NotebookClient(made, timeout=SECONDS, kernel_name="python3", record_timing=False,
+    nbclient.NotebookClient(made, timeout=SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
                             resources={"metadata": {"path": str(folder)}}).execute()
     made.metadata = notebook(text).metadata                # without the version of this Python
     return made
@@ -60,6 +60,6 @@ def executed(text: str, folder: Path = HERE.parent) -> NotebookNode:
 
 def write(path: Path) -> Path:
     """Execute a tutorial's text and write the notebook beside it."""
-    target = path.with_suffix(".ipynb")
+    target = path.with_suffix(".ipynb")         # backpropagation.ko.md becomes backpropagation.ko.ipynb
     nbformat.write(executed(path.read_text(encoding="utf-8")), target)
     return target

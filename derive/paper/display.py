@@ -56,7 +56,7 @@ def network_markdown(title: str, program: Program | None) -> str:
     """Return a network's title and, once it has a loss, its forward equations as Markdown."""
     if program is None:
         return f"**{title}** has no loss yet"
-    heading, formula = sections(program)[0]
+    _, formula = sections(program)[0]
     return f"**{title}**\n\n$$\n{formula}\n$$"
 
 

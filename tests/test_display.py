@@ -1,0 +1,35 @@
+"""Networks, programs and equations show themselves in notebooks."""
+
+import re
+
+import pytest
+
+from derive import Network
+
+from .shipped import NAMES, derived
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_show_all_their_equations_numbered(name):
+    shown = derived(name)._repr_markdown_()
+    assert "**Forward**" in shown and "**Gradients**" in shown
+    assert shown.count(r"\begin{aligned}") == shown.count(r"\end{aligned}") == shown.count("$$") // 2
+    assert not re.search(r"\\(label|eqref|notag|begingroup|begin\{align\})", shown)
+    forward, backward, *_ = shown.split("**Backward**")[0:2] if "**Backward**" in shown else (shown, "")
+    numbers = set(re.findall(r"&&\((\d+)\)", forward))
+    assert numbers == {str(k) for k in range(1, len(numbers) + 1)}
+    assert set(re.findall(r"^\((\d+)\)", backward.split("**Gradients**")[0], re.MULTILINE)) <= numbers
+
+
+def test_equations_show_themselves_in_index_notation():
+    program = derived("mlp")
+    shown = {e.name: e._repr_latex_() for e in program.equations}
+    assert shown["dA1"] == "$$\n\\delta_{A_1,nh} = \\sum_c \\delta_{Z_2,nc} W_{2,hc}\n$$"
+    assert shown["loss"].startswith("$$\nL = ")
+
+
+def test_a_network_shows_what_it_has():
+    net = Network("line", "A line")
+    assert net._repr_markdown_() == "**A line** has no loss yet"
+    net.loss = net.parameter("w") ** 2
+    assert "w^2" in net._repr_markdown_() and repr(net) == "<Network line: A line>"

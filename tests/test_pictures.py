@@ -1,0 +1,89 @@
+"""Pictures show what they say, as well-formed SVG, the same bytes for the same input."""
+
+import shutil
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from codegen import cli, pictures
+from derive.graph import graph
+
+from .shipped import NAMES, derived
+
+
+def texts(svg):
+    return ["".join(t.itertext()) for t in ET.fromstring(svg).iter() if t.tag.endswith("}text")]
+
+
+# ---- the graph, as data
+
+
+def test_graph_of_the_perceptron_is_its_computation():
+    made = graph(derived("mlp"))
+    assert {(e.source.name, e.target.name, e.adjoint) for e in made.edges} == {
+        ("X", "Z1", ""), ("W1", "Z1", "dW1"), ("b1", "Z1", "db1"), ("Z1", "A1", "dZ1"), ("A1", "Z2", "dA1"),
+        ("W2", "Z2", "dW2"), ("b2", "Z2", "db2"), ("Z2", "loss", "dZ2"), ("y", "loss", "")}
+
+
+def test_a_recurrence_reads_itself():
+    made = graph(derived("elman_rnn"))
+    assert any(e.target.name != e.source.name == "h" and e.adjoint == "dh" for e in made.edges)
+    reached, todo = set(), ["h"]
+    while todo:
+        todo += [n for e in made.edges if e.source.name == todo[0] and (n := e.target.name) not in reached]
+        reached.add(todo.pop(0))
+    assert ("h" in {e.target.name for e in made.edges if e.source.name in reached - {"h"}})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_edges_have_the_shapes_of_the_program(name):
+    program = derived(name)
+    made = graph(program)
+    for e in made.edges:
+        assert program.variables[e.source.name].shape == e.source.shape
+        if e.adjoint in program.variables:
+            assert program.variables[e.adjoint].shape == e.source.shape
+    assert program.loss in {e.target.name for e in made.edges}
+
+
+# ---- drawn
+
+
+def test_drawn_graph_names_every_node_and_repeats_to_the_byte():
+    pytest.importorskip("graphviz", reason="graphviz is in the plot extra: pip install -e '.[plot]'")
+    if shutil.which("dot") is None:
+        pytest.skip("Graphviz's command dot is not installed")
+    program = derived("mlp")
+    svg = pictures.network_graph(program)
+    assert {"W1", "b1", "W2", "b2", "X", "y", "Z1", "A1", "Z2", "loss"} <= set(texts(svg))
+    assert {"N × H", "dZ1: N × H"} <= {t.strip() for t in texts(svg)}
+    assert svg == pictures.network_graph(program)
+
+
+def test_loss_curves_are_named_and_repeat_to_the_byte():
+    pytest.importorskip("matplotlib", reason="matplotlib is in the plot extra: pip install -e '.[plot]'")
+    runs = {"plain": [1.0, 0.5, 0.25], "momentum": [1.0, 0.3, 0.1]}
+    svg = pictures.loss_curves(runs)
+    assert {"plain", "momentum", "step", "loss"} <= set(texts(svg))
+    assert svg == pictures.loss_curves(runs)
+    with pytest.raises(ValueError, match="the run 'plain' has 0 losses"):
+        pictures.loss_curves({"plain": []})
+
+
+def test_sparsity_needs_a_matrix_and_its_blocks():
+    pytest.importorskip("matplotlib", reason="matplotlib is in the plot extra: pip install -e '.[plot]'")
+    svg = pictures.sparsity(np.eye(3), {"w": 2, "b": 1})
+    assert {"w", "b"} <= set(texts(svg))
+    with pytest.raises(ValueError, match="expected two axes"):
+        pictures.sparsity(np.ones(3))
+    with pytest.raises(ValueError, match="the blocks have 2 rows; expected the matrix's 3"):
+        pictures.sparsity(np.eye(3), {"w": 2})
+
+
+def test_a_missing_extra_is_told_in_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "graphviz", None)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["graph", "square"])
+    told = capsys.readouterr().err
+    assert stopped.value.code == 2 and told.count("\n") == 1 and "pip install 'derive-nn[plot]'" in told
