@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from codegen import cli, pictures
-from derive.graph import graph
+from derive.graphs import graph
 
 from .shipped import NAMES, derived
 

@@ -2,7 +2,7 @@
 
 import re
 
-from derive.graph import graph
+from derive.graphs import graph
 from derive.program import Program
 
 from ..extras import MissingExtra, extra
