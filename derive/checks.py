@@ -125,13 +125,15 @@ def check_turns(program: Program) -> None:
 
 def _check_turns(group: list[Equation], program: Program) -> None:
     """Without the reads of earlier rows, the equations of a group must have an order."""
-    names = {e.name for e in group}
+    names, unknowns = {e.name for e in group}, {e.name for e in group if e.implicit}
     edges: dict[tuple[str, str], tuple[Equation, Expr]] = {}
     for e in group:
         for reading in readings(e.rhs):
             if read_name(reading.read) in names and not _is_earlier(e, reading, program):
                 edges.setdefault((e.name, read_name(reading.read)), (e, reading.read))
     for component in strongly_connected_components((sorted(names), sorted(edges))):
+        if unknowns & set(component):
+            continue                        # they satisfy an equation together
         for (reader, needed), (equation, read) in edges.items():
             if reader in component and needed in component:
                 raise DefinitionError(

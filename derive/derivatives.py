@@ -26,7 +26,16 @@ class Partial:
 def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
     """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
     found = _partials(equation.rhs, equation, names, (), S.One)
-    return [replace(p, coefficient=_reusing(equation, c)) for p in found for c in _by_place(p.coefficient)]
+    solved = _solved(equation)
+    return [replace(p, coefficient=_reusing(solved, c)) for p in found for c in _by_place(p.coefficient)]
+
+
+def _solved(equation):
+    """Return the equation that a fixed point satisfies, y = f(y); of another implicit one nothing is known."""
+    if not equation.implicit:
+        return equation
+    value = equation.lhs - equation.rhs
+    return Equation(equation.lhs, value if equation.lhs in Add.make_args(equation.rhs) else equation.lhs)
 
 
 def _by_place(coefficient):
@@ -38,7 +47,7 @@ def _by_place(coefficient):
 def _reusing(equation, coefficient):
     """Return a derivative in terms of the left-hand side, where that is shorter: of u = x/s by s, -u/s."""
     reused = coefficient.xreplace({equation.rhs: equation.lhs})
-    if reused != coefficient or has_binder(equation.rhs) or equation.rhs.has(Piecewise):     # a quotient would be by 0
+    if equation.rhs == equation.lhs or reused != coefficient or has_binder(equation.rhs) or equation.rhs.has(Piecewise):     # a quotient would be by 0
         return reused
     ratio = coefficient / equation.rhs
     below = _divisors(equation.rhs)

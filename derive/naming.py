@@ -38,11 +38,11 @@ class _Namer:
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
         rhs = self._with_terms(self._with_arguments(equation.rhs))
-        if isinstance(rhs, Binder) and equation.free == equation.indices:
+        if isinstance(rhs, Binder) and equation.free == equation.indices and not equation.implicit:
             rhs = self._reduced(rhs)
         else:
             rhs = self._linear(rhs)
-        self._append(Equation(equation.lhs, rhs))
+        self._append(equation.with_rhs(rhs))
 
     def _append(self, equation):
         """Append an equation; after a maximum comes what its derivative needs beside the value."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
+from sympy import Add, Equality, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .binders import Product
@@ -122,6 +122,10 @@ class Network(Differentiable):
         self._add(Equation(base[(Integer(-1), *rest)], rhs))
         return base
 
+    def unknown(self, name: str, *shape, note: str = "") -> Expr:
+        """Declare an array, or a scalar, that an equation is to define which it stands in; see `implicitly`."""
+        return self._declare(name, shape, "variable", note=note)
+
     def indices(self, **ranges) -> tuple[Idx, ...]:
         """Return indices, `n=N` for one that runs from 0 to N - 1."""
         for name, size in ranges.items():
@@ -182,6 +186,54 @@ class Network(Differentiable):
         self._add(Equation(state[indices], self._written(value, indices, state.name, variable.shape)))
         return state
 
+    def implicitly(
+        self, unknown: Expr, equation, over: Idx | Sequence[Idx] | None = None, start=0, note: str = ""
+    ) -> Expr:
+        """Define an unknown by an equation that it satisfies, and return it.
+
+            Y = net.unknown("Y", N, M)                                      # solve A Y = B
+            net.implicitly(Y, Eq(A @ Y, B))
+            net.implicitly(Y, Eq(Sum(A[i, k]*Y[k, j], k), B[i, j]), over=(i, j))
+            net.implicitly(Z, Eq(Z, tanh(Z @ W + X)))                       # an equilibrium
+
+        An equation that is linear in the unknown is solved by one factorisation; another one by Newton's method, which
+        must converge from where it starts.
+
+        Parameters
+        ----------
+        unknown : what `unknown` declared.
+        equation : a SymPy `Eq`, or an expression that must vanish; in array notation or, with `over`, in index notation.
+        over : the indices that the equation holds for all values of, one for each axis of the unknown, of its size: as
+            many equations as unknowns.
+        start : where Newton's method begins, in the same notation.
+
+        Raises
+        ------
+        DefinitionError
+            The unknown is not declared, is defined already, or is not in the equation; shapes that do not fit.
+        """
+        name = getattr(unknown, "name", str(unknown))
+        variable = self._variables.get(name)
+        if variable is None or variable.base != unknown or variable.kind != "variable" or variable.state:
+            raise DefinitionError(f"{name} is not an unknown of {self.name}; declare it with net.unknown(...)")
+        if any(e.name == name for e in self._equations):
+            raise DefinitionError(f"{name} is defined already")
+        residual = equation.lhs - equation.rhs if isinstance(equation, Equality) else equation
+        residual = _sympified(residual, name)
+        indices = variable.indices if over is None else _as_tuple(over)
+        if self._shape_over(indices, name) != variable.shape:
+            raise DefinitionError(
+                f"{name} has shape {shape_text(variable.shape)} and its equation holds over {shape_text(indices)}; "
+                "give one index for each axis, of the axis's size: as many equations as unknowns"
+            )
+        rhs = self._written(residual, indices, name, variable.shape)
+        if not reads(rhs, {name}):
+            raise DefinitionError(f"{name} is not in the equation that should define it: 0 = {rhs}")
+        first = self._written(_sympified(start, name), indices, f"the start of {name}", variable.shape)
+        self._variables[name] = replace(_renamed(variable, indices), note=note or variable.note)
+        self._add(Equation(self._variables[name].at(*indices), rhs, implicit=True, start=first))
+        return unknown
+
     @property
     def loss(self) -> Expr:
         """The scalar that is differentiated."""
@@ -218,6 +270,8 @@ class Network(Differentiable):
         for v in self._variables.values():
             if v.state and sum(e.name == v.name for e in self._equations) < 2:
                 raise DefinitionError(f"the state {v.name} of {self.name} is declared but not defined")
+            if v.kind == "variable" and not any(e.name == v.name for e in self._equations):
+                raise DefinitionError(f"the unknown {v.name} of {self.name} has no equation; give net.implicitly(...)")
         program = Program(
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
             sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),

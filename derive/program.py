@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sympy import Eq, Expr, Idx, Indexed, Symbol
+from sympy import Eq, Expr, Idx, Indexed, S, Symbol
 from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
@@ -31,6 +31,7 @@ class Variable:
     primal: str | None = None       # the variable whose adjoint this is, or is the tangent of
     tangent_of: str | None = None   # the variable whose tangent this is
     companion_of: str | None = None  # the maximum or product whose derivative needs this beside its value
+    multiplier: bool = False        # of the equation that defines `primal` implicitly, not the adjoint of its value
 
     @property
     def indices(self) -> tuple[Idx, ...]:
@@ -54,10 +55,16 @@ def base_of(name: str, shape: tuple, integer: bool = False) -> Expr:
 
 @dataclass(frozen=True)
 class Equation:
-    """One named line: `lhs = rhs` for all values of the indices of `lhs`."""
+    """One named line: `lhs = rhs` for all values of the indices of `lhs`.
+
+    An implicit one says that `rhs` vanishes for all values of those indices, which determines what `lhs` reads: as many
+    equations as there are unknowns. `start` is where an iteration begins that solves it, if it is not linear.
+    """
 
     lhs: Expr
     rhs: Expr
+    implicit: bool = False
+    start: Expr = S.Zero
 
     @property
     def name(self) -> str:
@@ -73,11 +80,15 @@ class Equation:
         """The indices that the equation holds for all values of."""
         return tuple(i for i in self.indices if isinstance(i, Idx))
 
+    def with_rhs(self, rhs: Expr) -> "Equation":
+        """Return the same equation with another right-hand side."""
+        return replace(self, rhs=rhs)
+
     def as_sympy(self) -> Eq:
-        return Eq(self.lhs, self.rhs, evaluate=False)
+        return Eq(S.Zero if self.implicit else self.lhs, self.rhs, evaluate=False)
 
     def __str__(self) -> str:
-        return f"{self.lhs} = {self.rhs}"
+        return f"{self.lhs}: 0 = {self.rhs}" if self.implicit else f"{self.lhs} = {self.rhs}"
 
     def _repr_latex_(self) -> str:
         """Return the equation in index notation, as a notebook shows it."""
@@ -136,7 +147,7 @@ class Program:
 
     @cached_property
     def _adjoint_names(self):
-        return frozenset(self.adjoints.values())
+        return frozenset(self.adjoints.values()) | {n for n, v in self.variables.items() if v.multiplier}
 
     @cached_property
     def gradients(self) -> dict[str, Eq]:

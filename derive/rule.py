@@ -7,6 +7,11 @@ For an equation y[i] = F and every read x[g(i, r)] in it, r being the indices bo
 
 dF/dx[...] is SymPy's scalar derivative of F by a placeholder for that read. All contributions are collected before any
 adjoint equation is written, so an equation may read itself at another index.
+
+An implicit equation, 0 = F for all i, takes part with ybar[i] = -lambda[i], its multiplier; and what it sends to the
+variable y that it defines is no part of ybar: the two together vanish, which defines lambda, implicitly again.
+
+    0  =  Sum over i, r of   lambda[i] * dF/dy[g(i, r)] * [k = g(i, r)]   -  ybar[k]
 """
 
 from dataclasses import replace
@@ -16,6 +21,7 @@ from sympy import Add, Expr, S, Sum, Symbol
 from .binders import is_binder
 from .bracket import Summand, eliminated
 from .derivatives import Partial, partials
+from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
@@ -34,20 +40,29 @@ def backward(program: Program) -> Program:
     active = between(program)
     terms: dict[str, list[Expr]] = {name: [] for name in active}
     adjoints = {name: _adjoint(program.variables[name], program.variables) for name in active}
+    multipliers = {e.name: _multiplier(e, program) for e in program.equations if e.implicit and e.name in active}
+    own: dict[str, list[Expr]] = {name: [] for name in multipliers}
     for equation in program.equations:
         if equation.name in active:
             for partial in partials(equation, active):
                 target = program.variables[read_name(partial.read)]
-                terms[target.name].append(_transposed(equation, partial, adjoints, target, program))
+                collected = own if equation.implicit and target.name == equation.name else terms
+                ybar = -multipliers[equation.name].at(*equation.indices) if equation.implicit \
+                    else adjoints[equation.name].at(*equation.indices)
+                collected[target.name].append(_transposed(equation, partial, ybar, target, program))
     if program.loss in terms:
         terms[program.loss].append(S.One)
     adjoints |= {p.name: _adjoint(p, program.variables) for p in program.parameters}
-    lines = [_emit(adjoints[n], terms.get(n, [])) for n in reverse_order(program, adjoints)]
-    added = {a.name: a for a in adjoints.values()}
-    return program.with_equations(
+    lines = []
+    for name in reverse_order(program, adjoints):
+        lines.append(_emit(adjoints[name], terms.get(name, [])))
+        if name in multipliers:
+            lines.append(_vanishing(multipliers[name], adjoints[name], own[name]))
+    added = {a.name: a for a in (*adjoints.values(), *multipliers.values())}
+    return resolved(program.with_equations(
         (*program.equations, *lines), variables={**program.variables, **added},
-        adjoints={a.primal: a.name for a in added.values()},
-    )
+        adjoints={a.primal: a.name for a in adjoints.values()},
+    ))
 
 
 def differential(equation: Equation, tangents: dict[str, Variable]) -> Expr:
@@ -62,9 +77,8 @@ def carried(partial: Partial, tangent: Expr) -> Expr:
     return _summed(partial.coefficient * tangent, partial.limits)
 
 
-def _transposed(equation, partial, adjoints, target, program):
+def _transposed(equation, partial, ybar, target, program):
     """Return one contribution to the adjoint of `target`, at the indices of `_slots(target)`."""
-    ybar = adjoints[equation.name].at(*equation.indices)
     slots = _slots(target)
     here = {partial.read: target.at(*slots)} if slots else {}
     ranges = [(i, i.lower, i.upper) for i in equation.free] + [tuple(limit) for limit in partial.limits]
@@ -76,6 +90,12 @@ def _emit(adjoint, terms):
     """Write the adjoint equation from all contributions, in the index names of its primal."""
     slots, indices = _slots(adjoint), adjoint.indices
     return Equation(adjoint.at(*indices), Add(*(_settled(t, slots, indices) for t in terms)))
+
+
+def _vanishing(multiplier, adjoint, terms):
+    """Write the equation of a multiplier: the adjoint of the unknown and what its own equation sends it cancel."""
+    line = _emit(adjoint, [-t for t in terms])
+    return Equation(multiplier.at(*adjoint.indices), line.rhs - line.lhs, implicit=True)
 
 
 def _settled(term, slots, indices):
@@ -104,6 +124,17 @@ def _adjoint(variable, taken):
     return replace(
         variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=variable.name, note="",
         tangent_of=None,
+    )
+
+
+def _multiplier(equation, program):
+    """Return the multiplier of an implicit equation, lam_y, of the same shape as the unknown."""
+    variable, taken = program.variables[equation.name], {*program.variables, *map(str, program.sizes)}
+    name = next(n for n in (f"lam_{equation.name}", *(f"lam{k}_{equation.name}" for k in range(2, len(taken) + 3)))
+                if n not in taken)
+    return replace(
+        variable, name=name, base=base_of(name, variable.shape), kind="variable", primal=equation.name,
+        multiplier=True, state=False, note="",
     )
 
 

@@ -40,10 +40,10 @@ def _with_roots(program):
             return _Root(term.base) ** (2 * term.exp)
         return term
 
-    program = program.with_equations(Equation(e.lhs, bottom_up(e.rhs, change)) for e in program.equations)
+    program = program.with_equations(e.with_rhs(bottom_up(e.rhs, change)) for e in program.equations)
     program = _with_named(program, lambda term: isinstance(term, _Root))
     return program.with_equations(
-        Equation(e.lhs, e.rhs.replace(_Root, sqrt)) for e in program.equations
+        e.with_rhs(e.rhs.replace(_Root, sqrt)) for e in program.equations
     )
 
 
@@ -78,10 +78,10 @@ class _Naming:
 
     def take(self, e):
         """Append an equation, and before it the values that it is the first to need."""
-        if self._nameable(e.rhs) and self._is_definition(e):
+        if not e.implicit and self._nameable(e.rhs) and self._is_definition(e):
             return
         self.near = e
-        self.lines.append(Equation(e.lhs, self._replaced(e.rhs, ())))
+        self.lines.append(e.with_rhs(self._replaced(e.rhs, ())))
 
     def _is_definition(self, e):
         """Take an equation that is itself the first to name its whole right-hand side."""

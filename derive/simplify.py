@@ -23,7 +23,7 @@ def tidied(program: Program) -> Program:
     """Simplify each right-hand side by itself."""
     prover = program.prover
     return program.with_equations(
-        Equation(e.lhs, bottom_up(e.rhs, lambda term: _tidy(term, prover))) for e in program.equations
+        e.with_rhs(bottom_up(e.rhs, lambda term: _tidy(term, prover))) for e in program.equations
     )
 
 
@@ -135,8 +135,8 @@ def without_constants(program: Program) -> Program:
     known: dict[str, Equation] = {}
     lines = []
     for e in program.equations:
-        e = Equation(e.lhs, e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
-        inner = e.name in program.adjoints.values() and not _is_gradient(program, e.name)
+        e = e.with_rhs(e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
+        inner = e.name in program.adjoints.values() and not _is_gradient(program, e.name) and not e.implicit
         if inner and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(e, program, times[e.name]):
             known[e.name] = e
         else:
@@ -174,7 +174,9 @@ def with_shared_lines(program: Program) -> Program:
     lines = []
     for e in program.equations:
         key = (canonical(e.rhs), e.indices)
-        if key in first and isinstance(e.rhs, Expr) and not _is_simple(e.rhs):
+        if e.implicit:
+            pass
+        elif key in first and isinstance(e.rhs, Expr) and not _is_simple(e.rhs):
             e = Equation(e.lhs, first[key].lhs)
         else:
             first[key] = e

@@ -2,6 +2,8 @@
 
     ydot[i] = Sum over r of  dF/dx[g(i, r)] * xdot[g(i, r)]
 
+That of an implicit equation, 0 = F, vanishes: so it defines the tangent of the unknown, implicitly and linearly.
+
 A direction, one array for each parameter, is an input like any other. A tangent of a derived program is a program too:
 the tangents of its gradients are the product of the Hessian with the direction.
 """
@@ -12,6 +14,7 @@ from dataclasses import replace
 from sympy import Add, Expr
 
 from .derivatives import Partial, partials
+from .implicit import resolved
 from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of
@@ -42,9 +45,9 @@ def tangent(program: Program, of: Collection[str] | None = None, through: Mappin
     lines: list[Equation] = []
     for group in program.groups():
         lines += group
-        lines += [Equation(tangents[e.name].at(*e.indices), _tangent_of(found[e.name].get(e, []), tangents))
+        lines += [Equation(tangents[e.name].at(*e.indices), _tangent_of(found[e.name].get(e, []), tangents), e.implicit)
                   for e in group if e.name in found]
-    return program.with_equations(lines, variables=_beside(program.variables, tangents))
+    return resolved(program.with_equations(lines, variables=_beside(program.variables, tangents)))
 
 
 def tangents_of(program: Program, names: Collection[str], moving: Collection[str]) -> dict[str, Variable]:

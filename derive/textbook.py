@@ -22,9 +22,9 @@ def recognised(program: Program) -> Program:
     known: dict[str, Equation] = {}
     equations = []
     for e in program.equations:
-        e = Equation(e.lhs, bottom_up(e.rhs, lambda term: _changed(term, known)))
+        e = e.with_rhs(bottom_up(e.rhs, lambda term: _changed(term, known)))
         equations.append(e)
-        if all(i in e.free for i in e.indices) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
+        if not e.implicit and all(i in e.free for i in e.indices) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
             known[e.name] = e
     return program.with_equations(equations)
 
