@@ -47,7 +47,8 @@ def _by_place(coefficient):
 def _reusing(equation, coefficient):
     """Return a derivative in terms of the left-hand side, where that is shorter: of u = x/s by s, -u/s."""
     reused = coefficient.xreplace({equation.rhs: equation.lhs})
-    if equation.rhs == equation.lhs or reused != coefficient or has_binder(equation.rhs) or equation.rhs.has(Piecewise):     # a quotient would be by 0
+    rhs = equation.rhs
+    if rhs == equation.lhs or reused != coefficient or has_binder(rhs) or rhs.has(Piecewise):   # a quotient by 0
         return reused
     ratio = coefficient / equation.rhs
     below = _divisors(equation.rhs)

@@ -13,6 +13,7 @@ from functools import cache
 from itertools import product
 from math import prod
 from random import Random
+from types import MappingProxyType
 
 from sympy import (
     Abs,
@@ -42,8 +43,10 @@ from sympy import (
     sympify,
 )
 from sympy.core.relational import Relational
+from sympy.utilities.iterables import strongly_connected_components
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, Maximum, is_binder
+from .blocks import Block
 from .errors import DerivationError
 from .functions import Elementwise, at_zero, half_step, relu, step
 from .program import Program, Variable
@@ -156,10 +159,11 @@ class Explicit:
         self.ranges = {v.name: set(entries(v, sizes)) for v in program.variables.values()}
         self.labels = {v.name: values[v.name] for v in program.kind("labels")}
         self.lines: dict[Cell, tuple[Expr, dict[Expr, Expr]]] = {}    # right-hand sides, sizes and indices in them
+        self.unknowns: dict[Cell, Expr] = {}    # cells whose right-hand side is a residual, and where to start
         for equation in program.equations:
-            self._spread(equation)
+            self._spread(equation, values)
 
-    def _spread(self, equation):
+    def _spread(self, equation, values):
         """Note the equation under every cell that it defines."""
         for indices in product(*(self._values(i, i.lower, i.upper, {}) for i in equation.free)):
             inner = dict(zip(equation.free, indices, strict=True))
@@ -169,6 +173,14 @@ class Explicit:
             if cell[1] not in self.ranges[equation.name]:
                 raise DerivationError(f"{_shown(cell)} is defined, outside its range, by {equation}")
             self.lines[cell] = (equation.rhs, {**self.sizes, **inner})
+            if equation.implicit:
+                self.unknowns[cell] = self._number(equation.start, self.lines[cell][1], values)
+
+    def _number(self, start, inner, values):
+        """Return where an iteration starts: what the parameters and inputs give it."""
+        reads: dict[Cell, Symbol] = {}
+        expr = self._expanded(start, inner, reads)
+        return expr.xreplace({u: values.get(name, {}).get(index, Integer(0)) for (name, index), u in reads.items()})
 
     def scalar(self, cell: Cell) -> Scalar:
         """Return the scalar equation of a cell."""
@@ -311,8 +323,30 @@ class Evaluated:
         self.given = {(n, i): _rounded(v, digits) for n, inner in values.items() for i, v in inner.items()}
         self.scalars: dict[Cell, Scalar] = {}
         self.all: dict[Cell, Expr] = {}
+        self.blocks: dict[Cell, Block] = {}     # those that are solved for together, by each of their cells
+        if explicit.unknowns:
+            self._solve(explicit)
+            return
         for cell in _each_after_what_it_reads(list(explicit.lines), self._needs(explicit)):
             self.all[cell] = self.at(self.scalars[cell].rhs, self.scalars[cell], cell)
+
+    def _solve(self, explicit):
+        """Go through the cells, those together that wait for each other."""
+        for cells in _components(list(explicit.lines), self._needs(explicit)):
+            known = [c for c in cells if c in explicit.unknowns]
+            if not known:
+                if len(cells) > 1 or cells[0] in self.scalars[cells[0]].reads:
+                    raise DerivationError(f"{_shown(cells[0])} waits for itself by way of {_shown(cells[-1])}")
+                self.all[cells[0]] = self.at(self.scalars[cells[0]].rhs, self.scalars[cells[0]], cells[0])
+                continue
+            start = {c: _rounded(s, self.digits) for c, s in explicit.unknowns.items()}
+            block = Block(cells, self.scalars, start, _shown(known[0]))
+            self.all |= block.solved(self.within, self.digits)
+            self.blocks |= dict.fromkeys(cells, block)
+
+    def within(self, expr: Expr, cell: Cell, now: Mapping[Cell, Expr] | None = None) -> Expr:
+        """Return the value of an expression in the placeholders of a cell's scalar, `now` known beside all others."""
+        return self.at(expr, self.scalars[cell], cell, now or {})
 
     def _needs(self, explicit) -> Callable[[Cell], Iterable[Cell]]:
         def needs(cell):
@@ -322,9 +356,10 @@ class Evaluated:
 
         return needs
 
-    def at(self, expr: Expr, scalar: Scalar, cell: Cell) -> Expr:
+    def at(self, expr: Expr, scalar: Scalar, cell: Cell, now: Mapping[Cell, Expr] = MappingProxyType({})) -> Expr:
         """Return the value of an expression in the placeholders of a scalar equation."""
-        known = {u: self.given[c] if c in self.given else self.all[c] for c, u in scalar.reads.items()}
+        known = {u: self.given[c] if c in self.given else now[c] if c in now else self.all[c]
+                 for c, u in scalar.reads.items()}
         value = _rounded(expr.xreplace(known), self.digits)
         if not (value.is_Rational or value.is_Float or value in (oo, -oo)):
             raise DerivationError(f"{_shown(cell)} is no real number at this point but {value}")
@@ -355,6 +390,18 @@ def _each_after_what_it_reads(cells, needs) -> Iterator[Cell]:
                 raise DerivationError(f"{_shown(cell)} waits for itself by way of {_shown(missing[0])}")
             waiting.add(cell)
             stack += missing
+
+
+def _components(cells, needs) -> Iterator[list[Cell]]:
+    """Yield cells, those together that wait for each other, after all that they need."""
+    edges: dict[Cell, list[Cell]] = {}
+    todo = list(cells)
+    while todo:
+        cell = todo.pop()
+        if cell not in edges:
+            edges[cell] = list(needs(cell))
+            todo += edges[cell]
+    yield from strongly_connected_components((list(edges), [(c, n) for c, ns in edges.items() for n in ns]))
 
 
 def nested(flat: Mapping[Cell, Expr]) -> Values:

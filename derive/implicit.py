@@ -2,11 +2,12 @@
 
     Y[i, j] such that 0 = Sum(A[i, k]*Y[k, j], k) - B[i, j]     has the matrix A[i, k], one system a column j
 
-The matrix is the derivative of the residual by the unknown, so it is read off the rule's own partial derivatives. Where
-it holds a bracket [j = l] of an axis of the unknown and the same axis of the equation, the system falls apart along that
-axis: into stacked systems where the matrix varies along it, else into right-hand sides of one system.
+The matrix is the derivative of the residual by the unknown, read off the rule's own partial derivatives. Where it holds
+a bracket [j = l] of an axis of the unknown and the same axis of the equation, the system falls apart along that axis:
+into stacked systems where the matrix varies along it, else into right-hand sides of one system.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sympy import Add, Expr, Idx, KroneckerDelta, Mul, S, Sum
@@ -32,8 +33,8 @@ from .terms import (
 )
 
 
-def resolved(program: Program) -> Program:
-    """Return the program with what waits for an unknown written out in the equation that the unknown satisfies.
+def resolved(program: Program, names: Collection[str]) -> Program:
+    """Return the program with what waits for an unknown written out in the equations that define some unknowns.
 
     Raises
     ------
@@ -43,7 +44,8 @@ def resolved(program: Program) -> Program:
     waiting = simultaneous(program)
     lines = {e.name: e for e in program.equations}
     return program.with_equations(
-        _written_out(e, {n: lines[n] for n in waiting[e.name]}) if e.implicit else e for e in program.equations
+        _written_out(e, {n: lines[n] for n in waiting[e.name]}) if e.implicit and e.name in names else e
+        for e in program.equations
     )
 
 
@@ -61,7 +63,7 @@ def simultaneous(program: Program) -> dict[str, list[str]]:
     names = list(dict.fromkeys(e.name for e in program.equations))
     edges = dict.fromkeys((e.name, read_name(r)) for e in program.equations for r in reads(e.rhs, names)
                           if not _is_other_row(e, r, program))
-    found = {}
+    found: dict[str, list[str]] = {}
     for component in strongly_connected_components((names, list(edges))):
         inside = [n for n in names if n in component and n in unknowns]
         if len(inside) > 1:
@@ -187,7 +189,7 @@ def _without_brackets(term, pairs):
 
 def _without(expr, names):
     """Return an expression with 0 where variables are read; sums of nothing are nothing."""
-    expr = expr.xreplace({r: S.Zero for r in reads(expr, names)})
+    expr = expr.xreplace(dict.fromkeys(reads(expr, names), S.Zero))
     return bottom_up(expr, lambda t: S.Zero if is_binder(t) and isinstance(t, Sum) and t.function == 0 else t)
 
 

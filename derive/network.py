@@ -202,7 +202,7 @@ class Network(Differentiable):
         Parameters
         ----------
         unknown : what `unknown` declared.
-        equation : a SymPy `Eq`, or an expression that must vanish; in array notation or, with `over`, in index notation.
+        equation : a SymPy `Eq`, or an expression that must vanish: in array or, with `over`, in index notation.
         over : the indices that the equation holds for all values of, one for each axis of the unknown, of its size: as
             many equations as unknowns.
         start : where Newton's method begins, in the same notation.

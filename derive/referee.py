@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 
 from sympy import Add, And, Expr, Ge, Max, Min, Piecewise, S, Symbol
 
+from .blocks import NotLinear
 from .errors import DerivationError
 from .explicit import Cell, Evaluated, Explicit, Sizes, Values, evaluate, is_rational, nested, point, sizes_for
 from .program import Program
@@ -38,7 +39,10 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
     sizes = sizes_for(derived) if sizes is None else sizes
     _check_shapes(forward, derived)
     if is_rational(forward) and is_rational(derived):
-        return _compared(forward, derived, sizes, seed, None)
+        try:
+            return _compared(forward, derived, sizes, seed, None)
+        except NotLinear:
+            pass
     for digits in DIGITS:
         found = _compared(forward, derived, sizes, seed, digits)
         if max(found.values(), default=0) <= TOLERANCE:
@@ -100,11 +104,30 @@ class Reverse:
         self.values = nested({**known.given, **known.all})
         self.terms: dict[Cell, list[Expr]] = {(program.loss, ()): [S.One]}
         for cell in reversed(known.all):
+            if cell in known.blocks:
+                self._block(known, cell)
+                continue
             adjoint = Add(*self.terms.get(cell, ()))
             scalar = known.scalars[cell]
             for read, u in scalar.reads.items() if adjoint != 0 else ():
                 partial = known.at(_derivative(scalar.rhs, u), scalar, cell)
                 self.terms.setdefault(read, []).append(adjoint * partial)
+
+    def _block(self, known, cell):
+        """Take the adjoints of cells that were solved for together to what they read, once for all of them."""
+        block = known.blocks[cell]
+        if cell != block.cells[-1]:
+            return
+        adjoints = [Add(*self.terms.get(c, ())) for c in block.cells]
+        multipliers = block.multipliers(known.within, known.all, adjoints)
+        for residual, multiplier in multipliers.items():
+            if residual not in block.unknowns:
+                self.terms[residual] = [multiplier]         # the adjoint of a value that is given by the others
+            for read in known.scalars[residual].reads:
+                named = isinstance(residual[0], str) and residual not in block.unknowns
+                if read not in block.cells or (read in block.unknowns and named):
+                    partial = block.partial(known.within, residual, read, known.all)
+                    self.terms.setdefault(read, []).append(multiplier * partial)
 
     def adjoint(self, name: str) -> dict[tuple[int, ...], Expr]:
         """Return the adjoint of a variable, entry by entry."""

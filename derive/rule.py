@@ -62,7 +62,7 @@ def backward(program: Program) -> Program:
     return resolved(program.with_equations(
         (*program.equations, *lines), variables={**program.variables, **added},
         adjoints={a.primal: a.name for a in adjoints.values()},
-    ))
+    ), {m.name for m in multipliers.values()})
 
 
 def differential(equation: Equation, tangents: dict[str, Variable]) -> Expr:

@@ -47,7 +47,8 @@ def tangent(program: Program, of: Collection[str] | None = None, through: Mappin
         lines += group
         lines += [Equation(tangents[e.name].at(*e.indices), _tangent_of(found[e.name].get(e, []), tangents), e.implicit)
                   for e in group if e.name in found]
-    return resolved(program.with_equations(lines, variables=_beside(program.variables, tangents)))
+    program = program.with_equations(lines, variables=_beside(program.variables, tangents))
+    return resolved(program, {t.name for t in tangents.values()})
 
 
 def tangents_of(program: Program, names: Collection[str], moving: Collection[str]) -> dict[str, Variable]:

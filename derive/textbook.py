@@ -24,9 +24,14 @@ def recognised(program: Program) -> Program:
     for e in program.equations:
         e = e.with_rhs(bottom_up(e.rhs, lambda term: _changed(term, known)))
         equations.append(e)
-        if not e.implicit and all(i in e.free for i in e.indices) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
+        if not e.implicit and _is_whole(e) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
             known[e.name] = e
     return program.with_equations(equations)
+
+
+def _is_whole(e):
+    """Tell whether an equation holds for all places of its variable."""
+    return all(i in e.free for i in e.indices)
 
 
 def _changed(term: Expr, known: dict[str, Equation]) -> Expr:

@@ -1,0 +1,52 @@
+"""Variables that equations define implicitly: the referee, the errors."""
+
+import pytest
+from sympy import Eq
+
+from derive import DefinitionError, Network
+from derive.referee import TOLERANCE, disagreement
+
+from . import implicit_zoo as zoo
+
+
+@pytest.mark.parametrize("made", zoo.ALL, ids=lambda made: made.__name__)
+def test_gradients_are_those_of_the_implicit_function_theorem(made):
+    net = made()
+    found = disagreement(net.program(), net.backward())
+    assert max(found.values()) <= (0 if made in zoo.LINEAR else TOLERANCE), found
+
+
+@pytest.mark.parametrize(("equation", "message"), [
+    (lambda y, x: x**2, "y is not in the equation"),
+    (lambda y, x: "y = x", "expected a SymPy expression"),
+])
+def test_what_defines_nothing_is_refused(equation, message):
+    net = Network("refused")
+    (N,) = net.sizes("N")
+    x, y = net.parameter("x", N), net.unknown("y", N)
+    with pytest.raises(DefinitionError, match=message):
+        net.implicitly(y, equation(y, x))
+
+
+def test_an_unknown_needs_an_equation():
+    net = Network("open")
+    y = net.unknown("y")
+    net.loss = y**2
+    with pytest.raises(DefinitionError, match="the unknown y of open has no equation"):
+        net.program()
+
+
+def test_there_are_as_many_equations_as_unknowns():
+    net = Network("short")
+    N, M = net.sizes("N M")
+    x, y = net.parameter("x", M), net.unknown("y", N, M)
+    i, j = net.indices(i=N, j=M)
+    with pytest.raises(DefinitionError, match="one index for each axis"):
+        net.implicitly(y, Eq(y[i, j], x[j]), over=(j, i))
+
+
+def test_only_unknowns_are_defined_implicitly():
+    net = Network("known")
+    x = net.parameter("x")
+    with pytest.raises(DefinitionError, match="not an unknown"):
+        net.implicitly(x, Eq(x**2, 2))
