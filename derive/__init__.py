@@ -62,6 +62,7 @@ from .losses import (
     squared_error,
     triplet,
 )
+from .matrix_calculus import matrix_gradient, network_of
 from .network import Network, padded
 from .pipeline import derived
 from .program import Equation, Program
@@ -106,9 +107,11 @@ __all__ = [
     "logsumexp",
     "margin_ranking",
     "matmul",
+    "matrix_gradient",
     "maximum",
     "mean",
     "mish",
+    "network_of",
     "padded",
     "poisson_nll",
     "prelu",

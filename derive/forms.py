@@ -280,7 +280,7 @@ def _contraction(total, axes):
     body, conditions = unguarded(total.function)
     factors = Mul.make_args(body)
     constants = [f for f in factors if not free_indices(f)]
-    nodes = _merged([_form(f, _stored_order(f, inner)) for f in factors if free_indices(f)], inner)
+    nodes = _merged([_form(f, _stored_order(f, inner)) for f in factors if free_indices(f)], inner, over)
     nodes = _masked(nodes, conditions, inner)
     nodes, over = _summed_alone(nodes, over, inner)
     while len(nodes) > 1 and over:
@@ -332,10 +332,11 @@ def _times(nodes, inner):
     return _multiplied(nodes, common)
 
 
-def _merged(nodes, inner):
+def _merged(nodes, inner, over):
     """Multiply factors elementwise into another whose axes include theirs: X[n, d]*w[n] is one operand.
 
-    Two vectors over one index stay apart: they make an inner product.
+    Two vectors over one index stay apart: they make an inner product. So do a vector and a matrix where nothing else
+    has the index that they are summed over: they make a product.
     """
     nodes = list(nodes)
     k = 0
@@ -343,6 +344,7 @@ def _merged(nodes, inner):
         node = nodes[k]
         homes = [m for m in nodes if m is not node and set(node.axes) <= set(m.axes)]
         homes = [m for m in homes if len(nodes) > 2 or (len(node.axes) < len(m.axes) and not _is_chain(node, m, nodes))]
+        homes = [m for m in homes if not _contract_alone(node, m, nodes, over)]
         if homes and not (len(nodes) == 2 and len(node.axes) == len(homes[0].axes) == 1):
             home = min(homes, key=lambda m: len(m.axes))
             place = nodes.index(home)
@@ -352,6 +354,12 @@ def _merged(nodes, inner):
         else:
             k += 1
     return nodes
+
+
+def _contract_alone(vector, matrix, nodes, over):
+    """Tell whether a vector is summed with a matrix over an index that no other factor has."""
+    return len(nodes) > 2 and len(vector.axes) == 1 and len(matrix.axes) == 2 and vector.axes[0] in over and not any(
+        vector.axes[0] in n.axes for n in nodes if n is not vector and n is not matrix)
 
 
 def _is_chain(vector, matrix, nodes):
@@ -370,7 +378,7 @@ def _summed_alone(nodes, over, inner):
             place = nodes.index(owners[0])
             nodes[place] = _reduced(owners[0], (index,))
             rest.remove(index)
-    return _merged(nodes, inner), tuple(rest)
+    return _merged(nodes, inner, tuple(rest)), tuple(rest)
 
 
 def _contracted_once(nodes, over, inner, axes):

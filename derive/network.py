@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import sympy
-from sympy import Add, Equality, Expr, Idx, Integer, Mul, S, Symbol, floor, sympify
+from sympy import Add, Equality, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor, sympify
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
 from .differentiable import Differentiable
 from .errors import DefinitionError
+from .matrices import axes_of, indexed, is_algebra, shape_without_ones
 from .program import Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads
@@ -98,13 +99,13 @@ class Network(Differentiable):
             self._facts += _floor_facts(symbol, self._derived[symbol])
         return symbol
 
-    def parameter(self, name: str, *shape, note: str = "") -> Expr:
-        """Declare what the gradient is taken by; without a shape, a scalar."""
-        return self._declare(name, shape, "parameter", note=note)
+    def parameter(self, name: str | MatrixSymbol, *shape, note: str = "") -> Expr:
+        """Declare what the gradient is taken by, by name and shape or as a MatrixSymbol; without a shape, a scalar."""
+        return self._declare_given(name, shape, "parameter", note)
 
-    def input(self, name: str, *shape, note: str = "") -> Expr:
-        """Declare real data."""
-        return self._declare(name, shape, "input", note=note)
+    def input(self, name: str | MatrixSymbol, *shape, note: str = "") -> Expr:
+        """Declare real data, by name and shape or as a MatrixSymbol."""
+        return self._declare_given(name, shape, "input", note)
 
     def labels(self, name: str, *shape, classes: Expr, note: str = "") -> Expr:
         """Declare integer data in [0, classes), to read other arrays with."""
@@ -153,6 +154,8 @@ class Network(Differentiable):
         DefinitionError
             Undefined or clashing names, shapes that do not fit, an index that may leave its range.
         """
+        if is_algebra(value) and not isinstance(variable, Array) and over is None:
+            return self._define_matrix(variable, value, note)
         value = _sympified(value, variable)
         if isinstance(variable, Array):
             return self._define_state(variable, value, over)
@@ -169,6 +172,12 @@ class Network(Differentiable):
         base = self._declare(variable, shape, "variable", note=note, index_names=tuple(i.name for i in indices))
         self._add(Equation(self._variables[variable].at(*indices), rhs))
         return base
+
+    def _define_matrix(self, name, value, note):
+        """Define what is written in SymPy's matrix algebra; it goes on as a MatrixSymbol, a scalar as a symbol."""
+        indices = self._canonical(axes_of(value))
+        base = self.define(name, indexed(value, indices, self._index_for), over=indices, note=note)
+        return MatrixSymbol(name, *value.shape) if indices else base
 
     def _define_state(self, state, value, over):
         variable = self._variables.get(state.name)
@@ -243,6 +252,8 @@ class Network(Differentiable):
     def loss(self, value):
         if "loss" in self._variables:
             raise DefinitionError(f"{self.name} has a loss already")
+        if is_algebra(value) and not axes_of(value):
+            value = indexed(value, (), self._index_for)
         value = _sympified(value, "loss")
         if shape_of(value):
             raise DefinitionError(
@@ -321,6 +332,13 @@ class Network(Differentiable):
         clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
         if clash:
             raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another")
+
+    def _declare_given(self, given, shape, kind, note):
+        """Declare an array by name and shape; a MatrixSymbol brings both, and is what it is written with."""
+        if not isinstance(given, MatrixSymbol):
+            return self._declare(given, shape, kind, note=note)
+        self._declare(given.name, shape_without_ones(given.shape), kind, note=note)
+        return given
 
     def _declare(self, name, shape, kind, index_names=None, **details):
         self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))

@@ -6,6 +6,7 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
+from .like_terms import gathered
 from .program import Equation, Program
 from .ranges import Prover
 from .sharing import with_shared_functions
@@ -33,6 +34,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         return guarded(inner, proven_away(conditions, prover, {}))
     if isinstance(term, Sum):
         return _tidy_sum(term)
+    if isinstance(term, Add):
+        term = gathered(term)
     if isinstance(term, Add):
         term = _one_sum_a_bracket(term)
     if isinstance(term, Add):

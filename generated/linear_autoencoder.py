@@ -1,0 +1,83 @@
+"""Linear autoencoder with tied weights, half the mean squared residual: loss and gradients.
+
+    H = X W        (N, K)
+    R = H W' - X   (N, D)
+    loss = 1/(2 N) sum_{d, n} R[n, d]^2
+
+Parameters  W (D, K); their dtype is the result's.
+Inputs      X (N, D).
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/linear_autoencoder.py by `derive build linear_autoencoder`; do not edit.
+The derivation is typeset in linear_autoencoder.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+
+
+def forward(W, X):
+    """Return the loss and the residuals that `backward` reads."""
+    W, X = _checked(W, X)
+    N = len(X)
+
+    H = X @ W                                           # (N, K)
+    R = H @ W.T - X                                     # (N, D)
+    loss = np.sum(R**2) / (2 * N)
+    return loss, (W, X, H, R)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W, X, H, R = residuals
+    N = len(X)
+
+    # loss = 1/(2 N) sum_{d, n} R[n, d]^2
+    dR = R / N                                          # (N, D)
+    # R = H W' - X
+    dH = dR @ W                                         # (N, K)
+    # H = X W
+    dW = dR.T @ H + X.T @ dH                            # (D, K)
+    return Params(dW)
+
+
+def loss_and_grads(W, X):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, X)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, X):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, X = (np.asarray(v, dtype) for v in (*floats, X))
+
+    sizes = {}
+    for name, value, axes in (("W", W, "DK"), ("X", X, "ND")):
+        _match(name, value, axes, sizes)
+    return W, X
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
