@@ -151,8 +151,9 @@ class _Writer:
         match node:
             case Scalar():
                 return self._written(node.expr)
-            case Product(over=(_,)):
-                return _dot(self.array(node.left, *node.over, None), self.array(node.right, *node.over, None))
+            case Product() if len(node.over) == 1:
+                [k] = node.over
+                return _dot(self.array(node.left, k, None), self.array(node.right, k, None))
             case Product(over=(i, k)):
                 return Trace(_times(self.array(node.left, i, k), self.array(node.right, k, i)))
             case Reduction(binder=binder) if binder is Sum:
