@@ -2,7 +2,7 @@
 
     H = X W        (N, K)
     R = H W' - X   (N, D)
-    loss = 1/(2 N) sum_{d, n} R[n, d]^2
+    loss = 1/(2 N) sum_{n, d} R[n, d]^2
 
 Parameters  W (D, K); their dtype is the result's.
 Inputs      X (N, D).
@@ -39,7 +39,7 @@ def backward(residuals):
     W, X, H, R = residuals
     N = len(X)
 
-    # loss = 1/(2 N) sum_{d, n} R[n, d]^2
+    # loss = 1/(2 N) sum_{n, d} R[n, d]^2
     dR = R / N                                          # (N, D)
     # R = H W' - X
     dH = dR @ W                                         # (N, K)
