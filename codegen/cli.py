@@ -17,9 +17,8 @@ from derive.networks import loading
 from derive.notes import note
 from derive.text import Texts
 
-from . import building, tables, verify
+from . import building, doctor, tables, verify
 from .extras import MissingExtra
-from .memory import module_from
 from .module import source
 from .pictures import network_graph
 
@@ -135,15 +134,18 @@ def graph(target: Target) -> None:
 def check(
     target: Target,
     against: Annotated[
-        str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop")
+        str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop; or, of a layer, "
+                                 "FILE.py:FORWARD,BACKWARD")
     ] = None,
 ) -> None:
     """Verify a network; or diff somebody's hand-written backprop against it."""
     failed = False
     for net in _networks(target):
         program = net.backward()
-        text = source(program)
-        verdicts = [_against(net, program, text, against)] if against else building.verdicts(net, program, text)
+        if against:
+            failed = not _against(net, program, against) or failed
+            continue
+        verdicts = building.verdicts(net, program, source(program))
         out.print(tables.verdicts(net.name, program, verdicts))
         for verdict in verdicts:
             for complaint in verdict.complaints:
@@ -155,19 +157,24 @@ def check(
         raise typer.Exit(1)
 
 
-def _against(net, program, text, place):
-    path, colon, function = place.rpartition(":")
-    if not colon or not path or not function:
+def _against(net, program, place):
+    """Print the table and the diagnosis of somebody's backprop; tell whether it is right."""
+    path, colon, functions = place.rpartition(":")
+    if not colon or not path or not functions:
         raise UsageError(f"--against has {place!r}; expected FILE.py:FUNCTION")
     try:
-        theirs = verify.function_in(Path(path), function)
+        theirs = [verify.function_in(Path(path), function) for function in functions.split(",", 1)]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    try:
-        return verify.handwritten(program, module_from(net.name, text), theirs)
-    except Exception as error:
+    found = doctor.diagnose(net, doctor.layered(*theirs) if len(theirs) == 2 else theirs[0])
+    if found.verdict == doctor.UNKNOWN:
         arguments = ", ".join(v.name for v in (*program.parameters, *program.inputs))
-        raise _Failed(f"{place}({arguments}): {type(error).__name__}: {error}") from error
+        raise _Failed(f"{place}({arguments}): {' '.join(found.remarks)}")
+    verdict = verify.Verdict(verify.JUDGES[2], found.tolerance, found.disagreements)
+    out.print(tables.verdicts(net.name, program, [verdict]))
+    for line in found.lines():
+        out.print(line, markup=False, soft_wrap=True)
+    return found.right
 
 
 def _networks(target: str) -> list[Network]:

@@ -1,0 +1,127 @@
+"""Mistakes in the derivative of a function: forgotten, another function's, taken at the wrong array, or applied twice.
+
+And in the gradient of a softmax: its diagonal only, the true class only, a small number added inside a logarithm.
+"""
+
+from collections.abc import Iterator
+
+from sympy import Add, Expr, Float, Function, KroneckerDelta, Mul, S, exp, tanh
+
+from derive.functions import sigmoid, step
+from derive.program import Equation, Program
+from derive.terms import free_indices, instantiated, read_name, reads, subterms
+
+from .mutants import LIKELY, POSSIBLE, RARE, Mutant
+
+EPSILONS = [Float(10) ** -k for k in range(1, 16)]
+
+
+def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of dZ = dA * f'(Z) with another derivative in the place of f'."""
+    adjoints = set(program.adjoints.values())
+    for product in (t for t in subterms(equation.rhs) if isinstance(t, Mul)):
+        upstream = [f for f in product.args if read_name(f) in adjoints]
+        if len(upstream) != 1:
+            continue
+        [read] = upstream
+        slope = [f for f in product.args if f is not read and reads(f, program.variables)
+                 and not isinstance(f, KroneckerDelta)]
+        rest = Mul(*(f for f in product.args if f not in slope))
+        for words, other, rank in _others(program, read, equation):
+            for value, told in ((rest * other, words), (product * other, f"a derivative too many: times {words}")):
+                if value == product or (told is not words and other == 1):
+                    continue
+                new = equation.rhs.xreplace({product: value})
+                told = told if told is not words else f"the derivative is taken to be {words}"
+                yield Mutant(equation.name, (Equation(equation.lhs, new),), told, "slope",
+                             rank if value != product * other else RARE)
+
+
+def _others(program, read, equation):
+    """Yield derivatives that someone might take for that of the function between two variables."""
+    primal = program.variables[program.variables[read_name(read)].primal or ""]
+    y = primal.at(*getattr(read, "indices", ()))
+    found: dict[Expr, tuple[str, int]] = {S.One: ("1: it is missing", LIKELY)}
+    sources = [("its output", y)]
+    for forward in program.defining(primal.name):
+        here = dict(zip(forward.indices, getattr(read, "indices", ()), strict=True))
+        if all(k in forward.free for k in here):
+            inner = instantiated(forward.rhs, here)
+            sources += [("its argument", r) for r in reads(inner, program.variables)
+                        if program.variables[read_name(r)].kind != "labels"
+                        and set(free_indices(r)) <= set(free_indices(read))]
+    for _, z in sources:
+        name = read_name(z)
+        for text, value in (
+            (f"{name} (1 - {name})", z * (1 - z)), (f"1 - {name}^2", 1 - z**2), (f"1 - {name}", 1 - z), (name, z),
+            (f"[{name} > 0]", step(z)), (f"sigmoid'({name})", sigmoid(z) * (1 - sigmoid(z))),
+            (f"tanh'({name})", 1 - tanh(z) ** 2), (f"sigmoid({name})", sigmoid(z)), (f"exp({name})", exp(z)),
+            (f"2 {name}", 2 * z), (f"tanh({name})", tanh(z)), (f"1 + {name}", 1 + z), (f"-{name}", -z),
+            (f"1/{name}", 1 / z), (f"{name}^2", z**2),
+        ):
+            found.setdefault(value, (text, POSSIBLE))
+    for value, (text, rank) in found.items():
+        yield text, value, rank
+
+
+def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of the gradient of a softmax, of cross-entropies, and of logistic losses."""
+    adjoints = set(program.adjoints.values())
+    rhs = equation.rhs
+    for product in (t for t in subterms(rhs) if isinstance(t, Mul)):
+        for total in (f for f in product.args if isinstance(f, Add)):
+            upstream = [a for a in total.args if read_name(a) in adjoints
+                        and len(getattr(a, "indices", ())) == len(equation.indices)]
+            if len(upstream) != 1 or len(total.args) < 2:
+                continue
+            rest = Mul(*(f for f in product.args if f is not total))
+            for weight in (f for f in product.args if f is not total and free_indices(f)):
+                yield _mutant(equation, product, rest * upstream[0] * (1 - weight),
+                              "the softmax's Jacobian is its diagonal only", "diagonal", LIKELY)
+    for total in dict.fromkeys(t for t in subterms(rhs) if isinstance(t, Add)):
+        yield from _cross_entropies(equation, total)
+        yield from _logistic(equation, total, program)
+
+
+def _cross_entropies(equation, total):
+    """P - Y for logits: the true class only, P (1 - P) too many, log(p + epsilon)."""
+    chosen = [a for a in total.args if isinstance(-a, KroneckerDelta)]
+    given = [a for a in total.args if isinstance(a, exp)]
+    if len(chosen) != 1 or len(given) != 1 or len(total.args) != 2:
+        return
+    [p], y = given, -chosen[0]
+    yield _mutant(equation, total, total * y, "only the entry of the true class counts", "softmax", POSSIBLE)
+    yield _mutant(equation, total, total * p * (1 - p), "P (1 - P) is applied once more: P - Y has it already",
+                  "softmax", POSSIBLE)
+    yield _mutant(equation, total, (1 - y) * p, "the entry of the true class is 0", "softmax", RARE)
+    right = _at_true_class(p, y)
+    if right is not None:
+        for epsilon in EPSILONS:
+            yield _mutant(equation, total, total * right / (right + epsilon),
+                          f"the gradient is that of log(p + epsilon) with epsilon = {float(epsilon):g} inside the "
+                          "logarithm", "epsilon", POSSIBLE)
+
+
+def _at_true_class(p, y):
+    """Return the probability of the true class: p with its index at the label."""
+    index, label = y.args[:2] if y.args[0].is_Atom or not y.args[0].is_Indexed else reversed(y.args[:2])
+    return p.xreplace({index: label}) if free_indices(index) == [index] else None
+
+
+def _logistic(equation, total, program):
+    """sigma(z) - y for a logit: sigma' too many, log(s + epsilon)."""
+    given = [a for a in total.args if isinstance(a, sigmoid | Function) and type(a).__name__ == "sigmoid"]
+    if len(given) != 1 or len(total.args) != 2:
+        return
+    [s] = given
+    y = -(total - s)
+    yield _mutant(equation, total, total * s * (1 - s), "s (1 - s) is applied once more: s - y has it already, so this "
+                  "is the gradient of the squared error", "another loss", LIKELY)
+    for epsilon in EPSILONS:
+        yield _mutant(equation, total, s * (1 - s) * ((1 - y) / (1 - s + epsilon) - y / (s + epsilon)),
+                      f"the gradient is that of log(s + epsilon) with epsilon = {float(epsilon):g} inside the "
+                      "logarithms", "epsilon", POSSIBLE)
+
+
+def _mutant(equation, old, new, words, kind, rank):
+    return Mutant(equation.name, (Equation(equation.lhs, equation.rhs.xreplace({old: new})),), words, kind, rank)

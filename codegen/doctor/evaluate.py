@@ -1,0 +1,100 @@
+"""Evaluating a program as it stands: each equation by broadcasting, a recurrence swept until it rests.
+
+Nothing is planned or printed, so any equation can be changed and evaluated again, a wrong one too. Sizes are small.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sympy import Idx, Symbol
+
+from derive.binders import ArgMaximum
+from derive.program import Equation, Program, is_cyclic, ordered
+from derive.terms import read_name, reads
+
+from .expressions import Scope, compiled
+
+Values = dict[str, Any]
+Group = Sequence[Equation]
+
+
+class Evaluated:
+    """All values of a program at one point, and what they become when some of its equations are changed."""
+
+    def __init__(self, program: Program, sizes: Mapping[Symbol, int], arguments: Mapping[str, Any]):
+        self.program = program
+        states = frozenset(v.name for v in program.variables.values() if v.state)
+        self.scope = Scope({}, states, {s: int(n) for s, n in sizes.items()})
+        self.groups = ordered(program.equations)
+        self.cyclic = [is_cyclic(g) for g in self.groups]
+        self.needs = [{read_name(r) for e in g for r in reads(e.rhs, program.variables)} for g in self.groups]
+        self.values = dict(arguments)
+        with np.errstate(all="ignore"):
+            for group, cyclic in zip(self.groups, self.cyclic, strict=True):
+                self._evaluate(group, cyclic, self.values)
+
+    def gradients(self, values: Values | None = None) -> Values:
+        """Return the gradients by the parameters' names."""
+        values, adjoints = self.values if values is None else values, self.program.adjoints
+        return {p.name: values[adjoints[p.name]] if p.name in adjoints else np.zeros_like(self.values[p.name])
+                for p in self.program.parameters}
+
+    def changed(
+        self, equations: Sequence[Equation], values: Values | None = None,
+        wanted: Callable[[str, Any], bool] = lambda name, value: True,
+    ) -> Values | None:
+        """Return the values with some equations changed: only those are evaluated, and what depends on them.
+
+        `equations` replace all equations of the same names. `wanted` is asked about each value that came out another
+        one; where it says no, the rest is not evaluated, and None is returned.
+        """
+        base = self.values if values is None else values
+        result, dirty = dict(base), set[str]()
+        names = {e.name for e in equations}
+        with np.errstate(all="ignore"):
+            for group, cyclic, needs in zip(self.groups, self.cyclic, self.needs, strict=True):
+                here = {e.name for e in group}
+                if not (here & names or needs & dirty):
+                    continue
+                kept = [e for e in group if e.name not in names] + [e for e in equations if e.name in here]
+                self._evaluate(kept, cyclic or bool(here & names and is_cyclic(kept)), result)
+                other = [n for n in sorted(here) if not np.array_equal(result[n], base[n], equal_nan=True)]
+                if not all(wanted(n, result[n]) for n in other):
+                    return None
+                dirty.update(other)
+        return result
+
+    def _evaluate(self, group, cyclic, values):
+        """Add what one group defines; a recurrence is swept until nothing changes any more."""
+        names = list({e.name: None for e in group})
+        for e in group:
+            values[e.name] = self._empty(e)
+        self.scope.values = values
+        if not cyclic:
+            for e in group:
+                self._assign(e, values)
+            return
+        for _ in range(2 + sum(sum(np.shape(values[n])) for n in names)):
+            before = {n: np.copy(values[n]) for n in names}
+            for e in group:
+                self._assign(e, values)
+            if all(np.array_equal(before[n], values[n], equal_nan=True) for n in names):
+                return
+        for n in names:
+            values[n] = np.full_like(values[n], np.nan)
+
+    def _empty(self, equation):
+        shape = [self.scope.number(s) for s in self.program.variables[equation.name].shape]
+        if equation.name in self.scope.states:
+            shape[0] += 1
+        return np.zeros(shape, int if isinstance(equation.rhs, ArgMaximum) else float)
+
+    def _assign(self, equation, values):
+        number, state = self.scope.number, equation.name in self.scope.states
+        where: list[Any] = []
+        for axis, i in enumerate(equation.indices):
+            shift = 1 if state and axis == 0 else 0
+            where.append(slice(number(i.lower) + shift, number(i.upper) + 1 + shift) if isinstance(i, Idx)
+                         else int(i) + shift)
+        values[equation.name][tuple(where)] = compiled(equation.rhs, equation.free)(self.scope)

@@ -1,0 +1,95 @@
+"""What was seen: answers at points beside the derived values, and when two arrays are the same but for rounding."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from derive.program import Program
+
+from .evaluate import Values
+from .patient import Answer
+from .trials import Point
+
+DOUBLE, SINGLE = 1e-9, 3e-4             # what rounding explains, relative to the largest entry
+FAINT = 1e-3                            # a gradient that much below its usual size is measured against that
+
+
+@dataclass
+class Seen:
+    """One point and what the code answered there."""
+
+    point: Point
+    answer: Answer
+
+    @property
+    def tolerance(self) -> float:
+        return SINGLE if self.answer.single else DOUBLE
+
+
+@dataclass
+class Evidence:
+    """All answers, and what the network's gradients are taken to be: derived, or with mistakes already found."""
+
+    program: Program
+    seen: Sequence[Seen]
+    bases: dict[int, Values] = field(default_factory=dict)      # per place in `seen`: values with mistakes found so far
+
+    @cached_property
+    def usual(self) -> dict[str, float]:
+        """The usual size of each parameter's gradient."""
+        found = {p.name: 0.0 for p in self.program.parameters}
+        for s in self.seen:
+            for name, g in s.point.ours.gradients().items():
+                found[name] = max(found[name], largest(g))
+        return found
+
+    def base(self, k: int) -> Values:
+        return self.bases.get(k, self.seen[k].point.ours.values)
+
+    def gradients(self, k: int) -> Values:
+        """Return what the gradients are at a point, mistakes found so far included."""
+        return self.seen[k].point.ours.gradients(self.base(k))
+
+    def close(self, k: int, name: str, ours: Any) -> bool:
+        """Tell whether the code's gradient is `ours` but for rounding."""
+        theirs = self.seen[k].answer.gradients[name]
+        return self.apart(k, name, theirs, ours) <= self.seen[k].tolerance
+
+    def apart(self, k: int, name: str, theirs: Any, ours: Any) -> float:
+        """Return the largest difference relative to the largest entry; infinite where the shapes differ."""
+        theirs, ours = np.asarray(theirs), np.asarray(ours)
+        if theirs.shape != ours.shape:
+            return np.inf
+        if theirs.size == 0:
+            return 0.0
+        scale = max(largest(theirs), largest(ours), FAINT * self.usual[name]) or 1.0
+        difference = float(np.max(np.abs(theirs - ours)))
+        return difference / scale if np.isfinite(difference) else np.inf
+
+    def wrong(self) -> list[str]:
+        """Return the parameters whose gradient is not what it should be somewhere, mistakes found so far included."""
+        return [p.name for p in self.program.parameters if not self.agrees(p.name)]
+
+    def agrees(self, name: str) -> bool:
+        return all(self.close(k, name, self.gradients(k)[name]) for k in range(len(self.seen)))
+
+    def agreeing(self, name: str) -> list[int]:
+        """Return the places of the points at which a gradient is as derived."""
+        return [k for k in range(len(self.seen)) if self.close(k, name, self.gradients(k)[name])]
+
+    def disagreements(self) -> Mapping[str, float]:
+        """Return the largest disagreement with the derived gradient, by parameter."""
+        return {
+            p.name: max((self.apart(k, p.name, s.answer.gradients[p.name], s.point.ours.gradients()[p.name])
+                         for k, s in enumerate(self.seen)), default=np.nan)
+            for p in self.program.parameters
+        }
+
+
+def largest(value: Any) -> float:
+    """Return the largest modulus among the finite entries."""
+    value = np.abs(np.asarray(value, float))
+    return float(np.max(value[np.isfinite(value)], initial=0.0))

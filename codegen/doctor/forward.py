@@ -1,0 +1,169 @@
+"""When the code's loss is not the network's: by which number or constant, or which other network it is the loss of."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sympy import Expr, log, tanh
+
+from derive.functions import relu, sigmoid, softplus
+from derive.network import Network
+from derive.program import Equation, Program
+from derive.terms import subterms
+
+from ..differences import derivative_estimate
+from .evaluate import Evaluated
+from .evidence import Seen, largest
+from .mutants import POSSIBLE, RARE, Mutant, Mutator
+from .patient import Patient
+from .scales import named_ratio, times
+
+CLOSE = 1e-9
+
+
+@dataclass(frozen=True)
+class Forward:
+    """How the code's loss differs, and the network that it is the loss of, where that was found."""
+
+    words: str
+    mutant: Mutant | None = None
+    factor: Expr | None = None
+
+
+def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | None:
+    """Say how the code's loss differs from the network's; None where it does not, or none is returned."""
+    pairs = [(s, s.answer.loss, float(s.point.ours.values["loss"])) for s in seen if s.answer.loss is not None]
+    if not pairs or all(_near(a, b, s.answer.single) for s, a, b in pairs):
+        return None
+    first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.answer.single))
+    numbers = f"theirs is {first[1]:.10g}, the network's {first[2]:.10g} {first[0].point.words} ({first[0].point.told})"
+    program = net.program()
+    if all(b != 0 for _, _, b in pairs):
+        found = named_ratio(program, [s.point for s, *_ in pairs], [a / b for _, a, b in pairs])
+        if found:
+            return Forward(f"the loss is {times(found[0])} the network's: {numbers}", None, found[0])
+    if max(a - b for _, a, b in pairs) - min(a - b for _, a, b in pairs) <= CLOSE * abs(first[2]):
+        return Forward(f"the loss is the network's and a constant: {first[1] - first[2]:+.6g} at every point")
+    mutant = _mutant(program, pairs, seconds)
+    if mutant:
+        words = f"the loss is that of another network, in which {mutant.words} ({_named(mutant)}): {numbers}"
+        return Forward(words, mutant)
+    if all(abs(a - b) <= 1e-5 * max(abs(a), abs(b), 1e-12) for _, a, b in pairs):
+        return Forward(f"the loss is the network's but for {abs(first[1] / first[2] - 1):.1g} of it, as a small number "
+                       f"added inside a logarithm or a root would make it: {numbers}")
+    return Forward(f"the loss is not the network's: {numbers}")
+
+
+def _named(mutant):
+    return f"in the equation of {mutant.name}"
+
+
+def _near(theirs, ours, single):
+    tolerance = 1e-4 if single else CLOSE
+    return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), 1e-9)
+
+
+def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
+    """Return the changed forward equation whose loss the code computes."""
+    deadline = time.monotonic() + seconds
+    points = [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
+    for mutant in sorted(mutants(program), key=lambda m: m.rank):
+        if time.monotonic() > deadline:
+            return None
+        if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s) for e, a, s in points):
+            return mutant
+    return None
+
+
+def _gives(evaluated, mutant, loss, seen):
+    try:
+        values = evaluated.changed(mutant.equations)
+    except NotImplementedError:
+        return False
+    return values is not None and _near(loss, float(values["loss"]), seen.answer.single)
+
+
+def mutants(program: Program) -> list[Mutant]:
+    """Return the changed forward equations of a program, those of the loss first."""
+    mutator = Mutator(program)
+    found: list[Mutant] = []
+    for equation in reversed(program.equations):
+        found += _other_functions(equation)
+        found += _epsilons(equation)
+        found += _spreads(program, equation)
+        found += [m for m in mutator.of(equation) if m.kind not in ("kink",)]
+    return found
+
+
+def _other_functions(equation):
+    found = {t for t in subterms(equation.rhs) if isinstance(t, relu | sigmoid | tanh | softplus)}
+    for old in sorted(found, key=str):
+        for new in (relu, sigmoid, tanh, softplus):
+            if not isinstance(old, new):
+                rhs = equation.rhs.xreplace({old: new(old.args[0])})
+                yield _made(equation, rhs, f"{new.__name__} stands where {type(old).__name__} should", POSSIBLE)
+        leaky = old.args[0]
+        if isinstance(old, relu):
+            for slope in (0.01, 0.1, 0.2):
+                rhs = equation.rhs.xreplace({old: relu(leaky) - slope * relu(-leaky)})
+                yield _made(equation, rhs, f"a leaky relu of slope {slope} stands where relu should", POSSIBLE)
+
+
+def _epsilons(equation):
+    """A small number inside a logarithm: of a probability where that is a softmax's."""
+    for old in sorted((t for t in set(subterms(equation.rhs)) if isinstance(t, log)), key=str):
+        for k in range(3, 16):
+            rhs = equation.rhs.xreplace({old: log(old.args[0] + 10.0**-k)})
+            yield _made(equation, rhs, f"1e-{k} is added inside a logarithm", RARE)
+
+
+def _spreads(program, equation):
+    """A sum divided by N - 1 rather than N."""
+    for size in sorted((s for s in equation.rhs.free_symbols if s in set(program.sizes)), key=str):
+        rhs = equation.rhs.xreplace({1 / size: 1 / (size - 1)})
+        yield _made(equation, rhs, f"{size} - 1 divides where {size} should", POSSIBLE)
+
+
+def _made(equation, rhs, words, rank):
+    return Mutant(equation.name, (Equation(equation.lhs, rhs),), words, "forward", rank)
+
+
+def with_mutant(net: Network, forward: Forward) -> Program | None:
+    """Return the derived program of the network whose loss the code computes; None where that cannot be derived."""
+    from derive.pipeline import derived
+
+    program = net.program()
+    if forward.mutant is not None:
+        changed = {e.lhs: e for e in forward.mutant.equations}
+        equations = [changed.get(e.lhs, e) for e in program.equations]
+    elif forward.factor is not None:
+        equations = [replace(e, rhs=forward.factor * e.rhs) if e.name == program.loss else e for e in program.equations]
+    else:
+        return None
+    try:
+        return derived(program.with_equations(equations))
+    except Exception:
+        return None
+
+
+def own_gradient(patient: Patient, seen: Seen, name: str) -> float:
+    """Return how far the code's gradient is from differences of its own loss, relative to its largest entry."""
+    def loss(value):
+        moved = replace(seen.point, arguments={**seen.point.arguments, name: value})
+        answer = patient.answer(moved)
+        if answer.failure or answer.loss is None:
+            raise ValueError(answer.failure or "no loss")
+        return answer.loss
+
+    try:
+        estimate = derivative_estimate(loss, seen.point.arguments[name])
+    except (ValueError, ArithmeticError):
+        return np.nan
+    theirs: Any = seen.answer.gradients[name]
+    if np.shape(theirs) != np.shape(estimate.value):
+        return np.inf
+    scale = max(largest(theirs), largest(estimate.value)) or 1.0
+    beyond = np.maximum(np.abs(theirs - estimate.value) - estimate.error, 0)
+    return largest(beyond) / scale

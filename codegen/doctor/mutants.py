@@ -1,0 +1,319 @@
+"""Wrong derivations: an equation with one thing changed, each a hypothesis with a name.
+
+A term dropped or with another sign, a factor forgotten or used twice, a sum that became a mean or one of its terms, an
+array read transposed, at another step, or another array in its place. What a changed equation gives downstream is then
+evaluated, so a mistake upstream explains all parameters beneath it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol
+from sympy.core.relational import Relational
+
+from derive.binders import is_binder
+from derive.functions import half_step, step
+from derive.program import Equation, Program
+from derive.terms import free_indices, read_name, reads
+
+from .wording import Wording
+
+LIKELY, POSSIBLE, RARE, FARFETCHED = 1, 2, 3, 4
+Change = Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One hypothesis: an equation in place of another, and what the mistake is called.
+
+    `kind` is the class of the mistake, `rank` how far-fetched it is; `square` tells that it only makes sense where
+    sizes are alike.
+    """
+
+    name: str
+    equations: tuple[Equation, ...]
+    words: str
+    kind: str
+    rank: int
+    square: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A changed expression, and what was changed in it."""
+
+    expr: Expr
+    words: str
+    kind: str
+    rank: int
+    square: bool = False
+
+
+class Mutator:
+    """Makes the mutants of the equations of one program."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.variables = program.variables
+        self.wording = Wording(program)
+        self.sizes = set(program.sizes)
+        self.adjoints = set(program.adjoints.values())
+        self.places = {e.name: k for k, e in enumerate(program.equations)}
+
+    def of(self, equation: Equation) -> Iterator[Mutant]:
+        """Yield the mutants of one equation; a sign and a factor two for the whole of it come first."""
+        others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
+        for found in self._changes(equation):
+            if found.expr != equation.rhs:
+                changed = Equation(equation.lhs, found.expr)
+                yield Mutant(equation.name, (*others, changed), found.words, found.kind, found.rank, found.square)
+
+    def scaled(self, equation: Equation, factor: Expr, words: str, rank: int = RARE) -> Mutant:
+        """Return the mutant that has the whole of an equation times a factor."""
+        others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
+        return Mutant(equation.name, (*others, Equation(equation.lhs, factor * equation.rhs)), words, "scale", rank)
+
+    def _changes(self, equation):
+        rhs, name = equation.rhs, equation.name
+        yield Found(-rhs, "the sign is wrong", "sign", LIKELY)
+        yield Found(2 * rhs, "a factor 2 too many", "scale", RARE)
+        yield Found(rhs / 2, "a factor 1/2 too many", "scale", RARE)
+        yield from self._walk(rhs, equation)
+        for read in reads(rhs, self.variables):
+            yield from self._other_reads(read, rhs, name)
+        yield from self._other_places(rhs)
+
+    def _walk(self, expr: Expr, equation: Equation, around: Change = lambda e: e) -> Iterator[Found]:
+        """Yield the changes of an expression and of all that it is made of."""
+        for found in self._here(expr, equation):
+            yield replace(found, expr=around(found.expr))
+        if isinstance(expr, Indexed | Idx | Relational) or not expr.args:
+            return
+        if isinstance(expr, Piecewise):
+            for k, (value, condition) in enumerate(expr.args):
+                if (value.args and condition is not S.true) or value != 0:
+                    yield from self._walk(value, equation, _inside_branch(expr, k, around))
+        elif is_binder(expr):
+            yield from self._walk(expr.function, equation, _inside_binder(expr, around))
+        elif not isinstance(expr, KroneckerDelta):
+            for k, arg in enumerate(expr.args):
+                yield from self._walk(arg, equation, _inside(expr, k, around))
+
+    def _here(self, expr, equation):
+        if isinstance(expr, Add):
+            yield from self._terms(expr)
+        elif isinstance(expr, Mul):
+            yield from self._factors(expr)
+        elif isinstance(expr, Pow):
+            yield from self._powers(expr)
+        elif isinstance(expr, Sum):
+            yield from self._sums(expr)
+        elif isinstance(expr, Piecewise):
+            value = expr.args[0][0]
+            if len(expr.args) == 2 and expr.args[1][0] == 0:
+                yield Found(value, f"the mask {self.wording.condition(expr)} is missing", "mask", LIKELY)
+        elif isinstance(expr, step):
+            yield from self._kinks(expr)
+
+    # ---- terms and factors
+
+    def _terms(self, total):
+        for k, term in enumerate(total.args):
+            words, rest = self.wording.term(term, total), total.args[:k] + total.args[k + 1:]
+            yield Found(Add(*rest), f"{words} is missing", "term", POSSIBLE)
+            yield Found(Add(*rest, -term), f"{words} has the wrong sign", "sign", POSSIBLE)
+            yield Found(Add(*rest, 2 * term), f"{words} is doubled", "scale", RARE)
+            yield Found(Add(*rest, term / 2), f"{words} is halved", "scale", RARE)
+            for size in self._sizes_in(total):
+                yield Found(Add(*rest, term / size), f"{words} is divided by {size}", "scale", FARFETCHED)
+                yield Found(Add(*rest, term * size), f"{words} is multiplied by {size}", "scale", FARFETCHED)
+
+    def _sizes_in(self, expr):
+        """Return the sizes that the indices of an expression run over, and those that stand in it."""
+        found = {s for i in free_indices(expr) for s in (i.upper + 1).free_symbols & self.sizes}
+        found |= {s for s in expr.free_symbols if s in self.sizes and not isinstance(s, Idx)}
+        return sorted(found, key=str)
+
+    def _factors(self, product):
+        factors = product.args
+        sizes = [f for f in factors if f.is_Pow and f.exp == -1 and f.base in self.sizes]
+        if len(sizes) > 1:
+            rest = Mul(*(f for f in factors if f not in sizes))
+            yield Found(rest, self.wording.lost(Mul(*sizes)), "mean", LIKELY)
+        for k, factor in enumerate(factors):
+            rest = Mul(*factors[:k], *factors[k + 1:])
+            words, kind, rank = self.wording.factor(factor)
+            yield Found(rest, self.wording.lost(factor), kind, rank)
+            if not free_indices(factor) and factor != -1:
+                yield Found(rest * factor**2, f"{words} is there twice", kind, POSSIBLE)
+            if factor != -1 and not reads(factor, self.adjoints) and not factor.has(step, KroneckerDelta):
+                yield Found(rest / factor, f"{words} divides where it should multiply" if not _divides(factor)
+                            else f"{self.wording.text(1 / factor)} multiplies where it should divide", kind, POSSIBLE)
+            if isinstance(factor, Add) and len(factor.args) == 2:
+                yield Found(rest * (-factor), f"the sign of {words}", "sign", FARFETCHED)
+
+    def _powers(self, power):
+        base, exponent = power.base, power.exp
+        words = self.wording.text(power)
+        if exponent.is_Integer and exponent not in (-1,):
+            less, more = exponent - 1 if exponent > 0 else exponent + 1, exponent + 1 if exponent > 0 else exponent - 1
+            yield Found(base**less, f"{words} lost its power", "power", POSSIBLE)
+            yield Found(base**more, f"{words} has a power too many", "power", RARE)
+        elif exponent.is_Rational and exponent.q == 2:
+            yield Found(base ** (2 * exponent), f"the square root of {self.wording.text(base)} is missing", "power",
+                        POSSIBLE)
+        elif exponent == -1 and reads(base, self.variables):
+            yield Found(base**-2, f"{self.wording.text(base)} divides twice", "power", RARE)
+            yield Found(base ** Rational(-1, 2), f"{self.wording.text(base)} divides by its root only", "power", RARE)
+
+    def _sums(self, total):
+        body = total.function
+        for k, (index, low, high) in enumerate(total.limits):
+            rest = [tuple(limit) for j, limit in enumerate(total.limits) if j != k]
+
+            def kept(expr, rest=rest):
+                return Sum(expr, *rest) if rest else expr
+
+            words, count = self.wording.index(index), high - low + 1
+            yield Found(total / count, f"the sum over {words} is a mean: divided by {count}", "mean", LIKELY)
+            yield Found(kept(body.xreplace({index: high})), f"only the last {words} counts, not the sum over all",
+                        "sum", POSSIBLE)
+            yield Found(kept(body.xreplace({index: low})), f"only the first {words} counts, not the sum over all",
+                        "sum", POSSIBLE)
+            for limit, missing in (((index, low + 1, high), "first"), ((index, low, high - 1), "last")):
+                limits = [tuple(x) if j != k else limit for j, x in enumerate(total.limits)]
+                yield Found(Sum(_ranged(body, index, limit[1:]), *_ranged_limits(limits, index)),
+                            f"the {missing} {words} is left out of the sum", "sum", RARE)
+        if len(total.limits) > 1:
+            number = Mul(*(high - low + 1 for _, low, high in total.limits))
+            yield Found(total / number, f"the sum is a mean: divided by {number}", "mean", POSSIBLE)
+
+    def _kinks(self, mask):
+        z = mask.args[0]
+        words = self.wording.text(mask)
+        yield Found(1 - step(-z), f"{words} is 1 at 0", "kink", LIKELY)
+        yield Found(half_step(z), f"{words} is 1/2 at 0", "kink", LIKELY)
+        yield Found(step(-z), f"the mask is upside down: {words} is 0 where it should be 1", "mask", POSSIBLE)
+
+    # ---- reads
+
+    def _other_reads(self, read, rhs, name):
+        variable = self.variables[read_name(read)]
+        yield from self._transposed(read, rhs, variable)
+        yield from self._shifted(read, rhs, variable)
+        if not variable.shape and variable.kind == "input":
+            for value in (S.Zero, S.One):
+                yield Found(rhs.xreplace({read: value}), f"{variable.name} is taken to be {value}", "lost", POSSIBLE)
+        for other in self.variables.values():
+            if other.name == variable.name or len(other.shape) != len(variable.shape) or other.kind == "labels":
+                continue
+            if variable.kind == "labels" or self._too_late(other, name, variable):
+                continue
+            same = other.shape == variable.shape and other.state == variable.state
+            if not variable.shape and not other.shape and other.name == self.program.loss:
+                continue
+            if same or (len(other.shape) >= 1 and other.state == variable.state):
+                rank = POSSIBLE if same and (other.name in self.adjoints) == (variable.name in self.adjoints) else RARE
+                place = read.indices if read.is_Indexed else ()
+                yield Found(rhs.xreplace({read: other.at(*place)}),
+                            f"{other.name} is read where {variable.name} should be", "array",
+                            rank if same else FARFETCHED, not same)
+
+    def _too_late(self, other, name, variable):
+        """Tell whether a variable is not known yet where an adjoint is computed."""
+        if other.name in self.adjoints:
+            return variable.name not in self.adjoints or self.places.get(other.name, 0) >= self.places[name]
+        return name not in self.adjoints and self.places.get(other.name, -1) >= self.places[name]
+
+    def _transposed(self, read, rhs, variable):
+        if not read.is_Indexed or variable.kind == "labels":
+            return
+        for a, b in combinations(range(len(read.indices)), 2):
+            indices = list(read.indices)
+            indices[a], indices[b] = indices[b], indices[a]
+            same = variable.shape[a] == variable.shape[b]
+            if indices != list(read.indices):
+                words = "transposed" if len(indices) == 2 else f"read with its axes {a} and {b} exchanged"
+                yield Found(rhs.xreplace({read: read.base[tuple(indices)]}), f"{variable.name} is {words}", "transpose",
+                            LIKELY, not same)
+
+    def _shifted(self, read, rhs, variable):
+        if not read.is_Indexed or variable.kind in ("parameter", "labels"):
+            return
+        first = read.indices[0]
+        moves = {1: "the next", -1: "the previous"}
+        related = variable.state or any(v.state and v.shape[0] == variable.shape[0] for v in self.variables.values())
+        if not related:
+            return
+        for by, words in moves.items():
+            moved = read.base[(first + by, *read.indices[1:])]
+            yield Found(rhs.xreplace({read: moved}),
+                        f"{variable.name} is read at {words} step: {self.wording.text(moved)} for "
+                        f"{self.wording.text(read)}", "step", POSSIBLE)
+
+    def _other_places(self, rhs):
+        """Yield the changes that ignore a size wherever it is part of a place: a stride, a padding, a dilation."""
+        positions = [i for r in reads(rhs, self.variables) if r.is_Indexed for i in r.indices]
+        positions += [a for d in rhs.atoms(KroneckerDelta) for a in d.args[:2]]
+        found = {s for p in positions for s in p.free_symbols
+                 if s in self.sizes and not any(s in i.upper.free_symbols for i in p.atoms(Idx) if p == i)}
+        for size in sorted(found, key=str):
+            value = S.Zero if self.program.least.get(size, 1) == 0 else S.One
+            if size in self.program.derived:
+                continue
+            changed = _with_positions(rhs, lambda p, s=size, v=value: _replaced(p, s, v))
+            yield Found(changed, f"{size} is ignored: as if it were {value}", "place", POSSIBLE)
+
+
+def _inside(expr, k, around):
+    """Return what puts a changed argument back."""
+    def change(e):
+        args = list(expr.args)
+        args[k] = e
+        return around(expr.func(*args))
+
+    return change
+
+
+def _inside_binder(binder, around):
+    return lambda e: around(binder.func(e, *binder.limits) if e != 0 else S.Zero)
+
+
+def _inside_branch(expr, k, around):
+    def change(e):
+        branches = [(e if j == k else v, c) for j, (v, c) in enumerate(expr.args)]
+        return around(Piecewise(*branches, evaluate=False))
+
+    return change
+
+
+def _divides(factor):
+    return factor.is_Pow and factor.exp.is_negative
+
+
+def _ranged(body, index, ends):
+    """Return an expression with an index over another range."""
+    return body.xreplace({index: Idx(Symbol(index.name, integer=True), ends)})
+
+
+def _ranged_limits(limits, index):
+    return [(Idx(Symbol(i.name, integer=True), (low, high)) if i == index else i, low, high) for i, low, high in limits]
+
+
+def _replaced(position, size, value):
+    """Replace a size in a position, not in the ranges of its indices."""
+    indices = {i: Symbol(f"_{k}", integer=True) for k, i in enumerate(sorted(position.atoms(Idx), key=str))}
+    back = {s: i for i, s in indices.items()}
+    return position.xreplace(indices).xreplace({size: value}).xreplace(back)
+
+
+def _with_positions(expr, change):
+    """Return an expression with the places in brackets changed, or those of its reads where it has no brackets."""
+    found = {}
+    for t in expr.atoms(KroneckerDelta):
+        found[t] = KroneckerDelta(*(change(a) if not isinstance(a, Idx) else a for a in t.args[:2]))
+    for t in expr.atoms(Indexed):
+        if any(not isinstance(i, Idx) for i in t.indices):
+            found[t] = t.base[tuple(i if isinstance(i, Idx) else change(i) for i in t.indices)]
+    return expr.xreplace(found)

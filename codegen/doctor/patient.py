@@ -1,0 +1,130 @@
+"""Calling somebody's function: with copies, twice, watching what it does to its arguments."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from derive.program import Program
+
+from .returned import taken_apart
+from .trials import Point
+
+
+@dataclass
+class Answer:
+    """What a function did at one point."""
+
+    loss: float | None = None
+    gradients: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""                       # an exception, or a result that cannot be taken apart
+    modified: tuple[str, ...] = ()          # arguments that it wrote into
+    aliased: tuple[str, ...] = ()           # gradients that share memory with an argument
+    single: bool = False                    # computed in float32
+    again: "Answer | None" = None           # the same call once more
+
+
+class _Bag(dict):
+    """The parameters as a dictionary, by attribute too."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Patient:
+    """Somebody's `loss_and_grads` of a known network.
+
+    It takes the parameters and then the inputs, by position or, where its arguments have the network's names, by name
+    in any order; or all parameters in one dictionary or list, and then the inputs. Sizes are given by name.
+    """
+
+    def __init__(self, program: Program, function: Callable):
+        self.function = function
+        self.parameters = [p.name for p in program.parameters]
+        self.inputs = [v.name for v in program.inputs]
+        self.sizes = {s.name: s for s in program.sizes}
+        self.ways: list[Callable] = self._ways()
+
+    def answer(self, point: Point, change: Callable[[Any], Any] = np.array, twice: bool = False) -> Answer:
+        """Run the function on copies of a point's arguments, each passed through `change`."""
+        result = self._once(point, change)
+        if twice and not result.failure:
+            result.again = self._once(point, change)
+        return result
+
+    def _once(self, point, change):
+        first = Answer()
+        for way in list(self.ways):
+            given = {n: change(v) if np.ndim(v) else v for n, v in point.arguments.items()}
+            kept = {n: np.array(v) for n, v in given.items()}
+            answer = self._called(way, given, point)
+            if not answer.failure:
+                self.ways = [way]
+                answer.modified = tuple(n for n in given if np.ndim(given[n]) and not _same(given[n], kept[n]))
+                answer.aliased = tuple(p for p, g in answer.gradients.items()
+                                       if any(np.ndim(v) and np.shares_memory(g, v) for v in given.values()))
+                return answer
+            first = first if first.failure else answer
+        return first
+
+    def _called(self, way, given, point):
+        sizes = {n: point.sizes[s] for n, s in self.sizes.items()}
+        try:
+            with np.errstate(all="ignore"):
+                returned = way({**given, **point.extra}, sizes)
+        except Exception as error:
+            return Answer(failure=f"{type(error).__name__}: {error}")
+        try:
+            loss, gradients = taken_apart(returned, self.parameters, self.inputs)
+            arrays = {n: np.asarray(g) for n, g in gradients.items()}
+            single = any(a.dtype in (np.float32, np.float16) for a in arrays.values())
+            arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
+                      for n, a in arrays.items()}
+            number = None if loss is None else float(np.asarray(loss).reshape(()))
+        except (ValueError, TypeError) as error:
+            return Answer(failure=str(error))
+        return Answer(number, arrays, single=single)
+
+    # ---- ways to call
+
+    def _ways(self):
+        try:
+            found = inspect.signature(self.function).parameters.values()
+        except (TypeError, ValueError):
+            return [self._by_position([])]
+        known = {*self.parameters, *self.inputs, *self.sizes}
+        plain = [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        keywords = [p.name for p in plain if p.name in self.sizes]
+        positional = [p for p in plain if p.kind != p.KEYWORD_ONLY and p.name not in self.sizes]
+        required = [p.name for p in plain if p.default is p.empty]
+        if plain and set(required) <= known and not any(p.kind == p.POSITIONAL_ONLY for p in plain):
+            names = [p.name for p in plain if p.name in known]
+            return [lambda given, sizes: self.function(**{n: given[n] if n in given else sizes[n] for n in names})]
+        if any(p.kind == p.VAR_KEYWORD for p in found) and not positional:
+            return [lambda given, sizes: self.function(**given, **sizes), self._by_position(keywords)]
+        together = 1 + len(self.inputs)
+        needed = sum(p.default is p.empty for p in positional)
+        if (len(self.parameters) > 1 and needed <= together <= len(positional)) or needed == together:
+            return [self._together(keywords, kind) for kind in (_Bag, _as_tuple)] + [self._by_position(keywords)]
+        count = len(positional) if not any(p.kind == p.VAR_POSITIONAL for p in found) else None
+        return [self._by_position(keywords, count)]
+
+    def _by_position(self, keywords: Sequence[str], count: int | None = None):
+        names = [*self.parameters, *self.inputs][:count]
+        return lambda given, sizes: self.function(*(given[n] for n in names), **{n: sizes[n] for n in keywords})
+
+    def _together(self, keywords, kind):
+        def way(given, sizes):
+            parameters = kind((n, given[n]) for n in self.parameters)
+            return self.function(parameters, *(given[n] for n in self.inputs), **{n: sizes[n] for n in keywords})
+
+        return way
+
+
+def _as_tuple(pairs):
+    return tuple(v for _, v in pairs)
+
+
+def _same(a, b):
+    return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")

@@ -1,0 +1,92 @@
+"""Mistakes in adding up what several windows, or several look-ups, send back to one entry; and at ties of a maximum."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+from sympy import Expr, Gt, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
+
+from derive.binders import Binder, FirstMaximum
+from derive.functions import at_zero
+from derive.program import Equation, Program
+from derive.terms import instantiated, read_name, reads, subterms
+
+from .mutants import POSSIBLE, RARE, Mutant
+
+
+class Last(Binder):
+    """The last of the terms that is a number, 0 where none is: what an assignment leaves where a sum should be."""
+
+    word = "last"
+
+    @staticmethod
+    def reduced(value, axes):
+        """Return the last term that is no nan, over all axes together, the last of them the fastest."""
+        outer = value.shape[:value.ndim - len(axes)]
+        flat = value.reshape(*outer, -1)
+        counts = ~np.isnan(flat)
+        last = flat.shape[-1] - 1 - counts[..., ::-1].argmax(axis=-1)
+        found = np.take_along_axis(flat, last[..., None], axis=-1)[..., 0]
+        return np.where(counts.any(axis=-1), found, 0.0)
+
+
+def overwritten(program: Program, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants in which what overlaps is assigned, so that the last one stands, instead of being added up."""
+    for total in (t for t in subterms(equation.rhs) if isinstance(t, Sum)):
+        brackets = [f for f in Mul.make_args(total.function) if isinstance(f, KroneckerDelta)]
+        placed = [b for b in brackets if not any(read_name(r).startswith("first_") for r in _arrays(b))]
+        chosen = {i for b in placed for i in b.atoms(Idx)} & {limit[0] for limit in total.limits}
+        if not placed:
+            continue
+        limits = [tuple(limit) for limit in total.limits]
+        for size in range(1, len(limits) + 1):
+            for outer in combinations(limits, size):
+                if not {i for i, *_ in outer} & chosen:
+                    continue
+                inner = [limit for limit in limits if limit not in outer]
+                covers = Sum(Mul(*placed), *inner) if inner else Mul(*placed)
+                brought = Sum(total.function, *inner) if inner else total.function
+                term = Piecewise((brought, Gt(covers, 0, evaluate=False)), (S.NaN, True), evaluate=False)
+                last = Last(term, *outer)
+                words = ("what overlaps is overwritten (=) instead of added up (+=, np.add.at): "
+                         f"only the last of {', '.join(str(i.name) for i, *_ in outer)} stands")
+                yield Mutant(equation.name, (Equation(equation.lhs, equation.rhs.xreplace({total: last})),),
+                             words, "overwritten", POSSIBLE if size <= 2 else RARE)
+
+
+def _arrays(bracket):
+    return [t for t in subterms(bracket) if read_name(t)]
+
+
+def ties(program: Program, equation: Equation) -> dict[str, Expr]:
+    """Return what the right-hand side is when ties of a first maximum are treated another way, by words for it."""
+    everyone, shared = {}, {}
+    for bracket in sorted(equation.rhs.atoms(KroneckerDelta), key=str):
+        for read in reads(bracket, [n for n in program.variables if n.startswith("first_")]):
+            attains = _attains(program, bracket, read)
+            if attains is not None:
+                everyone[bracket], shared[bracket] = attains[0], attains[0] / attains[1]
+    if not everyone:
+        return {}
+    return {"every entry that attains a maximum gets the whole gradient": equation.rhs.xreplace(everyone),
+            "entries that attain a maximum share its gradient": equation.rhs.xreplace(shared)}
+
+
+def _attains(program, bracket, read):
+    """Return [the entry is the largest] for [its place is the first largest], and the number of such entries."""
+    name = read_name(read).removeprefix("first_")
+    lines = [e for e in program.defining(name) if isinstance(e.rhs, FirstMaximum)]
+    if not lines:
+        return None
+    [forward] = lines
+    binder = forward.rhs
+    place = next(a for a in bracket.args[:2] if not reads(a, {read_name(read)}))
+    indices = {i: place_index for i, *_ in binder.limits
+               for place_index in place.atoms(Idx) if place.coeff(place_index) == binder.place.coeff(i)}
+    if len(indices) != len(binder.limits):
+        return None
+    here = dict(zip(forward.indices, getattr(read, "indices", ()), strict=True))
+    value = instantiated(forward.lhs, here)
+    term = instantiated(binder.function, {**here, **indices})
+    whole = instantiated(Sum(at_zero(binder.function - forward.lhs), *binder.limits), here)
+    return at_zero(term - value), whole

@@ -1,0 +1,105 @@
+"""Constant ratios between two gradients, and what such a number is: N, 1/N, -1, 2, a scalar input."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Float, Integer, Mul, Rational, S, Symbol, nsimplify, sqrt
+
+from derive.program import Program
+
+from .evidence import Evidence, largest
+from .trials import Point
+
+EXACT = 1e-9
+
+
+def ratios(evidence: Evidence, name: str) -> list[float] | None:
+    """Return at each point the number that the code's gradient is of ours, None where it is not one number."""
+    found = []
+    for k, seen in enumerate(evidence.seen):
+        ratio = ratio_of(seen.answer.gradients[name], evidence.gradients(k)[name], seen.tolerance)
+        if ratio is None:
+            return None
+        found.append(ratio)
+    return found if any(not np.isnan(r) for r in found) else None
+
+
+def ratio_of(theirs: Any, ours: Any, tolerance: float) -> float | None:
+    """Return the one number that an array is of another, nan where both are 0, None where there is none."""
+    theirs, ours = np.asarray(theirs, float), np.asarray(ours, float)
+    if theirs.shape != ours.shape or not np.all(np.isfinite(theirs)):
+        return None
+    size = float(np.sum(ours * ours))
+    if size == 0 or largest(ours) < 1e-14:
+        return np.nan if largest(theirs) < 1e-13 else None
+    ratio = float(np.sum(theirs * ours)) / size
+    return ratio if largest(theirs - ratio * ours) <= 10 * tolerance * largest(theirs) else None
+
+
+def named_ratio(program: Program, points: list[Point], numbers: list[float]) -> tuple[Expr, str] | None:
+    """Return the expression that is the given number at each point, and what it is called; None where there is none."""
+    wanted = [(p, r) for p, r in zip(points, numbers, strict=True) if not np.isnan(r)]
+    for expr in _expressions(program):
+        if all(abs(_at(expr, p) - r) <= EXACT * abs(r) + 1e-300 for p, r in wanted):
+            return expr, _words(expr)
+    first = wanted[0][1]
+    if first != 0 and all(abs(r - first) <= EXACT * abs(first) for _, r in wanted):
+        simple = nsimplify(first, rational=True, tolerance=1e-10)
+        expr = simple if simple.is_Rational and simple.q <= 1000 else Float(first)
+        return expr, f"a constant factor {first:.6g} too many"
+    return None
+
+
+def _expressions(program: Program):
+    """Yield what a ratio is tried as, the simplest first."""
+    yield from (Integer(-1), Integer(2), Rational(1, 2))
+    sizes = list(program.sizes)
+    for s in sizes:
+        yield from (s, 1 / s, -s, -1 / s, 2 * s, 2 / s, s / 2)
+    scalars = [Symbol(v.name, real=True) for v in program.kind("input") if not v.shape]
+    for s in scalars:
+        yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2)
+    for count in (2, 3, 4):
+        for chosen in combinations(sizes, count):
+            product = Mul(*chosen)
+            yield from (product, 1 / product, 2 * product, 2 / product, product / 2)
+    for a in sizes:
+        yield from (sqrt(a), 1 / sqrt(a), a**2, a**-2, (a - 1) / a, a / (a - 1), a - 1, 1 / (a - 1))
+        for b in sizes:
+            if a != b:
+                yield from (a / b, -a / b)
+
+
+def _at(expr, point):
+    values = {s: Integer(n) for s, n in point.sizes.items()}
+    for s in expr.free_symbols - set(values):
+        values[s] = Float(float(point.arguments[s.name]))
+    try:
+        return float(expr.xreplace(values))
+    except TypeError:
+        return float("nan")
+
+
+def _words(expr):
+    if expr == -1:
+        return "the sign is wrong"
+    if expr.is_number:
+        return f"a factor {expr} too many"
+    top, bottom = expr.as_numer_denom()
+    if top == 1 and bottom.free_symbols:
+        return f"a division by {_text(bottom)} too many (a mean's 1/{_text(bottom)} twice, or where none belongs)"
+    if bottom == 1 and top.free_symbols:
+        return f"a factor {_text(top)} too many (a mean's 1/{_text(top)} is missing)"
+    return f"a factor {_text(expr)} too many"
+
+
+def _text(expr):
+    return str(expr) if expr.is_Symbol or expr is S.One else f"({expr})".replace("**", "^").replace("*", " ")
+
+
+def times(expr: Expr) -> str:
+    """Return "N times" and the like."""
+    if expr == -1:
+        return "minus"
+    return f"{str(expr).replace('**', '^').replace('*', ' ')} times"

@@ -1,0 +1,173 @@
+"""Where the code is run: sizes all different, all alike, each at its least; random arguments, some that meet kinks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import numpy as np
+from sympy import Abs, Integer, Max, Min, Symbol, sign
+
+from derive.binders import ArgMaximum, Maximum
+from derive.functions import at_zero, half_step, relu, step
+from derive.program import Program, Variable
+from derive.terms import subterms
+
+from .evaluate import Evaluated
+
+Sizes = dict[Symbol, int]
+KINKED = (step, half_step, at_zero, relu, ArgMaximum, Maximum, Abs, sign, Max, Min)
+MOST_ENTRIES = 4000                     # of all arguments together
+
+
+@dataclass
+class Point:
+    """Arguments at which the code is run, and the values of the derived program there."""
+
+    words: str                          # "at sizes all different"
+    program: Program
+    sizes: Sizes
+    arguments: dict[str, Any]
+    square: bool = False
+    least: Symbol | None = None
+    kinked: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def ours(self) -> Evaluated:
+        return Evaluated(self.program, self.sizes, self.arguments)
+
+    @property
+    def told(self) -> str:
+        """The sizes as text: N = 3, D = 4."""
+        return ", ".join(f"{s} = {n}" for s, n in self.sizes.items())
+
+
+def points(program: Program) -> list[Point]:
+    """Return the points at which hand-written backprop of a program is tried, the most telling first.
+
+    Raises
+    ------
+    ValueError
+        No small sizes fit the network.
+    """
+    pool = _pool(program)
+    first = min(pool, key=lambda s: _alike(program, s))
+    second = min(pool, key=lambda s: (_alike(program, s) - 2 * sum(s[k] != first[k] for k in s), str(s)))
+    found = [Point("at sizes all different", program, first, drawn(program, first, 0))]
+    found.append(Point("at other sizes", program, second, drawn(program, second, 1)))
+    square = max(pool, key=lambda s: (_pairs(s), _enough(program, s)))
+    if _pairs(square) > _pairs(first):
+        found.append(Point("where sizes are alike", program, square, drawn(program, square, 2), square=True))
+    for size in (s for s in program.sizes if s not in program.derived):
+        low = program.least.get(size, 1)
+        least = [s for s in pool if s[size] == low]
+        if least:
+            chosen = min(least, key=lambda s: (_alike(program, s), str(s)))
+            found.append(Point(f"at {size} = {low}", program, chosen, drawn(program, chosen, 3), least=size))
+    found += [_kinked(program, s, k) for k, s in enumerate((first, second)) if has_kinks(program)]
+    return found
+
+
+def has_kinks(program: Program) -> bool:
+    """Tell whether a program has kinks: a relu, a maximum, |x|."""
+    return any(isinstance(t, KINKED) for e in program.equations for t in subterms(e.rhs))
+
+
+def _kinked(program, sizes, seed):
+    return Point("at kinks and ties", program, sizes, drawn(program, sizes, seed, "integers"), kinked=True)
+
+
+def _pool(program) -> list[Sizes]:
+    """Return sizes that fit the network."""
+    free = [s for s in program.sizes if s not in program.derived]
+    random = Random(0)
+    numbers = [3, 4, 2, 5, 6, 7, 8]
+    chosen = [{s: numbers[(k + shift) % min(7, max(4, len(free)))] for k, s in enumerate(free)} for shift in range(3)]
+    chosen += [dict.fromkeys(free, n) for n in (3, 2, 4)]
+    chosen += [{**chosen[0], s: program.least.get(s, 1)} for s in free]
+    if program.derived:
+        chosen += [{s: random.randint(program.least.get(s, 1), 5) for s in free} for _ in range(500)]
+        chosen += [{s: random.randint(program.least.get(s, 1), 3) for s in free} for _ in range(200)]
+    found = [sizes for c in chosen if (sizes := _with_derived(program, c)) is not None and _entries(program, sizes)]
+    if not found:
+        raise ValueError(f"{program.name}: no sizes up to 5 fit {', '.join(map(str, program.derived))}")
+    return list({str(s): s for s in found}.values())
+
+
+def _with_derived(program, chosen):
+    sizes = {s: Integer(n) for s, n in chosen.items()}
+    for s, value in program.derived.items():
+        sizes[s] = value.xreplace(sizes)
+        if not (sizes[s].is_Integer and sizes[s] >= program.least.get(s, 1)):
+            return None
+    return {s: int(sizes[s]) for s in program.sizes}
+
+
+def _entries(program, sizes):
+    cells = [int(np.prod(shape_at(v, sizes), dtype=int)) for v in program.variables.values()]
+    return sum(cells) <= MOST_ENTRIES
+
+
+def shape_at(variable: Variable, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
+    """Return the shape of a variable at given sizes."""
+    numbers = {s: Integer(n) for s, n in sizes.items()}
+    return tuple(int(s.xreplace(numbers)) for s in variable.shape)
+
+
+def _alike(program, sizes):
+    """Tell how little sizes show: those at their least, or 1, are the worst, then those that are alike, then work."""
+    low = sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items())
+    return 8 * low + 3 * (len(sizes) - len(set(sizes.values()))) + sum(sizes.values()) / 8
+
+
+def _pairs(sizes):
+    """Count the pairs of sizes that are alike and more than 1."""
+    values = list(sizes.values())
+    return sum(a == b > 1 for k, a in enumerate(values) for b in values[:k])
+
+
+def _enough(program, sizes):
+    return -sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items()) - sum(sizes.values()) / 20
+
+
+# ---- arguments
+
+
+def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> dict[str, Any]:
+    """Return random arguments at which the loss and the gradients are finite, if there are such.
+
+    Parameters
+    ----------
+    kind : "normal", or "integers" from -2 to 2 for parameters and inputs, so that kinks and ties are met.
+    """
+    tried = ("integers",) if kind == "integers" else ("normal", "positive")
+    for way in tried:
+        random = np.random.default_rng(seed)
+        arguments = {v.name: _value(v, sizes, random, way) for v in (*program.parameters, *program.inputs)}
+        ours = Evaluated(program, sizes, arguments)
+        finite = [ours.values[program.loss], *ours.gradients().values()]
+        if all(np.all(np.isfinite(g)) for g in finite):
+            return arguments
+    return arguments
+
+
+def _value(variable, sizes, random, way):
+    shape = shape_at(variable, sizes)
+    if variable.kind == "labels":
+        return random.integers(0, int(variable.classes.xreplace({s: Integer(n) for s, n in sizes.items()})), shape)
+    note = variable.note.lower() if variable.kind == "input" else ""
+    if "0 or 1" in note or "else 0" in note:
+        value = random.integers(0, 2, shape).astype(float)
+    elif "positive" in note or "probab" in note or "variance" in note or "weight of" in note:
+        value = random.uniform(0.2, 0.9, shape)
+    elif way == "integers":
+        value = random.integers(-2, 3, shape).astype(float)
+    elif way == "positive":
+        value = random.uniform(0.2, 1.0, shape)
+    else:
+        value = random.normal(size=shape)
+    if "symmetric" in note:
+        value = np.abs(value + np.swapaxes(value, -1, -2)) / 2
+    return value if shape else float(value)
