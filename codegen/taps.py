@@ -106,10 +106,12 @@ def _picked(factor, equation):
 
 def _joined(equation, positions, read, printer):
     """A reshape, there where every position is a mixed radix number."""
-    if not isinstance(read, Indexed):
+    if not isinstance(read, Indexed) or not all(map(mixed_radix, positions.values())):
         return []
     order = [d for i in equation.free for d in (mixed_radix(positions[i]) if i in positions else (i,))]
     have = tuple(read.indices)
+    if set(order) != set(have) or len(order) != len(have):
+        return []
     turned = "" if tuple(order) == have else transposition(have, tuple(order))
     shape = ", ".join(printer.size(s).code for s in equation.lhs.base.shape)
     return [f"{equation.name} = {read.base.name}{turned}.reshape({shape})"]

@@ -71,8 +71,9 @@ class FoldLowering(ReadLowering):
                 rest.append(f)
             else:
                 positions |= place
-        if not positions:
-            return term
+        arrays = any(reads(f, self.variables) for f in rest)
+        if not positions or not arrays or not _are_apart(positions.values(), self.of.free):
+            return term                         # brackets without an array to fold: they stay arrays of 0 and 1
         bound = tuple(limit[0] for limit in sums[0].limits)
         return self._fold(positions, Mul(*rest), conditions, bound)
 
@@ -161,3 +162,9 @@ class FoldLowering(ReadLowering):
             stored = [*chain(*rest[:first]), *taps, *chain(*rest[first:])]
         used = free_indices(parts)
         return tuple(i for i in stored if i in used)
+
+
+def _are_apart(positions, outer):
+    """Tell whether no index stands in two positions, or on the left-hand side."""
+    found = [*outer, *(i for p in positions for i in free_indices(p))]
+    return len(found) == len(set(found))

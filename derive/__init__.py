@@ -68,6 +68,7 @@ from .pipeline import derived
 from .program import Equation, Program
 from .rule import backward
 from .simplify import simplified
+from .slopes import derivative
 
 __all__ = [
     "Array",
@@ -89,6 +90,7 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "cut",
+    "derivative",
     "derived",
     "elu",
     "gaussian_nll",

@@ -1,12 +1,13 @@
 """The bracket [k = g(i, r)]: solved for a summed index where one has the coefficient 1 or -1, kept otherwise.
 
     [k = t - 1]             gives t = k + 1: the sum over t is gone, with a guard where t could leave its range
+    Sum([k = j]*f(j), j)    is f(k): a bracket inside a term goes the same way, whoever wrote it
     [k = S*i + p], [k = y[n]]   stay as they are: the equation keeps its sum, and a Kronecker delta
 """
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Sum
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
 from .guards import guarded, proven_away, unguarded
 from .ranges import Prover, index_atoms
@@ -42,6 +43,45 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
     return Sum(term, *limits) if limits and term != 0 else term
 
 
+def collapsed(total: Expr, prover: Prover) -> Expr:
+    """Return a sum with every bracket inside its term solved that can be: Sum([k = j]*f(j), j) is f(k)."""
+    while isinstance(total, Sum):
+        term, conditions = unguarded(total.function)
+        limits = [tuple(limit) for limit in total.limits]
+        found = _first_solved(Mul.make_args(term), limits)
+        if found is None:
+            return total
+        bracket, index, value = found
+        [(_, low, high)] = [limit for limit in limits if limit[0] == index]
+        limits = [limit for limit in limits if limit[0] != index]
+        rest = Mul(*(f for f in Mul.make_args(term) if f is not bracket))
+        here = {index: value}
+        conditions = [c.xreplace(here) for c in (*conditions, index - low, high - index)]
+        ranges = {i: (low, high) for i, low, high in limits}
+        term = guarded(rest.xreplace(here), proven_away(conditions, prover, ranges))
+        total = Sum(term, *limits) if limits and term != 0 else term
+    return total
+
+
+def _first_solved(factors, limits):
+    """Return a bracket among factors, a summed index that it solves, and the value; None where there is none."""
+    for bracket in factors:
+        if isinstance(bracket, KroneckerDelta):
+            rest = [f for f in factors if f is not bracket]
+            for left, right in (bracket.args, bracket.args[::-1]):
+                solution = _solved(right, left, limits)
+                if solution is not None and not _is_bound_elsewhere(solution, rest):
+                    return bracket, *solution
+    return None
+
+
+def _is_bound_elsewhere(solution, rest):
+    """Tell whether a label would be put into another bracket: those stay side by side."""
+    index, value = solution
+    labels = any(isinstance(a, Indexed) for a in index_atoms(value))
+    return labels and any(f.has(index) for f in rest if isinstance(f, KroneckerDelta))
+
+
 def _solved(slot, position, limits):
     """Return (index, value) with value solving slot = position, None where the bracket stays."""
     if any(isinstance(a, Indexed) for a in index_atoms(position)):
@@ -52,7 +92,8 @@ def _solved(slot, position, limits):
     for index, _, _ in limits:
         if index in inside:
             slope = position.coeff(index, 1)
-            return index, ((slot - (position - slope * index)) * slope).expand()
+            value = ((slot - (position - slope * index)) * slope).expand()
+            return None if value.has(index) else (index, value)
     return None
 
 

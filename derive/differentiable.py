@@ -18,3 +18,15 @@ class Differentiable:
         from .hessians import hessian_vector_product
 
         return hessian_vector_product(self.program())
+
+    def hessian(self, *parameters: str) -> "Program":
+        """Return the loss's Hessian, a block for each pair of parameters (or of those named), as a program."""
+        from .hessians import hessian
+
+        return hessian(self.program(), parameters)
+
+    def hessian_trace(self) -> "Program":
+        """Return the trace of the loss's Hessian as a program."""
+        from .hessians import hessian_trace
+
+        return hessian_trace(self.program())

@@ -397,11 +397,21 @@ def _contracted_once(nodes, over, inner, axes):
                 if best is None or score < best[0]:
                     best = (score, a, b, shared, remaining)
     if best is None:
-        return [_times(nodes, inner)], over
+        return _multiplied_once(nodes, over, inner), over
     _, a, b, shared, remaining = best
     product = _matrix_product(nodes[a], nodes[b], shared, remaining, axes)
     rest = [n for k, n in enumerate(nodes) if k not in (a, b)]
     return [*rest, product], tuple(i for i in over if i not in shared)
+
+
+def _multiplied_once(nodes, over, inner):
+    """Multiply two factors entry by entry, where all of more than two share what is summed: the smallest such two."""
+    if len(nodes) < 3:
+        return [_times(nodes, inner)]
+    pairs = [(len({*a.axes, *b.axes}), j, k) for k, b in enumerate(nodes) for j, a in enumerate(nodes[:k])
+             if any(i in a.axes and i in b.axes for i in over)]
+    _, j, k = min(pairs)
+    return [_times([nodes[j], nodes[k]], inner), *(n for m, n in enumerate(nodes) if m not in (j, k))]
 
 
 def _matrix_product(left, right, over, remaining, axes):

@@ -1,7 +1,15 @@
-"""Second derivatives of the loss: products with the Hessian, forward over reverse."""
+"""Second derivatives of the loss, as programs of one function: Hessians, their products, their trace."""
 
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+from sympy import Add, S, Sum
+
+from .errors import DefinitionError
+from .jacobians import Jacobians
 from .pipeline import derived
 from .program import Program
+from .sharing import with_named_exponentials
 from .simplify import simplified
 from .tangents import tangent
 
@@ -11,6 +19,55 @@ def hessian_vector_product(program: Program) -> Program:
     moving = tangent(derived(program))
     results = {p.name: tangent_name(moving, moving.adjoints[p.name]) for p in program.parameters}
     return for_results(moving, "hessian_vector_product", results, "product of the Hessian with a direction")
+
+
+def hessian(program: Program, names: Sequence[str] = ()) -> Program:
+    """Return the Hessian of a forward program's loss: a block for each pair of parameters, or of those named.
+
+    The block of W and b is H_W_b[i, k] = d2 loss / dW[i] db[k]; that of b and W is its transpose, and left out.
+    """
+    names = parameters_named(program, names)
+    gradients = with_named_exponentials(derived(program))
+    jacobians = Jacobians(gradients)
+    results = {}
+    for second in names:
+        slots = jacobians.slots(second)
+        found = jacobians.by(second, slots)
+        for first in names[:names.index(second) + 1]:
+            v = program.variables[first]
+            block = found.get(gradients.adjoints[first], S.Zero)
+            results[first, second] = jacobians.result(f"H_{first}_{second}", block, (*v.indices, *slots))
+    blocks = {f"{a}_{b}": results[a, b] for a, b in combinations_with_replacement(names, 2)}
+    return for_results(jacobians.extended(), "hessian", blocks, "Hessian of the loss")
+
+
+def hessian_trace(program: Program) -> Program:
+    """Return the trace of the Hessian of a forward program's loss: the sum of all second derivatives by one entry."""
+    gradients = with_named_exponentials(derived(program))
+    jacobians = Jacobians(gradients)
+    terms = []
+    for p in program.parameters:
+        slots = jacobians.slots(p.name)
+        block = jacobians.by(p.name, slots).get(gradients.adjoints[p.name], S.Zero)
+        diagonal = block.xreplace(dict(zip(slots, p.indices, strict=True)))
+        terms.append(Sum(diagonal, *p.indices) if p.indices and diagonal != 0 else diagonal)
+    results = {"trace": jacobians.result("trace", Add(*terms), ())}
+    return for_results(jacobians.extended(), "hessian_trace", results, "trace of the Hessian of the loss")
+
+
+def parameters_named(program: Program, names: Sequence[str]) -> list[str]:
+    """Return the names of the parameters that are asked for, all of them by default.
+
+    Raises
+    ------
+    DefinitionError
+        A name that is not a parameter's.
+    """
+    known = [p.name for p in program.parameters]
+    for name in names:
+        if name not in known:
+            raise DefinitionError(f"{name!r} is not a parameter of {program.name}; expected one of {', '.join(known)}")
+    return list(dict.fromkeys(names)) or known
 
 
 def tangent_name(program: Program, name: str) -> str:

@@ -288,8 +288,10 @@ class Network(Differentiable):
             sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
             facts=tuple(self._facts), source=self.source, note=self.note,
         )
+        from .unnesting import unnested
+
         check_turns(program)
-        return program
+        return unnested(program)
 
     def backward(self) -> Program:
         """Return forward and adjoint equations, simplified."""

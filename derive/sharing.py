@@ -57,9 +57,14 @@ class _Root(Function):
     word = "sqrt"
 
 
-def _with_named(program: Program, wanted: Callable[[Expr], bool]) -> Program:
-    """Give a name to every wanted term that stands in more than one place, and read the name in all of them."""
-    naming = _Naming(program, wanted)
+def with_named_exponentials(program: Program) -> Program:
+    """Name every exponential of variables: a product of two keeps both, and the derivative of each reads its name."""
+    return _with_named(program, lambda term: isinstance(term, exp), 1)
+
+
+def _with_named(program: Program, wanted: Callable[[Expr], bool], least: int = 2) -> Program:
+    """Give a name to every wanted term that stands in so many places, and read the name in all of them."""
+    naming = _Naming(program, wanted, least)
     for e in program.equations:
         naming.take(e)
     return naming.program.with_equations(naming.lines)
@@ -68,8 +73,8 @@ def _with_named(program: Program, wanted: Callable[[Expr], bool]) -> Program:
 class _Naming:
     """Goes through the equations once, in order: the first place that needs a value names it, the others read it."""
 
-    def __init__(self, program, wanted):
-        self.program, self.wanted = program, wanted
+    def __init__(self, program, wanted, least):
+        self.program, self.wanted, self.least = program, wanted, least
         self.seen: Counter = Counter()
         for e in program.equations:
             self.seen.update({_pattern(t)[0] for t in subterms(e.rhs) if self._nameable(t)})
@@ -108,7 +113,7 @@ class _Naming:
 
     def _named(self, term, conditions):
         pattern, order = _pattern(term)
-        if pattern not in self.names and self.seen[pattern] > 1:
+        if pattern not in self.names and self.seen[pattern] >= self.least:
             self._define(term, pattern, order)
         if pattern not in self.names:
             return term

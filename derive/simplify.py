@@ -4,6 +4,7 @@ from collections import Counter
 
 from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
+from .bracket import collapsed
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .like_terms import gathered
@@ -33,7 +34,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         inner, conditions = unguarded(term)
         return guarded(inner, proven_away(conditions, prover, {}))
     if isinstance(term, Sum):
-        return _tidy_sum(term)
+        term = collapsed(term, prover)
+        return _tidy_sum(term) if isinstance(term, Sum) else term
     if isinstance(term, Add):
         term = gathered(term)
     if isinstance(term, Add):

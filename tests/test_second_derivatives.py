@@ -5,7 +5,7 @@ import pytest
 
 import codegen
 from derive.explicit import sizes_for
-from derive.hessians import hessian_vector_product
+from derive.hessians import hessian, hessian_trace, hessian_vector_product
 from derive.networks import loading
 
 from . import torch_programs
@@ -68,6 +68,59 @@ def check_products(name, seed=0):
     left = sum(np.sum(x * y) for x, y in zip(u, ours, strict=True))
     right = sum(np.sum(x * y) for x, y in zip(v, other, strict=True))
     assert abs(left - right) <= TOLERANCE * max(abs(left), scale)
+
+
+def torch_hessian(program, sizes, given):
+    """Return PyTorch's Hessian by two parameters' names, a block of second derivatives for each."""
+    tensors = {n: torch.tensor(v) for n, v in given.items()}
+    parameters = [tensors[p.name].requires_grad_() for p in program.parameters]
+    loss = torch_programs.loss(program, sizes, tensors)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+    blocks = {}
+    for p, g in zip(program.parameters, gradients, strict=True):
+        rows = [None] * len(parameters)
+        if g is not None and g.requires_grad:
+            rows = torch.autograd.grad(g.reshape(-1), parameters, torch.eye(g.numel(), dtype=g.dtype),
+                                       is_grads_batched=True, retain_graph=True, allow_unused=True)
+        for q, r in zip(program.parameters, rows, strict=True):
+            shape = given[p.name].shape + given[q.name].shape
+            blocks[p.name, q.name] = np.zeros(shape) if r is None else r.numpy().reshape(shape)
+    return blocks
+
+
+def check_hessian(name, seed=0):
+    program = loading.named(name).program()
+    for positive in (False, True):
+        sizes, given = arguments(program, seed, positive)
+        theirs = torch_hessian(program, sizes, given)
+        if all(np.isfinite(t).all() for t in theirs.values()):
+            break
+    function = codegen.lambdify(hessian(program))
+    found = function(*given.values(), **with_sizes(function, sizes))
+    ours = found._asdict() if hasattr(found, "_asdict") else {f"{p.name}_{p.name}": found for p in program.parameters}
+    scale = max(np.abs(t).max() for t in theirs.values()) or 1
+    for (a, b), want in theirs.items():
+        if f"{a}_{b}" in ours:
+            have = ours[f"{a}_{b}"]
+            assert np.shape(have) == want.shape, (a, b)
+            np.testing.assert_allclose(have, want, rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=f"{a}, {b}")
+    own = [np.asarray(ours[f"{p.name}_{p.name}"]).reshape(given[p.name].size, -1) for p in program.parameters]
+    for block in own:
+        np.testing.assert_allclose(block, block.T, rtol=0, atol=1e-12 * scale)
+    trace = codegen.lambdify(hessian_trace(program))
+    np.testing.assert_allclose(trace(*given.values(), **with_sizes(trace, sizes)), sum(map(np.trace, own)),
+                               rtol=TOLERANCE, atol=TOLERANCE * scale)
+
+
+@pytest.mark.parametrize("name", ["logistic_regression", "softmax_regression", "mlp"])
+def test_hessians_agree_with_pytorch(name):
+    check_hessian(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", loading.names())
+def test_hessians_of_every_network_agree_with_pytorch(name):
+    check_hessian(name)
 
 
 @pytest.mark.parametrize("name", QUICK)

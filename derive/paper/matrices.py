@@ -183,19 +183,22 @@ class Matrices:
             return []
         if len(factors) == 1 and not is_reciprocal(factors[0]):
             return [self.oriented(factors[0], row, column)]
+        if len(axes) == 2 and axes == (column, row) and not all(isinstance(f, Spread) for f in factors):
+            return self._with_diagonals(factors, axes, turned=True)
         pieces = self._with_diagonals(factors, axes) if len(axes) == 2 else [self._quotient(factors, axes)]
         if axes == (row, column)[: len(axes)]:
             return pieces
         return [self.style.transposed(self.style.times(pieces))]
 
-    def _with_diagonals(self, factors, axes):
-        """Vectors scale rows and columns: diag(u) A diag(v)."""
+    def _with_diagonals(self, factors, axes, turned=False):
+        """Vectors scale rows and columns: diag(u) A diag(v); turned, diag(v) A' diag(u)."""
         full = [f for f in factors if not isinstance(f, Spread)]
         downs, acrosses = ([f.body for f in factors if isinstance(f, Spread) and f.body.axes == (i,)] for i in axes)
         if not full:
             return [self._quotient(downs, axes[:1]), self.style.transposed(self._quotient(acrosses, axes[1:]))]
         left, right = ([self._diagonal(v)] if v else [] for v in (downs, acrosses))
-        return [*left, self._quotient(full, axes), *right]
+        core = self._quotient(full, axes)
+        return [*right, self.style.transposed(core), *left] if turned else [*left, core, *right]
 
     def _quotient(self, factors, axes):
         """Multiply and divide arrays of the same axes entry by entry."""
