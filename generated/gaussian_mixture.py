@@ -1,0 +1,94 @@
+"""Mixture of Gaussians: the mean negative log likelihood: loss and gradients.
+
+    exp_s = exp(-2 s)                                                          (K, D)
+    q[n, k] = a[k] - sum_d 1/2 exp_s[k, d] * (X[n, d] - mu[k, d])^2 + s[k, d]   (N, K)
+        (log joint densities, up to constants)
+    loss = (log sum_k exp a[k]) + log(2 pi) * D/2 - 1/N sum_n log sum_k exp q[n, k]
+
+Parameters  a (K,), mu (K, D), s (K, D); their dtype is the result's.
+Inputs      X (N, D).
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/gaussian_mixture.py by `derive build gaussian_mixture`; do not edit.
+The derivation is typeset in gaussian_mixture.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    a: np.ndarray
+    mu: np.ndarray
+    s: np.ndarray
+
+
+def forward(a, mu, s, X):
+    """Return the loss and the residuals that `backward` reads."""
+    a, mu, s, X = _checked(a, mu, s, X)
+    D = X.shape[1]
+
+    exp_s = np.exp(-2 * s)                              # (K, D)
+    q = a - np.sum(exp_s * (X[:, None, :] - mu)**2 / 2 + s, axis=2)  # (N, K)
+    # log sum_k exp q[n, k] = T_q + log S_q, shifted by the maxima T_q so that exp stays in range
+    T_q = q.max(axis=1)                                 # (N,)
+    E_q = np.exp(q - T_q[:, None])                      # (N, K)
+    S_q = E_q.sum(axis=1)                               # (N,)
+    # log sum_k exp a[k] = T_a + log S_a, shifted by the maxima T_a so that exp stays in range
+    T_a = np.max(a)
+    E_a = np.exp(a - T_a)                               # (K,)
+    S_a = np.sum(E_a)
+    loss = np.log(S_a) + (T_a + D * np.log(2 * np.pi, dtype=T_a.dtype) / 2 - np.mean(T_q + np.log(S_q)))
+    return loss, (mu, X, exp_s, E_q, S_q, E_a, S_a)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    mu, X, exp_s, E_q, S_q, E_a, S_a = residuals
+    N = len(X)
+
+    # loss = (log sum_k exp a[k]) + log(2 pi) * D/2 - 1/N sum_n log sum_k exp q[n, k]
+    dq = -E_q / (N * S_q[:, None])                      # (N, K)
+    # q[n, k] = a[k] - sum_d 1/2 exp_s[k, d] * (X[n, d] - mu[k, d])^2 + s[k, d]
+    da = E_a / S_a + dq.sum(axis=0)                     # (K,)
+    dmu = -exp_s * np.sum(dq.T[:, :, None] * (mu[:, None, :] - X), axis=1)  # (K, D)
+    ds = np.sum(dq.T[:, None, :] * (exp_s[:, :, None] * (X.T - mu[:, :, None])**2 - 1), axis=2)  # (K, D)
+    return Params(da, dmu, ds)
+
+
+def loss_and_grads(a, mu, s, X):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(a, mu, s, X)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(a, mu, s, X):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (a, mu, s)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    a, mu, s, X = (np.asarray(v, dtype) for v in (*floats, X))
+
+    sizes = {}
+    for name, value, axes in (("a", a, "K"), ("mu", mu, "KD"), ("s", s, "KD"), ("X", X, "ND")):
+        _match(name, value, axes, sizes)
+    return a, mu, s, X
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,116 @@
+"""Critic of a Wasserstein GAN with a gradient penalty: loss and gradients.
+
+    pre_p = X W + 1 b'              (N, H)
+    p = relu(pre_p) v               (N,)     scores of what is real
+    pre_q = Y W + 1 b'              (N, H)
+    q = relu(pre_q) v               (N,)     scores of what is generated
+    pre_f = M W + 1 b'              (N, H)
+    f_pre_f = [pre_f > 0] diag(v)   (N, H)
+    S = f_pre_f W'                  (N, D)   slopes in between
+    sum_r = S^2 1                   (N,)
+    r = sqrt(sum_r)                 (N,)     their lengths
+    loss = 1/N ((penalty * sum_n (r[n] - 1)^2) + (sum_n q[n]) - sum_n p[n])
+
+Parameters  W (D, H), b (H,), v (H,); their dtype is the result's.
+Inputs      X (N, D), Y (N, D), M (N, D), penalty, a scalar.
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/gradient_penalty.py by `derive build gradient_penalty`; do not edit.
+The derivation is typeset in gradient_penalty.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    b: np.ndarray
+    v: np.ndarray
+
+
+def forward(W, b, v, X, Y, M, penalty):
+    """Return the loss and the residuals that `backward` reads."""
+    W, b, v, X, Y, M, penalty = _checked(W, b, v, X, Y, M, penalty)
+    N = len(X)
+
+    pre_p = X @ W + b                                   # (N, H)
+    p = np.maximum(pre_p, 0) @ v                        # (N,)
+    pre_q = Y @ W + b                                   # (N, H)
+    q = np.maximum(pre_q, 0) @ v                        # (N,)
+    pre_f = M @ W + b                                   # (N, H)
+    f_pre_f = v * (pre_f > 0)                           # (N, H)
+    S = f_pre_f @ W.T                                   # (N, D)
+    sum_r = np.sum(S**2, axis=1)                        # (N,)
+    r = np.sqrt(sum_r)                                  # (N,)
+    loss = (penalty * np.sum((r - 1)**2) + np.sum(q) - np.sum(p)) / N
+    return loss, (W, v, X, Y, penalty, pre_p, pre_q, pre_f, f_pre_f, S, r)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    W, v, X, Y, penalty, pre_p, pre_q, pre_f, f_pre_f, S, r = residuals
+    N = len(X)
+
+    # loss = 1/N ((penalty * sum_n (r[n] - 1)^2) + (sum_n q[n]) - sum_n p[n])
+    dr = 2 / N * penalty * (r - 1)                      # (N,)
+    # r = sqrt(sum_r)
+    dsum_r = dr / (2 * r)                               # (N,)
+    # sum_r = S^2 1
+    dS = 2 * dsum_r[:, None] * S                        # (N, D)
+    # S = f_pre_f W'
+    df_pre_f = dS @ W                                   # (N, H)
+    # q = relu(pre_q) v
+    dpre_q = v * (pre_q > 0) / N                        # (N, H)
+    # p = relu(pre_p) v
+    dv = (
+        np.mean(np.maximum(pre_q, 0), axis=0) + np.sum(df_pre_f * (pre_f > 0), axis=0)
+        - np.mean(np.maximum(pre_p, 0), axis=0)
+    )                                                   # (H,)
+    dpre_p = -v * (pre_p > 0) / N                       # (N, H)
+    # pre_p = X W + 1 b'
+    dW = X.T @ dpre_p + Y.T @ dpre_q + dS.T @ f_pre_f   # (D, H)
+    db = dpre_p.sum(axis=0) + dpre_q.sum(axis=0)        # (H,)
+    return Params(dW, db, dv)
+
+
+def loss_and_grads(W, b, v, X, Y, M, penalty):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, b, v, X, Y, M, penalty)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, b, v, X, Y, M, penalty):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, b, v)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, b, v, X, Y, M, penalty = (np.asarray(v, dtype) for v in (*floats, X, Y, M, penalty))
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, "DH"), ("b", b, "H"), ("v", v, "H"), ("X", X, "ND"), ("Y", Y, "ND"), ("M", M, "ND"),
+        ("penalty", penalty, ""),
+    ):
+        _match(name, value, axes, sizes)
+    return W, b, v, X, Y, M, penalty
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

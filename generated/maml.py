@@ -1,0 +1,122 @@
+"""Meta-learning: the loss after one inner step of gradient descent: loss and gradients.
+
+    pre_inner = X W                                                            (N, H)
+    tanh_pre_inner = tanh(pre_inner)                                           (N, H)
+    pre_inner_2 = tanh_pre_inner v - y                                         (N,)
+    inner_pre_inner_2 = 1/N pre_inner_2                                        (N,)
+    inner_pre_inner = diag(inner_pre_inner_2) (1 - tanh_pre_inner^2) diag(v)   (N, H)
+    W1 = W - alpha X' inner_pre_inner                                          (D, H)   adapted
+    v1 = v - alpha tanh_pre_inner' inner_pre_inner_2                           (H,)     adapted
+    pre_loss = U W1                                                            (M, H)
+    tanh_pre_loss = tanh(pre_loss)                                             (M, H)
+    pre_loss_2 = tanh_pre_loss v1 - z                                          (M,)
+    loss = 1/(2 M) sum_m pre_loss_2[m]^2
+
+Parameters  W (D, H), v (H,); their dtype is the result's.
+Inputs      X (N, D), y (N,), U (M, D), z (M,), alpha, a scalar.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/maml.py by `derive build maml`; do not edit.
+The derivation is typeset in maml.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    v: np.ndarray
+
+
+def forward(W, v, X, y, U, z, alpha):
+    """Return the loss and the residuals that `backward` reads."""
+    W, v, X, y, U, z, alpha = _checked(W, v, X, y, U, z, alpha)
+    N = len(X)
+
+    pre_inner = X @ W                                   # (N, H)
+    tanh_pre_inner = np.tanh(pre_inner)                 # (N, H)
+    pre_inner_2 = tanh_pre_inner @ v - y                # (N,)
+    inner_pre_inner_2 = pre_inner_2 / N                 # (N,)
+    inner_pre_inner = inner_pre_inner_2[:, None] * v * (1 - tanh_pre_inner**2)  # (N, H)
+    W1 = W - alpha * (X.T @ inner_pre_inner)            # (D, H)
+    v1 = v - alpha * (inner_pre_inner_2 @ tanh_pre_inner)  # (H,)
+    pre_loss = U @ W1                                   # (M, H)
+    tanh_pre_loss = np.tanh(pre_loss)                   # (M, H)
+    pre_loss_2 = tanh_pre_loss @ v1 - z                 # (M,)
+    loss = np.mean(pre_loss_2**2) / 2
+    return loss, (v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss = residuals
+    N = len(X)
+    M = len(U)
+
+    # loss = 1/(2 M) sum_m pre_loss_2[m]^2
+    dpre_loss_2 = pre_loss_2 / M                        # (M,)
+    # pre_loss_2 = tanh_pre_loss v1 - z
+    dpre_loss = dpre_loss_2[:, None] * v1 * (1 - tanh_pre_loss**2)  # (M, H)
+    dv1 = dpre_loss_2 @ tanh_pre_loss                   # (H,)
+    # pre_loss = U W1
+    dW1 = U.T @ dpre_loss                               # (D, H)
+    # W1 = W - alpha X' inner_pre_inner
+    dinner_pre_inner = -alpha * (X @ dW1)               # (N, H)
+    # inner_pre_inner = diag(inner_pre_inner_2) (1 - tanh_pre_inner^2) diag(v)
+    dinner_pre_inner_2 = dinner_pre_inner * (1 - tanh_pre_inner**2) @ v - alpha * (tanh_pre_inner @ dv1)  # (N,)
+    # inner_pre_inner_2 = 1/N pre_inner_2
+    dpre_inner_2 = dinner_pre_inner_2 / N               # (N,)
+    # pre_inner_2 = tanh_pre_inner v - y
+    dv = dpre_inner_2 @ tanh_pre_inner + inner_pre_inner_2 @ (dinner_pre_inner * (1 - tanh_pre_inner**2)) + dv1  # (H,)
+    dpre_inner = (
+        (1 - tanh_pre_inner**2)
+        * (
+            np.outer(dpre_inner_2, v) - alpha * np.outer(inner_pre_inner_2, dv1)
+            - 2 * inner_pre_inner_2[:, None] * v * dinner_pre_inner * tanh_pre_inner
+        )
+    )                                                   # (N, H)
+    # pre_inner = X W
+    dW = X.T @ dpre_inner + dW1                         # (D, H)
+    return Params(dW, dv)
+
+
+def loss_and_grads(W, v, X, y, U, z, alpha):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, v, X, y, U, z, alpha)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, v, X, y, U, z, alpha):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, v)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, v, X, y, U, z, alpha = (np.asarray(v, dtype) for v in (*floats, X, y, U, z, alpha))
+
+    sizes = {}
+    for name, value, axes in (
+        ("W", W, "DH"), ("v", v, "H"), ("X", X, "ND"), ("y", y, "N"), ("U", U, "MD"), ("z", z, "M"),
+        ("alpha", alpha, ""),
+    ):
+        _match(name, value, axes, sizes)
+    return W, v, X, y, U, z, alpha
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

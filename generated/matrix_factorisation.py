@@ -1,0 +1,119 @@
+"""Matrix factorisation with biases: penalised squared error of known ratings: loss and gradients.
+
+    e[n] = r[n] - (sum_k P[who[n], k] * Q[what[n], k]) - b[who[n]] - c[what[n]] - mu   (N,)   errors
+    loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2) +
+        sum_{i, k} Q[i, k]^2)
+
+Parameters  P (U, K), b (U,), Q (I, K), c (I,), mu, a scalar; their dtype is the result's.
+Inputs      r (N,), penalty, a scalar; labels who (N,), integers in [0, U); labels what (N,), integers in [0, I).
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/matrix_factorisation.py by `derive build matrix_factorisation`; do not edit.
+The derivation is typeset in matrix_factorisation.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    P: np.ndarray
+    b: np.ndarray
+    Q: np.ndarray
+    c: np.ndarray
+    mu: np.ndarray
+
+
+def forward(P, b, Q, c, mu, who, what, r, penalty):
+    """Return the loss and the residuals that `backward` reads."""
+    P, b, Q, c, mu, who, what, r, penalty = _checked(P, b, Q, c, mu, who, what, r, penalty)
+
+    e = r - b[who] - c[what] - np.sum(P[who] * Q[what], axis=1) - mu  # (N,)
+    loss = penalty * (np.sum(b**2) + np.sum(c**2) + np.sum(P**2) + np.sum(Q**2)) + np.sum(e**2)
+    return loss, (P, b, Q, c, who, what, penalty, e)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    P, b, Q, c, who, what, penalty, e = residuals
+
+    # loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2) + sum_{i, k} Q[i,
+    #     k]^2)
+    de = 2 * e                                          # (N,)
+    # e[n] = r[n] - (sum_k P[who[n], k] * Q[what[n], k]) - b[who[n]] - c[what[n]] - mu
+    dP = 2 * penalty * P                                # (U, K)
+    _add_rows(dP, who, -(de[:, None] * Q[what]))
+    db = 2 * penalty * b                                # (U,)
+    np.subtract.at(db, who, de)
+    dQ = 2 * penalty * Q                                # (I, K)
+    _add_rows(dQ, what, -(de[:, None] * P[who]))
+    dc = 2 * penalty * c                                # (I,)
+    np.subtract.at(dc, what, de)
+    dmu = -np.sum(de)
+    return Params(dP, db, dQ, dc, dmu)
+
+
+def loss_and_grads(P, b, Q, c, mu, who, what, r, penalty):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(P, b, Q, c, mu, who, what, r, penalty)
+    return loss, backward(residuals)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _add_rows(total, rows, values):
+    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total.shape[1]
+    if not total.flags.c_contiguous:
+        np.add.at(total, rows, values)
+    else:                                               # entry by entry: five times faster
+        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
+
+
+def _checked(P, b, Q, c, mu, who, what, r, penalty):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (P, b, Q, c, mu)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    P, b, Q, c, mu, r, penalty = (np.asarray(v, dtype) for v in (*floats, r, penalty))
+    who = np.asarray(who)
+    what = np.asarray(what)
+
+    sizes = {}
+    for name, value, axes in (
+        ("P", P, "UK"), ("b", b, "U"), ("Q", Q, "IK"), ("c", c, "I"), ("mu", mu, ""), ("who", who, "N"),
+        ("what", what, "N"), ("r", r, "N"), ("penalty", penalty, ""),
+    ):
+        _match(name, value, axes, sizes)
+    if not np.issubdtype(who.dtype, np.integer):
+        raise ValueError(f"who has dtype {who.dtype}; expected integers, the labels")
+    if who.min() < 0 or who.max() >= sizes["U"]:
+        raise ValueError(
+            f"who holds labels from {who.min()} to {who.max()}; "
+            f"expected 0 to U - 1 = {sizes['U'] - 1}"
+        )
+    if not np.issubdtype(what.dtype, np.integer):
+        raise ValueError(f"what has dtype {what.dtype}; expected integers, the labels")
+    if what.min() < 0 or what.max() >= sizes["I"]:
+        raise ValueError(
+            f"what holds labels from {what.min()} to {what.max()}; "
+            f"expected 0 to I - 1 = {sizes['I'] - 1}"
+        )
+    return P, b, Q, c, mu, who, what, r, penalty
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,130 @@
+"""Physics-informed network for u'' + u = f on an interval: loss and gradients.
+
+    pre_u = x w' + 1 b'                                 (N, K)
+    tanh_pre_u = tanh(pre_u)                            (N, K)
+    u = tanh_pre_u v                                    (N,)     the solution inside
+    v_w = v * w                                         (K,)
+    v_w_w = v_w * w                                     (K,)
+    u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) v_w_w   (N,)     its curvature
+    pre_e = z w' + 1 b'                                 (M, K)
+    tanh_pre_e = tanh(pre_e)                            (M, K)
+    e = tanh_pre_e v - g                                (M,)     errors on the boundary
+    loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
+
+Parameters  w (K,), b (K,), v (K,); their dtype is the result's.
+Inputs      x (N,), f (N,), z (M,), g (M,).
+Outputs     u (N,), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/physics_informed.py by `derive build physics_informed`; do not edit.
+The derivation is typeset in physics_informed.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    w: np.ndarray
+    b: np.ndarray
+    v: np.ndarray
+
+
+def forward(w, b, v, x, f, z, g):
+    """Return the loss and the residuals that `backward` reads."""
+    w, b, v, x, f, z, g = _checked(w, b, v, x, f, z, g)
+
+    pre_u = np.outer(x, w) + b                          # (N, K)
+    tanh_pre_u = np.tanh(pre_u)                         # (N, K)
+    u = tanh_pre_u @ v                                  # (N,)
+    v_w = v * w                                         # (K,)
+    v_w_w = v_w * w                                     # (K,)
+    u_xx = -2 * (tanh_pre_u * (1 - tanh_pre_u**2) @ v_w_w)  # (N,)
+    pre_e = np.outer(z, w) + b                          # (M, K)
+    tanh_pre_e = np.tanh(pre_e)                         # (M, K)
+    e = tanh_pre_e @ v - g                              # (M,)
+    loss = np.mean(e**2) + np.mean((u + u_xx - f)**2)
+    return loss, (w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e = residuals
+    N = len(x)
+    M = len(z)
+
+    # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
+    de = 2 / M * e                                      # (M,)
+    # e = tanh_pre_e v - g
+    dpre_e = de[:, None] * v * (1 - tanh_pre_e**2)      # (M, K)
+    # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
+    du_xx = 2 / N * (u + u_xx - f)                      # (N,)
+    # u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) v_w_w
+    dv_w_w = -2 * (du_xx @ (tanh_pre_u * (1 - tanh_pre_u**2)))  # (K,)
+    # v_w_w = v_w * w
+    dv_w = dv_w_w * w                                   # (K,)
+    # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
+    du = du_xx                                          # (N,)
+    # u = tanh_pre_u v
+    dv = de @ tanh_pre_e + du @ tanh_pre_u + dv_w * w   # (K,)
+    dpre_u = (
+        du[:, None] * v * (1 - tanh_pre_u**2)
+        + du_xx[:, None] * v_w_w * (4 * tanh_pre_u**2 * (1 - tanh_pre_u**2) - 2 * (1 - tanh_pre_u**2)**2)
+    )                                                   # (N, K)
+    # pre_u = x w' + 1 b'
+    dw = x @ dpre_u + z @ dpre_e + dv_w * v + dv_w_w * v_w  # (K,)
+    db = dpre_e.sum(axis=0) + dpre_u.sum(axis=0)        # (K,)
+    return Params(dw, db, dv)
+
+
+def loss_and_grads(w, b, v, x, f, z, g):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(w, b, v, x, f, z, g)
+    return loss, backward(residuals)
+
+
+def predict(w, b, v, x):
+    """Return the the solution inside u (N,)."""
+    w, b, v, x, _, _, _ = _checked(w, b, v, x)
+
+    pre_u = np.outer(x, w) + b                          # (N, K)
+    tanh_pre_u = np.tanh(pre_u)                         # (N, K)
+    return tanh_pre_u @ v
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(w, b, v, x, f=None, z=None, g=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (w, b, v)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    w, b, v, x = (np.asarray(v, dtype) for v in (*floats, x))
+    f = None if f is None else np.asarray(f, dtype)
+    z = None if z is None else np.asarray(z, dtype)
+    g = None if g is None else np.asarray(g, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("w", w, "K"), ("b", b, "K"), ("v", v, "K"), ("x", x, "N"), ("f", f, "N"), ("z", z, "M"), ("g", g, "M"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return w, b, v, x, f, z, g
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
