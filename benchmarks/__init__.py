@@ -1,0 +1,1 @@
+"""Benchmarks: our generated modules beside hand-written NumPy, PyTorch, JAX and HIPS autograd, in one run."""
