@@ -1,6 +1,6 @@
 """The partial derivatives of one equation: by each read in it, at the indices that are bound around the read."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,6 +21,23 @@ class Partial:
     read: Expr
     coefficient: Expr
     limits: tuple[Tuple, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A term of a right-hand side that is differentiated by reads of some variables alone; None are all."""
+
+    term: Expr
+    names: Collection[str] | None
+
+
+def partials_of_parts(equation: Equation, names: Collection[str], parts: Sequence[Part]) -> list[Partial]:
+    """Return the partial derivatives of parts of an equation; of all of it where it has no parts."""
+    if not parts:
+        return partials(equation, names)
+    found = [p for part in parts for p in _partials(
+        part.term, equation, names if part.names is None else set(names) & set(part.names), (), S.One)]
+    return [replace(p, coefficient=c) for p in found for c in _by_place(p.coefficient)]
 
 
 def partials(equation: Equation, names: Collection[str]) -> list[Partial]:

@@ -30,3 +30,45 @@ class Differentiable:
         from .hessians import hessian_trace
 
         return hessian_trace(self.program())
+
+    def tangent(self) -> "Program":
+        """Return the loss and its derivative in a direction, those of the outputs too, as a program: forward mode."""
+        from .hessians import tangent_of_loss
+
+        return tangent_of_loss(self.program())
+
+    def jacobian(self, variable: str, *parameters: str) -> "Program":
+        """Return the Jacobian of a variable by each parameter (or by those named) as a program."""
+        from .hessians import jacobian
+
+        return jacobian(self.program(), variable, parameters)
+
+    def gauss_newton(self, *outputs: str) -> "Program":
+        """Return the Gauss-Newton matrix J' H J, H the Hessian of the loss in the outputs, as a program."""
+        from .curvature import gauss_newton
+
+        return gauss_newton(self.program(), outputs)
+
+    def gauss_newton_vector_product(self, *outputs: str) -> "Program":
+        """Return the product of the Gauss-Newton matrix with a direction as a program."""
+        from .curvature import gauss_newton_vector_product
+
+        return gauss_newton_vector_product(self.program(), outputs)
+
+    def fisher(self, *outputs: str) -> "Program":
+        """Return the Fisher information, the loss being a negative log likelihood in natural parameters."""
+        from .curvature import fisher
+
+        return fisher(self.program(), outputs)
+
+    def empirical_fisher(self, over: str | None = None) -> "Program":
+        """Return the mean outer product of per-example gradients; `over` is the size that counts examples."""
+        from .curvature import empirical_fisher
+
+        return empirical_fisher(self.program(), over=over)
+
+    def per_example_gradients(self, over: str | None = None) -> "Program":
+        """Return the gradients of each example, along a first axis; `over` is the size that counts examples."""
+        from .per_example import per_example_gradients
+
+        return per_example_gradients(self.program(), over)

@@ -10,8 +10,9 @@ from .jacobians import Jacobians
 from .pipeline import derived
 from .program import Program
 from .sharing import with_named_exponentials
-from .simplify import simplified
-from .tangents import tangent
+from .simplify import simplified, tidied, without_constants
+from .tangents import Parts, tangent, whole
+from .textbook import recognised
 
 
 def hessian_vector_product(program: Program) -> Program:
@@ -26,19 +27,55 @@ def hessian(program: Program, names: Sequence[str] = ()) -> Program:
 
     The block of W and b is H_W_b[i, k] = d2 loss / dW[i] db[k]; that of b and W is its transpose, and left out.
     """
-    names = parameters_named(program, names)
     gradients = with_named_exponentials(derived(program))
+    extended, blocks = blocks_of(gradients, parameters_named(program, names), "H")
+    return for_results(extended, "hessian", blocks, "Hessian of the loss")
+
+
+def blocks_of(gradients: Program, names: Sequence[str], letter: str, through: Parts = whole) -> tuple[Program, dict]:
+    """Return a program with the Jacobians of gradients by parameters, and what the block of each pair is called."""
     jacobians = Jacobians(gradients)
     results = {}
     for second in names:
         slots = jacobians.slots(second)
-        found = jacobians.by(second, slots)
+        found = jacobians.by(second, slots, through)
         for first in names[:names.index(second) + 1]:
-            v = program.variables[first]
+            v = gradients.variables[first]
             block = found.get(gradients.adjoints[first], S.Zero)
-            results[first, second] = jacobians.result(f"H_{first}_{second}", block, (*v.indices, *slots))
-    blocks = {f"{a}_{b}": results[a, b] for a, b in combinations_with_replacement(names, 2)}
-    return for_results(jacobians.extended(), "hessian", blocks, "Hessian of the loss")
+            results[first, second] = jacobians.result(f"{letter}_{first}_{second}", block, (*v.indices, *slots))
+    return jacobians.extended(), {f"{a}_{b}": results[a, b] for a, b in combinations_with_replacement(names, 2)}
+
+
+def jacobian(program: Program, of: str, names: Sequence[str] = ()) -> Program:
+    """Return the Jacobian of a variable by each parameter, or by those named, at all of their indices.
+
+    Raises
+    ------
+    DefinitionError
+        The variable is not one that the program defines, or a name is not a parameter's.
+    """
+    names = parameters_named(program, names)
+    if of not in program.variables or program.variables[of].kind != "variable":
+        raise DefinitionError(f"{of!r} is not a variable of {program.name}; define it first")
+    jacobians = Jacobians(with_named_exponentials(tidied(recognised(program))))
+    results = {}
+    for name in names:
+        slots = jacobians.slots(name)
+        value = jacobians.by(name, slots).get(of, S.Zero)
+        results[name] = jacobians.result(f"J_{of}_{name}", value, (*program.variables[of].indices, *slots))
+    return for_results(jacobians.extended(), "jacobian", results, f"Jacobian of {of}")
+
+
+def tangent_of_loss(program: Program) -> Program:
+    """Return the loss of a forward program and its derivative in a direction, those of the outputs too."""
+    moving = tangent(tidied(recognised(program)))
+    results = {}
+    for name in (program.loss, *program.outputs):
+        results[name] = name
+        found = next((v.name for v in moving.variables.values() if v.tangent_of == name), None)
+        if found:
+            results[found] = found
+    return for_results(moving, "tangent", results, "loss and its derivative in a direction")
 
 
 def hessian_trace(program: Program) -> Program:
@@ -77,5 +114,6 @@ def tangent_name(program: Program, name: str) -> str:
 
 def for_results(program: Program, function: str, results: dict[str, str], subject: str) -> Program:
     """Return a program of one function, which returns some variables, simplified to what they need."""
+    program = without_constants(tidied(program))
     return simplified(program.with_equations(
         program.equations, results=results, function=function, subject=subject, adjoints={}, outputs=()))

@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
 from .bracket import collapsed
-from .derivatives import partials
+from .derivatives import partials_of_parts
 from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of, is_cyclic
+from .tangents import Parts, whole
 from .terms import canonical, count, free_indices, fresh, index_names, instantiated, like, read_name, reads, rename
 
 MOST_TERMS = 4              # of a Jacobian that is put in place; more are named together
@@ -45,22 +46,23 @@ class Jacobians:
             result.append(fresh(i, taken))
         return tuple(result)
 
-    def by(self, name: str, slots: Sequence[Idx], through: dict[str, Callable] | None = None) -> dict[str, Expr]:
+    def by(self, name: str, slots: Sequence[Idx], through: Parts = whole) -> dict[str, Expr]:
         """Return the Jacobian of every variable by one that moves, at the variable's own indices and the slots.
 
-        `through` says of some variables which partial derivatives alone count (Gauss-Newton holds the network).
+        `through` tells the parts of an equation that are differentiated (Gauss-Newton holds the network).
         """
         own = self.program.variables[name].indices
         found: dict[str, Expr] = {name: Mul(*(KroneckerDelta(i, k) for i, k in zip(own, slots, strict=True)))}
         active = moved(self.program, [name])
         for group in self.program.groups():
             group = [e for e in group if e.name in active]
-            if is_cyclic(group):
+            waiting = is_cyclic(group) or any(e.implicit for e in group)
+            if waiting:
                 found |= self._recurrent(group, name, slots)
             for e in group:
-                terms = [t for p in partials(e, active) if read_name(p.read) in found and _counts(p, e, through)
+                terms = [t for p in partials_of_parts(e, active, through(e)) if read_name(p.read) in found
                          for t in self._carried(p, found[read_name(p.read)])]
-                if is_cyclic(group):
+                if waiting:
                     self._define(found[e.name], e, terms)
                 elif terms:
                     found[e.name] = self._settled(e.name, terms, slots)
@@ -121,7 +123,7 @@ class Jacobians:
         """Write the equation of a Jacobian in a recurrence."""
         own = self.program.variables[e.name].indices
         here = dict(zip(own, e.indices, strict=True))
-        self.lines.append(Equation(jacobian.xreplace(here), Add(*terms)))
+        self.lines.append(Equation(jacobian.xreplace(here), Add(*terms), e.implicit))
 
     # ---- names
 
@@ -185,10 +187,6 @@ def _is_small(total):
     """Tell whether a sum of terms has hardly more axes than what it reads: diag(p) - p p' for each row of p."""
     largest = max((len(r.indices) for r in total.atoms(Indexed)), default=0)
     return len(free_indices(total)) <= max(3, largest)
-
-
-def _counts(partial, equation, through):
-    return through is None or equation.name not in through or through[equation.name](partial)
 
 
 def _opened(term: Expr) -> Iterable[Expr]:

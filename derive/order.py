@@ -33,6 +33,14 @@ def between(program: Program) -> list[str]:
     return [n for n in program.variables if n in below and n in above]
 
 
+def behind(program: Program, names: Collection[str]) -> set[str]:
+    """Return some names, and those of all that they depend on."""
+    lines: dict[str, set[str]] = {}
+    for e in program.equations:
+        lines.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, program.variables))
+    return _reached(names, lines)
+
+
 def _reached(start, edges):
     seen, todo = set(start), list(start)
     while todo:

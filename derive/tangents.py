@@ -8,12 +8,12 @@ A direction, one array for each parameter, is an input like any other. A tangent
 the tangents of its gradients are the product of the Hessian with the direction.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sympy import Add, Expr
 
-from .derivatives import Partial, partials
+from .derivatives import Part, Partial, partials_of_parts
 from .implicit import resolved
 from .naming import named
 from .order import moved
@@ -21,16 +21,22 @@ from .program import Equation, Program, Variable, base_of
 from .rule import carried
 from .terms import read_name
 
+Parts = Callable[[Equation], Sequence[Part]]
 
-def tangent(program: Program, of: Collection[str] | None = None, through: Mapping[str, Collection[str]] | None = None
-            ) -> Program:
+
+def whole(equation: Equation) -> Sequence[Part]:
+    """Tell nothing apart in an equation."""
+    return ()
+
+
+def tangent(program: Program, of: Collection[str] | None = None, through: Parts = whole) -> Program:
     """Return the program with the tangent of each equation beside it, in a direction of the parameters.
 
     Parameters
     ----------
     of : the parameters (or inputs) that move; all parameters by default.
-    through : what alone the tangent of a variable is taken through, for each variable that is told apart: the adjoints
-        of a linearised network, where the network itself is held (Gauss-Newton).
+    through : the parts of an equation that its tangent is taken of, and what moves in each (Gauss-Newton holds the
+        network and moves its adjoints).
 
     Raises
     ------
@@ -39,7 +45,7 @@ def tangent(program: Program, of: Collection[str] | None = None, through: Mappin
     """
     program = named(program)
     moving = [p.name for p in program.parameters] if of is None else list(of)
-    found = _partials(program, moving, through or {})
+    found = _partials(program, moving, through)
     active = [*moving, *(n for n in dict.fromkeys(e.name for e in program.equations) if n in found)]
     tangents = tangents_of(program, active, moving)
     lines: list[Equation] = []
@@ -69,7 +75,7 @@ def tangents_of(program: Program, names: Collection[str], moving: Collection[str
 def _partials(program, moving, through) -> dict[str, dict[Equation, list[Partial]]]:
     """Return the partial derivatives by what moves, of each equation of each variable that moves with it."""
     candidates = moved(program, moving)
-    known = {e: [p for p in partials(e, through.get(e.name, candidates)) if read_name(p.read) in candidates]
+    known = {e: [p for p in partials_of_parts(e, candidates, through(e)) if read_name(p.read) in candidates]
              for e in program.equations if e.name in candidates}
     active = set(moving)
     found: dict[str, dict[Equation, list[Partial]]] = {}

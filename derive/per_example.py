@@ -1,0 +1,149 @@
+"""Per-example gradients: the sum over the examples left out of each gradient.
+
+    dW[d, h] = Sum(X[n, d]*dZ[n, h], n)     gives     dW_n[n, d, h] = X[n, d]*dZ[n, h]
+
+A term that belongs to no example (a penalty) is shared equally, so the per-example gradients add up to the gradient.
+"""
+
+from sympy import Add, Expr, Idx, Mul, Piecewise, Sum
+
+from .binders import is_binder
+from .errors import DefinitionError
+from .pipeline import differentiated
+from .program import Equation, Program, Variable, base_of
+from .simplify import tidied, without_constants
+from .terms import fresh, index_names, read_name, reads, rename, subterms
+
+
+def per_example_gradients(program: Program, over: str | None = None) -> "Program":
+    """Return the gradient of each example's share of the loss, examples along the first axis.
+
+    Parameters
+    ----------
+    over : the name of the size that counts examples; by default the one that the loss sums over and no parameter has.
+
+    Raises
+    ------
+    DefinitionError
+        The loss sums over several sizes and none is named, or a variable mixes examples (batch normalisation).
+    """
+    from .hessians import for_results
+
+    gradients, _, found = apart(program, over)
+    return for_results(gradients, "per_example_gradients", found, "gradients of each example")
+
+
+def apart(program: Program, over: str | None) -> tuple[Program, Idx, dict[str, str]]:
+    """Return a program with the per-example gradients, the index of examples, and their names by parameter."""
+    gradients = differentiated(program)
+    for change in (tidied, without_constants, tidied):
+        gradients = change(gradients)
+    index = batch(program, gradients, over)
+    _check_examples(gradients, index)
+    maker = _Apart(gradients, index)
+    found = {p.name: maker.of(p.name) for p in program.parameters}
+    return gradients.with_equations((*gradients.equations, *maker.lines), variables=maker.variables), index, found
+
+
+def batch(program: Program, gradients: Program, over: str | None) -> Idx:
+    """Return the index of examples, by a name that no gradient has."""
+    [loss] = program.defining(program.loss)
+    limits = {i: low for t in subterms(loss.rhs) if is_binder(t) for i, low, _ in t.limits if isinstance(t, Sum)}
+    inside = {s for p in program.parameters for s in p.shape}
+    sizes = list(dict.fromkeys(i.upper + 1 for i in limits if i.upper + 1 not in inside))
+    if over is None and len(sizes) != 1:
+        raise DefinitionError(
+            f"the loss of {program.name} sums over {', '.join(map(str, sizes)) or 'nothing'}; say which of the sizes "
+            f"{', '.join(s.name for s in program.sizes)} counts examples: over=..."
+        )
+    size = sizes[0] if over is None else next((s for s in program.sizes if s.name == over), None)
+    if size is None:
+        raise DefinitionError(f"{over!r} is not a size of {program.name}; expected one of "
+                              f"{', '.join(s.name for s in program.sizes)}")
+    index = next((i for i in limits if i.upper + 1 == size), None)
+    if index is None:
+        index = next(i for v in program.variables.values() for i in v.indices if i.upper + 1 == size)
+    taken = {n for p in gradients.parameters for n in p.index_names}
+    return fresh(index, taken)
+
+
+def _check_examples(program: Program, index: Idx) -> None:
+    """Refuse what mixes examples: a sum over them whose value the loss does not simply add up."""
+    for e in program.forward:
+        if e.name in program.adjoints and e.name != program.loss:
+            for t in subterms(e.rhs):
+                if is_binder(t) and any(i.upper == index.upper for i, *_ in t.limits):
+                    raise DefinitionError(
+                        f"{e.name} = {e.rhs} mixes the examples counted by {index.upper + 1}; there are no gradients "
+                        "of single examples"
+                    )
+
+
+class _Apart:
+    """Writes the per-example version of each adjoint that has no axis of examples."""
+
+    def __init__(self, program, index):
+        self.program, self.index = program, index
+        self.size = index.upper + 1
+        self.lines: list[Equation] = []
+        self.variables = dict(program.variables)
+        self.whole = {a: p for p, a in program.adjoints.items() if self.size not in program.variables[a].shape}
+        self.names: dict[str, str] = {}
+
+    def of(self, primal: str) -> str:
+        """Return the name of the per-example gradient of a variable."""
+        adjoint = self.program.variables[self.program.adjoints[primal]]
+        if adjoint.name not in self.names:
+            taken = {*self.variables, *(s.name for s in self.program.sizes)}
+            stem = f"{adjoint.name}_{self.index.name}"
+            name = next(n for k in range(1, len(taken) + 3) if (n := f"{stem}{f'_{k}' if k > 1 else ''}") not in taken)
+            self.names[adjoint.name] = name
+            shape = (self.size, *adjoint.shape)
+            new = Variable(name, base_of(name, shape), shape, index_names=(self.index.name, *adjoint.index_names))
+            self.variables[name] = new
+            [e] = self.program.defining(adjoint.name)
+            rhs = Add(*(self._share(t) for t in Add.make_args(e.rhs)))
+            self.lines.append(Equation(new.at(self.index, *e.indices), rhs))
+        return self.names[adjoint.name]
+
+    def _share(self, term: Expr) -> Expr:
+        """Return one example's share of a term."""
+        whole = reads(term, self.whole)
+        if whole:
+            return term.xreplace({r: self._read(r) for r in whole})
+        left = self._left_out(term)
+        return term / self.size if left is None else left
+
+    def _read(self, read):
+        name = self.of(self.whole[read_name(read)])
+        return self.variables[name].at(self.index, *getattr(read, "indices", ()))
+
+    def _left_out(self, term):
+        """Return a term without its sum over examples, None where it has none."""
+        if isinstance(term, Mul):
+            found = [(f, self._left_out(f)) for f in term.args]
+            changed = [(f, left) for f, left in found if left is not None]
+            if not changed:
+                return None
+            if len(changed) > 1:
+                raise DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
+            return Mul(changed[0][1], *(f for f in term.args if f is not changed[0][0]))
+        if isinstance(term, Add):
+            return Add(*(self._share(t) for t in term.args)) if any(
+                self._left_out(t) is not None for t in term.args) else None
+        if isinstance(term, Piecewise):
+            found = [(self._left_out(b), c) for b, c in term.args]
+            return None if all(b is None for b, _ in found) else term.func(
+                *((b if b is not None else old, c) for (b, c), (old, _) in zip(found, term.args, strict=True)),
+                evaluate=False)
+        if not isinstance(term, Sum):
+            return None
+        over = [limit for limit in term.limits if limit[0].upper == self.index.upper and limit[0].lower == 0]
+        if len(over) != 1:
+            if over:
+                raise DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
+            return None
+        inner = [limit for limit in term.limits if limit is not over[0]]
+        clash = {i: fresh(i, index_names(term) | {self.index.name}) for i, *_ in inner if i.name == self.index.name}
+        body = Sum(term.function, *inner) if inner else term.function
+        return rename(rename(body, clash), {over[0][0]: self.index})

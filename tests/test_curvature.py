@@ -1,0 +1,150 @@
+"""Forward mode, Jacobians, Gauss-Newton, Fisher, per-example gradients: against PyTorch, on whole networks."""
+
+import numpy as np
+import pytest
+from sympy import tanh
+
+import codegen
+from derive import DefinitionError, Network, mean, total
+from derive.cost import operations
+from derive.networks import named
+
+from .test_second_derivatives import arguments, with_sizes
+
+torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
+F = torch.nn.functional if torch else None
+MODELS = {          # network -> its outputs from parameters and X, the loss from outputs and targets
+    "logistic_regression": (lambda w, b, X: X @ w + b, F.binary_cross_entropy_with_logits),
+    "softmax_regression": (lambda W, b, X: X @ W + b, F.cross_entropy),
+    "mlp": (lambda W1, b1, W2, b2, X: torch.relu(X @ W1 + b1) @ W2 + b2, F.cross_entropy),
+}
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def computed(program, given, *more):
+    """Return what the function of a program returns, as a dictionary of results."""
+    function = codegen.lambdify(program)
+    sizes, _ = arguments(program)
+    found = function(*given.values(), *more, **with_sizes(function, sizes))
+    names = list(program.results)
+    return found._asdict() if hasattr(found, "_asdict") else dict(zip(names, [found], strict=True))
+
+
+def at_a_point(name):
+    net = named(name)
+    program = net.program()
+    _, given = arguments(program)
+    tensors = {n: torch.tensor(v) for n, v in given.items()}
+    parameters = tuple(tensors[p.name] for p in program.parameters)
+    return net, program, given, parameters, [tensors[v.name] for v in program.inputs]
+
+
+def flat(blocks, rows, columns):
+    """Return Jacobians by several parameters as one matrix."""
+    return torch.cat([b.reshape(rows, -1) for b in blocks], 1).numpy() if columns else np.zeros((rows, 0))
+
+
+def assert_blocks(program, found, whole):
+    """Compare blocks with those of a whole matrix in the parameters, in order."""
+    _, given = arguments(program)
+    starts = np.cumsum([0, *(given[p.name].size for p in program.parameters)])
+    places = {p.name: slice(starts[k], starts[k + 1]) for k, p in enumerate(program.parameters)}
+    pairs = [(p, q) for k, p in enumerate(program.parameters) for q in program.parameters[k:]]
+    assert list(found) == [f"{p.name}_{q.name}" for p, q in pairs]
+    for p, q in pairs:
+        block = np.asarray(found[f"{p.name}_{q.name}"])
+        assert block.shape == given[p.name].shape + given[q.name].shape
+        want = whole[places[p.name], places[q.name]]
+        np.testing.assert_allclose(block.reshape(want.shape), want, rtol=1e-10, atol=1e-14)
+
+
+@every_model
+def test_gauss_newton_is_the_curvature_of_the_loss_between_two_jacobians(name):
+    net, program, given, parameters, (X, y) = at_a_point(name)
+    model, loss = MODELS[name]
+    output = model(*parameters, X)
+    blocks = torch.autograd.functional.jacobian(lambda *p: model(*p, X), parameters)
+    J = flat(blocks, output.numel(), parameters)
+    H = torch.autograd.functional.hessian(lambda z: loss(z, y), output).reshape(len(J), len(J)).numpy()
+    assert_blocks(program, computed(net.gauss_newton(), given), J.T @ H @ J)
+    assert_blocks(program, computed(net.fisher(), given), J.T @ H @ J)
+    random = np.random.default_rng(0)
+    v = [np.asarray(random.normal(size=p.shape)) for p in parameters]
+    product = computed(net.gauss_newton_vector_product(), given, v)
+    want = J.T @ H @ J @ np.concatenate([a.reshape(-1) for a in v])
+    np.testing.assert_allclose(np.concatenate([np.reshape(g, -1) for g in product.values()]), want, rtol=1e-10,
+                               atol=1e-14)
+
+
+@every_model
+def test_per_example_gradients_and_the_empirical_fisher(name):
+    net, program, given, parameters, (X, y) = at_a_point(name)
+    model, loss = MODELS[name]
+    N = len(X)
+    rows = [torch.autograd.functional.jacobian(lambda *p, n=n: loss(model(*p, X[n:n + 1]), y[n:n + 1]), parameters)
+            for n in range(N)]
+    G = np.stack([np.concatenate([g.numpy().reshape(-1) for g in row]) for row in rows])
+    found = computed(net.per_example_gradients(), given)
+    np.testing.assert_allclose(np.concatenate([g.reshape(N, -1) for g in found.values()], 1), G / N, rtol=1e-10,
+                               atol=1e-15)
+    assert_blocks(program, computed(net.empirical_fisher(), given), G.T @ G / N)
+
+
+@every_model
+def test_jacobians_and_tangents(name):
+    net, program, given, parameters, (X, y) = at_a_point(name)
+    model, loss = MODELS[name]
+    [output] = program.outputs or ["Z2"]
+    blocks = torch.autograd.functional.jacobian(lambda *p: model(*p, X), parameters)
+    found = computed(net.jacobian(output), given)
+    for p, block in zip(program.parameters, blocks, strict=True):
+        np.testing.assert_allclose(found[p.name], block.numpy(), rtol=1e-12, atol=1e-15)
+    random = np.random.default_rng(0)
+    v = [np.asarray(random.normal(size=p.shape)) for p in parameters]
+    value, slope = torch.autograd.functional.jvp(
+        lambda *p: loss(model(*p, X), y), parameters, tuple(map(torch.tensor, v)))
+    moved = computed(net.tangent(), given, v)
+    np.testing.assert_allclose([moved["loss"], moved["lossdot"]], [value.item(), slope.item()], rtol=1e-12)
+
+
+def test_penalties_keep_their_curvature_and_are_shared_by_examples():
+    net = Network("penalised")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    z = net.define("z", tanh(X @ w))
+    net.output(z)
+    net.loss = mean((z - y) ** 2) / 2 + 3 * total(w**2)
+    random = np.random.default_rng(0)
+    given = {"w": random.normal(size=3), "X": random.normal(size=(5, 3)), "y": random.normal(size=5)}
+    s = (1 - np.tanh(given["X"] @ given["w"]) ** 2)[:, None] * given["X"]
+    np.testing.assert_allclose(computed(net.gauss_newton(), given)["w_w"], s.T @ s / 5 + 6 * np.eye(3))
+    _, gradient = codegen.lambdify(net.backward())(**given)
+    np.testing.assert_allclose(computed(net.per_example_gradients(), given)["w"].sum(0), gradient.w)
+
+
+def test_what_has_no_meaning_is_refused():
+    with pytest.raises(DefinitionError, match="mixes the examples"):
+        named("batch_norm").per_example_gradients()
+    with pytest.raises(DefinitionError, match="sums over T, N"):
+        named("elman_rnn").per_example_gradients()
+    with pytest.raises(DefinitionError, match="is not a parameter of mlp"):
+        named("mlp").hessian("W3")
+    with pytest.raises(DefinitionError, match="has no outputs"):
+        named("square").gauss_newton()
+    with pytest.raises(DefinitionError, match="depends on y"):
+        named("mixture_density_network").fisher()
+
+
+def test_costs_are_those_of_the_closed_forms():
+    N, D, C, H = (named("mlp").program().sizes[k] for k in (0, 1, 3, 2))
+    logistic = operations(named("logistic_regression").hessian())
+    assert logistic.coeff(D, 2).coeff(N, 1) <= 6                # X' diag(p (1 - p)) X as written, a term an entry
+    assert logistic.subs(D, 2 * D).coeff(D, 3) == 0
+    softmax = operations(named("softmax_regression").hessian())
+    assert max(sum(m) for m in softmax.as_poly(N, D, C).monoms()) == 5      # N D^2 C^2, what one matrix product takes
+    mlp = operations(named("mlp").hessian("W1")).as_poly(N, D, C, H)
+    above = [m for m in mlp.monoms() if m[1] == 2]
+    assert above == [(1, 2, 0, 2), (0, 2, 0, 2)]                # N D^2 H^2: that of one matrix product
+    product = operations(named("mlp").hessian_vector_product()).as_poly(N, D, C, H)
+    gradient = operations(named("mlp").backward()).as_poly(N, D, C, H)
+    assert product.coeff_monomial(N * D * H) <= 2 * gradient.coeff_monomial(N * D * H)
