@@ -10,10 +10,11 @@ from sympy import Expr
 
 from derive.cost import operations
 from derive.network import Network
+from derive.networks import loading
 from derive.notes import note
 from derive.program import Program
 
-from . import files, optimisers, verify
+from . import files, optimisers, results, verify
 from .memory import module_from
 from .module import source
 
@@ -76,8 +77,11 @@ def verdicts(net: Network, program: Program, text: str) -> list[verify.Verdict]:
 
 
 def shared() -> dict[str, str]:
-    """Return the files beside the networks' own: the module of optimisers."""
-    return {"optimisers.py": optimisers.source()}
+    """Return the files beside the networks' own: the module of optimisers, and second derivatives of some."""
+    found = {"optimisers.py": optimisers.source()}
+    for name, of in results.EXAMPLES:
+        found |= results.texts(results.OF[of](loading.named(name)))
+    return found
 
 
 def write(texts: Mapping[str, str], folder: Path) -> None:

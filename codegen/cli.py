@@ -17,7 +17,7 @@ from derive.networks import loading
 from derive.notes import note
 from derive.text import Texts
 
-from . import building, doctor, tables, verify
+from . import building, doctor, results, tables, verify
 from .extras import MissingExtra
 from .module import source
 from .pictures import network_graph
@@ -30,6 +30,7 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
+Of = Annotated[str, typer.Option(help=f"what is derived: {', '.join(results.OF)}", metavar="RESULT")]
 UsageError: Any = typer.BadParameter.__mro__[1]  # Click's, which Typer brings along
 
 
@@ -38,22 +39,29 @@ def build(
     targets: Targets = None,
     output: Annotated[Path, typer.Option(help="the folder that modules and notes are written to")] = Path("generated"),
     check: Annotated[bool, typer.Option("--check", help="write nothing; show a diff where a file is stale")] = False,
+    of: Of = results.GRADIENTS,
 ) -> None:
     """Derive networks, write modules and notes, verify them, print the table. A FILE.py is run to find its networks."""
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
     _refuse_doubles(nets)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is not a folder; give --output a folder")
+    if of != results.GRADIENTS:
+        _build_results(nets, of, output, check)
+        return
     shared = {} if targets else building.shared()
     if check:
         _check_files(nets, shared, output)
         return
     built = _built(nets, output)
+    found = {} if targets else results.judged_examples()
     building.write(shared, output)
     out.print(tables.summary(built))
     for line in tables.remarks(built):
         out.print(line)
-    if not all(b.passed for b in built):
+    for line in results.told(found):
+        out.print(line)
+    if not all(b.passed for b in built) or results.complaints(found):
         raise typer.Exit(1)
     out.print(f"Wrote {2 * len(built) + len(shared)} files to {output}/")
 
@@ -82,6 +90,32 @@ def _built(nets, output):
     return result
 
 
+def _build_results(nets, of, output, check):
+    """Build what is derived beyond the gradients of networks: Hessians, products with them, Jacobians."""
+    pairs = [(net, _derived(net, of)) for net in nets]
+    texts = {name: text for _, program in pairs for name, text in results.texts(program).items()}
+    if check:
+        stale = list(building.stale(texts, output))
+        sys.stdout.write("".join(stale))
+        if stale:
+            raise _Failed(f"{len(stale)} files in {output}/ are stale; run `derive build --of {of}` to update them")
+        return
+    found = {program.name: results.disagreement(net, program) for net, program in pairs}
+    for line in results.told(found):
+        out.print(line)
+    if results.complaints(found):
+        raise typer.Exit(1)
+    building.write(texts, output)
+    out.print(f"Wrote {len(texts)} files to {output}/")
+
+
+def _derived(net, of):
+    """Return what is asked for of a network, as a program."""
+    if of not in results.OF:
+        raise UsageError(f"--of has {of!r}; expected one of {', '.join(results.OF)}")
+    return results.OF[of](net)
+
+
 def _check_files(nets, shared, output):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
@@ -103,11 +137,11 @@ def list_() -> None:
 
 
 @app.command()
-def show(target: Target, notation: Notation = "matrix") -> None:
-    """Print a network's forward and backward equations."""
+def show(target: Target, notation: Notation = "matrix", of: Of = results.GRADIENTS) -> None:
+    """Print a network's forward and backward equations, or those of what else is derived of it."""
     _check_notation(notation)
     for net in _networks(target):
-        program = net.backward()
+        program = _derived(net, of)
         out.print(f"{Texts(program, notation).listing()}\n", markup=False, soft_wrap=True)
 
 
@@ -116,11 +150,12 @@ def latex(
     target: Target,
     notation: Notation = "matrix",
     standalone: Annotated[bool, typer.Option("--standalone", help="a whole document rather than a section")] = False,
+    of: Of = results.GRADIENTS,
 ) -> None:
-    """Print a network's note."""
+    """Print a network's note, or that of what else is derived of it."""
     _check_notation(notation)
     for net in _networks(target):
-        sys.stdout.write(note(net.backward(), notation=notation, standalone=standalone))
+        sys.stdout.write(note(_derived(net, of), notation=notation, standalone=standalone))
 
 
 @app.command()

@@ -40,18 +40,29 @@ def docstring(plan) -> str:
     for word, sentence in facts:
         lines += textwrap.wrap(
             word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
-    lines += ["", "dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape."]
+    lines += ["", *_names_told(program)]
     lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
     if program.source:
         lines += [f"The derivation is typeset in {program.name}.tex."]
     return "\n".join([*lines, '"""'])
 
 
+def _names_told(program):
+    """Say what the names of derivatives stand for."""
+    if not program.results or any(program.variables[e.name].primal for e in program.equations):
+        yield "dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape."
+    if program.directions:
+        yield "Vdot is the tangent of V: its derivative in the direction, which has an array for each parameter."
+    if any(e.name.startswith("J_") for e in program.equations):
+        yield "J_V is what the derivative of V by a parameter needs, without the factors that it shares with others."
+
+
 def command(program) -> str:
     """Return the command that generates a program's files."""
-    if program.source.startswith("derive/networks/"):
-        return f"derive build {program.name}"
-    return f"derive build {program.source}" if program.source else "codegen.source"
+    if not program.source:
+        return "codegen.source"
+    of = f" --of {program.function}" if program.function else ""
+    return f"derive build {program.network if program.source.startswith('derive/networks/') else program.source}{of}"
 
 
 def _table(rows):
@@ -83,7 +94,7 @@ def _listed(variables):
 
 
 def _inputs_listed(program):
-    real = [v for v in program.inputs if v.kind == "input"]
+    real = [v for v in program.inputs if v.kind == "input" and not v.tangent_of]
     labels = [f"labels {v.name} {shape_text(v.shape)}, integers in [0, {v.classes})" if v.shape
               else f"label {v.name}, an integer in [0, {v.classes})" for v in program.kind("labels")]
     return "; ".join(([_listed(real)] if real else []) + labels)

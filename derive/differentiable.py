@@ -37,8 +37,8 @@ class Differentiable:
 
         return tangent_of_loss(self.program())
 
-    def jacobian(self, variable: str, *parameters: str) -> "Program":
-        """Return the Jacobian of a variable by each parameter (or by those named) as a program."""
+    def jacobian(self, variable: str = "", *parameters: str) -> "Program":
+        """Return the Jacobian of a variable, or of the first output, by each parameter (or by those named)."""
         from .hessians import jacobian
 
         return jacobian(self.program(), variable, parameters)

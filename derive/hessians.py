@@ -54,7 +54,7 @@ def jacobian(program: Program, of: str, names: Sequence[str] = ()) -> Program:
     DefinitionError
         The variable is not one that the program defines, or a name is not a parameter's.
     """
-    names = parameters_named(program, names)
+    names, of = parameters_named(program, names), of or next(iter(program.outputs), program.loss)
     if of not in program.variables or program.variables[of].kind != "variable":
         raise DefinitionError(f"{of!r} is not a variable of {program.name}; define it first")
     jacobians = Jacobians(with_named_exponentials(tidied(recognised(program))))
@@ -115,5 +115,6 @@ def tangent_name(program: Program, name: str) -> str:
 def for_results(program: Program, function: str, results: dict[str, str], subject: str) -> Program:
     """Return a program of one function, which returns some variables, simplified to what they need."""
     program = without_constants(tidied(program))
+    name = f"{program.network}_{function}"
     return simplified(program.with_equations(
-        program.equations, results=results, function=function, subject=subject, adjoints={}, outputs=()))
+        program.equations, name=name, results=results, function=function, subject=subject, adjoints={}, outputs=()))

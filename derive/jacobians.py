@@ -91,7 +91,7 @@ class Jacobians:
         total = Add(*rest)
         if isinstance(total, Add) and set(free_indices(total)) & set(slots) and common and _is_small(total):
             inside = [f for f in common if set(free_indices(f)) <= set(free_indices(total))]
-            total = self._name(Mul(*inside, total), name)
+            total = self._name(Add(*(Mul(*inside, t) for t in total.args)), name)
             common = [f for f in common if f not in inside]
         return Mul(*common, total)
 

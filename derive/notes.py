@@ -35,10 +35,10 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
     body = "\n".join([*forward, *backward, *gradients, stand_ins])
     words = Notation(systems, body, notation)
     parts = [
-        [f"% Generated from {_source(program)}; do not edit.", TOLERANT, _heading(program.title)],
+        [f"% Generated from {_source(program)}; do not edit.", TOLERANT, _heading(_title(program))],
         paragraph(escaped(program.note)),
         [r"\paragraph{Notation.}", *paragraph(*words.sentences()), *words.table()],
-        [r"\paragraph{Forward.}", *forward],
+        [rf"\paragraph{{{'Equations' if program.results else 'Forward'}.}}", *forward],
         [r"\paragraph{Backward.}", *_method(systems, words, stand_ins), *backward] if backward else [],
         [*_gradients_head(systems), *gradients] if gradients else [],
         [r"\paragraph{Chain rule.} The same, factor by factor:", *chains] if chains else [],
@@ -49,6 +49,11 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
     return DOCUMENT % text.rstrip("\n") if standalone else text
 
 
+def _title(program):
+    """The network's title, and what is derived of it beyond gradients."""
+    return f"{program.title}: {program.subject}" if program.results else program.title
+
+
 def _heading(title):
     """A section; a title of more than one line is not justified."""
     text = escaped(title)
@@ -56,9 +61,10 @@ def _heading(title):
 
 
 def _source(program):
+    of = f" --of {program.function}" if program.function else ""
     if program.source.startswith("derive/networks/"):
-        return f"{program.source} by `derive build {program.name}`"
-    return f"{program.source} by `derive build {program.source}`" if program.source else "a script"
+        return f"{program.source} by `derive build {program.network}{of}`"
+    return f"{program.source} by `derive build {program.source}{of}`" if program.source else "a script"
 
 
 def _stand_ins(systems):
@@ -93,7 +99,7 @@ def _gradients_head(systems):
 def _update(systems):
     """One step of gradient descent."""
     parameters = [systems.names.variable(p.name) for p in systems.program.parameters]
-    if not parameters:
+    if not parameters or systems.program.results:
         return []
     rate = systems.names.unused(r"\eta", r"\lambda", r"\epsilon")
     rest = "" if len(parameters) == 1 else ", and likewise for the other parameters"

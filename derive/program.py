@@ -156,6 +156,11 @@ class Program:
         return {p.name: lines[self.adjoints[p.name]].as_sympy() for p in self.parameters if p.name in self.adjoints}
 
     @property
+    def network(self) -> str:
+        """The name of the network that the program was derived from."""
+        return self.name.removesuffix(f"_{self.function}") if self.function else self.name
+
+    @property
     def directions(self) -> list[Variable]:
         """The inputs that are directions in which the parameters move."""
         return [v for v in self.inputs if v.tangent_of]

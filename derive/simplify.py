@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
 from .functions import relu, step
@@ -107,10 +107,16 @@ def _common_factor(total: Add) -> Expr:
     if not common or len({_conditions(t) for t in terms}) > 1:     # what counts at different places stays apart
         return total
     rest = [Mul(*(f for f in t if f not in common)) for t in terms]
+    if any(map(_is_diagonal, rest)):            # diag(p) - p p' is read better than p*(I - p')
+        return total
     number = next((r for r in (_coefficient(t) for t in rest) if abs(r) != 1), S.One)
     if number != 1 and all(abs(_coefficient(t)) == abs(number) for t in rest):
         rest, common = [t / number for t in rest], [number, *common]
     return Mul(*common, Add(*rest), evaluate=number == 1)
+
+
+def _is_diagonal(term):
+    return isinstance(term, KroneckerDelta) and all(isinstance(a, Idx) for a in term.args)
 
 
 def _conditions(factors):

@@ -67,7 +67,7 @@ def tangents_of(program: Program, names: Collection[str], moving: Collection[str
         taken.add(name)
         result[n] = replace(
             v, name=name, base=base_of(name, v.shape), kind="input" if n in moving else "variable", tangent_of=n,
-            companion_of=None, note=f"direction of {n}" if n in moving else "",
+            companion_of=None, note="direction" if n in moving else "",
         )
     return result
 

@@ -37,9 +37,13 @@ class Texts:
         forward = self.system()
         backward = [(self._line(e, reverse=True), self.program.variables[e.name]) for e in self.program.backward]
         width = max(len(text) for text, _ in [*forward, *backward])
+        if self.program.results:
+            backward, heads = [], [f"{self.program.title}: {self.program.subject}", "", "Equations"]
+        else:
+            heads = [self.program.title, "", "Forward"]
         cost = str(operations(self.program)).replace("**", "^").replace("*", " ")
         return "\n".join([
-            self.program.title, "", "Forward", *_shaped(forward, width), "", "Backward", *_shaped(backward, width),
+            *heads, *_shaped(forward, width), *(["", "Backward", *_shaped(backward, width)] if backward else []),
             "", f"Operations  {cost}",
         ])
 

@@ -32,8 +32,8 @@ def physics_informed(w, b, v, x, f, z, g):
 
 def gradient_penalty(W, b, v, X, Y, M, penalty):
     M = M.clone().requires_grad_()
-    [slopes] = grad((torch.relu(M @ W + b) @ v).sum(), M, create_graph=True)
-    scores = [(torch.relu(Z @ W + b) @ v).mean() for Z in (X, Y)]
+    [slopes] = grad((torch.tanh(M @ W + b) @ v).sum(), M, create_graph=True)
+    scores = [(torch.tanh(Z @ W + b) @ v).mean() for Z in (X, Y)]
     return scores[1] - scores[0] + penalty * ((slopes.norm(dim=1) - 1) ** 2).mean()
 
 

@@ -256,6 +256,9 @@ def test_wrong_labels_are_named(name):
 BEYOND = {                              # where the mathematics itself has no finite value, or none that fits a float
     "info_nce": ("0", "1e-20", "±1e4 and 1e-20"),       # vectors of length 0 have no direction; 1e-20 squared is 0
     "vae": ("±1e4", "±1e4 and 1e-20"),                  # variances of exp(1e4)
+    "gaussian_mixture": ("±1e4", "±1e4 and 1e-20"),     # densities of standard deviation exp(-1e4)
+    "mixture_density_network": ("±1e4", "±1e4 and 1e-20"),
+    "gradient_penalty": ("0", "1e-20", "±1e4 and 1e-20"),       # slopes of length 0 have no direction
     "graph_convolution": ("±1e4", "±1e4 and 1e-20"),    # roots of negative degrees
     "gpt": ("±1e4", "±1e4 and 1e-20"),                  # cubes of 1e13, which float32 does not hold
     "transformer_block": ("±1e4", "±1e4 and 1e-20"),

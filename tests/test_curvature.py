@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from sympy import tanh
+from sympy import Sum, exp, log, tanh
 
 import codegen
 from derive import DefinitionError, Network, mean, total
 from derive.cost import operations
 from derive.networks import named
+from derive.notes import note
+from derive.text import Texts
 
 from .test_second_derivatives import arguments, with_sizes
 
@@ -148,3 +150,31 @@ def test_costs_are_those_of_the_closed_forms():
     product = operations(named("mlp").hessian_vector_product()).as_poly(N, D, C, H)
     gradient = operations(named("mlp").backward()).as_poly(N, D, C, H)
     assert product.coeff_monomial(N * D * H) <= 2 * gradient.coeff_monomial(N * D * H)
+
+
+def test_hessians_come_out_as_in_textbooks():
+    logistic = named("logistic_regression").hessian()
+    assert "H_w_w = 1/N X' diag(sigmoid_z * (1 - sigmoid_z)) X " in Texts(logistic).listing()
+    assert r"\tfrac1N X^\top\,\operatorname{diag}\bigl(" in note(logistic)
+    assert "H_w_w = ((sigmoid_z * _sigmoid(-z))[:, None] * X).T @ X / N" in codegen.source(logistic)
+    net = Network("one")
+    C = net.size("C")
+    z, y = net.parameter("z", C), net.labels("y", classes=C)
+    [c] = net.indices(c=C)
+    net.loss = log(Sum(exp(z[c]), c)) - z[y]
+    assert "H_z_z = diag(softmax_z) - softmax_z softmax_z' " in Texts(net.hessian()).listing()
+    assert r"\operatorname{diag}(\mathrm{softmax}_z) - \mathrm{softmax}_z" in note(net.hessian())
+    several = Texts(named("softmax_regression").hessian()).listing()
+    assert "= [c = c2] * softmax_Z[n, c] - softmax_Z[n, c] * softmax_Z[n, c2] " in several
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e-20])
+def test_second_derivatives_stay_in_range(scale):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(6, 3)), random.integers(0, 2, 6)
+    with np.errstate(all="raise", under="ignore"):
+        two = codegen.lambdify(named("logistic_regression").hessian())
+        several = codegen.lambdify(named("softmax_regression").hessian())
+        w = two(scale * np.ones(3), 0.0, X, y.astype(float))
+        W = several(scale * random.normal(size=(3, 2)), np.zeros(2), X, y)
+    assert all(np.all(np.isfinite(block)) for block in (*w, *W))

@@ -1,9 +1,9 @@
 """Matrix notation: one array form in, one piece out. Vectors are columns; what has no such form raises NotMatrix."""
 
-from sympy import Add, Idx, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
+from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.logic.boolalg import And, Not, Or
 
-from ..forms import Apply, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from ..forms import Apply, Bracket, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from .conditions import indicator
 from .constants import is_negative
 from .nodes import (
@@ -27,6 +27,12 @@ from .styles import Style
 
 class NotMatrix(ValueError):
     """An expression that is written with indices."""
+
+
+def _is_identity(node):
+    """Tell whether a factor is [i = j] of the two axes."""
+    return isinstance(node, Bracket) and node.head is KroneckerDelta and len(node.axes) == 2 and all(
+        isinstance(side, Index) and isinstance(side.expr, Idx) for side in (node.left, node.right))
 
 
 class Matrices:
@@ -183,6 +189,8 @@ class Matrices:
             return []
         if len(factors) == 1 and not is_reciprocal(factors[0]):
             return [self.oriented(factors[0], row, column)]
+        if any(map(_is_identity, factors)):
+            return [self._diagonal_of([f for f in factors if not _is_identity(f)])]
         if len(axes) == 2 and axes == (column, row) and not all(isinstance(f, Spread) for f in factors):
             return self._with_diagonals(factors, axes, turned=True)
         pieces = self._with_diagonals(factors, axes) if len(axes) == 2 else [self._quotient(factors, axes)]
@@ -209,6 +217,13 @@ class Matrices:
 
     def _hadamard(self, nodes, axes):
         return self.style.hadamard(ordered_factors(self.oriented(n, *_down_and_across(axes)) for n in nodes))
+
+    def _diagonal_of(self, vectors):
+        """Return the diagonal matrix of the product of vectors along either axis."""
+        if not vectors or not all(isinstance(v, Spread) and len(v.body.axes) == 1 for v in vectors):
+            raise NotMatrix("a condition on two indices")
+        return self.style.diagonal(self.style.hadamard(ordered_factors(
+            self.oriented(v.body, v.body.axes[0], None) for v in vectors)))
 
     def _diagonal(self, vectors):
         """Return diag(v) for the elementwise product v of vectors, diag(v)^-1 where all of them divide."""

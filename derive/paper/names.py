@@ -45,6 +45,12 @@ def braced(text: str, before: str = "") -> str:
     return before + text if re.fullmatch(r"[A-Za-z]", text) else f"{{{text}}}"
 
 
+def dotted(symbol: str) -> str:
+    r"""Return a symbol with a dot over its head: W_1 becomes \dot W_1."""
+    head, _, rest = symbol.partition("_")
+    return rf"\dot{braced(head, ' ')}{'_' if rest else ''}{rest}"
+
+
 def _head(word):
     """Split a word into its symbol and the subscripts that are written without an underscore: Z1, Wq, bias2."""
     accent = next((a for a in ACCENTS if word.endswith(a) and len(word) > len(a)), None)
@@ -108,11 +114,18 @@ class Names:
 
     def variable(self, name: str) -> str:
         """Return the symbol of a variable, adjoints included."""
-        if (of := self._tangents.get(name)) is not None:
-            return rf"\dot{braced(self.variable(of), ' ')}"
+        if name in self._tangents:
+            return dotted(self._moving(name))
         if name in self._primals:
             return rf"\delta_{braced(self.variable(self._primals[name]))}"
         return self._symbols.get(name) or letters(name, self._known)
+
+    def _moving(self, name):
+        """Return the symbol of what a tangent is the tangent of; of an adjoint too that nothing reads any more."""
+        of, primal = self._tangents[name], self.program.variables[name].primal
+        if primal is not None and of not in self.program.variables:
+            return rf"\delta_{braced(self.variable(primal))}"
+        return self.variable(of)
 
     def is_adjoint(self, name: str) -> bool:
         """Tell whether a name is that of an adjoint."""
@@ -152,7 +165,7 @@ class Names:
 
     def abbreviated(self) -> dict[str, str]:
         """Return the names that are too long for a formula, with the symbols that stand for them."""
-        return {name: s for name, s in self._symbols.items() if len(name) > LONGEST}
+        return {name: s for name, s in self._symbols.items() if len(name) > LONGEST and " " not in name}
 
 
 def _initials(name):

@@ -4,6 +4,7 @@ import re
 from string import ascii_lowercase, ascii_uppercase
 
 from ..program import Variable
+from . import higher_words
 from .layout import PAGE, Row, columns, text_width
 from .prose import code, escaped, listed
 from .systems import Systems
@@ -26,7 +27,8 @@ class Notation:
 
     def sentences(self) -> list[str]:
         """The symbols, one sentence each."""
-        paragraphs = (self._sizes, self._indices, self._symbols, self._states, self._adjoint, self._abbreviations)
+        paragraphs = (self._sizes, self._indices, self._symbols, self._states, self._adjoint, self._higher,
+                      self._abbreviations)
         return [sentence for tell in paragraphs for sentence in tell()]
 
     def _sizes(self):
@@ -77,7 +79,12 @@ class Notation:
             else rf"\delta_{self.any}\,\mathrm d{self.any}"
         return rf"\mathrm d{self.names.loss} = {pair}"
 
+    def _higher(self):
+        return higher_words.sentences(self.program, self.names, self.any) if self.program.results else []
+
     def _adjoint(self):
+        if self.program.results and not any(self.program.variables[e.name].primal for e in self.program.equations):
+            return []
         shipped = self.program.source.startswith("derive/networks/")
         module = code(f"{'generated/' if shipped else ''}{self.program.name}.py")
         shape = f". It has the shape of ${self.any}$, and" if self.has_arrays else ", and"
