@@ -1,19 +1,21 @@
 """Critic of a Wasserstein GAN with a gradient penalty: loss and gradients.
 
-    pre_p = X W + 1 b'              (N, H)
-    p = relu(pre_p) v               (N,)     scores of what is real
-    pre_q = Y W + 1 b'              (N, H)
-    q = relu(pre_q) v               (N,)     scores of what is generated
-    pre_f = M W + 1 b'              (N, H)
-    f_pre_f = [pre_f > 0] diag(v)   (N, H)
-    S = f_pre_f W'                  (N, D)   slopes in between
-    sum_r = S^2 1                   (N,)
-    r = sqrt(sum_r)                 (N,)     their lengths
+    pre_p = X W + 1 b'                     (N, H)
+    tanh_pre_p = tanh(pre_p)               (N, H)
+    p = tanh_pre_p v                       (N,)     scores of what is real
+    pre_q = Y W + 1 b'                     (N, H)
+    tanh_pre_q = tanh(pre_q)               (N, H)
+    q = tanh_pre_q v                       (N,)     scores of what is generated
+    pre_f = M W + 1 b'                     (N, H)
+    tanh_pre_f = tanh(pre_f)               (N, H)
+    f_pre_f = (1 - tanh_pre_f^2) diag(v)   (N, H)
+    S = f_pre_f W'                         (N, D)   slopes in between
+    sum_r = S^2 1                          (N,)
+    r = sqrt(sum_r)                        (N,)     their lengths
     loss = 1/N ((penalty * sum_n (r[n] - 1)^2) + (sum_n q[n]) - sum_n p[n])
 
 Parameters  W (D, H), b (H,), v (H,); their dtype is the result's.
 Inputs      X (N, D), Y (N, D), M (N, D), penalty, a scalar.
-Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gradient_penalty.py by `derive build gradient_penalty`; do not edit.
@@ -39,21 +41,24 @@ def forward(W, b, v, X, Y, M, penalty):
     N = len(X)
 
     pre_p = X @ W + b                                   # (N, H)
-    p = np.maximum(pre_p, 0) @ v                        # (N,)
+    tanh_pre_p = np.tanh(pre_p)                         # (N, H)
+    p = tanh_pre_p @ v                                  # (N,)
     pre_q = Y @ W + b                                   # (N, H)
-    q = np.maximum(pre_q, 0) @ v                        # (N,)
+    tanh_pre_q = np.tanh(pre_q)                         # (N, H)
+    q = tanh_pre_q @ v                                  # (N,)
     pre_f = M @ W + b                                   # (N, H)
-    f_pre_f = v * (pre_f > 0)                           # (N, H)
+    tanh_pre_f = np.tanh(pre_f)                         # (N, H)
+    f_pre_f = v * (1 - tanh_pre_f**2)                   # (N, H)
     S = f_pre_f @ W.T                                   # (N, D)
     sum_r = np.sum(S**2, axis=1)                        # (N,)
     r = np.sqrt(sum_r)                                  # (N,)
     loss = (penalty * np.sum((r - 1)**2) + np.sum(q) - np.sum(p)) / N
-    return loss, (W, v, X, Y, penalty, pre_p, pre_q, pre_f, f_pre_f, S, r)
+    return loss, (W, v, X, Y, M, penalty, f_pre_f, S, r, tanh_pre_p, tanh_pre_q, tanh_pre_f)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W, v, X, Y, penalty, pre_p, pre_q, pre_f, f_pre_f, S, r = residuals
+    W, v, X, Y, M, penalty, f_pre_f, S, r, tanh_pre_p, tanh_pre_q, tanh_pre_f = residuals
     N = len(X)
 
     # loss = 1/N ((penalty * sum_n (r[n] - 1)^2) + (sum_n q[n]) - sum_n p[n])
@@ -64,17 +69,16 @@ def backward(residuals):
     dS = 2 * dsum_r[:, None] * S                        # (N, D)
     # S = f_pre_f W'
     df_pre_f = dS @ W                                   # (N, H)
-    # q = relu(pre_q) v
-    dpre_q = v * (pre_q > 0) / N                        # (N, H)
-    # p = relu(pre_p) v
-    dv = (
-        np.mean(np.maximum(pre_q, 0), axis=0) + np.sum(df_pre_f * (pre_f > 0), axis=0)
-        - np.mean(np.maximum(pre_p, 0), axis=0)
-    )                                                   # (H,)
-    dpre_p = -v * (pre_p > 0) / N                       # (N, H)
+    # f_pre_f = (1 - tanh_pre_f^2) diag(v)
+    dpre_f = -2 * v * df_pre_f * tanh_pre_f * (1 - tanh_pre_f**2)  # (N, H)
+    # q = tanh_pre_q v
+    dpre_q = v * (1 - tanh_pre_q**2) / N                # (N, H)
+    # p = tanh_pre_p v
+    dv = tanh_pre_q.mean(axis=0) + np.sum(df_pre_f * (1 - tanh_pre_f**2), axis=0) - tanh_pre_p.mean(axis=0)  # (H,)
+    dpre_p = -v * (1 - tanh_pre_p**2) / N               # (N, H)
     # pre_p = X W + 1 b'
-    dW = X.T @ dpre_p + Y.T @ dpre_q + dS.T @ f_pre_f   # (D, H)
-    db = dpre_p.sum(axis=0) + dpre_q.sum(axis=0)        # (H,)
+    dW = M.T @ dpre_f + X.T @ dpre_p + Y.T @ dpre_q + dS.T @ f_pre_f  # (D, H)
+    db = dpre_f.sum(axis=0) + dpre_p.sum(axis=0) + dpre_q.sum(axis=0)  # (H,)
     return Params(dW, db, dv)
 
 

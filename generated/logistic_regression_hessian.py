@@ -1,0 +1,69 @@
+"""Logistic regression of two classes: Hessian of the loss.
+
+    z = X w + b 1                                        (N,)     logits
+    sigmoid_z = sigmoid(z)                               (N,)
+    H_w_w = 1/N X' diag(sigmoid_z * (1 - sigmoid_z)) X   (D, D)
+    H_w_b = 1/N X' (sigmoid_z * (1 - sigmoid_z))         (D,)
+    H_b_b = 1/N (1 - sigmoid_z)' sigmoid_z
+
+Parameters  w (D,), b, a scalar; their dtype is the result's.
+Inputs      X (N, D), y (N,).
+
+Generated from derive/networks/logistic_regression.py by `derive build logistic_regression --of hessian`; do not edit.
+The derivation is typeset in logistic_regression_hessian.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Hessian(NamedTuple):
+    """The Hessian of the loss, block by block."""
+
+    w_w: np.ndarray
+    w_b: np.ndarray
+    b_b: np.ndarray
+
+
+def hessian(w, b, X, y):
+    """Return the Hessian of the loss."""
+    w, b, X, y = _checked(w, b, X, y)
+    N = len(X)
+
+    z = X @ w + b                                       # (N,)
+    sigmoid_z = _sigmoid(z)                             # (N,)
+    H_w_w = ((sigmoid_z * _sigmoid(-z))[:, None] * X).T @ X / N  # (D, D)
+    H_w_b = sigmoid_z * _sigmoid(-z) @ X / N            # (D,)
+    H_b_b = sigmoid_z @ _sigmoid(-z) / N
+    return Hessian(H_w_w, H_w_b, H_b_b)
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _checked(w, b, X, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (w, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    w, b, X, y = (np.asarray(v, dtype) for v in (*floats, X, y))
+
+    sizes = {}
+    for name, value, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
+        _match(name, value, axes, sizes)
+    return w, b, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

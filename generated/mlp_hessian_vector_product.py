@@ -1,0 +1,108 @@
+"""Two-layer perceptron with softmax cross-entropy: product of the Hessian with a direction.
+
+    Z1 = X W1 + 1 b1'                                  (N, H)   pre-activation
+    Z1dot = X W1dot + 1 b1dot'                         (N, H)
+    A1 = relu(Z1)                                      (N, H)   hidden units
+    A1dot = Z1dot * [Z1 > 0]                           (N, H)
+    Z2 = A1 W2 + 1 b2'                                 (N, C)   logits
+    Z2dot = A1dot W2 + A1 W2dot + 1 b2dot'             (N, C)
+    softmax_Z2 = softmax(Z2)                           (N, C)
+    lse_Z2dot = (Z2dot * softmax_Z2) 1                 (N,)
+    dZ2 = 1/N (softmax_Z2 - onehot(y))                 (N, C)
+    dZ2dot = 1/N softmax_Z2 * (Z2dot - lse_Z2dot 1')   (N, C)
+    dW2dot = A1' dZ2dot + A1dot' dZ2                   (H, C)
+    db2dot = dZ2dot' 1                                 (C,)
+    dA1dot = dZ2dot W2' + dZ2 W2dot'                   (N, H)
+    dZ1dot = dA1dot * [Z1 > 0]                         (N, H)
+    dW1dot = X' dZ1dot                                 (D, H)
+    db1dot = dZ1dot' 1                                 (H,)
+
+Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
+Inputs      X (N, D); labels y (N,), integers in [0, C).
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Vdot is the tangent of V: its derivative in the direction, which has an array for each parameter.
+Generated from derive/networks/mlp.py by `derive build mlp --of hessian_vector_product`; do not edit.
+The derivation is typeset in mlp_hessian_vector_product.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def hessian_vector_product(W1, b1, W2, b2, X, y, direction):
+    """Return the product of the Hessian with a direction: an array for each parameter."""
+    W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot = _checked(W1, b1, W2, b2, X, y, *direction)
+    N = len(X)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    Z1dot = X @ W1dot + b1dot                           # (N, H)
+    A1 = np.maximum(Z1, 0)                              # (N, H)
+    A1dot = Z1dot * (A1 > 0)                            # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, C)
+    Z2dot = A1 @ W2dot + A1dot @ W2 + b2dot             # (N, C)
+    # log sum_c exp Z2[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z2.max(axis=1)                                  # (N,)
+    E = np.exp(Z2 - T[:, None])                         # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    softmax_Z2 = E / S[:, None]                         # (N, C)
+    lse_Z2dot = np.sum(Z2dot * softmax_Z2, axis=1)      # (N,)
+    dZ2 = np.array(softmax_Z2)                          # (N, C)
+    dZ2[np.arange(N), y] -= 1
+    dZ2 /= N
+    dZ2dot = softmax_Z2 * (Z2dot - lse_Z2dot[:, None]) / N  # (N, C)
+    dW2dot = A1.T @ dZ2dot + A1dot.T @ dZ2              # (H, C)
+    db2dot = dZ2dot.sum(axis=0)                         # (C,)
+    dA1dot = dZ2dot @ W2.T + dZ2 @ W2dot.T              # (N, H)
+    dZ1dot = dA1dot * (A1 > 0)                          # (N, H)
+    dW1dot = X.T @ dZ1dot                               # (D, H)
+    db1dot = dZ1dot.sum(axis=0)                         # (H,)
+    return Params(dW1dot, db1dot, dW2dot, db2dot)
+
+
+def _checked(W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    (
+        W1, b1, W2, b2, X, W1dot, b1dot, W2dot, b2dot,
+    ) = (np.asarray(v, dtype) for v in (*floats, X, W1dot, b1dot, W2dot, b2dot))
+    y = np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
+        ("W1dot", W1dot, "DH"), ("b1dot", b1dot, "H"), ("W2dot", W2dot, "HC"), ("b2dot", b2dot, "C"),
+    ):
+        _match(name, value, axes, sizes)
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+    if y.min() < 0 or y.max() >= sizes["C"]:
+        raise ValueError(
+            f"y holds labels from {y.min()} to {y.max()}; "
+            f"expected 0 to C - 1 = {sizes['C'] - 1}"
+        )
+    return W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,92 @@
+"""Two-layer perceptron with softmax cross-entropy: gradients of each example.
+
+    Z1 = X W1 + 1 b1'                       (N, H)      pre-activation
+    A1 = relu(Z1)                           (N, H)      hidden units
+    Z2 = A1 W2 + 1 b2'                      (N, C)      logits
+    dZ2 = 1/N (softmax(Z2) - onehot(y))     (N, C)
+    dA1 = dZ2 W2'                           (N, H)
+    dZ1 = dA1 * [Z1 > 0]                    (N, H)
+    dW1_n[n, d, h] = dZ1[n, h] * X[n, d]    (N, D, H)
+    db1_n = dZ1                             (N, H)
+    dW2_n[n, h, c] = dZ2[n, c] * A1[n, h]   (N, H, C)
+    db2_n = dZ2                             (N, C)
+
+Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
+Inputs      X (N, D); labels y (N,), integers in [0, C).
+Convention  relu'(0) = 0.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/mlp.py by `derive build mlp --of per_example_gradients`; do not edit.
+The derivation is typeset in mlp_per_example_gradients.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+def per_example_gradients(W1, b1, W2, b2, X, y):
+    """Return the gradients of each example: an array for each parameter."""
+    W1, b1, W2, b2, X, y = _checked(W1, b1, W2, b2, X, y)
+    N = len(X)
+
+    Z1 = X @ W1 + b1                                    # (N, H)
+    A1 = np.maximum(Z1, 0)                              # (N, H)
+    Z2 = A1 @ W2 + b2                                   # (N, C)
+    # log sum_c exp Z2[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z2.max(axis=1)                                  # (N,)
+    E = np.exp(Z2 - T[:, None])                         # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    dZ2 = E / S[:, None]                                # (N, C)
+    dZ2[np.arange(N), y] -= 1
+    dZ2 /= N
+    dA1 = dZ2 @ W2.T                                    # (N, H)
+    dZ1 = dA1 * (A1 > 0)                                # (N, H)
+    dW1_n = dZ1[:, None, :] * X[:, :, None]             # (N, D, H)
+    db1_n = dZ1                                         # (N, H)
+    dW2_n = dZ2[:, None, :] * A1[:, :, None]            # (N, H, C)
+    db2_n = dZ2                                         # (N, C)
+    return Params(dW1_n, db1_n, dW2_n, db2_n)
+
+
+def _checked(W1, b1, W2, b2, X, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W1, b1, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
+    ):
+        _match(name, value, axes, sizes)
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+    if y.min() < 0 or y.max() >= sizes["C"]:
+        raise ValueError(
+            f"y holds labels from {y.min()} to {y.max()}; "
+            f"expected 0 to C - 1 = {sizes['C'] - 1}"
+        )
+    return W1, b1, W2, b2, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

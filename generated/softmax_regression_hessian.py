@@ -1,0 +1,84 @@
+"""Softmax regression: Hessian of the loss.
+
+    Z = X W + 1 b'                                                             (N, C)         logits
+    softmax_Z = softmax(Z)                                                     (N, C)
+    J_softmax_Z[n, c, c2] = [c = c2] * softmax_Z[n, c] - softmax_Z[n, c] * softmax_Z[n, c2]   (N, C, C)
+    H_W_W[d, c, d2, c2] = 1/N sum_n X[n, d] * J_softmax_Z[n, c, c2] * X[n, d2]   (D, C, D, C)
+    H_W_b[d, c, c2] = 1/N sum_n X[n, d] * J_softmax_Z[n, c, c2]                (D, C, C)
+    H_b_b[c, c2] = 1/N sum_n J_softmax_Z[n, c, c2]                             (C, C)
+
+Parameters  W (D, C), b (C,); their dtype is the result's.
+Inputs      X (N, D); labels y (N,), integers in [0, C).
+
+J_V is what the derivative of V by a parameter needs, without the factors that it shares with others.
+Generated from derive/networks/softmax_regression.py by `derive build softmax_regression --of hessian`; do not edit.
+The derivation is typeset in softmax_regression_hessian.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Hessian(NamedTuple):
+    """The Hessian of the loss, block by block."""
+
+    W_W: np.ndarray
+    W_b: np.ndarray
+    b_b: np.ndarray
+
+
+def hessian(W, b, X, y):
+    """Return the Hessian of the loss."""
+    W, b, X, y = _checked(W, b, X, y)
+    N = len(X)
+    D = len(W)
+    C = len(b)
+
+    Z = X @ W + b                                       # (N, C)
+    # log sum_c exp Z[n, c] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z.max(axis=1)                                   # (N,)
+    E = np.exp(Z - T[:, None])                          # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    softmax_Z = E / S[:, None]                          # (N, C)
+    J_softmax_Z = -softmax_Z[:, :, None] * softmax_Z[:, None, :]  # (N, C, C)
+    J_softmax_Z[:, np.arange(C), np.arange(C)] += softmax_Z
+    H_W_W = (
+        (X.T[:, None, :] * X.T @ J_softmax_Z.reshape(N, -1)).reshape(D, D, C, C).transpose(0, 2, 1, 3)
+        / N
+    )  # (D, C, D, C)
+    H_W_b = (X.T @ J_softmax_Z.reshape(N, -1)).reshape(D, C, C) / N  # (D, C, C)
+    H_b_b = J_softmax_Z.mean(axis=0)                    # (C, C)
+    return Hessian(H_W_W, H_W_b, H_b_b)
+
+
+def _checked(W, b, X, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, b, X = (np.asarray(v, dtype) for v in (*floats, X))
+    y = np.asarray(y)
+
+    sizes = {}
+    for name, value, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N")):
+        _match(name, value, axes, sizes)
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
+    if y.min() < 0 or y.max() >= sizes["C"]:
+        raise ValueError(
+            f"y holds labels from {y.min()} to {y.max()}; "
+            f"expected 0 to C - 1 = {sizes['C'] - 1}"
+        )
+    return W, b, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
