@@ -1,59 +1,73 @@
-"""Counting arithmetic: how many scalar operations a program takes, as an expression in its sizes."""
+"""What a program costs: operations, bytes moved and residual memory, as expressions in its sizes."""
 
-from sympy import (
-    Add,
-    Expr,
-    Function,
-    Idx,
-    Indexed,
-    IndexedBase,
-    Integer,
-    KroneckerDelta,
-    Mul,
-    Piecewise,
-    Poly,
-    Pow,
-    Symbol,
-    expand,
-)
+from dataclasses import dataclass
 
-from .binders import is_binder
+from sympy import Expr, Poly, expand
+
+from .counting import numbers, operations_of, touched
 from .program import Equation, Program
-from .terms import count
+from .terms import read_name, reads
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some equations take: floating-point operations, and bytes moved between memory and processor.
+
+    Operations are additions, multiplications, powers and function values. Bytes are those of arrays read and written
+    once by each equation, none kept in cache from one to the next, as in NumPy a statement an equation.
+    """
+
+    operations: Expr
+    bytes: Expr
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(expand(self.operations + other.operations), expand(self.bytes + other.bytes))
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The cost of a program's forward equations, of its adjoint equations, and the bytes kept from one to the other.
+
+    Residuals are what the adjoint equations read of the forward ones; parameters and inputs are there anyway.
+    """
+
+    forward: Cost
+    backward: Cost
+    residuals: Expr
+
+    @property
+    def together(self) -> Cost:
+        return self.forward + self.backward
+
+    def __str__(self) -> str:
+        rows = [("forward", self.forward), ("backward", self.backward), ("together", self.together)]
+        lines = [f"{name:9} {cost.operations} operations, {cost.bytes} bytes" for name, cost in rows]
+        return "\n".join([*lines, f"residuals {self.residuals} bytes"])
+
+
+def cost_of(program: Program, itemsize: int = 8) -> Costs:
+    """Return what a program costs, forward, backward and together, for numbers of `itemsize` bytes.
+
+    Of an implicit equation, one evaluation of its residual is counted; solving it is not.
+    """
+    shapes = {name: v.shape for name, v in program.variables.items()}
+
+    def cost(equations):
+        moved = sum(touched(e, shapes) for e in equations)
+        return Cost(_total(equations), expand(itemsize * moved))
+
+    made = {e.name for e in program.forward}
+    kept = {read_name(r) for e in program.backward for r in reads(e.rhs, made)}
+    return Costs(cost(program.forward), cost(program.backward), expand(itemsize * numbers(sorted(kept), shapes)))
 
 
 def operations(program: Program) -> Expr:
-    """Return the number of additions, multiplications, powers and function values that all equations take together.
-
-    Counted as written: a sum over d of products is 2 D operations, whatever BLAS makes of it.
-    """
-    return expand(Add(*map(_of_equation, program.equations)))
+    """Return the number of additions, multiplications, powers and function values that all equations take together."""
+    return _total(program.equations)
 
 
-def _of_equation(equation: Equation) -> Expr:
-    entries = count([(i, i.lower, i.upper) for i in equation.free])
-    return entries * _of(equation.rhs)
-
-
-def _of(expr):
-    if isinstance(expr, Idx | Indexed | IndexedBase | KroneckerDelta) or not expr.args:
-        return Integer(0)
-    if is_binder(expr):
-        return count(expr.limits) * (_of(expr.function) + 1)
-    if isinstance(expr, Add | Mul):
-        inside = [a for a in expr.args if not _is_constant(a)]
-        return Add(*map(_of, inside)) + len(expr.args) - 1
-    if isinstance(expr, Pow):
-        return _of(expr.base) + (0 if expr.exp == -1 else 1)
-    if isinstance(expr, Piecewise):
-        return Add(*(_of(branch) for branch, _ in expr.args))
-    return Add(*map(_of, expr.args)) + (1 if isinstance(expr, Function) else 0)
-
-
-def _is_constant(expr):
-    return not any(
-        isinstance(t, Indexed) or (isinstance(t, Symbol) and not t.is_integer) for t in expr.atoms(Symbol, Indexed)
-    ) and not expr.has(Function)
+def _total(equations: tuple[Equation, ...]) -> Expr:
+    return expand(sum(map(operations_of, equations)))
 
 
 def leading(cost: Expr) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sympy import Eq, Expr, Idx, Indexed, S, Symbol
 from sympy.utilities.iterables import strongly_connected_components
@@ -10,6 +11,9 @@ from sympy.utilities.iterables import strongly_connected_components
 from .arrays import Array
 from .ranges import Prover
 from .terms import index_over, read_name, reads
+
+if TYPE_CHECKING:
+    from .cost import Costs
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,12 @@ class Program:
 
     def with_equations(self, equations: Iterable[Equation], **changes) -> "Program":
         return replace(self, equations=tuple(equations), **changes)
+
+    def cost(self, itemsize: int = 8) -> "Costs":
+        """Return operations, bytes moved and residual memory, forward, backward and together, in the sizes."""
+        from .cost import cost_of
+
+        return cost_of(self, itemsize)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.equations))

@@ -1,0 +1,130 @@
+"""Counting scalar operations and reads of one right-hand side, as expressions in the sizes.
+
+Counted as written: a sum over d of products is 2 D operations, whatever BLAS makes of it. A bracket [u = S i + p] costs
+nothing and lets one term in: it takes the range of an index that it determines out of the count, so that a scatter
+counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere.
+"""
+
+from collections.abc import Collection
+
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Piecewise, Pow, Symbol
+
+from .binders import is_binder
+from .guards import unguarded
+from .program import Equation
+from .terms import count, free_indices, reads
+
+LEAVES = (Idx, Indexed, IndexedBase, KroneckerDelta)
+
+
+def operations_of(equation: Equation) -> Expr:
+    """Return how many operations all entries of an equation take together."""
+    return _of(equation.rhs, {i: _range(i) for i in equation.free})
+
+
+def _of(expr, around):
+    """Return the operations of an expression for all values of the indices around it, given with their ranges."""
+    if isinstance(expr, LEAVES) or not expr.args:
+        return Integer(0)
+    if is_binder(expr):
+        around = around | {i: count([(i, low, high)]) for i, low, high in expr.limits}
+        factors, brackets = _split(expr.function)
+        around = _determined(brackets, around)
+        return _of_product(factors, around) + _times(around)
+    if isinstance(expr, Add):
+        terms = [a for a in expr.args if not _is_constant(a)]
+        return Add(*(_of(a, around) for a in terms)) + (len(expr.args) - 1) * _times(_common(expr.args, around))
+    if isinstance(expr, Pow):
+        return _of(expr.base, around) + (0 if expr.exp == -1 else 1) * _times(around)
+    if isinstance(expr, Mul | Piecewise):
+        factors, brackets = _split(expr)
+        if isinstance(expr, Mul) or factors != [expr]:
+            return _of_product(factors, _determined(brackets, around))
+        return Add(*(_of(branch, around) for branch, _ in expr.args))
+    return Add(*(_of(a, around) for a in expr.args)) + (1 if isinstance(expr, Function) else 0) * _times(around)
+
+
+def _of_product(factors, around):
+    """Return the operations of a product; all that is constant in it is one factor."""
+    inside = [a for a in factors if not _is_constant(a)]
+    multiplied = len(inside) + (len(inside) < len(factors)) - 1
+    return Add(*(_of(a, around) for a in inside)) + max(multiplied, 0) * _times(around)
+
+
+def _split(term):
+    """Return the factors of a term, out of its guards, and its brackets."""
+    factors = list(Mul.make_args(unguarded(term)[0]))
+    brackets = [f for f in factors if isinstance(f, KroneckerDelta)]
+    return [f for f in factors if f not in brackets], brackets
+
+
+def _range(index):
+    return count([(index, index.lower, index.upper)])
+
+
+def _times(around):
+    return Mul(*around.values())
+
+
+def _common(terms, around):
+    """Return the indices that an addition runs over: where all terms but one are scattered, as many as are added."""
+    shapes = [_determined(_split(t)[1], around) for t in terms]
+    whole = [s for s in shapes if len(s) == len(around)]
+    return around if len(whole) > 1 or len(terms) == 1 else min(shapes, key=len)
+
+
+def _determined(brackets, around):
+    """Return the indices around a term without those that its brackets determine."""
+    around = dict(around)
+    for bracket in brackets:
+        for index in _solved(bracket, around):
+            del around[index]
+    return around
+
+
+def _solved(bracket, around):
+    """Return the indices that a bracket determines: one of coefficient ±1, all of a place h E + e that data tell.
+
+    An index of the equation itself (the place that is scattered to) is preferred to one that is summed over.
+    """
+    sides = [(a, b) for a, b in (bracket.args, bracket.args[::-1]) if not a.has(Indexed)]
+    for place, value in sides:
+        inside = [i for i in free_indices(place) if i in around]
+        if value.has(Indexed) and inside:
+            return inside
+    difference = (bracket.args[0] - bracket.args[1]).expand()
+    able = [i for i in around if difference.coeff(i) in (1, -1)]
+    return able[:1]
+
+
+def _is_constant(expr):
+    return not any(
+        isinstance(t, Indexed) or (isinstance(t, Symbol) and not t.is_integer) for t in expr.atoms(Symbol, Indexed)
+    ) and not expr.has(Function)
+
+
+def touched(equation: Equation, shapes: dict[str, tuple]) -> Expr:
+    """Return how many numbers an equation moves: what it reads of each array, once, and what it writes, once."""
+    parts: dict[tuple, Expr] = {}
+    for read in reads(equation.rhs, shapes):
+        name = read.base.name if isinstance(read, Indexed) else read.name
+        indices = read.indices if isinstance(read, Indexed) else ()
+        extents = tuple(_extent(i, size) for i, size in zip(indices, shapes[name], strict=True))
+        parts[name, tuple(i if i.is_Integer else None for i in indices)] = Mul(*extents)
+    return Add(*parts.values()) + Mul(*(_range(i) for i in equation.free))
+
+
+def _extent(index, size):
+    """Return how many rows of one axis a read goes to."""
+    if index.is_Integer:
+        return Integer(1)
+    if isinstance(index, Idx):
+        return _range(index)
+    if index.has(Indexed):
+        return Mul(*(_range(i) for i in free_indices(index)))
+    return size
+
+
+def numbers(names: Collection[str], shapes: dict[str, tuple]) -> Expr:
+    """Return how many numbers some arrays hold."""
+    return Add(*(Mul(*shapes[n]) for n in names))
