@@ -1,5 +1,7 @@
 """Elementwise functions that NumPy lacks, as generated modules define them: each stays in range."""
 
+from . import solutions
+
 HELPERS = {
     "_sigmoid": '''
 def _sigmoid(x):
@@ -42,7 +44,12 @@ def _add_rows(total, rows, values):
     else:                                               # entry by entry: five times faster
         np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
 '''
+HELPERS |= solutions.HELPERS
 HELPER_OF = {
+    "lu": "_lu",
+    "cholesky": "_cholesky",
+    "solved": "_solved",
+    "inverse": "_inverse",
     "add_rows": "_add_rows",
     "sigmoid": "_sigmoid",
     "softplus": "_softplus",

@@ -16,6 +16,7 @@ from derive.functions import relu, sigmoid
 from derive.program import Equation, Program, Variable
 from derive.terms import bottom_up, instantiated, read_name, reads
 
+from .systems import systems_solved
 from .windows import windowed
 
 
@@ -57,6 +58,7 @@ class Lowered:
 
 def lowered(program: Program) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided."""
+    program = systems_solved(program)
     parts = _all_parts(program)
     known = {e.name: e for e in program.equations
              if isinstance(e.rhs, sigmoid | exp) and e.free == e.indices and not reads(e.rhs, parts)}
@@ -71,7 +73,7 @@ def lowered(program: Program) -> Lowered:
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
             rhs = _without_lse(e.rhs, parts, program)
-            lines.append(Equation(e.lhs, bottom_up(rhs, lambda t: _stable(t, known))))
+            lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program, backward, taps = windowed(program.with_equations(lines, variables=variables))
     return Lowered(program, parts, backward, taps)
 

@@ -104,10 +104,12 @@ def imports(plan) -> str:
     """The imports: NumPy, and SciPy only for functions that NumPy lacks."""
     special = sorted({name for p in plan.printers.values() for name in p.scipy})
     lines = ["from typing import NamedTuple", "", "import numpy as np"]
-    if special:
-        lines.append(
-            f"from scipy.special import {', '.join(special)}  # NumPy lacks {'it' if len(special) == 1 else 'them'}"
-        )
+    solvers = sorted({name for p in plan.printers.values() for name in p.linalg})
+    for room, names in (("linalg", solvers), ("special", special)):
+        if names:
+            lines.append(
+                f"from scipy.{room} import {', '.join(names)}  # NumPy lacks {'it' if len(names) == 1 else 'them'}"
+            )
     return "\n".join(lines)
 
 

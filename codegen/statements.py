@@ -59,8 +59,8 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
 
 def real_read(equation, program):
     """Return the name of an array of the module's dtype, one that the equation reads if it can be."""
-    real = [n for r in reads(equation.rhs, program.variables) if program.variables[n := read_name(r)].kind != "labels"
-            and not _is_counted(n, program)]
+    real = [n for r in reads(equation.rhs, program.variables)
+            if program.variables[n := read_name(r)].kind not in ("labels", "factor") and not _is_counted(n, program)]
     return (real or [program.parameters[0].name])[0]
 
 

@@ -27,10 +27,12 @@ class Surroundings:
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)
+    linalg: dict[str, None] = field(default_factory=dict)   # functions of scipy.linalg
 
     def code(self, node: Node) -> str:
         """Return the code of a whole right-hand side."""
         return self.text(node).code
 
     def text(self, node: Node) -> Text:
-        return getattr(self, f"_{type(node).__name__.lower()}")(node)
+        own = getattr(node, "text", None)
+        return getattr(self, f"_{type(node).__name__.lower()}")(node) if own is None else own(self)

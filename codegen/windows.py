@@ -42,4 +42,4 @@ class _Windows(FoldLowering):
             self.lines.append(e)
             return
         terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(e.rhs))]
-        self.lines.append(Equation(e.lhs, self._changed(Add(*terms))))
+        self.lines.append(e.with_rhs(self._changed(Add(*terms))))

@@ -136,6 +136,8 @@ def arranged(node: Node, axes: Axes) -> Node:
 
 
 def _form(expr, axes):
+    if hasattr(expr, "as_node"):
+        return expr.as_node(axes)
     if isinstance(expr, Indexed):
         return _read(expr)
     if isinstance(expr, Sum):

@@ -35,6 +35,7 @@ class Variable:
     primal: str | None = None       # the variable whose adjoint this is, or is the tangent of
     tangent_of: str | None = None   # the variable whose tangent this is
     companion_of: str | None = None  # the maximum or product whose derivative needs this beside its value
+    definite: bool = False          # stated: a symmetric positive definite matrix, or a stack of them
     multiplier: bool = False        # of the equation that defines `primal` implicitly, not the adjoint of its value
 
     @property

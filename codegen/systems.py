@@ -1,0 +1,216 @@
+"""From implicit equations to what NumPy and SciPy solve: a matrix is factorised once, for all that is solved with it.
+
+    Y: 0 = Sum(A[i, k]*Y[k, j], k) - B[i, j]            lu_A = ..., Y = lu_solve(lu_A, B)
+    lam_Y: 0 = Sum(A[k, i]*lam_Y[k, j], k) - dY[i, j]   lam_Y = lu_solve(lu_A, dY, trans=1)
+
+A matrix that is no variable becomes one first, `matrix_Y`. One that is declared to be positive definite has a Cholesky
+factor. Where only one thing is solved with a matrix, in stacks, and in recurrences without one, `np.linalg.solve` does.
+An equation that is not linear stays as it is, for Newton's method.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul
+
+from derive.guards import is_guard
+from derive.implicit import System, linear_system, resolved, simultaneous
+from derive.program import Equation, Program, Variable, base_of
+from derive.terms import canonical, free_indices, like, rename, subterms
+
+from .solutions import Factored, Identity, Solution, Triangle
+
+
+@dataclass
+class Solved:
+    """A system, the variable that its matrix is, times a number, and whether rows and columns are exchanged in it."""
+
+    system: System
+    matrix: Variable
+    number: Expr
+    transposed: bool
+    looped: bool
+
+    @property
+    def stack(self) -> tuple[Idx, ...]:
+        """The indices along which systems are stacked where they are solved: not those of a loop."""
+        return self.system.stack[1:] if self.looped else self.system.stack
+
+    @property
+    def plain(self) -> bool:
+        """Whether the matrix is one, of two axes: not stacked, not over pairs of indices."""
+        return len(self.system.rows) == 1 and not self.stack
+
+
+def systems_solved(program: Program) -> Program:
+    """Return the program with linear implicit equations as solutions, explicit ones."""
+    if not any(e.implicit for e in program.equations):
+        return program
+    return _Systems(program).program
+
+
+class _Systems:
+    def __init__(self, program: Program):
+        self.variables = dict(program.variables)
+        self.given = program
+        self.before: dict[str, list[Equation]] = {}         # what must be computed before an equation
+        self.known: dict[Expr, tuple[Variable, bool]] = {}  # a matrix that was named -> its variable, exchanged or not
+        self.factors: dict[str, Variable] = {}
+        whole = resolved(program, {e.name for e in program.equations if e.implicit})
+        self.found = {e.name: s for e in whole.equations if e.implicit and (s := self._solved(e)) is not None}
+        lines = [line for e in program.equations for line in self._lines(e)]
+        self.program = program.with_equations(lines, variables=self.variables)
+
+    # ---- the matrix
+
+    def _solved(self, e) -> Solved | None:
+        """Return an equation as a system with a named matrix; None where it is not linear."""
+        system = linear_system(e, self.given)
+        if system is None:
+            return None
+        if not system.rows:
+            self.before[e.name] = []
+            return Solved(system, self.variables[e.name], system.matrix, False, False)
+        number, matrix = _normal(system.matrix)
+        named = self._read(system, matrix) or self._named(system, matrix)
+        return Solved(system, *named[:1], number, named[1], self._is_looped(e))
+
+    def _read(self, system, matrix):
+        """Return the variable that a matrix is, and whether rows and columns are exchanged in it."""
+        if not isinstance(matrix, Indexed) or not all(isinstance(i, Idx) for i in matrix.indices):
+            return None
+        variable = self.variables[matrix.base.name]
+        for order, transposed in (((*system.rows, *system.columns), False), ((*system.columns, *system.rows), True)):
+            if matrix.indices == (*system.stack, *order):
+                return variable, transposed
+        return None
+
+    def _named(self, system, matrix):
+        """Return a variable for a matrix, the one that there is or a new one."""
+        rows, columns = system.rows, system.columns
+        for order, transposed in (((*rows, *columns), False), ((*columns, *rows), True)):
+            key = _key(matrix, (*system.stack, *order))
+            if key in self.known:
+                return self.known[key][0], self.known[key][1] != transposed
+        name = next(n for n in _names(f"matrix_{system.equation.name}") if n not in self.variables)
+        indices = (*system.stack, *rows, *columns)
+        variable = self._variable(name, indices, system.equation.name)
+        self.known[_key(matrix, indices)] = variable, False
+        self.before.setdefault(system.equation.name, []).append(Equation(variable.at(*indices), matrix))
+        return variable, False
+
+    def _variable(self, name, indices, near):
+        """Return a new variable, computed in the backward pass if what needs it first is."""
+        shape = tuple(i.upper + 1 for i in indices)
+        owner = self.given.variables[near]
+        late = owner.primal is not None
+        variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices),
+                            primal=owner.primal if late else None, multiplier=late)
+        self.variables[name] = variable
+        return variable
+
+    def _is_looped(self, e):
+        """Tell whether an equation is part of a recurrence."""
+        group = next(g for g in self.given.groups() if any(line.name == e.name for line in g))
+        return bool({line.name for line in group} - {e.name, *simultaneous(self.given)[e.name]})
+
+    # ---- the lines
+
+    def _lines(self, e) -> Iterator[Equation]:
+        if e.name not in self.found:
+            yield e
+            return
+        solved = self.found[e.name]
+        yield from self.before.get(e.name, [])
+        if not solved.system.rows:
+            yield Equation(e.lhs, solved.system.right / solved.number)
+            return
+        yield from self._with_factor(e, solved)
+
+    def _with_factor(self, e, solved):
+        s = solved.system
+        right = _as_identity(s.right / solved.number, s)
+        if any(isinstance(t, KroneckerDelta) or is_guard(t) for t in subterms(right)):
+            name = next(n for n in _names(f"right_{e.name}") if n not in self.variables)
+            indices = tuple(i for i in e.free if i in free_indices(right))
+            variable = self._variable(name, indices, e.name)
+            yield Equation(variable.at(*indices), right)
+            right = variable.at(*indices)
+        matrix = solved.matrix
+        rows = tuple(like(i, f"_row{k}") for k, i in enumerate(s.rows))
+        right = rename(right, dict(zip(s.rows, rows, strict=True)))
+        order = (*s.columns, *rows) if solved.transposed else (*rows, *s.columns)
+        whole = matrix.at(*s.stack, *order)
+        how, factor = "general", whole
+        if solved.plain and matrix.definite and (solved.looped or not s.stack):
+            how, factor = "cholesky", self._triangle(matrix, e.name).at(*s.stack, rows[0], s.columns[0])
+            yield from self._made(matrix)
+        elif not s.stack and self._users(matrix) > 1:
+            how = "transposed lu" if solved.transposed else "lu"
+            factor = self._lu(matrix, e.name).base
+            yield from self._made(matrix)
+        yield Equation(e.lhs, Solution.made(how, e.name, right, factor, rows, s.columns, s.rows))
+
+    def _users(self, matrix):
+        """Return how many solutions need a matrix."""
+        return sum(s.matrix.name == matrix.name and not s.system.stack and bool(s.system.rows)
+                   for s in self.found.values())
+
+    def _lu(self, matrix, near):
+        if matrix.name not in self.factors:
+            name = next(n for n in _names(f"lu_{matrix.name}") if n not in self.variables)
+            variable = replace(self._variable(name, (), near), kind="factor")
+            self.factors[matrix.name] = self.variables[name] = variable
+            bound = [like(i, f"_axis{k}") for k, i in enumerate(matrix.indices)]
+            self.pending = Equation(variable.base, Factored(matrix.at(*bound), *bound))
+        return self.factors[matrix.name]
+
+    def _triangle(self, matrix, near):
+        if matrix.name not in self.factors:
+            name = next(n for n in _names(f"chol_{matrix.name}") if n not in self.variables)
+            *stack, row, column = matrix.indices
+            variable = self._variable(name, (*stack, row, column), near)
+            self.factors[matrix.name] = variable
+            bound = like(row, "_row0"), like(column, "_column0")
+            self.pending = Equation(
+                variable.at(*stack, row, column), Triangle.made(matrix.at(*stack, *bound), *bound, (row, column)))
+        return self.factors[matrix.name]
+
+    pending: Equation | None = None
+
+    def _made(self, matrix):
+        """Yield the equation of a factor that was just made."""
+        if self.pending is not None:
+            yield self.pending
+            self.pending = None
+
+
+def _normal(matrix):
+    """Split a matrix into a number and what does not begin with a sign."""
+    number, rest = matrix.as_coeff_Mul()
+    if rest.could_extract_minus_sign():
+        number, rest = -number, -rest
+    return number, rest
+
+
+def _as_identity(right, system):
+    """Return a right-hand side with the identity matrix told as one."""
+    if len(system.rows) == 1 and len(system.several) == 1:
+        delta = KroneckerDelta(system.rows[0], system.several[0])
+        number, rest = right.as_coeff_Mul()
+        if rest == delta:
+            return Mul(number, Identity(system.rows[0], system.several[0]))
+    return right
+
+
+def _key(matrix, indices):
+    return canonical(rename(matrix, {i: like(i, f"_axis{k}") for k, i in enumerate(indices)}))
+
+
+def _names(stem) -> Iterator[str]:
+    yield stem
+    k = 2
+    while True:
+        yield f"{stem}_{k}"
+        k += 1
+
