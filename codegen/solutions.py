@@ -1,7 +1,7 @@
 """The solution of a linear system as an expression over indices, as an array form, and as code.
 
-`Solution` is bound like a sum: its right-hand side varies with the rows of the matrix, its value with the place at which
-the solution is read. The matrix, or its factor, is a variable of its own, so that several solutions share it.
+`Solution` is bound like a sum: its right-hand side varies with the rows of the matrix, its value with the place where
+it is read. The matrix, or its factor, is a variable of its own, so that several solutions share it.
 """
 
 from dataclasses import dataclass
@@ -120,6 +120,34 @@ class Triangle(Binder):
         bound = tuple(limit[0] for limit in self.limits)
         stack = tuple(i for i in axes if i in free_indices(matrix) and i not in bound)
         return Cholesky((*stack, *places), form(matrix, (*stack, *bound)), matrix.base.name)
+
+
+class OfMatrix(Binder):
+    """A number that is computed of a matrix: "det", "logdet", or "lu", logdet by the factors that there are."""
+
+    def as_node(self, axes) -> "Number":
+        """Return the array form."""
+        how, matrix = self.function.args
+        if how.name == "lu":
+            return Number((), how.name, Scalar((), matrix))
+        bound = tuple(limit[0] for limit in self.limits)
+        stack = tuple(i for i in axes if i in free_indices(matrix) and i not in bound)
+        return Number(stack, how.name, form(matrix, (*stack, *bound)))
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A number that is computed of a matrix, or one of each of a stack."""
+
+    how: str
+    matrix: Node
+
+    def text(self, printer) -> Text:
+        """Print it."""
+        code = printer.code(self.matrix)
+        if self.how == "lu":
+            return Text(f"np.log(np.abs(np.diagonal({code}[0]))).sum()")
+        return Text(f"np.linalg.det({code})" if self.how == "det" else f"np.linalg.slogdet({code})[1]")
 
 
 @dataclass(frozen=True)

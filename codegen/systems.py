@@ -11,14 +11,16 @@ An equation that is not linear stays as it is, for Newton's method.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, log
+from sympy.core.symbol import Str
 
+from derive.determinants import Determinant, LogDeterminant
 from derive.guards import is_guard
 from derive.implicit import System, linear_system, resolved, simultaneous
 from derive.program import Equation, Program, Variable, base_of
-from derive.terms import canonical, free_indices, like, rename, subterms
+from derive.terms import canonical, free_indices, like, read_name, rename, subterms
 
-from .solutions import Factored, Identity, Solution, Triangle
+from .solutions import Factored, Identity, OfMatrix, Parts, Solution, Triangle
 
 
 @dataclass
@@ -73,7 +75,7 @@ class _Systems:
             return Solved(system, self.variables[e.name], system.matrix, False, False)
         number, matrix = _normal(system.matrix)
         named = self._read(system, matrix) or self._named(system, matrix)
-        return Solved(system, *named[:1], number, named[1], self._is_looped(e))
+        return Solved(system, named[0], number, named[1], self._is_looped(e))
 
     def _read(self, system, matrix):
         """Return the variable that a matrix is, and whether rows and columns are exchanged in it."""
@@ -112,11 +114,14 @@ class _Systems:
     def _is_looped(self, e):
         """Tell whether an equation is part of a recurrence."""
         group = next(g for g in self.given.groups() if any(line.name == e.name for line in g))
-        return bool({line.name for line in group} - {e.name, *simultaneous(self.given)[e.name]})
+        return bool({line.name for line in group} - {e.name, *simultaneous(self.given).get(e.name, ())})
 
     # ---- the lines
 
     def _lines(self, e) -> Iterator[Equation]:
+        if isinstance(e.rhs, Determinant):
+            yield from self._determined(e)
+            return
         if e.name not in self.found:
             yield e
             return
@@ -151,10 +156,29 @@ class _Systems:
             yield from self._made(matrix)
         yield Equation(e.lhs, Solution.made(how, e.name, right, factor, rows, s.columns, s.rows))
 
+    def _determined(self, e):
+        """Yield the lines of a determinant: from the factor that there is, or by a function of NumPy."""
+        read, (row, column) = e.rhs.function, (limit[0] for limit in e.rhs.limits)
+        matrix, stack = self.variables[read.base.name], read.indices[:-2]
+        is_log, plain = isinstance(e.rhs, LogDeterminant), read.indices[-2:] == (row, column)
+        if matrix.definite and is_log and plain and (not stack or self._is_looped(e)):
+            triangle = self._triangle(matrix, e.name)
+            yield from self._made(matrix)
+            yield Equation(e.lhs, 2 * Sum(log(triangle.at(*stack, row, row)), row))
+        elif plain and not stack and is_log and self._users(matrix) > 1:
+            factor = self._lu(matrix, e.name).base
+            yield from self._made(matrix)
+            yield Equation(e.lhs, OfMatrix(Parts(Str("lu"), factor), (row, 0, row.upper)))
+        else:
+            yield Equation(e.lhs, OfMatrix(Parts(Str(e.rhs.word), read), *e.rhs.limits))
+
     def _users(self, matrix):
-        """Return how many solutions need a matrix."""
-        return sum(s.matrix.name == matrix.name and not s.system.stack and bool(s.system.rows)
-                   for s in self.found.values())
+        """Return how many solutions and determinants need the factor of a matrix."""
+        solutions = sum(s.matrix.name == matrix.name and not s.system.stack and bool(s.system.rows)
+                        for s in self.found.values())
+        return solutions and solutions + sum(
+            isinstance(e.rhs, LogDeterminant) and read_name(e.rhs.function) == matrix.name
+            for e in self.given.equations)
 
     def _lu(self, matrix, near):
         if matrix.name not in self.factors:

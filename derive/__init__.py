@@ -43,9 +43,11 @@ from .arrays import (
     total,
 )
 from .binders import FirstMaximum, LogSumExp, Maximum, Product
+from .determinants import Determinant, LogDeterminant
 from .errors import DefinitionError, DerivationError
 from .functions import relu, sigmoid, softplus
 from .joins import concatenate, cut
+from .linear_algebra import det, diagonal, eye, inverse, logdet, solve
 from .losses import (
     absolute_error,
     cosine_embedding,
@@ -74,8 +76,10 @@ __all__ = [
     "Array",
     "DefinitionError",
     "DerivationError",
+    "Determinant",
     "Equation",
     "FirstMaximum",
+    "LogDeterminant",
     "LogSumExp",
     "Maximum",
     "Network",
@@ -92,7 +96,10 @@ __all__ = [
     "cut",
     "derivative",
     "derived",
+    "det",
+    "diagonal",
     "elu",
+    "eye",
     "gaussian_nll",
     "gelu",
     "gelu_tanh",
@@ -102,9 +109,11 @@ __all__ = [
     "hardtanh",
     "hinge",
     "huber",
+    "inverse",
     "kl_divergence",
     "leaky_relu",
     "log_softmax",
+    "logdet",
     "logsigmoid",
     "logsumexp",
     "margin_ranking",
@@ -131,6 +140,7 @@ __all__ = [
     "softplus",
     "softshrink",
     "softsign",
+    "solve",
     "squared_error",
     "tanhshrink",
     "threshold",

@@ -10,6 +10,7 @@ from .functions import at_zero
 class Binder(ExprWithLimits):
     """A value taken over all values of its bound indices; `Binder(term, d)` takes the range from the index."""
 
+    implicit_companion = False  # whether that is defined by what vanishes
     companion_word = ""         # of what the derivative needs beside the value: ties_y, first_y, others_y
 
     def _eval_is_extended_real(self):

@@ -7,6 +7,7 @@ from functools import lru_cache
 from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, Piecewise, S, Subs, Symbol, Tuple
 
 from .binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
+from .determinants import Determinant
 from .errors import DerivationError
 from .functions import half_step
 from .guards import is_guard
@@ -103,9 +104,9 @@ def _by_term(binder, equation):
     """Return the derivative of a binder's value by one of its terms."""
     if isinstance(binder, LogSumExp | ArgMaximum):
         return binder.partial(equation.lhs)
-    if isinstance(binder, Maximum | Product):
+    if isinstance(binder, Maximum | Product | Determinant):
         indices = equation.indices
-        if isinstance(binder, Product):
+        if isinstance(binder, Product | Determinant):
             indices = (*indices, *(limit[0] for limit in binder.limits))
         companion = base_of(
             companion_name(equation), tuple(i.upper + 1 for i in indices), isinstance(binder, FirstMaximum)

@@ -47,6 +47,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, Maximum, is_binder
 from .blocks import Block
+from .determinants import LogDeterminant
 from .errors import DerivationError
 from .functions import Elementwise, at_zero, half_step, relu, step
 from .program import Program, Variable
@@ -139,7 +140,7 @@ def _is_rational(term):
         return term.exp.is_integer
     if isinstance(term, NumberSymbol):
         return False
-    return not isinstance(term, Function | LogSumExp) or isinstance(term, _RATIONAL)
+    return not isinstance(term, Function | LogSumExp | LogDeterminant) or isinstance(term, _RATIONAL)
 
 
 @dataclass(frozen=True)

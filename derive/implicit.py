@@ -99,6 +99,16 @@ def _value(read, definition, around):
     return instantiated(value, changes)
 
 
+def sides(equation: Equation) -> tuple[Expr, Expr]:
+    """Return the sides of the equation that an unknown satisfies: on the left what has the unknown, the rest right."""
+    terms = Add.make_args(equation.rhs)
+    left = Add(*(t for t in terms if reads(t, {equation.name})))
+    if left == 0:                           # the unknown stands in what has a name of its own
+        left = Add(*(t for t in terms if t.could_extract_minus_sign()))
+    right = equation.rhs - left
+    return (-left, right) if left.could_extract_minus_sign() else (left, -right)
+
+
 @dataclass(frozen=True)
 class System:
     """A linear system for an unknown: Sum(matrix*unknown, over `columns`) = right, stacked along `stack`.
@@ -126,19 +136,13 @@ class System:
 
 
 def linear_system(equation: Equation, program: Program) -> System | None:
-    """Return the system that an implicit equation is, None where it is not linear in its unknown.
-
-    Raises
-    ------
-    DerivationError
-        The equation does not depend on its unknown.
-    """
+    """Return the system that an implicit equation is, None where it is not linear in its unknown."""
     unknown = {equation.name}
     try:
         found = partials(equation, unknown)
     except DerivationError:                 # a function of a sum, which is not linear
         return None
-    if any(reads(p.coefficient, unknown) for p in found):
+    if not found or any(reads(p.coefficient, unknown) for p in found):
         return None
     return system_of(equation, found, _without(equation.rhs, unknown), program)
 

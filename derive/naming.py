@@ -7,6 +7,7 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
 
 from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
+from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
 from .order import varying
@@ -56,7 +57,20 @@ class _Namer:
             if name in self.taken:
                 raise DerivationError(f"{name} belongs to {equation.name}; rename the variable {name}")
             bound = tuple(limit[0] for limit in equation.rhs.limits)
+            if equation.rhs.implicit_companion:
+                self._define(name, (*equation.free, *bound), equation)
+                return
             self._name(equation.rhs.companion(equation.lhs), name, (*equation.free, *bound), equation.name)
+
+    def _define(self, name, indices, equation):
+        """Append the equation that a companion satisfies."""
+        shape = tuple(i.upper + 1 for i in indices)
+        variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices),
+                            companion_of=equation.name)
+        self.taken.add(name)
+        self.variables = _before(self.variables, self.of.name, name, variable)
+        unknown = variable.at(*indices)
+        self._append(Equation(unknown, equation.rhs.companion(unknown), implicit=True))
 
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
@@ -156,6 +170,8 @@ class _Namer:
         body = self._nonlinear(binder.function)
         if isinstance(binder, Maximum) and not _is_stored(body):
             body = self._name(body, f"terms_{self.of.name}")
+        if isinstance(binder, Determinant) and not isinstance(body, Indexed):
+            body = self._name(body, f"matrix_{self.of.name}")
         return binder.func(body, *binder.limits)
 
     def _scaled(self, expr):

@@ -13,6 +13,7 @@ from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
 from .differentiable import Differentiable
 from .errors import DefinitionError
+from .linear_algebra import Unknown, innermost_unknown, is_named
 from .matrices import axes_of, indexed, is_algebra, shape_without_ones
 from .program import Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
@@ -157,6 +158,8 @@ class Network(Differentiable):
         if is_algebra(value) and not isinstance(variable, Array) and over is None:
             return self._define_matrix(variable, value, note)
         value = _sympified(value, variable)
+        if isinstance(value, Unknown) and isinstance(variable, str) and variable != "loss" and over is None:
+            return self._define_unknown(variable, value, note)
         if isinstance(variable, Array):
             return self._define_state(variable, value, over)
         if variable == "loss":
@@ -178,6 +181,40 @@ class Network(Differentiable):
         indices = self._canonical(axes_of(value))
         base = self.define(name, indexed(value, indices, self._index_for), over=indices, note=note)
         return MatrixSymbol(name, *value.shape) if indices else base
+
+    def positive_definite(self, matrix: Array) -> Array:
+        """State that a variable is a symmetric positive definite matrix, or a stack of them, and return it.
+
+        Modules then solve with its Cholesky factor, and raise LinAlgError where it has none.
+        """
+        name = getattr(matrix, "name", str(matrix))
+        variable = self._variables.get(name)
+        if variable is None or variable.base != matrix or len(variable.shape) < 2:
+            raise DefinitionError(f"{name} is no matrix of {self.name}; define it first")
+        if variable.shape[-1] != variable.shape[-2]:
+            raise DefinitionError(f"{name} has shape {shape_text(variable.shape)}; a definite matrix is square")
+        self._variables[name] = replace(variable, definite=True)
+        return matrix
+
+    def _define_unknown(self, name, node, note):
+        """Define a variable that is an inverse, or the solution of a system."""
+        node = self._with_unknowns(node.func(*(self._with_unknowns(a, name) for a in node.args)), name, inside=True)
+        if not is_named(node.matrix):
+            node = node.named(self.define(self._unused(f"matrix_{name}"), node.matrix))
+        return self.implicitly(self.unknown(name, *node.shape), node.equation(self._variables[name].base), note=note)
+
+    def _with_unknowns(self, value, name, inside=False):
+        """Return an expression in which inverses and solutions of systems are variables."""
+        while (node := innermost_unknown(value)) is not None and not (inside and node == value):
+            stem = f"{node.stem}_{node.matrix.name if isinstance(node.matrix, Array) else name}"
+            value = value.xreplace({node: self._define_unknown(self._unused(stem), node, "")})
+        return value
+
+    def _unused(self, stem):
+        """Return a name that is not taken: a stem, or a stem with a number."""
+        taken = {*self._sizes, *self._variables}
+        return next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3)))
+                    if n not in taken and f"d{n}" not in taken)
 
     def _define_state(self, state, value, over):
         variable = self._variables.get(state.name)
@@ -398,6 +435,7 @@ class Network(Differentiable):
 
     def _written(self, value, indices, name, shape):
         """Return a right-hand side in index notation, checked."""
+        value = self._with_unknowns(value, name)
         if is_array(value):
             mixed = free_indices(value) + summed_whole(value)
             if mixed:

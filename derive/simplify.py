@@ -7,6 +7,7 @@ from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Su
 from .bracket import collapsed
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
+from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
 from .program import Equation, Program
 from .ranges import Prover
@@ -16,7 +17,8 @@ from .terms import bottom_up, canonical, count, free_indices, instantiated, read
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, without_constants, tidied, with_shared_functions, tidied, with_shared_lines, without_dead):
+    for change in (tidied, without_constants, with_known_inverses, with_shared_solutions, tidied, with_shared_functions,
+                   tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
 
@@ -51,6 +53,9 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
 
 def _tidy_sum(total: Sum) -> Expr:
     """Count what does not vary, and put what does not depend on the bound indices before the sum."""
+    total = _without_diagonals(total)
+    if not isinstance(total, Sum):
+        return total
     body = total.function
     varying = set(free_indices(body))
     limits = [limit for limit in total.limits if limit[0] in varying]
@@ -62,6 +67,18 @@ def _tidy_sum(total: Sum) -> Expr:
     if limits and isinstance(summed, Add) and all(_coefficient(t).is_negative for t in summed.args):
         return Mul(-idle, *outside, Sum(-summed, *limits))
     return Mul(idle, *outside, Sum(summed, *limits) if limits else summed)
+
+
+def _without_diagonals(total: Sum) -> Expr:
+    """Sum along a diagonal: of Sum([i = j]*a[i, j], i, j), where both run over the same range, make Sum(a[i, i], i)."""
+    ranges = {limit[0]: tuple(limit[1:]) for limit in total.limits}
+    for f in Mul.make_args(total.function):
+        if isinstance(f, KroneckerDelta) and set(f.args) <= set(ranges) and len({ranges[i] for i in f.args}) == 1:
+            kept, gone = sorted(f.args, key=lambda i: list(ranges).index(i))
+            limits = [limit for limit in total.limits if limit[0] != gone]
+            body = Mul(*(g for g in Mul.make_args(total.function) if g != f)).xreplace({gone: kept})
+            return _without_diagonals(Sum(body, *limits))
+    return total
 
 
 def _one_sum_a_bracket(total: Add) -> Expr:

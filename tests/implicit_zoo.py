@@ -2,7 +2,8 @@
 
 from sympy import Eq, KroneckerDelta, Sum, exp, tanh
 
-from derive import Network, mean, total
+from derive import Network, det, diagonal, eye, inverse, logdet, mean, total
+from derive import solve as solve_for
 
 
 def solve():
@@ -111,6 +112,25 @@ def scalar():
     return net
 
 
+def gaussian():
+    net = Network("gaussian", "The negative log-likelihood of a Gaussian")
+    N, D = net.sizes("N D")
+    A, s, y = net.parameter("A", N, D), net.parameter("s"), net.input("y", N)
+    K = net.positive_definite(net.define("K", A @ A.T + (1 + s**2) * eye(N)))
+    alpha = net.define("alpha", solve_for(K, y))
+    net.loss = (y @ alpha + logdet(K)) / 2
+    return net
+
+
+def written_inline():
+    net = Network("written_inline", "Inverses, solutions and determinants inside one expression")
+    (N,) = net.sizes("N")
+    A = net.parameter("A", N, N)
+    net.loss = det(A) + logdet(A @ A) + total(diagonal(inverse(A + eye(N)))) + total(solve_for(A.T, A))
+    return net
+
+
+DETERMINANTS = [gaussian, written_inline]
 LINEAR = [solve, solve_from_the_right, solve_a_vector, inverted, stacked, sylvester, apart]
 NONLINEAR = [equilibrium, cube_root, scalar]
-ALL = [*LINEAR, *NONLINEAR]
+ALL = [*LINEAR, *DETERMINANTS, *NONLINEAR]

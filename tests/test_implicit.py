@@ -1,8 +1,11 @@
 """Variables that equations define implicitly: the referee, the errors."""
 
+import numpy as np
 import pytest
 from sympy import Eq
 
+import codegen
+from codegen import verify
 from derive import DefinitionError, Network
 from derive.referee import TOLERANCE, disagreement
 
@@ -50,3 +53,31 @@ def test_only_unknowns_are_defined_implicitly():
     x = net.parameter("x")
     with pytest.raises(DefinitionError, match="not an unknown"):
         net.implicitly(x, Eq(x**2, 2))
+
+
+@pytest.mark.parametrize("made", [*zoo.LINEAR, *zoo.DETERMINANTS], ids=lambda made: made.__name__)
+def test_modules_agree_with_finite_differences(made):
+    program = made().backward()
+    verdict = verify.finite_differences(program, codegen.lambdify(program).module)
+    assert verdict.passed, verdict.complaints
+
+
+def test_a_matrix_is_factorised_once_and_never_inverted():
+    text = codegen.source(zoo.solve().backward())
+    assert text.count('_lu("A"') == 1
+    assert "trans=1" in text and "inv(" not in text
+
+
+def test_a_definite_matrix_has_a_cholesky_factor_and_one_solution_serves_both_ways():
+    text = codegen.source(zoo.gaussian().backward())
+    assert text.count('_cholesky("K"') == 1
+    assert "lam_alpha = alpha / 2" in text and "inv(" not in text
+
+
+def test_a_singular_matrix_is_named():
+    module = codegen.lambdify(zoo.solve().backward()).module
+    with pytest.raises(np.linalg.LinAlgError, match="A is singular"):
+        module.loss_and_grads(np.ones((3, 3)), np.ones((3, 2)), np.ones((3, 2)))
+    module = codegen.lambdify(zoo.stacked().backward()).module
+    with pytest.raises(np.linalg.LinAlgError, match="matrix of y is singular"):
+        module.loss_and_grads(-np.eye(2), np.ones(3), np.ones((3, 2)), np.ones((3, 2)))

@@ -37,11 +37,11 @@ class Differentials:
         """Return the differential of a line as an equation."""
         lhs = self.tangents[line.name].at(*line.indices)
         rhs = self._by_gradients(line) if not line.indices else None
-        return Equation(lhs, self._by_rule(line) if rhs is None else rhs)
+        return Equation(lhs, self._by_rule(line) if rhs is None else rhs, line.implicit)
 
     def _by_rule(self, line):
         """The rule read forward, a term a tangent; factors before all of them only where they are all there is."""
-        written = Equation(line.lhs, self.sheet.inlined(line.rhs, self.sheet.abbreviations))
+        written = line.with_rhs(self.sheet.inlined(line.rhs, self.sheet.abbreviations))
         names = dict.fromkeys(name_of(r) for r in reads(written.rhs, self._direct))
         terms = [self._term(written, name, line) for name in names]
         together = self._tidy(Add(*terms))
@@ -93,6 +93,8 @@ class Differentials:
 
     def gradients(self, line: Equation, names: list[str]) -> dict[str, Equation] | None:
         """Return the gradient of a scalar line by each of some arrays, as far as they are read whole; else None."""
+        if line.implicit:
+            return None
         program = self._program_of(line, names)
         if not all(_is_read_whole(program, name) for name in names):
             return None

@@ -83,6 +83,7 @@ class Names:
     def __init__(self, program: Program, adjoints: Mapping[str, str] = MappingProxyType({})):
         self.program = program
         self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
+        self._multipliers = {v.name for v in program.variables.values() if v.multiplier}
         self._tangents = {v.name: v.tangent_of for v in program.variables.values() if v.tangent_of}
         self.ranges = _ranges(program)
         self._read_at_numbers = _read_at_numbers(program)
@@ -116,6 +117,8 @@ class Names:
         """Return the symbol of a variable, adjoints included."""
         if name in self._tangents:
             return dotted(self._moving(name))
+        if name in self._multipliers:
+            return rf"\lambda_{braced(self.variable(self._primals[name]))}"
         if name in self._primals:
             return rf"\delta_{braced(self.variable(self._primals[name]))}"
         return self._symbols.get(name) or letters(name, self._known)

@@ -29,6 +29,7 @@ from sympy import (
 from sympy.logic.boolalg import And
 
 from ..binders import ArgMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
+from ..determinants import Determinant
 from ..errors import DerivationError
 from ..functions import at_zero, half_step, step
 from ..guards import is_guard
@@ -157,6 +158,10 @@ class Scalars:
     def _binder(self, expr):
         if isinstance(expr, LogSumExp):
             return self.style.prefix("log", self.piece(Sum(exp(expr.function), *expr.limits)))
+        if isinstance(expr, Determinant):
+            whole = len(expr.function.indices) == 2
+            of = self.style.variable(expr.function.base.name) if whole else self.piece(expr.function)
+            return self.style.call(expr.word, [of])
         if isinstance(expr, Sum) and is_guard(expr.function):
             return self._guarded_sum(expr)
         word = next((word for kind, word in OPERATORS.items() if isinstance(expr, kind)), None)

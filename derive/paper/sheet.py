@@ -11,6 +11,7 @@ from functools import cached_property
 from sympy import Expr, Idx, exp
 
 from ..binders import LogSumExp, Maximum, Product, has_binder
+from ..determinants import Determinant
 from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import tidied
@@ -31,13 +32,15 @@ class Sheet:
 
     def __init__(self, program: Program):
         self.program = program
-        self.definitions = {e.name: e for e in program.forward if all(isinstance(i, Idx) for i in e.indices)}
+        explicit = (e for e in program.forward if not e.implicit)
+        self.definitions = {e.name: e for e in explicit if all(isinstance(i, Idx) for i in e.indices)}
 
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, Maximum | Product)}
-        gone = companions | set(self.program.adjoints.values())
+        kinds = Maximum | Product | Determinant
+        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, kinds)}
+        gone = companions | {e.name for e in self.program.backward}
         variables = {n: v for n, v in self.program.variables.items() if n not in gone}
         equations = (e for e in self.program.forward if e.name not in companions)
         return self.program.with_equations(equations, variables=variables, adjoints={})

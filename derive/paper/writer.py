@@ -5,6 +5,7 @@ from sympy import Expr, Idx, Indexed
 from ..binders import is_binder
 from ..errors import DerivationError
 from ..forms import form
+from ..implicit import sides
 from ..program import Equation
 from ..terms import read_name, subterms
 from .latex import Latex
@@ -39,7 +40,17 @@ class Writer:
         DerivationError
             An expression has no notation; the message names it.
         """
+        if equation.implicit:
+            return self._as_a_system(equation, reverse)
         return self._as_matrices(equation, reverse) or self._with_indices(equation, reverse)
+
+    def _as_a_system(self, equation, reverse):
+        """Return the sides of an equation that defines an unknown: what has the unknown on the left, all else right."""
+        left, right = (Equation(equation.lhs, side) for side in sides(equation))
+        both = [self._as_matrices(e, reverse) for e in (left, right)]
+        if not all(both):
+            both = [self._with_indices(e, reverse) for e in (left, right)]
+        return both[0][1], both[1][1]
 
     def sides(self, equation: Equation, reverse: bool = False) -> tuple[str, str]:
         """Return the texts of the two sides."""
