@@ -106,9 +106,9 @@ def derivative_estimate(f: Loss, x: ArrayLike) -> Estimate:
     """
     point = _point(x)
     left, centre, right, h, noise = _probe(f, point, np.outer(LADDER, np.maximum(1, np.abs(point))))
-    value, error = _extrapolate((right - left) / (2 * h), noise / h)
+    value, error = extrapolated((right - left) / (2 * h), noise / h)
     value, error = value.reshape(point.shape), error.reshape(point.shape)
-    kinks = _kinks(left, centre, right, h, noise, point.shape)
+    kinks = one_sided(left, centre, right, h, noise, point.shape)
     for index, (lower, upper) in kinks.items():
         value[index], error[index] = (lower + upper) / 2, (upper - lower) / 2
     return Estimate(value, error, kinks, float((noise[0] / h[0]).max()))
@@ -117,7 +117,7 @@ def derivative_estimate(f: Loss, x: ArrayLike) -> Estimate:
 def kinks_crossed(f: Loss, x: ArrayLike, h: float = 1e-5) -> Kinks:
     """Return the entries of x that meet a kink of f within ± h, each with its interval of one-sided derivatives."""
     point = _point(x)
-    return _kinks(*_probe(f, point, np.outer([h * RATIO, h, h / RATIO], np.ones(point.size))), point.shape)
+    return one_sided(*_probe(f, point, np.outer([h * RATIO, h, h / RATIO], np.ones(point.size))), point.shape)
 
 
 def compare(estimate: Estimate | ArrayLike, gradient: ArrayLike, tolerance: float = 1e-6) -> Comparison:
@@ -203,7 +203,7 @@ def _noise(f: Loss, point: Array) -> float:
     return float(np.median(np.abs(differences)) / (0.67 * 70**0.5))
 
 
-def _extrapolate(slopes: Array, rounding: Array) -> tuple[Array, Array]:
+def extrapolated(slopes: Array, rounding: Array) -> tuple[Array, Array]:
     """Return each column's best extrapolation to h = 0 and its error, the steps falling by RATIO from row to row."""
     tableau, errors = [slopes[1:]], [np.abs(np.diff(slopes, axis=0)) + rounding[1:]]
     for j in range(1, len(slopes)):             # the j-th extrapolation removes the error in h^2j
@@ -224,7 +224,7 @@ def _best(value: Array, error: Array) -> tuple[Array, Array]:
     return value[best], error[best]
 
 
-def _kinks(left: Array, centre: float, right: Array, h: Array, noise: Array, shape: Index) -> Kinks:
+def one_sided(left: Array, centre: float, right: Array, h: Array, noise: Array, shape: Index) -> Kinks:
     """Return the entries with a kink within their last three steps, and the hulls of their one-sided derivatives.
 
     The gap between one-sided differences is h f'' + O(h^3) where f is smooth. So the part of it that does not shrink

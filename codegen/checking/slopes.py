@@ -1,0 +1,100 @@
+"""Derivatives of a loss along directions: values with error bars, and the interval where there is a kink."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..differences import LADDER, RATIO, ROUNDING, extrapolated, one_sided
+
+Array = NDArray[np.float64]
+Probe = Callable[[int, float], float]           # the loss, moved along direction k by so much
+WIDE = RATIO ** -np.arange(2.0, 25.0)           # steps from 1e-1 to 1e-12, where the usual ones show too little
+NEAR = RATIO ** -np.arange(12.0, 21.0)          # steps from 1e-6 to 1e-10, closer than a kink that is merely near
+
+
+@dataclass
+class Slopes:
+    """Derivatives along directions: value ± error; where there is a kink, `kinks` has the interval by direction."""
+
+    value: Array
+    error: Array
+    kinks: dict[int, tuple[float, float]]
+
+    def discrepancy(self, claimed: Array) -> Array:
+        """Return how far what is claimed lies outside what the slopes allow; 0 inside."""
+        apart = np.maximum(np.abs(claimed - self.value) - self.error, 0)
+        for k, (lower, upper) in self.kinks.items():
+            apart[k] = max(lower - claimed[k], claimed[k] - upper, 0)
+        return np.where(np.isnan(claimed), np.inf, apart)
+
+
+def slopes(probe: Probe, scales: Array, centre: float, noise: float, wanted: Array, escape: bool = False,
+           ladder: Array = LADDER) -> Slopes:
+    """Return the derivatives along as many directions as there are scales.
+
+    Parameters
+    ----------
+    probe : the loss moved along a direction.
+    scales : for each direction, the unit of its steps.
+    centre, noise : the loss where it is not moved, and its rounding error.
+    wanted : for each direction an error that is small enough; where it is not reached, more steps are tried.
+    escape : look past kinks that are near the point but not at it.
+    ladder : the steps, in units of the scales.
+    """
+    found, gaps = _by(probe, ladder, np.arange(len(scales)), scales, centre, noise)
+    again = [k for k in np.flatnonzero(found.error > wanted) if k not in found.kinks]
+    if again:
+        wide, _ = _by(probe, WIDE, np.array(again), scales, centre, noise)
+        for j, k in enumerate(again):
+            _keep_better(found, k, wide.value[j], wide.error[j])
+    if escape and found.kinks:
+        _escape(found, gaps, probe, scales, centre, noise)
+    return found
+
+
+def _by(probe, ladder, which, scales, centre, noise):
+    """Return slopes by steps of a ladder, and each direction's gap between one-sided slopes at the last step."""
+    h = np.outer(ladder, scales[which])
+    left, right = (np.array([[probe(k, sign * t) for k, t in zip(which, row, strict=True)] for row in h])
+                   for sign in (-1, 1))
+    rounding = ROUNDING * np.fmax(np.finfo(float).eps * np.maximum(np.abs(left), np.abs(right)), noise)
+    rounding = np.where(np.isnan(rounding), ROUNDING * noise, rounding)
+    value, error = extrapolated((right - left) / (2 * h), rounding / h)
+    kinks = {index[0]: sides for index, sides in one_sided(left, centre, right, h, rounding, (len(which),)).items()}
+    for k, (lower, upper) in kinks.items():
+        value[k], error[k] = (lower + upper) / 2, (upper - lower) / 2
+    gap = np.abs(left[-1] - 2 * centre + right[-1]) / h[-1]
+    return Slopes(np.nan_to_num(value), np.where(np.isnan(value), np.inf, error), kinks), gap
+
+
+def _keep_better(found, k, value, error):
+    """Keep an estimate of less error, with the difference as its error where the two contradict each other."""
+    if error < found.error[k]:
+        apart = abs(value - found.value[k])
+        if apart > found.error[k] + error:
+            error = apart
+        if error < found.error[k]:
+            found.value[k], found.error[k] = value, error
+
+
+def _escape(found, gaps, probe, scales, centre, noise):
+    """Where closer steps show one slope only, take that."""
+    kinked = np.array(list(found.kinks))
+    near, fine = _by(probe, NEAR, kinked, scales, centre, noise)
+    bars = 2 * ROUNDING * noise / (NEAR[-1] * scales[kinked])
+    for j, k in enumerate(kinked.tolist()):
+        if j not in near.kinks and bars[j] < gaps[k] / 4 and fine[j] < gaps[k] / 2:
+            del found.kinks[k]
+            found.value[k], found.error[k] = near.value[j], near.error[j]
+
+
+def rounding_error(f: Callable[[int], float]) -> float:
+    """Return the rounding error of f(0), f(1), ..., f(15), a function so slow that it is all but a cubic there.
+
+    Moré & Wild (2011), SIAM J. Sci. Comput. 33(3); the median is not upset by one kink.
+    """
+    differences = np.diff([f(k) for k in range(16)], n=4)
+    differences = differences[np.isfinite(differences)]
+    return float(np.median(np.abs(differences)) / (0.67 * 70**0.5)) if differences.size else float("inf")

@@ -1,0 +1,129 @@
+"""What is checked: somebody's function, its arguments, the gradients claimed; called without ever being trusted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Subject:
+    """A function of named arguments, the loss it has at them, and what is odd about it.
+
+    Arguments of real numbers are float64 here, whatever they were; each call gets copies.
+    """
+
+    def __init__(self, f: Callable, args: Sequence[Any] | Mapping[str, Any], names: Sequence[str]):
+        self.f, self.by_name = f, isinstance(args, Mapping)
+        self.given = dict(args) if isinstance(args, Mapping) else dict(zip(names, args, strict=True))
+        self.arguments = {name: _double(value) for name, value in self.given.items()}
+        self.remarks: list[str] = []
+        self.is_spoilt = False
+        with np.errstate(all="ignore"):
+            self.loss = self._first_call()
+            self.computes_in_single = self._computes_in_single()
+
+    def _first_call(self):
+        copies = {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in self.arguments.items()}
+        first = self._call(copies)
+        for name, copy in copies.items():
+            if isinstance(copy, np.ndarray) and not _same(copy, self.arguments[name]):
+                self.remarks.append(f"f modifies its argument {name} in place")
+                self.is_spoilt = True
+        if not np.isfinite(first):
+            raise ValueError(f"f(...) is {first}; expected a finite loss where its gradient is checked")
+        self.is_random = self._call(self._copies()) != first
+        if self.is_random:
+            self.remarks.append("f gives another value each time; fix its random numbers")
+        return first
+
+    def _copies(self):
+        return {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in self.arguments.items()}
+
+    def _call(self, arguments) -> float:
+        arguments = {n: _scalar(v) for n, v in arguments.items()}
+        value = self.f(**arguments) if self.by_name else self.f(*arguments.values())
+        loss = np.asarray(value[0] if isinstance(value, tuple) else value)
+        if loss.size != 1 or loss.dtype.kind not in "iuf":
+            raise ValueError(f"f returned dtype {loss.dtype} and shape {loss.shape}; expected one real number")
+        self.is_single = loss.dtype.itemsize < 8 and loss.dtype.kind == "f"
+        return float(loss.reshape(()))
+
+    def at(self, **changed: Any) -> float:
+        """Return the loss with some arguments changed; nan where f refuses them."""
+        try:
+            with np.errstate(all="ignore"):
+                value = self._call({**(self._copies() if self.is_spoilt else self.arguments), **changed})
+        except (ArithmeticError, ValueError, IndexError):
+            return np.nan
+        return value if np.isfinite(value) else np.nan
+
+    def complex_slope(self, name: str, direction: Array, h: float = 1e-30) -> float:
+        """Return the derivative along a direction by a complex step; nan where f does not do complex numbers."""
+        moved = self.arguments[name] + 1j * h * direction
+        try:
+            with np.errstate(all="ignore"):
+                arguments = {n: _scalar(v) for n, v in {**self._copies(), name: moved}.items()}
+                value = self.f(**arguments) if self.by_name else self.f(*arguments.values())
+                value = np.asarray(value[0] if isinstance(value, tuple) else value)
+        except Exception:
+            return np.nan
+        return float(value.imag.reshape(()) / h) if value.dtype.kind == "c" and value.size == 1 else np.nan
+
+    def _computes_in_single(self) -> bool:
+        """Tell whether f gives nothing but numbers of single precision, however it returns them."""
+        moved = ({n: v * (1 + k * 1e-3 / 7) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
+                  for n, v in self.arguments.items()} for k in range(12))
+        values = {v for arguments in moved if np.isfinite(v := self.at(**arguments))}
+        with np.errstate(all="ignore"):
+            return self.is_single or (len(values) > 4 and all(float(np.float32(v)) == v for v in values))
+
+
+def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
+            names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the gradients claimed, by the names of the arguments, and what is odd about them.
+
+    Raises
+    ------
+    ValueError
+        There are more gradients than arguments, or gradients of what is no argument.
+    """
+    remarks: list[str] = []
+    if callable(grads) or grads is None:
+        given = dict(args) if isinstance(args, Mapping) else dict(zip(names, args, strict=True))
+        given = {n: _double(v) for n, v in given.items()}
+        copies = {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in given.items()}
+        call = grads or f
+        grads = call(**copies) if isinstance(args, Mapping) else call(*copies.values())
+        remarks = [f"the gradient's function modifies its argument {n} in place" for n, v in copies.items()
+                   if isinstance(v, np.ndarray) and not _same(v, given[n])]
+        if isinstance(grads, tuple) and len(grads) == 2 and np.ndim(grads[0]) == 0 and not hasattr(grads, "_fields") \
+                and (isinstance(grads[1], tuple | list | Mapping) or call is f):
+            grads = grads[1]
+    if hasattr(grads, "_asdict"):
+        grads = grads._asdict()
+    if not isinstance(grads, Mapping):
+        parts = list(grads) if isinstance(grads, tuple | list) else [grads]
+        if len(parts) > len(names):
+            raise ValueError(f"there are {len(parts)} gradients of {len(names)} arguments: {', '.join(names)}")
+        grads = dict(zip(names, parts, strict=False))
+    found = {n if n in names or not n.startswith("d") else n[1:]: g for n, g in grads.items()}
+    unknown = [n for n in found if n not in names]
+    if unknown:
+        raise ValueError(f"there is a gradient of {unknown[0]}, which is no argument; expected {', '.join(names)}")
+    return found, remarks
+
+
+def _double(value):
+    array = np.asarray(value)
+    return array.astype(float) if array.dtype.kind == "f" else value
+
+
+def _scalar(value):
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
+def _same(a, b):
+    return a.shape == np.shape(b) and bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
