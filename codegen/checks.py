@@ -85,8 +85,14 @@ def _shape_checks(plan, optional):
     arguments = [*program.parameters, *program.inputs]
     later = [v for v in arguments if not all(isinstance(s, Integer | Symbol) for s in v.shape)]
     first = [v for v in arguments if v not in later]
-    return [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional),
-            *_matched(later, optional)]
+    lines = [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional)]
+    known = {s for v in first for s in v.shape} | set(plan.keyword_sizes) | set(program.derived)
+    while later:
+        ready = [v for v in later if all(isinstance(s, Symbol) or s.free_symbols <= known for s in v.shape)] or later
+        lines += _matched(ready, optional)
+        known |= {s for v in ready for s in v.shape}
+        later = [v for v in later if v not in ready]
+    return lines
 
 
 def _followed(plan, first, later, optional):

@@ -10,6 +10,7 @@ from sympy import Idx, Indexed, KroneckerDelta, Mul, Sum, Symbol
 from derive.forms import form
 from derive.guards import is_guard
 from derive.program import Equation, Program
+from derive.ranges import conjuncts
 from derive.terms import free_indices, read_name, reads
 
 from . import joins
@@ -36,7 +37,11 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[s
 
 
 def _pad(equation, read, program, printer):
-    """Zeros around an array."""
+    """Zeros around an array: the conditions are those of its range, and no others."""
+    inside = [e.expand() for position, own in zip(read.indices, program.variables[read.base.name].indices, strict=True)
+              for e in (position - own.lower, own.upper - position)]
+    if any(e.expand() not in inside for e in conjuncts(equation.rhs.args[0][1])):
+        return []
     widths = []
     for i, position, own in zip(equation.free, read.indices, program.variables[read.base.name].indices, strict=True):
         before = (i - position + own.lower).expand()

@@ -5,6 +5,8 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
 
 from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
 from .determinants import Determinant
@@ -140,11 +142,20 @@ class _Namer:
         if isinstance(expr, Mul):
             return self._scaled(expr)
         if isinstance(expr, Piecewise):
-            return expr.func(*((self._nonlinear(self._only_where(c, e)), c) for e, c in expr.args), evaluate=False)
+            branches = ((self._nonlinear(self._only_where(c, e)), self._condition(c)) for e, c in expr.args)
+            return expr.func(*branches, evaluate=False)
         argument = _argument(expr)
         if argument is not None and _adds_sums(argument):
             return _with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
         return expr.func(*map(self._nonlinear, expr.args))
+
+    def _condition(self, condition):
+        """Name the reductions that a condition compares, where they may stand outside of it."""
+        if isinstance(condition, BooleanFunction):
+            return condition.func(*map(self._condition, condition.args))
+        if isinstance(condition, Relational) and has_binder(condition) and self._stays_inside(condition):
+            return condition.func(*map(self._nonlinear, condition.args), evaluate=False)
+        return condition
 
     def _only_where(self, condition, expr):
         """Return a branch whose sums may stand outside of it: of guarded terms where they could leave a range."""
