@@ -112,7 +112,7 @@ class _Writer:
         self.names["Z"] += 1
         name = f"Z{self.names['Z']}"
         other = self.pick(fits)
-        sizes = self.shape[axis] + {v: s for v, s in self.older}[other][axis]
+        sizes = self.shape[axis] + dict(self.older)[other][axis]
         parts = [self.value, other] if self.chance(0.5) else [other, self.value]
         both = self.net.define(name, concatenate(*parts, axis=axis))
         out = self.pick(self.features)
