@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .along import Slopes, rounding_error, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
-from .slopes import Slopes, rounding_error, slopes
 from .subjects import Subject, claimed
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..differences import LADDER
-from .slopes import slopes
+from .along import slopes
 
 Array = NDArray[np.float64]
 Box = tuple[slice, ...]
