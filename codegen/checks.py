@@ -4,6 +4,8 @@ import textwrap
 
 from sympy import Integer, Symbol
 
+from . import assumptions
+from .folding import folded
 from .layout import WIDTH, as_tuple, assignment, rows, wrapped
 from .sizes import text
 
@@ -52,9 +54,10 @@ def checked(plan) -> str:
         *wrapped(f"def _checked({signature}):"),
         '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
         *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
+        *(part for line in assumptions.calls(program, optional) for part in folded(line, WIDTH)),
         *_returned_names(names),
     ]
-    return "\n".join(lines)
+    return "\n\n\n".join(["\n".join(lines), *assumptions.definitions(program)])
 
 
 def _converted(program, optional):

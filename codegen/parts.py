@@ -35,6 +35,7 @@ def docstring(plan) -> str:
         facts.append(("where", "; ".join(f"{s} = {e}" for s, e in program.derived.items()) + "."))
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
+    facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:

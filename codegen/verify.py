@@ -15,12 +15,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from sympy import Integer
+from sympy import Integer, Rational
 
 from derive.explicit import sizes_for
 from derive.network import Network
 from derive.program import Program
 from derive.referee import TOLERANCE, disagreement
+from derive.satisfying import satisfying
 
 from .differences import compare, derivative_estimate
 
@@ -62,6 +63,7 @@ def finite_differences(program: Program, module: ModuleType, seed: int = 0) -> V
     try:
         arguments = sample(program, module, seed)
         _, gradients = module.loss_and_grads(**arguments)
+        _without_assumptions(program, module)
     except Exception as error:
         return Verdict(JUDGES[1], DIFFERENCES, {}, (f"the module fails: {type(error).__name__}: {error}",))
     found, wrong, notes = {}, [], []
@@ -78,6 +80,13 @@ def finite_differences(program: Program, module: ModuleType, seed: int = 0) -> V
                 f"{parameter.name} has {result.kinks} entries at a kink, judged by their one-sided derivatives"
             )
     return Verdict(JUDGES[1], DIFFERENCES, found, tuple(wrong), notes=tuple(notes))
+
+
+def _without_assumptions(program, module):
+    """Let a module take parameters that leave what is assumed of them, as each does when an entry of its moves."""
+    if any(program.variables[n].kind == "parameter" for a in program.assumptions for n in a.about):
+        for name in ("_assume", "_assume_positive"):
+            setattr(module, name, lambda *_: None)
 
 
 def _loss_of(module, arguments, name):
@@ -170,7 +179,18 @@ def _random(program, sizes, seed, positive):
         drawn = random.uniform(0.2, 1.0, shape) if positive else random.normal(size=shape)
         return drawn if shape else float(drawn)
 
-    return {v.name: value(v) for v in (*program.parameters, *program.inputs)}
+    drawn = {v.name: value(v) for v in (*program.parameters, *program.inputs)}
+    return drawn | _assumed(program, drawn, sizes)
+
+
+def _assumed(program, drawn, sizes):
+    """Return the values of what assumptions are about, changed so that they hold."""
+    names = {n for a in program.assumptions for n in a.about}
+    if not names:
+        return {}
+    entries = {n: {at: Rational(float(drawn[n][at])) for at in np.ndindex(np.shape(drawn[n]))} for n in names}
+    made = satisfying(program, entries, {s: int(n) for s, n in sizes.items()})
+    return {n: np.array([float(v) for _, v in sorted(made[n].items())]).reshape(np.shape(drawn[n])) for n in names}
 
 
 def handwritten_function(name: str, folder: Path = HERE / "tests" / "handwritten") -> Callable | None:

@@ -51,6 +51,7 @@ from .determinants import LogDeterminant
 from .errors import DerivationError
 from .functions import Elementwise, at_zero, half_step, relu, step
 from .program import Program, Variable
+from .satisfying import satisfying
 from .terms import count, free_indices, read_name, subterms
 
 Cell = tuple[str | Expr, tuple[int, ...]]           # a variable's name, or an expression, and the values of its indices
@@ -117,7 +118,8 @@ def point(program: Program, sizes: Sizes, seed: int = 0, positive: bool = False)
         size = Rational(random.randint(1, 119), random.randint(60, 70))
         return size if positive or random.random() < 0.5 else -size
 
-    return {v.name: {index: value(v) for index in entries(v, sizes)} for v in (*program.parameters, *program.inputs)}
+    drawn = {v.name: {index: value(v) for index in entries(v, sizes)} for v in (*program.parameters, *program.inputs)}
+    return satisfying(program, drawn, sizes)
 
 
 def entries(variable: Variable, sizes: Sizes) -> Iterator[tuple[int, ...]]:

@@ -9,13 +9,14 @@ import sympy
 from sympy import Add, Equality, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor, sympify
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
+from .assumptions import Assuming
 from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
 from .differentiable import Differentiable
 from .errors import DefinitionError
 from .linear_algebra import Unknown, innermost_unknown, is_named
 from .matrices import axes_of, indexed, is_algebra, shape_without_ones
-from .program import Equation, Program, Variable
+from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads
 
@@ -58,7 +59,7 @@ RESERVED = (
 )
 
 
-class Network(Differentiable):
+class Network(Assuming, Differentiable):
     """A loss written as named equations, in array or in index notation.
 
     Parameters
@@ -76,6 +77,7 @@ class Network(Differentiable):
         self._derived: dict[Symbol, Expr] = {}
         self._least: dict[Symbol, int] = {}
         self._facts: list[Expr] = []
+        self._assumptions: list[Assumption] = []
         self._variables: dict[str, Variable] = {}
         self._equations: list[Equation] = []
         self._outputs: list[str] = []
@@ -324,6 +326,7 @@ class Network(Differentiable):
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
             sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
             facts=tuple(self._facts), source=self.source, note=self.note,
+            assumptions=tuple(self._assumptions),
         )
         from .unnesting import unnested
 

@@ -39,6 +39,7 @@ def note(program: Program, notation: str = "matrix", standalone: bool = False) -
         paragraph(escaped(program.note)),
         [r"\paragraph{Notation.}", *paragraph(*words.sentences()), *words.table()],
         [rf"\paragraph{{{'Equations' if program.results else 'Forward'}.}}", *forward],
+        _assumptions(systems),
         [r"\paragraph{Backward.}", *_method(systems, words, stand_ins), *backward] if backward else [],
         [*_gradients_head(systems), *gradients] if gradients else [],
         [r"\paragraph{Chain rule.} The same, factor by factor:", *chains] if chains else [],
@@ -65,6 +66,22 @@ def _source(program):
     if program.source.startswith("derive/networks/"):
         return f"{program.source} by `derive build {program.network}{of}`"
     return f"{program.source} by `derive build {program.source}{of}`" if program.source else "a script"
+
+
+def _assumptions(systems):
+    """What is assumed, and the adjoints that are shorter for it."""
+    program, sentences = systems.program, []
+    for a in program.assumptions:
+        equations = listed([f"${systems.formula(left)} = {systems.formula(right)}$" for left, right in a.equalities])
+        shorter = [f"${systems.names.variable(n)}$" for n, facts in program.since.items()
+                   if a.fact in facts and n in program.variables]
+        words = " ".join(f"${systems.names.variable(w)}$" if w in a.about else escaped(w) for w in a.fact.split())
+        if shorter:
+            have = "has the short form" if len(shorter) == 1 else "have the short forms"
+            sentences.append(f"Since {words}, that is {equations}, {listed(shorter)} {have} below.")
+        else:
+            sentences.append(f"{words[0].upper()}{words[1:]}: {equations}.")
+    return paragraph(rf"\paragraph{{Assumption{'s' if len(sentences) > 1 else ''}.}}", *sentences) if sentences else []
 
 
 def _stand_ins(systems):

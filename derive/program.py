@@ -102,6 +102,19 @@ class Equation:
         return equation_latex(self)
 
 
+@dataclass(frozen=True)
+class Assumption:
+    """What is known of parameters or inputs: `left = right` for all values of the free indices of each pair.
+
+    kind tells what such data look like: "equation", "symmetric", "positive definite", "one-hot" or "orthogonal".
+    """
+
+    fact: str                                   # a clause: "each row of Y sums to one"
+    about: tuple[str, ...]                      # the names of the variables
+    equalities: tuple[tuple[Expr, Expr], ...]
+    kind: str = "equation"
+
+
 @dataclass(frozen=True, repr=False)
 class Program:
     """Named equations, the variables in them, and which are the loss, the outputs and the adjoints."""
@@ -122,6 +135,8 @@ class Program:
     subject: str = ""                                               # what it computes, in words
     source: str = ""
     note: str = ""
+    assumptions: tuple[Assumption, ...] = ()
+    since: Mapping[str, tuple[str, ...]] = field(default_factory=dict)      # variable -> the facts that shortened it
 
     def kind(self, *kinds: str) -> list[Variable]:
         """Return the variables of these kinds in the order declared."""

@@ -5,6 +5,7 @@ from collections import Counter
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
+from .consequences import with_assumptions
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .inverses import with_known_inverses, with_shared_solutions
@@ -17,10 +18,15 @@ from .terms import bottom_up, canonical, count, free_indices, instantiated, read
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, without_constants, with_known_inverses, with_shared_solutions, tidied, with_shared_functions,
-                   tidied, with_shared_lines, without_dead):
+    for change in (tidied, assumed, without_constants, with_known_inverses, with_shared_solutions, tidied,
+                   with_shared_functions, tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
+
+
+def assumed(program: Program) -> Program:
+    """Use the assumptions of a program where they make it shorter."""
+    return with_assumptions(program, tidied)
 
 
 def tidied(program: Program) -> Program:
@@ -161,15 +167,17 @@ def without_constants(program: Program) -> Program:
     """Put adjoints that are constants (1, 1/N), or data (the weights of a mean), where they are read."""
     times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
     known: dict[str, Equation] = {}
-    lines = []
+    lines, since = [], dict(program.since)
     for e in program.equations:
+        for r in reads(e.rhs, known):
+            since[e.name] = tuple(dict.fromkeys([*since.get(e.name, ()), *since.get(read_name(r), ())]))
         e = e.with_rhs(e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
         inner = e.name in program.adjoints.values() and not _is_gradient(program, e.name) and not e.implicit
         if inner and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(e, program, times[e.name]):
             known[e.name] = e
         else:
             lines.append(e)
-    return _dropped(program, known).with_equations(lines)
+    return _dropped(program, known).with_equations(lines, since={n: facts for n, facts in since.items() if facts})
 
 
 def _at(equation, read):

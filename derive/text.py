@@ -25,8 +25,20 @@ class Texts:
         found: dict[str, str] = {}
         for row in self.sheet.rows:
             quote = self._line(row.line)
-            found |= {adjoint.name: quote for adjoint in (*row.adjoints, *row.gradients)}
+            found |= {a.name: f"{quote}{self._since(a.name, '; ')}" for a in (*row.adjoints, *row.gradients)}
         return found
+
+    def assumptions(self) -> list[str]:
+        """Return each assumption, in words and as equations."""
+        return [f"{a.fact}: {' and '.join(self._equality(*sides) for sides in a.equalities)}"
+                for a in self.program.assumptions]
+
+    def _equality(self, left, right):
+        return f"{self.expression(left)} = {self.expression(right)}"
+
+    def _since(self, name, mark):
+        facts = self.program.since.get(name, ())
+        return f"{mark}since {' and '.join(facts)}" if facts else ""
 
     def expression(self, expr: Expr) -> str:
         """Return an expression in index notation."""
@@ -43,9 +55,15 @@ class Texts:
             heads = [self.program.title, "", "Forward"]
         cost = str(operations(self.program)).replace("**", "^").replace("*", " ")
         return "\n".join([
-            *heads, *_shaped(forward, width), *(["", "Backward", *_shaped(backward, width)] if backward else []),
+            *heads, *_shaped(forward, width), *(["", "Backward", *self._backward(backward, width)] if backward else []),
+            *(["", "Assumes", *(f"    {a}" for a in self.assumptions())] if self.program.assumptions else []),
             "", f"Operations  {cost}",
         ])
+
+    def _backward(self, lines, width):
+        """Return the adjoint equations with their shapes, and the facts that made them shorter."""
+        return [f"{text}{self._since(variable.name, '   ')}"
+                for text, (_, variable) in zip(_shaped(lines, width), lines, strict=True)]
 
     def _line(self, equation, reverse=False):
         left, right = self.writer.equation(equation, reverse)

@@ -10,7 +10,7 @@ from sympy import Add, Expr, Idx, Mul, Pow, Rational, Sum, Symbol, exp
 from ..arrays import Array
 from ..program import Equation, Program, Variable
 from ..rule import backward, differential
-from ..simplify import tidied, without_constants
+from ..simplify import assumed, tidied, without_constants
 from ..terms import bottom_up, free_indices, read_name, reads, rename, subterms
 from .constants import is_constant
 from .names import TANGENT_OF
@@ -99,7 +99,7 @@ class Differentials:
         if not all(_is_read_whole(program, name) for name in names):
             return None
         derived = backward(program)
-        for change in (tidied, without_constants, tidied):
+        for change in (tidied, assumed, without_constants, tidied):
             derived = change(derived)
         found = {derived.variables[e.name].primal: e for e in derived.backward}
         if any(reads(found[n].rhs, derived.adjoints.values()) for n in names):

@@ -14,7 +14,7 @@ from ..binders import LogSumExp, Maximum, Product, has_binder
 from ..determinants import Determinant
 from ..program import Equation, Program, companion_name
 from ..rule import backward
-from ..simplify import tidied
+from ..simplify import assumed, tidied
 from ..terms import free_indices, instantiated, read_name, reads
 
 
@@ -48,7 +48,7 @@ class Sheet:
     @cached_property
     def _plain(self) -> Program:
         """The program with every adjoint, those too that are constants."""
-        return tidied(backward(self.primal))
+        return tidied(assumed(tidied(backward(self.primal))))
 
     @cached_property
     def active(self) -> dict[str, None]:

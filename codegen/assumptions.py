@@ -1,0 +1,65 @@
+"""The checks of a module that its assumptions hold."""
+
+import re
+
+from sympy import Expr, KroneckerDelta
+
+from derive.forms import form
+from derive.program import Assumption, Program
+from derive.terms import free_indices
+
+from .numpy_text import NumpyPrinter
+
+_SIZE = r"\b[A-Za-z]\w*\b"
+
+ASSUME = '''def _assume(name, fact, left, right):
+    """Raise ValueError where a fact that the gradients rely on does not hold; rounding is allowed for."""
+    largest = np.abs(left - right).max()
+    allowed = np.sqrt(np.finfo(left.dtype).eps) * max(1.0, np.abs(left).max())
+    if not largest <= allowed:
+        raise ValueError(f"{name} is off by {largest:.2g} where {fact}; expected at most {allowed:.1g}")'''
+
+ASSUME_POSITIVE = '''def _assume_positive(name, fact, value):
+    """Raise ValueError where a symmetric matrix has an eigenvalue that is not positive."""
+    least = np.linalg.eigvalsh(value).min()
+    if not least > 0:
+        raise ValueError(f"{name} has the eigenvalue {least:.2g}; expected that {fact}")'''
+
+
+def calls(program: Program, optional: list[str]) -> list[str]:
+    """Return the lines that check every assumption, of arguments that may be absent only where they are there."""
+    lines = []
+    for a in program.assumptions:
+        absent = [n for n in a.about if n in optional]
+        pad = "        " if absent else "    "
+        if absent:
+            lines.append(f"    if {' and '.join(f'{n} is not None' for n in absent)}:")
+        lines += [f"{pad}{line}" for line in _calls(a)]
+    return lines
+
+
+def _calls(a: Assumption) -> list[str]:
+    name = f'"{", ".join(a.about)}", "{a.fact}"'
+    if a.kind == "one-hot":         # 0 and 1 exactly: then the products vanish as well
+        [array] = a.about
+        return [f"_assume({name}, {array} * {array}, {array})", f"_assume({name}, {array}.sum(axis=-1), 1)"]
+    lines = [f"_assume({name}, {_code(left, right)})" for left, right in a.equalities]
+    if a.kind == "positive definite":
+        lines.append(f"_assume_positive({name}, {a.about[0]})")
+    return lines
+
+
+def _code(left: Expr, right: Expr) -> str:
+    """Return both sides of an equation as arrays over the same axes, sizes looked up in the table."""
+    axes = tuple(dict.fromkeys([*free_indices(left), *free_indices(right)]))
+    printer = NumpyPrinter()
+    sides = [printer.code(form(side, axes)) for side in (left, right) if not isinstance(side, KroneckerDelta)]
+    if isinstance(right, KroneckerDelta):
+        sides.append(f"np.eye({printer.size(axes[0].upper + 1).code})")
+    return re.sub(_SIZE, lambda m: f'sizes["{m[0]}"]' if m[0] in printer.sizes else m[0], ", ".join(sides))
+
+
+def definitions(program: Program) -> list[str]:
+    """Return the functions that the checks call."""
+    kinds = {a.kind for a in program.assumptions}
+    return [*([ASSUME] if kinds else []), *([ASSUME_POSITIVE] if "positive definite" in kinds else [])]

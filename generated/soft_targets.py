@@ -1,0 +1,106 @@
+"""Softmax regression on soft targets: loss and gradients.
+
+    Z = X W + 1 b'   (N, C)   logits
+    loss = -1/N sum_{n, c} Y[n, c] * (Z[n, c] - log sum_c2 exp Z[n, c2])
+
+Parameters  W (D, C), b (C,); their dtype is the result's.
+Inputs      X (N, D), Y (N, C).
+Outputs     Z (N, C), by `predict`.
+Assumes     each row of Y sums to one: sum_c Y[n, c] = 1.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/soft_targets.py by `derive build soft_targets`; do not edit.
+The derivation is typeset in soft_targets.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+
+def forward(W, b, X, Y):
+    """Return the loss and the residuals that `backward` reads."""
+    W, b, X, Y = _checked(W, b, X, Y)
+    N = len(X)
+
+    Z = X @ W + b                                       # (N, C)
+    # log sum_c2 exp Z[n, c2] = T + log S, shifted by the maxima T so that exp stays in range
+    T = Z.max(axis=1)                                   # (N,)
+    E = np.exp(Z - T[:, None])                          # (N, C)
+    S = E.sum(axis=1)                                   # (N,)
+    loss = -np.sum(Y * (Z - T[:, None] - np.log(S)[:, None])) / N
+    return loss, (X, Y, E, S)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, Y, E, S = residuals
+    N = len(X)
+
+    # loss = -1/N sum_{n, c} Y[n, c] * (Z[n, c] - log sum_c2 exp Z[n, c2]); since each row of Y sums to one
+    dZ = (E / S[:, None] - Y) / N                       # (N, C)
+    # Z = X W + 1 b'
+    dW = X.T @ dZ                                       # (D, C)
+    db = dZ.sum(axis=0)                                 # (C,)
+    return Params(dW, db)
+
+
+def loss_and_grads(W, b, X, Y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(W, b, X, Y)
+    return loss, backward(residuals)
+
+
+def predict(W, b, X):
+    """Return the logits Z (N, C)."""
+    W, b, X, _ = _checked(W, b, X)
+
+    return X @ W + b
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _checked(W, b, X, Y=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (W, b)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    W, b, X = (np.asarray(v, dtype) for v in (*floats, X))
+    Y = None if Y is None else np.asarray(Y, dtype)
+
+    sizes = {}
+    for name, value, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("Y", Y, "NC")):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    if Y is not None:
+        _assume("Y", "each row of Y sums to one", Y.sum(axis=1), 1)
+    return W, b, X, Y
+
+
+def _assume(name, fact, left, right):
+    """Raise ValueError where a fact that the gradients rely on does not hold; rounding is allowed for."""
+    largest = np.abs(left - right).max()
+    allowed = np.sqrt(np.finfo(left.dtype).eps) * max(1.0, np.abs(left).max())
+    if not largest <= allowed:
+        raise ValueError(f"{name} is off by {largest:.2g}; expected within {allowed:.1g} that {fact}")
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

@@ -1,0 +1,162 @@
+"""Side facts: used where they shorten, cited by name, checked by the module; gradients stay what they were."""
+
+import re
+
+import numpy as np
+import pytest
+from sympy import MatrixSymbol, Sum, Trace
+
+import codegen
+from codegen import verify
+from codegen.memory import module_from
+from derive import DefinitionError, Network, log_softmax, total
+from derive.notes import note
+from derive.text import Texts
+
+RANDOM = np.random.default_rng(0)
+
+
+def soft_targets(assumed=True):
+    net = Network("soft")
+    n, c = net.sizes("N C")
+    Z, Y = net.parameter("Z", n, c), net.input("Y", n, c)
+    if assumed:
+        net.assume("each row of Y sums to one", total(Y, axis=1), 1)
+    net.loss = -total(Y * log_softmax(Z)) / n
+    return net
+
+
+def quadratic(about="input", fact="symmetric"):
+    net = Network("quadratic")
+    n = net.size("N")
+    A = (net.input if about == "input" else net.parameter)(MatrixSymbol("A", n, n))
+    x = net.parameter(MatrixSymbol("x", n, 1))
+    getattr(net, f"assume_{fact}")(A)
+    net.loss = x.T * A * x
+    return net
+
+
+def one_hot():
+    net = Network("chosen")
+    n, c = net.sizes("N C")
+    Z, Y = net.parameter("Z", n, c), net.input("Y", n, c)
+    net.assume_one_hot(Y)
+    net.loss = total((Z - 1) ** 2 * Y**2)
+    return net
+
+
+def rotated():
+    net = Network("rotated")
+    n, m = net.sizes("N M")
+    Q, X = net.input(MatrixSymbol("Q", n, n)), net.parameter(MatrixSymbol("X", n, m))
+    net.assume_orthogonal(Q)
+    net.loss = Trace(X.T * Q.T * Q * X)
+    return net
+
+
+def column_sums():
+    net = Network("mixed")
+    n, c = net.sizes("N C")
+    A, z = net.input("A", n, c), net.parameter("z", c)
+    i, k, j = net.indices(i=n, k=c, j=n)
+    net.assume("each column of A sums to two", Sum(A[i, k], i), 2)
+    net.loss = Sum(A[j, k] * z[k] ** 2, j, k)
+    return net
+
+
+NETWORKS = [soft_targets, quadratic, lambda: quadratic("parameter"), lambda: quadratic(fact="positive_definite"),
+            one_hot, rotated, column_sums]
+
+
+@pytest.mark.parametrize(("net", "of", "shortest", "fact"), [
+    (soft_targets, "dZ", "(exp(Z[n, c] - lse_Z[n]) - Y[n, c])/N", "each row of Y sums to one"),
+    (quadratic, "dx", "2*Sum(A[n, n2]*x[n2], (n2, 0, N - 1))", "A is symmetric"),
+    (one_hot, "dZ", "2*(Z[n, c] - 1)*Y[n, c]", "each row of Y is one-hot"),
+    (rotated, "dX", "2*X[n, m]", "Q is orthogonal"),
+    (column_sums, "dz", "4*z[c]", "each column of A sums to two"),
+])  # fmt: skip
+def test_facts_shorten_and_are_cited(net, of, shortest, fact):
+    program = net().backward()
+    [line] = [e for e in program.equations if e.name == of]
+    assert re.sub(r"n5|k(?=])", lambda m: {"n5": "n", "k": "c"}[m[0]], str(line.rhs)) == shortest
+    assert fact in program.since[of]
+    assert f"since {fact}" in Texts(program).listing()
+    assert "Since " in note(program)
+    assert fact in codegen.source(program)
+
+
+@pytest.mark.parametrize("net", NETWORKS)
+def test_referee_and_finite_differences_agree_where_the_facts_hold(net):
+    net = net()
+    program = net.backward()
+    module = module_from(net.name, codegen.source(program))
+    for verdict in (verify.referee(net, program), verify.finite_differences(program, module)):
+        assert verdict.passed, verdict.complaints
+
+
+def test_gradient_is_that_without_the_fact():
+    Z, Y = RANDOM.normal(size=(5, 4)), RANDOM.uniform(size=(5, 4))
+    Y /= Y.sum(axis=1, keepdims=True)
+    (loss, grads), (want, plain) = (codegen.lambdify(soft_targets(a).backward())(Z, Y) for a in (True, False))
+    assert np.isclose(loss, want, rtol=1e-14)
+    assert np.allclose(grads.Z, plain.Z, rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize(("net", "bad", "told"), [
+    (soft_targets, {"Y": [[0.5, 0.6]]}, "Y is off by 0.1 where each row of Y sums to one; expected at most 2e-08"),
+    (quadratic, {"A": [[1, 2], [3, 4.0]]}, "A is off by 1 where A is symmetric"),
+    (lambda: quadratic(fact="positive_definite"), {"A": [[1, 2], [2, 1.0]]},
+     "A has the eigenvalue -1; expected that A is symmetric positive definite"),
+    (one_hot, {"Y": [[0.5, 0.5]]}, "Y is off by 0.25 where each row of Y is one-hot"),
+    (one_hot, {"Y": [[1, 1.0]]}, "Y is off by 1 where each row of Y is one-hot"),
+    (rotated, {"Q": [[1, 1], [0, 1.0]]}, "Q is off by 1 where Q is orthogonal"),
+    (soft_targets, {"Y": [[np.nan, 1]]}, "Y is off by nan"),
+])  # fmt: skip
+def test_modules_refuse_data_at_which_a_fact_does_not_hold(net, bad, told):
+    program = net().backward()
+    f = codegen.lambdify(program)
+    sizes = {"N": len(next(iter(bad.values()))), "C": 2, "M": 2}
+    names = [v.name for v in (*program.parameters, *program.inputs)]
+    shapes = {n: tuple(sizes[str(s)] for s in program.variables[n].shape) for n in names}
+    with pytest.raises(ValueError, match=re.escape(told)):
+        f(**{n: np.array(bad[n]) if n in bad else np.ones(shapes[n]) for n in names})
+
+
+def test_rounding_of_the_dtype_is_allowed_for():
+    f = codegen.lambdify(soft_targets().backward())
+    Y = RANDOM.uniform(size=(50, 40))
+    Y = (Y / Y.sum(axis=1, keepdims=True)).astype(np.float32)
+    loss, grads = f(np.zeros((50, 40), np.float32), Y)
+    assert np.isclose(loss, np.log(40), rtol=1e-5)
+    assert grads.Z.dtype == np.float32
+    with pytest.raises(ValueError, match="sums to one"):
+        f(np.zeros((50, 40), np.float32), Y * np.float32(1.01))
+
+
+def test_facts_about_a_parameter_do_not_change_what_is_differentiated():
+    program = quadratic("parameter").backward()
+    x = np.array([1.0, 2.0])
+    _, grads = codegen.lambdify(program)(np.eye(2), x)
+    assert np.allclose(grads.A, np.outer(x, x))
+
+
+def test_what_cannot_be_assumed_is_refused():
+    net = Network("refusing")
+    n, c = net.sizes("N C")
+    X, w, y = net.input("X", n, c), net.parameter("w", c), net.labels("y", n, classes=c)
+    z = net.define("z", X @ w)
+    with pytest.raises(DefinitionError, match="expected a square matrix"):
+        net.assume_symmetric(X)
+    with pytest.raises(DefinitionError, match="z is defined by the network; expected an assumption about"):
+        net.assume("z sums to one", total(z), 1)
+    with pytest.raises(DefinitionError, match="y is labels"):
+        net.assume("y sums to one", total(y), 1)
+    with pytest.raises(DefinitionError, match="about no variable"):
+        net.assume("one is one", n / n, 1)
+    with pytest.raises(DefinitionError, match="has no words"):
+        net.assume("", total(X), 1)
+    with pytest.raises(DefinitionError, match="q is not a variable"):
+        net.assume_one_hot("q")
+    net.assume("w sums to one", total(w), 1)
+    with pytest.raises(DefinitionError, match="assumes already that w sums to one"):
+        net.assume("w sums to one", total(w), 1)
