@@ -5,6 +5,7 @@ with everything that was named on the way written out. A vector is a column.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from sympy import (
     Add,
@@ -15,6 +16,7 @@ from sympy import (
     HadamardProduct,
     Identity,
     Idx,
+    Inverse,
     KroneckerDelta,
     MatAdd,
     MatMul,
@@ -30,10 +32,12 @@ from sympy import (
 )
 from sympy.matrices.expressions.diagonal import DiagMatrix
 
+from .consequences import SYMMETRIC
 from .errors import DerivationError
 from .forms import Apply, Bracket, Gather, Node, Outer, Product, Read, Reduction, Scalar, Spread, form
 from .forms import Transpose as Turned
-from .matrix_length import shortest
+from .implicit import linear_system
+from .matrix_length import shortest, with_symmetric
 from .paper.nodes import ONE, opened, pulled, size_of
 from .program import Equation, Program
 from .terms import read_name, reads
@@ -77,6 +81,14 @@ class Algebra:
             self._known[name] = self.value(lines[0])
         return self._known[name]
 
+    @cached_property
+    def _symmetric(self):
+        names = {n for a in self.program.assumptions if a.kind in SYMMETRIC for n in a.about}
+        return frozenset(self.symbol(n) for n in sorted(names))
+
+    def _short(self, value: Expr) -> Expr:
+        return shortest(with_symmetric(value, self._symmetric))
+
     def symbol(self, name: str) -> Expr:
         """Return the symbol that stands for a variable."""
         variable = self.program.variables[name]
@@ -86,15 +98,30 @@ class Algebra:
 
     def value(self, equation: Equation) -> Expr:
         """Return the right-hand side of an equation."""
+        if equation.implicit:
+            return self._solution(equation)
         if len(equation.free) > 2 or equation.free != equation.indices:
             raise DerivationError(f"{equation.name} has no form in matrix algebra: {equation}")
+        return self._array(equation.rhs, equation.free, equation)
+
+    def _solution(self, equation: Equation) -> Expr:
+        """Return what a linear implicit equation defines: the inverse of its matrix times the right-hand side."""
+        system = linear_system(equation, self.program)
+        if system is None or system.stack or len(system.rows) != 1:
+            raise DerivationError(f"{equation.name} has no form in matrix algebra: {equation}")
+        [row], [column] = system.rows, system.columns
+        matrix = self._array(system.matrix, (row, column), equation)
+        right = self._array(system.right, equation.free, equation)
+        if equation.free and equation.free[0] != row:                  # the unknown is the transpose of a solution
+            return self._short(MatMul(right, Inverse(matrix).T).doit(deep=False))
+        return self._short(MatMul(Inverse(matrix), right).doit(deep=False))
+
+    def _array(self, expr, axes, equation):
         try:
-            node = form(equation.rhs, equation.free)
-            row, column = _down_and_across(equation.free)
-            value = _Writer(self).array(node, row, column)
+            row, column = _down_and_across(axes)
+            return self._short(_Writer(self).array(form(expr, axes), row, column))
         except NotAlgebra as error:
             raise DerivationError(f"{equation.name} has no form in matrix algebra ({error}): {equation}") from error
-        return shortest(value)
 
 
 class NotAlgebra(ValueError):

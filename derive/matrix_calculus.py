@@ -1,5 +1,7 @@
 """Derivatives of matrix expressions in one call: a network is made of the expression, the one rule does the rest."""
 
+from collections.abc import Iterable
+
 from sympy import Expr, Lambda, MatrixSymbol, Symbol
 
 from .algebra import Algebra
@@ -7,10 +9,11 @@ from .errors import DefinitionError
 from .network import Network
 
 
-def matrix_gradient(loss: Expr, by: MatrixSymbol | Symbol) -> Expr:
+def matrix_gradient(loss: Expr, by: MatrixSymbol | Symbol, symmetric: Iterable[MatrixSymbol] = ()) -> Expr:
     """Return the gradient of a scalar in SymPy's matrix algebra by a matrix, a column or a scalar, in its shape.
 
-    The entries of `by` are independent of each other, whatever is known of them.
+    The matrices `symmetric` are taken to equal their transposes. The entries of `by` are independent of each other all
+    the same: for a gradient along symmetric matrices alone, write by as V + V.T - HadamardProduct(V, Identity(N)).
 
     Raises
     ------
@@ -20,6 +23,8 @@ def matrix_gradient(loss: Expr, by: MatrixSymbol | Symbol) -> Expr:
         A gradient without a form in matrix algebra.
     """
     net, ours = network_of(loss, by)
+    for matrix in symmetric:
+        net.assume_symmetric(ours[matrix])
     program = net.backward()
     theirs = {new: old for old, new in ours.items() if isinstance(old, Symbol)}
     return Algebra(program).gradient(by.name).xreplace(theirs)

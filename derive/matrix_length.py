@@ -31,12 +31,43 @@ def length(expr: Basic) -> int:
 
 def shortest(expr: Expr) -> Expr:
     """Return the shorter of an expression, the same with transposes outside, and common factors before a sum."""
+    expr = _flat(expr)
     found = [expr]
     if isinstance(expr, MatMul | MatAdd):
         found.append(_factored(expr) if isinstance(expr, MatAdd) else expr)
     if isinstance(expr, MatrixExpr) and not isinstance(expr, Transpose) and expr.has(Transpose):
         found += [_outside(e) for e in list(found)]
     return min(found, key=length)
+
+
+def _flat(expr):
+    """Return a product with no product transposed in it."""
+    if isinstance(expr, MatMul) and any(_is_turned_product(a) for a in expr.args):
+        return MatMul(*(a.arg.T if _is_turned_product(a) else a for a in expr.args)).doit(deep=False)
+    return expr
+
+
+def _is_turned_product(factor):
+    return isinstance(factor, Transpose) and isinstance(factor.arg, MatMul)
+
+
+def with_symmetric(expr: Expr, symmetric: frozenset[MatrixExpr]) -> Expr:
+    """Return an expression with every transpose of a symmetric matrix gone."""
+    if not symmetric or not expr.has(Transpose):
+        return expr
+    if isinstance(expr, Transpose):
+        inner = with_symmetric(expr.arg, symmetric)
+        return inner if inner in symmetric else _turned(inner, symmetric)
+    args = [with_symmetric(a, symmetric) if isinstance(a, Expr) else a for a in expr.args]
+    if isinstance(expr, MatAdd):
+        return shortest(MatAdd(*args).doit(deep=False))
+    return MatMul(*args).doit(deep=False) if isinstance(expr, MatMul) else expr.func(*args)
+
+
+def _turned(matrix, symmetric):
+    """Return the transpose, taken inside products, sums and inverses."""
+    turned = matrix.T
+    return turned if isinstance(turned, Transpose) else with_symmetric(turned, symmetric)
 
 
 def _outside(expr):

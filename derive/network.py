@@ -15,7 +15,8 @@ from .checks import check_read, check_terms, check_turns, readings
 from .differentiable import Differentiable
 from .errors import DefinitionError
 from .linear_algebra import Unknown, innermost_unknown, is_named
-from .matrices import axes_of, indexed, is_algebra, shape_without_ones
+from .matrices import axes_of, is_algebra
+from .matrix_notation import MatrixNotation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads
@@ -59,7 +60,7 @@ RESERVED = (
 )
 
 
-class Network(Assuming, Differentiable):
+class Network(MatrixNotation, Assuming, Differentiable):
     """A loss written as named equations, in array or in index notation.
 
     Parameters
@@ -178,12 +179,6 @@ class Network(Assuming, Differentiable):
         self._add(Equation(self._variables[variable].at(*indices), rhs))
         return base
 
-    def _define_matrix(self, name, value, note):
-        """Define what is written in SymPy's matrix algebra; it goes on as a MatrixSymbol, a scalar as a symbol."""
-        indices = self._canonical(axes_of(value))
-        base = self.define(name, indexed(value, indices, self._index_for), over=indices, note=note)
-        return MatrixSymbol(name, *value.shape) if indices else base
-
     def positive_definite(self, matrix: Array) -> Array:
         """State that a variable is a symmetric positive definite matrix, or a stack of them, and return it.
 
@@ -292,7 +287,7 @@ class Network(Assuming, Differentiable):
         if "loss" in self._variables:
             raise DefinitionError(f"{self.name} has a loss already")
         if is_algebra(value) and not axes_of(value):
-            value = indexed(value, (), self._index_for)
+            value = self._in_indices(value)
         value = _sympified(value, "loss")
         if shape_of(value):
             raise DefinitionError(
@@ -374,13 +369,6 @@ class Network(Assuming, Differentiable):
         clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
         if clash:
             raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another")
-
-    def _declare_given(self, given, shape, kind, note):
-        """Declare an array by name and shape; a MatrixSymbol brings both, and is what it is written with."""
-        if not isinstance(given, MatrixSymbol):
-            return self._declare(given, shape, kind, note=note)
-        self._declare(given.name, shape_without_ones(given.shape), kind, note=note)
-        return given
 
     def _declare(self, name, shape, kind, index_names=None, **details):
         self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))

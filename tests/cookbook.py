@@ -57,12 +57,12 @@ DETERMINANTS = [
     Row("54", _det(XtAX), X, _det(XtAX) * (A * X * Inverse(XtAX) + A.T * X * Inverse(X.T * A.T * X))),
     Row("55", log(_det(X.T * X)), X, 2 * X * Inverse(X.T * X), note="the transposed pseudoinverse, written out"),
     Row("57", log(abs(_det(S))), S, Inverse(S).T),
+    Row("62", _det(Inverse(S)), S, -_det(Inverse(S)) * Inverse(S).T),
     Row("58", _det(S**3), S, 3 * _det(S**3) * Inverse(S).T),
 ]
 
 INVERSES = [
     Row("61", a.T * Inverse(S) * b, S, -Inverse(S).T * a * b.T * Inverse(S).T),
-    Row("62", _det(Inverse(S)), S, -_det(Inverse(S)) * Inverse(S).T),
     Row("63", Trace(A * Inverse(S) * B), S, -Transpose(Inverse(S) * B * A * Inverse(S))),
     Row("64", Trace(Inverse(S + A)), S, -Transpose(Inverse(S + A) * Inverse(S + A))),
     Row("124", Trace(A * Inverse(S) * B), S, -Inverse(S).T * A.T * B.T * Inverse(S).T),
