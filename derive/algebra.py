@@ -37,7 +37,7 @@ from .errors import DerivationError
 from .forms import Apply, Bracket, Gather, Node, Outer, Product, Read, Reduction, Scalar, Spread, form
 from .forms import Transpose as Turned
 from .implicit import linear_system
-from .matrix_length import shortest, with_symmetric
+from .matrix_length import length, shortest, with_symmetric
 from .paper.nodes import ONE, opened, pulled, size_of
 from .program import Equation, Program
 from .terms import read_name, reads
@@ -49,7 +49,7 @@ class Algebra:
     Parameters
     ----------
     program : a derived program.
-    written_out : whether variables defined by equations are replaced by what defines them.
+    written_out : whether what an equation reads is replaced by what defines it.
     """
 
     def __init__(self, program: Program, written_out: bool = True, known: Mapping[str, Expr] | None = None):
@@ -64,17 +64,17 @@ class Algebra:
         DerivationError
             An equation without a form in matrix algebra; the message names it.
         """
-        return self.variable(self.program.adjoints[name], True)
+        return self.variable(self.program.adjoints[name])
 
     def equations(self) -> list[Eq]:
         """Return every equation, forward and backward, between whole matrices."""
         return [Eq(self.symbol(e.name), self.value(e), evaluate=False) for e in self.program.equations]
 
-    def variable(self, name: str, written_out: bool) -> Expr:
-        """Return a variable: its symbol, or what defines it."""
+    def variable(self, name: str) -> Expr:
+        """Return a variable written out: what defines it, its symbol where nothing does."""
         if name not in self._known:
             lines = self.program.defining(name)
-            if not lines or not written_out:
+            if not lines:
                 return self.symbol(name)
             if len(lines) > 1:
                 raise DerivationError(f"{name} is a state, which has no form in matrix algebra")
@@ -192,7 +192,7 @@ class _Writer:
     # ---- what is read
 
     def _read(self, name):
-        return self.algebra.variable(name, self.algebra.written_out)
+        return self.algebra.variable(name) if self.algebra.written_out else self.algebra.symbol(name)
 
     def _written(self, expr):
         """Return a scalar expression with what its variables stand for."""
@@ -286,6 +286,9 @@ class _Writer:
         arrays = [f for f in factors if f.axes]
         if row is None or column is None:
             return _product(scalars, [_entrywise([self.array(f, row, column) for f in arrays])])
+        if any(isinstance(f, Bracket) and self.array(f, row, column) == Identity(_size(row)) for f in arrays):
+            others = [self.array(f, row, column) for f in arrays if not isinstance(f, Bracket)]
+            return _product(scalars, [_entrywise([min(a, a.T, key=length) for a in others] + [Identity(_size(row))])])
         full = [f for f in arrays if not isinstance(f, Spread)]
         scales = [f.body for f in arrays if isinstance(f, Spread)]
         downs, acrosses = ([self.array(v, i, None) for v in scales if v.axes == (i,)] for i in (row, column))

@@ -120,7 +120,7 @@ class Jacobians:
         return found
 
     def _define(self, jacobian, e, terms):
-        """Write the equation of a Jacobian in a recurrence."""
+        """Write the equation of a Jacobian in a recurrence, or that of an unknown, whose residual goes on vanishing."""
         own = self.program.variables[e.name].indices
         here = dict(zip(own, e.indices, strict=True))
         self.lines.append(Equation(jacobian.xreplace(here), Add(*terms), e.implicit))
@@ -164,14 +164,14 @@ def placed(lines: list[Equation], names: Collection[str]) -> list[Equation]:
         for e in lines:
             for r in reads(e.rhs, names):
                 readers.setdefault(read_name(r), []).append(e)
-        found = next((e for e in lines if e.name in names and len(readers.get(e.name, ())) == 1
+        found = next((e for e in lines if e.name in names and not e.implicit and len(readers.get(e.name, ())) == 1
                       and _is_read_as_it_is(readers[e.name][0], e)), None)
         if found is None:
             return lines
         [reader] = readers[found.name]
         [read] = reads(reader.rhs, {found.name})
         here = dict(zip(found.indices, getattr(read, "indices", ()), strict=True))
-        new = Equation(reader.lhs, reader.rhs.xreplace({read: instantiated(found.rhs, here)}))
+        new = reader.with_rhs(reader.rhs.xreplace({read: instantiated(found.rhs, here)}))
         lines = [new if e is reader else e for e in lines if e is not found]
 
 
