@@ -16,6 +16,7 @@ from sympy import (
     HadamardProduct,
     Identity,
     Idx,
+    Indexed,
     Inverse,
     KroneckerDelta,
     MatAdd,
@@ -40,7 +41,7 @@ from .implicit import linear_system
 from .matrix_length import length, shortest, with_symmetric
 from .paper.nodes import ONE, opened, pulled, size_of
 from .program import Equation, Program
-from .terms import read_name, reads
+from .terms import bottom_up, read_name, reads
 
 
 class Algebra:
@@ -119,7 +120,7 @@ class Algebra:
     def _array(self, expr, axes, equation):
         try:
             row, column = _down_and_across(axes)
-            return self._short(_Writer(self).array(form(expr, axes), row, column))
+            return self._short(_Writer(self).array(form(bottom_up(expr, _with_brackets_apart), axes), row, column))
         except NotAlgebra as error:
             raise DerivationError(f"{equation.name} has no form in matrix algebra ({error}): {equation}") from error
 
@@ -299,6 +300,14 @@ class _Writer:
 
 
 # ---- building
+
+
+def _with_brackets_apart(term):
+    """Return a product with a sum of brackets multiplied out: (1 - [i = k])*A[i, k] is A[i, k] - [i = k]*A[i, k]."""
+    for f in term.args if isinstance(term, Mul) else ():
+        if isinstance(f, Add) and f.has(KroneckerDelta) and not f.has(Indexed):
+            return Add(*(_with_brackets_apart(Mul(t, *(a for a in term.args if a is not f))) for t in f.args))
+    return term
 
 
 def _down_and_across(axes):

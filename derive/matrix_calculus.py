@@ -9,7 +9,6 @@ from .errors import DefinitionError
 from .matrix_length import shortest, with_symmetric
 from .network import Network
 
-
 STRUCTURES: dict[str, Callable[[MatrixExpr], MatrixExpr]] = {
     "symmetric": lambda free: free + free.T - HadamardProduct(free, Identity(free.rows)),
     "diagonal": lambda free: HadamardProduct(free, Identity(free.rows)),
@@ -88,8 +87,8 @@ def network_of(
 ) -> tuple[Network, dict[Expr, Expr]]:
     """Return a network whose loss is a matrix expression, and what its symbols became there.
 
-    Sizes are the symbols that shapes are made of; every symbol that is no parameter, and that `defined` does not define,
-    is an input.
+    Sizes are the symbols that shapes are made of; every symbol that is no parameter, and that `defined` does not
+    define, is an input.
     """
     net, defined = Network(name, title), dict(defined or {})
     found = {m for e in (loss, *defined.values()) for m in e.atoms(MatrixSymbol)} - set(defined)
