@@ -64,7 +64,7 @@ from .losses import (
     squared_error,
     triplet,
 )
-from .matrix_calculus import matrix_gradient, network_of
+from .matrix_calculus import matrix_gradient, matrix_hessian, matrix_jacobian, network_of
 from .network import Network, padded
 from .pipeline import derived
 from .program import Equation, Program
@@ -119,6 +119,8 @@ __all__ = [
     "margin_ranking",
     "matmul",
     "matrix_gradient",
+    "matrix_hessian",
+    "matrix_jacobian",
     "maximum",
     "mean",
     "mish",

@@ -334,7 +334,11 @@ def _product(scalars, matrices):
 
 
 def _entrywise(matrices):
-    return matrices[0] if len(matrices) == 1 else HadamardProduct(*matrices)
+    """Return the product entry by entry, scalar factors before it."""
+    if len(matrices) == 1:
+        return matrices[0]
+    parts = [a.as_coeff_mmul() if isinstance(a, MatMul) else (S.One, a) for a in matrices]
+    return _product([c for c, _ in parts], [HadamardProduct(*(m for _, m in parts))])
 
 
 def _diagonal(vectors):

@@ -236,4 +236,5 @@ def without_dead(program: Program) -> Program:
             live.add(name)
             todo += needs.get(name, ())
     dead = {e.name for e in program.equations} - live
-    return _dropped(program, dead).with_equations(e for e in program.equations if e.name in live)
+    since = {n: facts for n, facts in program.since.items() if n in live}
+    return _dropped(program, dead).with_equations((e for e in program.equations if e.name in live), since=since)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sympy import (
     Determinant,
     Expr,
+    HadamardProduct,
     Identity,
     Inverse,
     KroneckerProduct,
@@ -139,4 +140,30 @@ NORMS = [
     Row("131", x.T * x, x, 2 * x),
     Row("132", Trace(X.T * X), X, 2 * X),
     Row("132, unsquared", sqrt(Trace(X.T * X)), X, X / sqrt(Trace(X.T * X)), note="the chain rule on 132"),
+]
+
+# a matrix of which only some entries are free: what the loss gains as an entry moves with those that are tied to it
+STRUCTURED = {
+    "symmetric": [
+        Row("139", Trace(A * S), S, A + A.T - HadamardProduct(A, Identity(N))),
+        Row("138 of 106", Trace(A * S**2), S,
+            (S * A + A * S).T + S * A + A * S - HadamardProduct((S * A + A * S).T, Identity(N))),
+        Row("138 of 63", Trace(A * Inverse(S)), S,
+            -(Inverse(S) * (A + A.T) * Inverse(S)) + HadamardProduct(Inverse(S) * A * Inverse(S), Identity(N))),
+    ],
+    "diagonal": [Row("142", Trace(A * S), S, HadamardProduct(A, Identity(N)))],
+}
+
+JACOBIANS = [
+    Row("59", Inverse(A + t * B), t, -Inverse(A + t * B) * B * Inverse(A + t * B), note="Y = A + t B"),
+    Row("60", Inverse(A + t * a * b.T), t, -Inverse(A + t * a * b.T) * a * b.T * Inverse(A + t * a * b.T),
+        note="an entry of the matrix moves for unit vectors a and b"),
+    Row("130", (x - a) / sqrt(Trace((x - a).T * (x - a))), x,
+        Identity(N) / sqrt(Trace((x - a).T * (x - a)))
+        - (x - a) * (x - a).T / sqrt(Trace((x - a).T * (x - a))) ** 3),
+    Row("B x", B * x, x, B),
+]
+
+HESSIANS = [
+    Row("98", x.T * A * x + b.T * x, x, A + A.T),
 ]
