@@ -2,7 +2,8 @@
 
 An equation `left = right` is found in a product, or in a sum of one, wherever the reads of `left` stand in it at
 indices of their own. A symmetric matrix is read in the order of its indices that needs the fewest terms and transposes.
-Forward equations are left as they are where the assumption is about a parameter: it is differentiated entry by entry.
+What is known of parameters is used last of all, in adjoints only: a program so shortened is right where it holds, and
+is not differentiated again.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +21,15 @@ SYMMETRIC = ("symmetric", "positive definite")
 MOST_READS = 6              # of symmetric matrices in one equation, all orders of which are tried
 
 
-def with_assumptions(program: Program, tidied: Callable[[Program], Program]) -> Program:
+def with_assumptions(program: Program, tidied: Callable[[Program], Program], of_parameters: bool = False) -> Program:
     """Return the program with its assumptions used, and in `since` by which fact each variable became shorter."""
-    known = [a for a in program.assumptions if all(n in program.variables for n in a.about)]
+    known = [a for a in program.assumptions if all(n in program.variables for n in a.about)
+             and is_of_parameters(a, program) is of_parameters]
     since = dict(program.since)
     lines = []
     for e in program.equations:
         for assumption in known:
-            if e.name in program.adjoints.values() or not _is_of_parameters(assumption, program):
+            if e.name in program.adjoints.values() or not of_parameters:
                 e, shorter = _applied(e, assumption, program, tidied)
                 if shorter:
                     since[e.name] = tuple(dict.fromkeys([*since.get(e.name, ()), assumption.fact]))
@@ -35,7 +37,8 @@ def with_assumptions(program: Program, tidied: Callable[[Program], Program]) -> 
     return program.with_equations(lines, since=since)
 
 
-def _is_of_parameters(assumption, program):
+def is_of_parameters(assumption: Assumption, program: Program) -> bool:
+    """Tell whether an assumption is about a parameter."""
     return any(program.variables[n].kind == "parameter" for n in assumption.about)
 
 

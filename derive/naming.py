@@ -20,7 +20,18 @@ FLAT = (step, half_step, at_zero, sign)
 
 
 def named(program: Program) -> Program:
-    """Return the program with nested reductions named first: `pre_h`, `mean_X`, `lse_Z2`, ..."""
+    """Return the program with nested reductions named first: `pre_h`, `mean_X`, `lse_Z2`, ...
+
+    Raises
+    ------
+    DerivationError
+        Facts about parameters were used, at which alone the program is right: it is not differentiated again.
+    """
+    used = {fact for facts in program.since.values() for fact in facts}
+    parameters = {p.name for p in program.parameters}
+    for a in program.assumptions:
+        if a.fact in used and parameters & set(a.about):
+            raise DerivationError(f"{program.name} is right only where {a.fact}; differentiate the program of the network")
     namer = _Namer(program)
     for equation in program.equations:
         namer.take(equation)

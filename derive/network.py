@@ -330,9 +330,9 @@ class Network(MatrixNotation, Assuming, Differentiable):
 
     def backward(self) -> Program:
         """Return forward and adjoint equations, simplified."""
-        from .pipeline import derived
+        from .pipeline import derived, finished
 
-        return derived(self.program())
+        return finished(derived(self.program()))
 
     # ---- in notebooks
 

@@ -1,5 +1,6 @@
 """The way of a program through `derive`: recognised, differentiated, simplified."""
 
+from .consequences import with_assumptions
 from .program import Program
 from .rule import backward
 from .simplify import simplified, tidied
@@ -14,3 +15,9 @@ def differentiated(program: Program) -> Program:
 def derived(program: Program) -> Program:
     """Return the forward and adjoint equations of a forward program, in their simplest form."""
     return simplified(differentiated(program))
+
+
+def finished(program: Program) -> Program:
+    """Return a derived program, shortened by what is assumed of parameters too: it is not differentiated again."""
+    shorter = with_assumptions(program, tidied, of_parameters=True)
+    return simplified(shorter) if shorter.since != program.since else program

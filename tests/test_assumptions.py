@@ -9,7 +9,7 @@ from sympy import MatrixSymbol, Sum, Trace
 import codegen
 from codegen import verify
 from codegen.memory import module_from
-from derive import DefinitionError, Network, log_softmax, total
+from derive import DefinitionError, DerivationError, Network, backward, log_softmax, total
 from derive.notes import note
 from derive.text import Texts
 
@@ -160,3 +160,16 @@ def test_what_cannot_be_assumed_is_refused():
     net.assume("w sums to one", total(w), 1)
     with pytest.raises(DefinitionError, match="assumes already that w sums to one"):
         net.assume("w sums to one", total(w), 1)
+
+
+def test_second_derivatives_do_not_take_a_parameter_for_what_it_is_assumed_to_be():
+    """d2(x'Ax)/dx dA is not that of 2 A x at a symmetric A."""
+    assumed, plain = quadratic("parameter"), Network("quadratic")
+    n = plain.size("N")
+    A, x = plain.parameter(MatrixSymbol("A", n, n)), plain.parameter(MatrixSymbol("x", n, 1))
+    plain.loss = x.T * A * x
+    S, y, V, v = np.eye(2), np.array([1.0, 2.0]), np.array([[0, 1.0], [0, 0]]), np.zeros(2)
+    products = [codegen.lambdify(net.hessian_vector_product())(S, y, (V, v)) for net in (assumed, plain)]
+    assert all(np.allclose(a, b) for a, b in zip(*products, strict=True))
+    with pytest.raises(DerivationError, match="right only where A is symmetric"):
+        backward(assumed.backward())

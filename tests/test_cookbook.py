@@ -66,9 +66,8 @@ def test_jacobians(row):
     values = point(row)
     at = np.asarray(values[row.by.name], float)
     steps = [np.reshape(s, at.shape) for s in np.eye(at.size)] if at.ndim else [np.array(1.0)]
-    numeric = [(value(row.of, values | {row.by.name: at + 1e-6 * s}) - value(row.of, values | {row.by.name: at - 1e-6 * s}))
-               / 2e-6 for s in steps]
-    numeric = np.hstack(numeric)
+    up, down = (np.hstack([value(row.of, values | {row.by.name: at + h * s}) for s in steps]) for h in (1e-6, -1e-6))
+    numeric = (up - down) / 2e-6
     ours = matrix_jacobian(row.of, row.by)
     for formula in (ours, row.theirs):
         assert np.allclose(value(formula, values), numeric, rtol=0, atol=1e-7 * np.abs(numeric).max())

@@ -43,7 +43,7 @@ class Sheet:
         gone = companions | {e.name for e in self.program.backward}
         variables = {n: v for n, v in self.program.variables.items() if n not in gone}
         equations = (e for e in self.program.forward if e.name not in companions)
-        return self.program.with_equations(equations, variables=variables, adjoints={})
+        return self.program.with_equations(equations, variables=variables, adjoints={}, since={})
 
     @cached_property
     def _plain(self) -> Program:
