@@ -31,7 +31,7 @@ def named(program: Program) -> Program:
     parameters = {p.name for p in program.parameters}
     for a in program.assumptions:
         if a.fact in used and parameters & set(a.about):
-            raise DerivationError(f"{program.name} is right only where {a.fact}; differentiate the program of the network")
+            raise DerivationError(f"{program.name} is right only where {a.fact}; differentiate that of the network")
     namer = _Namer(program)
     for equation in program.equations:
         namer.take(equation)
