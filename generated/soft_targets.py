@@ -93,7 +93,7 @@ def _assume(name, fact, left, right):
     largest = np.abs(left - right).max()
     allowed = np.sqrt(np.finfo(left.dtype).eps) * max(1.0, np.abs(left).max())
     if not largest <= allowed:
-        raise ValueError(f"{name} is off by {largest:.2g}; expected within {allowed:.1g} that {fact}")
+        raise ValueError(f"{name} is off by {largest:.2g} where {fact}; expected at most {allowed:.1g}")
 
 
 def _match(name, value, axes, sizes):
