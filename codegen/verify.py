@@ -18,10 +18,10 @@ import numpy as np
 from sympy import Integer, Rational
 
 from derive.explicit import sizes_for
+from derive.feasible import satisfying
 from derive.network import Network
 from derive.program import Program
 from derive.referee import TOLERANCE, disagreement
-from derive.satisfying import satisfying
 
 from .differences import compare, derivative_estimate
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from sympy import (
+    Abs,
     Add,
+    Determinant,
     DiagonalOf,
     Eq,
     Expr,
@@ -30,10 +32,13 @@ from sympy import (
     Sum,
     Symbol,
     Trace,
+    log,
 )
 from sympy.matrices.expressions.diagonal import DiagMatrix
 
 from .consequences import SYMMETRIC
+from .determinants import Determinant as OfEntries
+from .determinants import LogDeterminant as LogOfEntries
 from .errors import DerivationError
 from .forms import Apply, Bracket, Gather, Node, Outer, Product, Read, Reduction, Scalar, Spread, form
 from .forms import Transpose as Turned
@@ -186,6 +191,10 @@ class _Writer:
                 return Trace(_times(self.array(node.left, i, k), self.array(node.right, k, i)))
             case Reduction(binder=binder) if binder is Sum:
                 return self._total(node)
+            case Reduction(binder=binder) if issubclass(binder, OfEntries):
+                [row, column] = node.over
+                determinant = Determinant(self.array(node.body, row, column))
+                return log(Abs(determinant)) if issubclass(binder, LogOfEntries) else determinant
             case Apply(head=head):
                 return head(*map(self.scalar, node.args))
         raise NotAlgebra(str(type(node).__name__))

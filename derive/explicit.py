@@ -49,9 +49,9 @@ from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, Maximum, is_bi
 from .blocks import Block
 from .determinants import LogDeterminant
 from .errors import DerivationError
+from .feasible import satisfying
 from .functions import Elementwise, at_zero, half_step, relu, step
 from .program import Program, Variable
-from .satisfying import satisfying
 from .terms import count, free_indices, read_name, subterms
 
 Cell = tuple[str | Expr, tuple[int, ...]]           # a variable's name, or an expression, and the values of its indices

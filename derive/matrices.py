@@ -8,8 +8,10 @@ from collections.abc import Callable
 from functools import singledispatch
 
 from sympy import (
+    Abs,
     Add,
     Basic,
+    Determinant,
     DiagonalMatrix,
     DiagonalOf,
     Dummy,
@@ -35,12 +37,15 @@ from sympy import (
     Transpose,
     ZeroMatrix,
     expand,
+    log,
 )
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix
 from sympy.matrices.expressions.dotproduct import DotProduct
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from .determinants import Determinant as OfEntries
+from .determinants import LogDeterminant as LogOfEntries
 from .errors import DefinitionError
 from .program import base_of
 from .terms import apart, free_indices, index_names
@@ -226,6 +231,10 @@ def _scalar(value: Expr, name: Namer, scope: frozenset) -> Expr:
         index = S.Zero if value.arg.rows == 1 else name(value.arg.rows, scope)
         inside = scope | ({index.name} if index != 0 else set())
         return summed(entry(value.arg, index, index, name, inside), [index] if index != 0 else [])
+    if isinstance(value, log) and isinstance(inside := _without_abs(value.args[0]), Determinant):
+        return _determinant(LogOfEntries, inside, name, scope)
+    if isinstance(value, Determinant):
+        return _determinant(OfEntries, value, name, scope)
     if isinstance(value, DotProduct):
         return _dot(value.args[0], value.args[1], name, scope)
     if isinstance(value, MatrixElement):
@@ -236,6 +245,17 @@ def _scalar(value: Expr, name: Namer, scope: frozenset) -> Expr:
     if isinstance(value, Symbol | Idx) or not value.args:
         return value
     return value.func(*(_scalar(a, name, scope) if isinstance(a, Expr) else a for a in value.args))
+
+
+def _without_abs(value):
+    return value.args[0] if isinstance(value, Abs) else value
+
+
+def _determinant(binder, value, name, scope):
+    """Return a determinant, or the logarithm of its absolute value, over the entries of a matrix."""
+    row = name(value.arg.rows, scope)
+    column = name(value.arg.rows, scope | {row.name})
+    return binder(entry(value.arg, row, column, name, scope | {row.name, column.name}), row, column)
 
 
 def _dot(left, right, name, scope):

@@ -88,7 +88,7 @@ def _factored(total: MatAdd) -> Expr:
         if gain <= 0:
             break
         terms = [*(t for n, t in enumerate(terms) if n not in (i, k)), both]
-    return _with_number_before(MatAdd(*terms).doit(deep=False)) if len(terms) > 1 else terms[0]
+    return _with_scalars_before(MatAdd(*terms).doit(deep=False)) if len(terms) > 1 else terms[0]
 
 
 def _together(a, b):
@@ -100,19 +100,23 @@ def _together(a, b):
     if not first and not last:
         return None
     inner = [MatMul(*n, *m[first : len(m) - last]).doit(deep=False) for n, m in ((c, left), (d, right))]
-    whole = _with_number_before(MatAdd(*inner).doit(deep=False))
+    whole = _with_scalars_before(MatAdd(*inner).doit(deep=False))
     return MatMul(*left[:first], whole, *left[len(left) - last :]).doit(deep=False)
 
 
-def _with_number_before(total):
-    """Return a sum with a number before it that all terms have: 2*A*X + 2*B = 2*(A*X + B)."""
+def _with_scalars_before(total):
+    """Return a sum with the number and the scalars before it that all terms have: 2*A*X + 2*B = 2*(A*X + B)."""
     if not isinstance(total, MatAdd):
         return total
-    numbers = [Mul(*_split(t)[0]).as_coeff_Mul()[0] for t in total.args]
-    if len({abs(n) for n in numbers}) > 1 or (numbers[0] in (1, -1) and max(numbers) > 0):
+    factors = [list(Mul.make_args(Mul(*_split(t)[0]))) for t in total.args]
+    common = [f for f in factors[0] if not f.is_number and all(f in other for other in factors)]
+    numbers = [Mul(*(f for f in fs if f.is_number)) for fs in factors]
+    if len({abs(n) for n in numbers}) == 1 and (abs(numbers[0]) != 1 or max(numbers) < 0):
+        common.append(numbers[0] if max(numbers) < 0 else abs(numbers[0]))
+    if not common:
         return total
-    number = numbers[0] if max(numbers) < 0 else abs(numbers[0])
-    return MatMul(number, MatAdd(*(MatMul(1 / number, t).doit(deep=False) for t in total.args)))
+    inverse = 1 / Mul(*common)
+    return MatMul(Mul(*common), MatAdd(*(MatMul(inverse, t).doit(deep=False) for t in total.args)))
 
 
 def _split(term):

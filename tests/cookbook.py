@@ -146,6 +146,8 @@ NORMS = [
 STRUCTURED = {
     "symmetric": [
         Row("139", Trace(A * S), S, A + A.T - HadamardProduct(A, Identity(N))),
+        Row("140", _det(S), S, _det(S) * (2 * Inverse(S) - HadamardProduct(Inverse(S), Identity(N)))),
+        Row("141", log(abs(_det(S))), S, 2 * Inverse(S) - HadamardProduct(Inverse(S), Identity(N))),
         Row("138 of 106", Trace(A * S**2), S,
             (S * A + A * S).T + S * A + A * S - HadamardProduct((S * A + A * S).T, Identity(N))),
         Row("138 of 63", Trace(A * Inverse(S)), S,

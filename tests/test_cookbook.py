@@ -15,7 +15,7 @@ from . import cookbook
 from .matrix_values import central_gradient, value
 
 SIZES = {"N": 4, "M": 3, "K": 2}
-ROWS = [*cookbook.INVERSES, *cookbook.VECTORS_AND_MATRICES, *cookbook.TRACES, *cookbook.NORMS]
+ROWS = [*cookbook.DETERMINANTS, *cookbook.INVERSES, *cookbook.VECTORS_AND_MATRICES, *cookbook.TRACES, *cookbook.NORMS]
 
 
 def point(row):
