@@ -68,10 +68,10 @@ def _converted(program, optional):
     lines = [
         *wrapped(f"    floats = [np.asarray(p) for p in {as_tuple(parameters)}]"),
         "    dtype = np.result_type(*floats)",
-        "    if not np.issubdtype(dtype, np.inexact):",
+        '    if dtype.kind not in "fc":',
         "        dtype = np.float64",
         *assignment(
-            parameters + now, f"(np.asarray(v, dtype) for v in {as_tuple(['*floats', *now]) if now else 'floats'})"
+            parameters + now, f"[np.asarray(v, dtype) for v in {as_tuple(['*floats', *now]) if now else 'floats'}]"
         ),
     ]
     lines += [f"    {n} = None if {n} is None else np.asarray({n}, dtype)" for n in real if n in optional]
@@ -176,7 +176,7 @@ def _label_checks(program, optional):
             pad = "        "
         top, shown = _classes(v)
         lines += [
-            f"{pad}if not np.issubdtype({v.name}.dtype, np.integer):",
+            f'{pad}if {v.name}.dtype.kind not in "iu":',
             f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
             f"{pad}if {v.name}.min() < 0 or {v.name}.max() >= {top}:",
             f"{pad}    raise ValueError(",
@@ -200,20 +200,18 @@ def match(plan) -> str:
     """The function that checks one shape."""
     follows = any("_follows(" in line for line in _shape_checks(plan, []))
     fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
-    shown = ('", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)' if fixed
-             else '", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)')
-    keep = ("            if isinstance(axis, str):\n                sizes.setdefault(axis, size)" if fixed
-            else "            sizes.setdefault(axis, size)")
-    get = "sizes.get(axis, axis)" if fixed else "sizes.get(axis)"
+    shown = "str(axis)" if fixed else "axis"
+    found = "sizes.setdefault(axis, size)" + (" if isinstance(axis, str) else axis" if fixed else "")
     end = FOLLOWS if follows else ""
     return f'''def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = {shown}
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-{keep}
-    if value.shape != tuple({get} for axis in axes):
-        raise ValueError(f"{{name}} has shape {{value.shape}}; expected ({{expected}}), each size at least 1"){end}'''
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([{found} for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{{axis}}={{known[axis]}}" if axis in known else {shown} for axis in axes)
+    raise ValueError(f"{{name}} has shape {{shape}}; expected ({{expected}}), each size at least 1"){end}'''
 
 
 def _returned_names(names):

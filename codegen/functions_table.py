@@ -25,6 +25,8 @@ UNBOUNDED = {
     "digamma",
     "gamma",
 }
-HELPERS = {"sigmoid": "_sigmoid", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
-           "finite": "_finite", "positive": "_positive"}
+HELPERS = {
+    "sigmoid": "_sigmoid", "slope": "_sigmoid_slope", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
+    "finite": "_finite", "positive": "_positive",
+}
 assert expm1 and log1p                               # SymPy names that the table above knows by their text

@@ -7,7 +7,13 @@ HELPERS = {
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+''',
+    "_sigmoid_slope": '''
+def _sigmoid_slope(x):
+    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
+    e = np.exp(-np.abs(x))
+    return e / (1 + e)**2
 ''',
     "_softplus": '''
 def _softplus(x):
@@ -45,13 +51,24 @@ def _add_rows(total, rows, values):
         np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
 '''
 HELPERS |= solutions.HELPERS
+HELPERS["_first_maximum"] = '''
+def _first_maximum(x):
+    """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
+    largest, first = x[0], np.zeros(x.shape[1:], np.intp)
+    for k in range(1, len(x)):
+        first = np.maximum(first, k * (x[k] > largest))
+        largest = np.maximum(largest, x[k])
+    return first
+'''
 HELPER_OF = {
+    "first_maximum": "_first_maximum",
     "lu": "_lu",
     "cholesky": "_cholesky",
     "solved": "_solved",
     "inverse": "_inverse",
     "add_rows": "_add_rows",
     "sigmoid": "_sigmoid",
+    "slope": "_sigmoid_slope",
     "softplus": "_softplus",
     "step": "_step",
     "at_zero": "_at_zero",

@@ -7,7 +7,7 @@ exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Idx, Min, Piecewise, S, Sum, Symbol, Wild, exp, log
+from sympy import Add, Expr, Function, Idx, Min, Mul, Piecewise, S, Sum, Symbol, Wild, exp, log
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.arrays import Array
@@ -30,6 +30,10 @@ class finite(Function):
 
 class positive(Function):
     """Its argument, or the least positive number where it is 0."""
+
+
+class slope(Function):
+    """The derivative of sigmoid, sigmoid(x) sigmoid(-x)."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,27 @@ def _stable(term, known):
         return _lesser(_without_cancellation(term, known))
     if isinstance(term, log) and isinstance(term.args[0], Add) and S.One in term.args[0].args:
         return log1p(term.args[0] - 1)
+    if isinstance(term, Mul):
+        return _sloped(term, known)
     return term
+
+
+def _sloped(product, known):
+    """Write s sigmoid(-z), where s = sigmoid(z), as the derivative of sigmoid at z: one exponential for both."""
+    for f in product.args:
+        if isinstance(f, sigmoid) and f.args[0].could_extract_minus_sign():
+            for other in product.args:
+                if _definition(other, known) == sigmoid(-f.args[0]):
+                    return product / f / other * slope(-f.args[0])
+    return product
+
+
+def _definition(read, known):
+    """Return what a read of a sigmoid or an exponential stands for; another term as it is."""
+    equation = known.get(read_name(read))
+    if equation is None:
+        return read
+    return instantiated(equation.rhs, dict(zip(equation.indices, getattr(read, "indices", ()), strict=True)))
 
 
 def _lesser(total):
@@ -230,10 +254,7 @@ def _without_cancellation(total, known):
         coefficient, inner = t.as_coeff_Mul()
         if -coefficient not in total.args:
             continue
-        definition = known.get(read_name(inner))
-        if definition is not None:
-            here = dict(zip(definition.indices, getattr(inner, "indices", ()), strict=True))
-            inner = instantiated(definition.rhs, here)
+        inner = _definition(inner, known)
         if isinstance(inner, sigmoid):
             return total - t + coefficient - coefficient * sigmoid(-inner.args[0])
         if isinstance(inner, exp):

@@ -53,6 +53,9 @@ class SumPrinter(PlacePrinter):
         if len(over) > 1:
             sizes = [self.size(i.upper - i.lower + 1).code for i in body.axes]
             text = f"{text}.reshape({', '.join([*sizes[:place], '-1', *sizes[place + len(over):]])})"
+        if len(over) > 1 and place == 0 and node.axes:
+            self.helpers["first_maximum"] = None
+            return Text(f"_first_maximum({text})")
         return Text(f"{text}.argmax(axis={place})")
 
     def _reduced(self, function, node):

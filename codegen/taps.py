@@ -33,7 +33,7 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[s
         return _windows(equation, printer) if equation.name in printer.taps else _split(equation, printer)
     if isinstance(rhs, Sum):
         return _fold(equation, program, printer)
-    return []
+    return _placed(equation, program, printer)
 
 
 def _pad(equation, read, program, printer):
@@ -107,6 +107,26 @@ def _picked(factor, equation):
             ):
                 return index, position
     return None, None
+
+
+def _placed(equation, program, printer):
+    """One slice for each place in a window that integer data may choose: dM*[2*r + s = first_M]."""
+    brackets = [f for f in Mul.make_args(equation.rhs) if isinstance(f, KroneckerDelta)]
+    if len(brackets) != 1 or equation.free != equation.indices:
+        return []
+    chosen = [p for p in brackets[0].args if isinstance(p, Indexed) and p.is_integer]
+    places = [i for p in brackets[0].args if p not in chosen for i in free_indices(p)]
+    if len(chosen) != 1 or len(places) < 2 or not set(places) <= set(equation.free):
+        return []
+    counters = _counted(places, printer)
+    rest = tuple(i for i in equation.free if i not in places)
+    where = printer.code(form(equation.lhs.xreplace(counters), rest))
+    what = printer.code(form(equation.rhs.xreplace(counters), rest))
+    like = read_name(next(r for r in reads(equation.rhs, program.variables) if not r.is_integer))
+    return [
+        f"{equation.name} = np.empty({_shape(equation.lhs.base.shape, printer)}, {like}.dtype)",
+        *_nested(places, f"{where} = {what}", printer),
+    ]
 
 
 def _joined(equation, positions, read, printer):

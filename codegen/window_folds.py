@@ -53,6 +53,9 @@ class FoldLowering(ReadLowering):
             return None
         [(position, axis)] = found.items()
         taps = set(free_indices(position)) - {k}
+        indices, (pattern, _) = canonical(position)
+        if k in self._taps_of(indices, pattern):                # the gradient of a kernel: the windows are there
+            return None
         fits = position.coeff(k, 1) == 1 and taps and taps <= bound and axis.lower == 0
         return (position, axis) if fits and not body.xreplace({position: S.Zero}).has(k) else None
 

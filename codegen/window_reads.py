@@ -5,6 +5,7 @@ from itertools import chain
 from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, S, Sum, expand
 
 from derive.arrays import Array
+from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
@@ -40,10 +41,21 @@ class ReadLowering:
             expr = boxed(expr)
         if isinstance(expr, Indexed):
             return self._windowed(expr)
+        if isinstance(expr, Maximum | ArgMaximum):
+            expr = self._pooled(expr)
         if not expr.args or isinstance(expr, Idx | Array):
             return expr
         args = [self._changed(a) if isinstance(a, Expr) else a for a in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _pooled(self, largest):
+        """Read the windows of a maximum with their places first, so that long rows are compared and not short ones."""
+        places = [limit[0] for limit in largest.limits]
+        found = [r for r in reads(largest.function, self.variables) if isinstance(r, Indexed) and not r.is_integer]
+        pooled = [r for r in found if r.base.name not in self.recurrent and set(places) <= {
+            i for p in r.indices if self._is_sum(p) for i in free_indices(p)}]
+        windows = {r: self._windowed(r, places) for r in pooled}
+        return largest.func(largest.function.xreplace(windows), *largest.limits)
 
     def _branched(self, choice):
         """Return a choice by conditions as a guarded correction of its last branch, where a branch reads outside."""
@@ -140,16 +152,27 @@ class ReadLowering:
         own = self._axes(read)
         return new.at(*(expand(p + b - i.lower) for p, i, (b, _) in zip(read.indices, own, padding, strict=True)))
 
-    def _windowed(self, read):
-        """Return a read whose positions hold one index each, of a reshaped array or one of windows if need be."""
+    def _windowed(self, read, first=()):
+        """Return a read whose positions hold one index each, of a reshaped array or one of windows if need be.
+
+        The windows are stored with the indices `first` before the others, if there are any.
+        """
         if read.is_integer or not any(map(self._is_sum, read.indices)):
             return read
-        read = self._split(read)
+        read = read if first else self._split(read)
         if not any(map(self._is_sum, read.indices)):
             return read
         axes = [canonical(p) for p in read.indices]
-        key = ("windows", read.base.name, tuple(pattern for _, pattern in axes))
         order = [i for indices, _ in axes for i in indices]
+        kind = "pools" if first else "windows"
+        key = (kind, read.base.name, tuple(pattern for _, pattern in axes), tuple(i in first for i in order))
+        if key not in self.known and first:
+            taps = tuple(i for i in order if i in first)
+            stored = (*taps, *(i for i in order if i not in first))
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", stored)
+            self.taps[new.name] = taps
+            self.lines.append(Equation(new.at(*stored), read))
+            self.known[key] = new, [order.index(i) for i in stored]
         if key not in self.known:
             stored = self._stored_order(axes)
             new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", stored)
