@@ -113,9 +113,9 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (W, U, b, V, c)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    W, U, b, V, c, x = (np.asarray(v, dtype) for v in (*floats, x))
+    W, U, b, V, c, x = [np.asarray(v, dtype) for v in (*floats, x)]
     h0 = None if h0 is None else np.asarray(h0, dtype)
     y = None if y is None else np.asarray(y)
 
@@ -127,7 +127,7 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
         if value is not None:
             _match(name, value, axes, sizes)
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
@@ -139,9 +139,10 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

@@ -513,12 +513,12 @@ def _checked(
         )
     ]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
     (
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,
         b_A2, g_B2, b_B2, g_C, b_C,
-    ) = (np.asarray(v, dtype) for v in floats)
+    ) = [np.asarray(v, dtype) for v in floats]
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
     w = np.asarray(w)
     y = None if y is None else np.asarray(y)
@@ -538,7 +538,7 @@ def _checked(
         if value is not None:
             _match(name, value, axes, sizes)
     _follows("D", sizes["E"] * sizes["H"], "E * H", sizes)
-    if not np.issubdtype(w.dtype, np.integer):
+    if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["V"]:
         raise ValueError(
@@ -546,7 +546,7 @@ def _checked(
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["V"]:
             raise ValueError(
@@ -561,12 +561,13 @@ def _checked(
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
 
 
 def _follows(name, value, formula, sizes):

@@ -153,9 +153,9 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (W1, gamma, beta, W2, b2)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    W1, gamma, beta, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    W1, gamma, beta, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
     y = None if y is None else np.asarray(y)
 
@@ -171,7 +171,7 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
             _match(name, value, axes, sizes)
     _follows("C", sizes["G"] * sizes["M"], "G * M", sizes)
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["K"]:
             raise ValueError(
@@ -183,12 +183,13 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
 
 
 def _follows(name, value, formula, sizes):

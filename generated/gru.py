@@ -92,11 +92,11 @@ def backward(residuals):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
         # z[t, n, k] = sigmoid(pre_z[t, n, k])
-        dpre_z[t] = dz * z[t] * _sigmoid(-pre_z[t])
+        dpre_z[t] = dz * _sigmoid_slope(pre_z[t])
         # h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]
         dr = dh_r * h[t]
         # r[t, n, k] = sigmoid(pre_r[t, n, k])
-        dpre_r[t] = dr * r[t] * _sigmoid(-pre_r[t])
+        dpre_r[t] = dr * _sigmoid_slope(pre_r[t])
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
         dh[t] += dpre_r[t] @ Ur.T + dpre_z[t] @ Uz.T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
@@ -155,16 +155,22 @@ def sgd_step(params, grads, learning_rate):
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+
+
+def _sigmoid_slope(x):
+    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
+    e = np.exp(-np.abs(x))
+    return e / (1 + e)**2
 
 
 def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (Wr, Ur, br, Wz, Uz, bz, W, U, b)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    Wr, Ur, br, Wz, Uz, bz, W, U, b, x = (np.asarray(v, dtype) for v in (*floats, x))
+    Wr, Ur, br, Wz, Uz, bz, W, U, b, x = [np.asarray(v, dtype) for v in (*floats, x)]
     Y = None if Y is None else np.asarray(Y, dtype)
     h0 = None if h0 is None else np.asarray(h0, dtype)
 
@@ -180,9 +186,10 @@ def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

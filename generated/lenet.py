@@ -69,12 +69,12 @@ def forward(w1, b1, w2, b2, W3, b3, x, y):
         + b1[:, None, None]
     )  # (N, F, U1, V1)
     h1 = np.maximum(pre_h1, 0)                          # (N, F, U1, V1)
-    windows_h1 = np.empty((N, F, 2, 2, A1, B1), h1.dtype)  # (N, F, 2, 2, A1, B1)
+    windows_h1 = np.empty((2, 2, N, F, A1, B1), h1.dtype)  # (2, 2, N, F, A1, B1)
     for r in range(2):
         for s in range(2):
-            windows_h1[:, :, r, s] = h1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2]
-    m1 = windows_h1.max(axis=(2, 3))                    # (N, F, A1, B1)
-    first_m1 = windows_h1.reshape(N, F, -1, A1, B1).argmax(axis=2)  # (N, F, A1, B1)
+            windows_h1[r, s] = h1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2]
+    m1 = windows_h1.max(axis=(0, 1))                    # (N, F, A1, B1)
+    first_m1 = _first_maximum(windows_h1.reshape(-1, N, F, A1, B1))  # (N, F, A1, B1)
     windows_m1 = np.empty((N, F, K, K, U2, V2), m1.dtype)  # (N, F, K, K, U2, V2)
     for p in range(K):
         for q in range(K):
@@ -84,12 +84,12 @@ def forward(w1, b1, w2, b2, W3, b3, x, y):
         + b2[:, None, None]
     )  # (N, G, U2, V2)
     h2 = np.maximum(pre_h2, 0)                          # (N, G, U2, V2)
-    windows_h2 = np.empty((N, G, 2, 2, A2, B2), h2.dtype)  # (N, G, 2, 2, A2, B2)
+    windows_h2 = np.empty((2, 2, N, G, A2, B2), h2.dtype)  # (2, 2, N, G, A2, B2)
     for r in range(2):
         for s in range(2):
-            windows_h2[:, :, r, s] = h2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2]
-    m2 = windows_h2.max(axis=(2, 3))                    # (N, G, A2, B2)
-    first_m2 = windows_h2.reshape(N, G, -1, A2, B2).argmax(axis=2)  # (N, G, A2, B2)
+            windows_h2[r, s] = h2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2]
+    m2 = windows_h2.max(axis=(0, 1))                    # (N, G, A2, B2)
+    first_m2 = _first_maximum(windows_h2.reshape(-1, N, G, A2, B2))  # (N, G, A2, B2)
     z = m2.reshape(N, -1) @ W3.reshape(-1, D) + b3      # (N, D)
     # log sum_d exp z[n, d] = T + log S, shifted by the maxima T so that exp stays in range
     T = z.max(axis=1)                                   # (N,)
@@ -192,11 +192,11 @@ def predict(w1, b1, w2, b2, W3, b3, x):
         + b1[:, None, None]
     )  # (N, F, U1, V1)
     h1 = np.maximum(pre_h1, 0)                          # (N, F, U1, V1)
-    windows_h1 = np.empty((N, F, 2, 2, A1, B1), h1.dtype)  # (N, F, 2, 2, A1, B1)
+    windows_h1 = np.empty((2, 2, N, F, A1, B1), h1.dtype)  # (2, 2, N, F, A1, B1)
     for r in range(2):
         for s in range(2):
-            windows_h1[:, :, r, s] = h1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2]
-    m1 = windows_h1.max(axis=(2, 3))                    # (N, F, A1, B1)
+            windows_h1[r, s] = h1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2]
+    m1 = windows_h1.max(axis=(0, 1))                    # (N, F, A1, B1)
     windows_m1 = np.empty((N, F, K, K, U2, V2), m1.dtype)  # (N, F, K, K, U2, V2)
     for p in range(K):
         for q in range(K):
@@ -206,11 +206,11 @@ def predict(w1, b1, w2, b2, W3, b3, x):
         + b2[:, None, None]
     )  # (N, G, U2, V2)
     h2 = np.maximum(pre_h2, 0)                          # (N, G, U2, V2)
-    windows_h2 = np.empty((N, G, 2, 2, A2, B2), h2.dtype)  # (N, G, 2, 2, A2, B2)
+    windows_h2 = np.empty((2, 2, N, G, A2, B2), h2.dtype)  # (2, 2, N, G, A2, B2)
     for r in range(2):
         for s in range(2):
-            windows_h2[:, :, r, s] = h2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2]
-    m2 = windows_h2.max(axis=(2, 3))                    # (N, G, A2, B2)
+            windows_h2[r, s] = h2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2]
+    m2 = windows_h2.max(axis=(0, 1))                    # (N, G, A2, B2)
     return m2.reshape(N, -1) @ W3.reshape(-1, D) + b3
 
 
@@ -219,13 +219,22 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
+def _first_maximum(x):
+    """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
+    largest, first = x[0], np.zeros(x.shape[1:], np.intp)
+    for k in range(1, len(x)):
+        first = np.maximum(first, k * (x[k] > largest))
+        largest = np.maximum(largest, x[k])
+    return first
+
+
 def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (w1, b1, w2, b2, W3, b3)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    w1, b1, w2, b2, W3, b3, x = (np.asarray(v, dtype) for v in (*floats, x))
+    w1, b1, w2, b2, W3, b3, x = [np.asarray(v, dtype) for v in (*floats, x)]
     y = None if y is None else np.asarray(y)
 
     sizes = {}
@@ -244,7 +253,7 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
     _follows("A2", sizes["U2"] // 2, "U2 // 2", sizes)
     _follows("B2", sizes["V2"] // 2, "V2 // 2", sizes)
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["D"]:
             raise ValueError(
@@ -256,12 +265,13 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
 
 
 def _follows(name, value, formula, sizes):

@@ -88,9 +88,9 @@ def backward(residuals):
         di = dc[t + 1] * g[t]
         # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
-        dz[t, :, 1] = df * f[t] * _sigmoid(-z[t, :, 1])
-        dz[t, :, 0] = di * i[t] * _sigmoid(-z[t, :, 0])
-        dz[t, :, 3] = do * o[t] * _sigmoid(-z[t, :, 3])
+        dz[t, :, 1] = df * _sigmoid_slope(z[t, :, 1])
+        dz[t, :, 0] = di * _sigmoid_slope(z[t, :, 0])
+        dz[t, :, 3] = do * _sigmoid_slope(z[t, :, 3])
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
@@ -145,16 +145,22 @@ def sgd_step(params, grads, learning_rate):
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+
+
+def _sigmoid_slope(x):
+    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
+    e = np.exp(-np.abs(x))
+    return e / (1 + e)**2
 
 
 def _checked(W, U, b, x, Y=None, h0=None, c0=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (W, U, b)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    W, U, b, x = (np.asarray(v, dtype) for v in (*floats, x))
+    W, U, b, x = [np.asarray(v, dtype) for v in (*floats, x)]
     Y = None if Y is None else np.asarray(Y, dtype)
     h0 = None if h0 is None else np.asarray(h0, dtype)
     c0 = None if c0 is None else np.asarray(c0, dtype)
@@ -171,10 +177,10 @@ def _checked(W, U, b, x, Y=None, h0=None, c0=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else str(axis) for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            if isinstance(axis, str):
-                sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis, axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else str(axis) for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

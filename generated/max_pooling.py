@@ -37,12 +37,12 @@ def forward(x, Y, *, K, S):
     A = Y.shape[2]
     B = Y.shape[3]
 
-    windows_x = np.empty((N, C, K, K, A, B), x.dtype)   # (N, C, K, K, A, B)
+    windows_x = np.empty((K, K, N, C, A, B), x.dtype)   # (K, K, N, C, A, B)
     for p in range(K):
         for q in range(K):
-            windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
-    y = windows_x.max(axis=(2, 3))                      # (N, C, A, B)
-    first_y = windows_x.reshape(N, C, -1, A, B).argmax(axis=2)  # (N, C, A, B)
+            windows_x[p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
+    y = windows_x.max(axis=(0, 1))                      # (N, C, A, B)
+    first_y = _first_maximum(windows_x.reshape(-1, N, C, A, B))  # (N, C, A, B)
     loss = np.mean((y - Y)**2) / 2
     return loss, (Y, first_y, y, U, V, K, S)
 
@@ -81,11 +81,11 @@ def predict(x, *, K, S):
     V = x.shape[3]
     B = (V - K) // S + 1
 
-    windows_x = np.empty((N, C, K, K, A, B), x.dtype)   # (N, C, K, K, A, B)
+    windows_x = np.empty((K, K, N, C, A, B), x.dtype)   # (K, K, N, C, A, B)
     for p in range(K):
         for q in range(K):
-            windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
-    return windows_x.max(axis=(2, 3))
+            windows_x[p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
+    return windows_x.max(axis=(0, 1))
 
 
 def sgd_step(params, grads, learning_rate):
@@ -93,13 +93,22 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
+def _first_maximum(x):
+    """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
+    largest, first = x[0], np.zeros(x.shape[1:], np.intp)
+    for k in range(1, len(x)):
+        first = np.maximum(first, k * (x[k] > largest))
+        largest = np.maximum(largest, x[k])
+    return first
+
+
 def _checked(x, Y=None, *, K, S):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (x,)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    (x,) = (np.asarray(v, dtype) for v in floats)
+    (x,) = [np.asarray(v, dtype) for v in floats]
     Y = None if Y is None else np.asarray(Y, dtype)
 
     sizes = {"K": K, "S": S}
@@ -116,12 +125,13 @@ def _checked(x, Y=None, *, K, S):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
 
 
 def _follows(name, value, formula, sizes):

@@ -162,9 +162,9 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (E, F, W, U, b, P, Q, q, V, c)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    E, F, W, U, b, P, Q, q, V, c = (np.asarray(v, dtype) for v in floats)
+    E, F, W, U, b, P, Q, q, V, c = [np.asarray(v, dtype) for v in floats]
     w = np.asarray(w)
     u = np.asarray(u)
     y = None if y is None else np.asarray(y)
@@ -176,14 +176,14 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     ):
         if value is not None:
             _match(name, value, axes, sizes)
-    if not np.issubdtype(w.dtype, np.integer):
+    if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["M"]:
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
-    if not np.issubdtype(u.dtype, np.integer):
+    if u.dtype.kind not in "iu":
         raise ValueError(f"u has dtype {u.dtype}; expected integers, the labels")
     if u.min() < 0 or u.max() >= sizes["C"]:
         raise ValueError(
@@ -191,7 +191,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
             f"expected 0 to C - 1 = {sizes['C'] - 1}"
         )
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
@@ -203,9 +203,10 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

@@ -244,9 +244,9 @@ def _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y=None, epsilon=
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X = (np.asarray(v, dtype) for v in (*floats, X))
+    g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X = [np.asarray(v, dtype) for v in (*floats, X)]
     Y = None if Y is None else np.asarray(Y, dtype)
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
 
@@ -267,12 +267,13 @@ def _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y=None, epsilon=
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    if len(shape) == len(axes) and 0 not in shape:
+        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+            return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
 
 
 def _follows(name, value, formula, sizes):
