@@ -206,9 +206,9 @@ def match(plan) -> str:
     return f'''def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
-    if len(shape) == len(axes) and 0 not in shape:
-        if shape == tuple([{found} for axis, size in zip(axes, shape)]):
-            return
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([{found} for axis, size in zip(axes, shape)]):
+        return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{{axis}}={{known[axis]}}" if axis in known else {shown} for axis in axes)
     raise ValueError(f"{{name}} has shape {{shape}}; expected ({{expected}}), each size at least 1"){end}'''
