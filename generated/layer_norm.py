@@ -136,9 +136,9 @@ def _checked(W1, b1, gamma, beta, W2, b2, X, T=None, epsilon=None):
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
-    if len(shape) == len(axes) and 0 not in shape:
-        if shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
-            return
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+        return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
     raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

@@ -178,9 +178,9 @@ def _checked(W, U, b, x, Y=None, h0=None, c0=None):
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
-    if len(shape) == len(axes) and 0 not in shape:
-        if shape == tuple([sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape)]):
-            return
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape)]):
+        return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else str(axis) for axis in axes)
     raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

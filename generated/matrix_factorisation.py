@@ -80,9 +80,9 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (P, b, Q, c, mu)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    P, b, Q, c, mu, r, penalty = (np.asarray(v, dtype) for v in (*floats, r, penalty))
+    P, b, Q, c, mu, r, penalty = [np.asarray(v, dtype) for v in (*floats, r, penalty)]
     who = np.asarray(who)
     what = np.asarray(what)
 
@@ -92,14 +92,14 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
         ("what", what, "N"), ("r", r, "N"), ("penalty", penalty, ""),
     ):
         _match(name, value, axes, sizes)
-    if not np.issubdtype(who.dtype, np.integer):
+    if who.dtype.kind not in "iu":
         raise ValueError(f"who has dtype {who.dtype}; expected integers, the labels")
     if who.min() < 0 or who.max() >= sizes["U"]:
         raise ValueError(
             f"who holds labels from {who.min()} to {who.max()}; "
             f"expected 0 to U - 1 = {sizes['U'] - 1}"
         )
-    if not np.issubdtype(what.dtype, np.integer):
+    if what.dtype.kind not in "iu":
         raise ValueError(f"what has dtype {what.dtype}; expected integers, the labels")
     if what.min() < 0 or what.max() >= sizes["I"]:
         raise ValueError(
@@ -111,9 +111,10 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape)]):
+        return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
