@@ -202,12 +202,14 @@ def match(plan) -> str:
     fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
     shown = "str(axis)" if fixed else "axis"
     found = "sizes.setdefault(axis, size)" + (" if isinstance(axis, str) else axis" if fixed else "")
+    here = f"{found} for axis, size in zip(axes, shape, strict=True)"
+    here = f"\n        {here}\n    " if fixed else here
     end = FOLLOWS if follows else ""
     return f'''def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([{found} for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple([{here}]):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{{axis}}={{known[axis]}}" if axis in known else {shown} for axis in axes)
