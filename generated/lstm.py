@@ -179,7 +179,9 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple([
+        sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape, strict=True)
+    ]):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else str(axis) for axis in axes)
