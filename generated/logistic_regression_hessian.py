@@ -33,25 +33,31 @@ def hessian(w, b, X, y):
 
     z = X @ w + b                                       # (N,)
     sigmoid_z = _sigmoid(z)                             # (N,)
-    H_w_w = ((sigmoid_z * _sigmoid(-z))[:, None] * X).T @ X / N  # (D, D)
-    H_w_b = sigmoid_z * _sigmoid(-z) @ X / N            # (D,)
-    H_b_b = sigmoid_z @ _sigmoid(-z) / N
+    H_w_w = (_sigmoid_slope(z)[:, None] * X).T @ X / N  # (D, D)
+    H_w_b = _sigmoid_slope(z) @ X / N                   # (D,)
+    H_b_b = np.mean(_sigmoid_slope(z))
     return Hessian(H_w_w, H_w_b, H_b_b)
 
 
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+
+
+def _sigmoid_slope(x):
+    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
+    e = np.exp(-np.abs(x))
+    return e / (1 + e)**2
 
 
 def _checked(w, b, X, y):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (w, b)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    w, b, X, y = (np.asarray(v, dtype) for v in (*floats, X, y))
+    w, b, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
 
     sizes = {}
     for name, value, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
@@ -61,9 +67,10 @@ def _checked(w, b, X, y):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+        return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")

@@ -62,9 +62,9 @@ def _checked(W1, b1, W2, b2, X, y):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (W1, b1, W2, b2)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    W1, b1, W2, b2, X = (np.asarray(v, dtype) for v in (*floats, X))
+    W1, b1, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = np.asarray(y)
 
     sizes = {}
@@ -72,7 +72,7 @@ def _checked(W1, b1, W2, b2, X, y):
         ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
     ):
         _match(name, value, axes, sizes)
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iu":
         raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
     if y.min() < 0 or y.max() >= sizes["C"]:
         raise ValueError(
@@ -84,9 +84,10 @@ def _checked(W1, b1, W2, b2, X, y):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+        return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
