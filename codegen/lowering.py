@@ -78,8 +78,19 @@ def lowered(program: Program) -> Lowered:
         else:
             rhs = _without_lse(e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
+    lines = _still_read(lines, program)
     program, backward, taps = windowed(program.with_equations(lines, variables=variables))
     return Lowered(program, parts, backward, taps)
+
+
+def _still_read(lines, program):
+    """Drop the lines that were read before, by what has become a function of its own, and are no more."""
+    before, after = (_read_names(equations, program) for equations in (program.equations, lines))
+    return [e for e in lines if e.name in after or e.name not in before or e.name in program.outputs]
+
+
+def _read_names(equations, program):
+    return {read_name(r) for e in equations for r in reads(e.rhs, program.variables)}
 
 
 def _all_parts(program):
