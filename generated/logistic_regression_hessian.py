@@ -32,17 +32,10 @@ def hessian(w, b, X, y):
     N = len(X)
 
     z = X @ w + b                                       # (N,)
-    sigmoid_z = _sigmoid(z)                             # (N,)
     H_w_w = (_sigmoid_slope(z)[:, None] * X).T @ X / N  # (D, D)
     H_w_b = _sigmoid_slope(z) @ X / N                   # (D,)
     H_b_b = np.mean(_sigmoid_slope(z))
     return Hessian(H_w_w, H_w_b, H_b_b)
-
-
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    e = np.exp(-np.abs(x))
-    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
 
 
 def _sigmoid_slope(x):
