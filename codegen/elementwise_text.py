@@ -129,8 +129,8 @@ class ElementwisePrinter(SumPrinter):
         constant = [t for t in tops if isinstance(t, Scalar) and not is_variable(t)]
         first = [b for b in bottoms if isinstance(b, Scalar) and not is_variable(b)] if constant else []
         arrays = [t for t in tops if t not in constant]
-        if not bare:
-            arrays.sort(key=is_bracket)                # a comparison is no number: no minus before it
+        if not bare or (negative and not constant):
+            arrays.sort(key=is_mask if bare else is_bracket)        # a comparison is no number: no minus before it
         texts = [self._factor(a, bare) for a in arrays]
         if arrays and not bare and is_bracket(arrays[0]):
             texts[0] = Text(f"{texts[0].inside(ATOM)}.astype({self.like}.dtype)")

@@ -10,7 +10,7 @@ from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, Tuple
 
 from derive.forms import Gather, Read, Scalar, Spread, Transpose, arranged, form
 from derive.program import Equation, Program
-from derive.terms import free_indices, read_name, reads, subterms
+from derive.terms import free_indices, read_name, reads
 
 from . import taps
 from .numpy_text import NumpyPrinter
@@ -60,20 +60,8 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
 def real_read(equation, program):
     """Return the name of an array of the module's dtype, one that the equation reads if it can be."""
     real = [n for r in reads(equation.rhs, program.variables)
-            if program.variables[n := read_name(r)].kind not in ("labels", "factor") and not _is_counted(n, program)]
+            if program.variables[n := read_name(r)].kind not in ("labels", "factor") and n not in program.counted]
     return (real or [program.parameters[0].name])[0]
-
-
-def _is_counted(name, program):
-    """Tell whether a variable is made of conditions on indices alone: its array may be one of integers."""
-    behind, todo = set(), [name]
-    while todo:
-        behind.add(n := todo.pop())
-        found = {read_name(t) for e in program.defining(n) for t in subterms(e.rhs)} & set(program.variables)
-        if not program.defining(n):
-            return False
-        todo += sorted(found - behind)
-    return True
 
 
 def _assigned(equation, variable, program, printer):

@@ -76,7 +76,7 @@ class Array(ArrayOperators, IndexedBase):
 
     @property
     def name(self):
-        return str(self.label)
+        return getattr(self.label, "name", None) or str(self.label)
 
 
 class ArrayNode(ArrayOperators, Expr):

@@ -68,9 +68,15 @@ def _reusing(equation, coefficient):
     rhs = equation.rhs
     if rhs == equation.lhs or reused != coefficient or has_binder(rhs) or rhs.has(Piecewise):   # a quotient by 0
         return reused
-    ratio = coefficient / equation.rhs
+    ratio = _number_between(coefficient, rhs) or coefficient / rhs
     below = _divisors(equation.rhs)
     return equation.lhs * ratio if below and _divisors(ratio) <= below else coefficient
+
+
+def _number_between(product, other):
+    """Return the number by which one product is another, None where it is none: exp(a)/exp(b) says it too late."""
+    (a, rest), (b, same) = product.as_coeff_Mul(), other.as_coeff_Mul()
+    return a / b if rest == same and b != 0 else None
 
 
 def _divisors(product):

@@ -10,7 +10,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
 from .ranges import Prover
-from .terms import index_over, read_name, reads
+from .terms import index_over, read_name, reads, subterms
 
 if TYPE_CHECKING:
     from .cost import Costs
@@ -154,6 +154,15 @@ class Program:
     def prover(self) -> Prover:
         """The prover that knows this program's sizes, facts and labels."""
         return Prover(self.least, self.facts, {v.name: v.classes for v in self.kind("labels")})
+
+    @cached_property
+    def counted(self) -> frozenset[str]:
+        """The variables made of conditions on indices alone: their arrays may be of integers."""
+        found: dict[str, bool] = {}
+        for group in self.groups():
+            names = {read_name(t) for e in group for t in subterms(e.rhs)} & set(self.variables)
+            found |= dict.fromkeys({e.name for e in group}, all(found.get(n, False) for n in names))
+        return frozenset(n for n, is_counted in found.items() if is_counted)
 
     @cached_property
     def forward(self) -> tuple[Equation, ...]:
