@@ -60,7 +60,48 @@ def _first_maximum(x):
         largest = np.maximum(largest, x[k])
     return first
 '''
+HELPERS["_sigmoid_into"] = '''
+def _sigmoid_into(x, out, work):
+    """Return 1 / (1 + exp(-x)) in the array out, exact to the last digits at both ends."""
+    np.abs(x, out=work)
+    np.negative(work, out=work)
+    np.exp(work, out=work)
+    np.greater_equal(x, 0, out=out)
+    np.maximum(work, out, out=out)
+    work += 1
+    out /= work
+    return out
+'''
+HELPERS["_sigmoid_slope_into"] = '''
+def _sigmoid_slope_into(x, out, work):
+    """Return the derivative of the sigmoid in the array out, exact to the last digits at both ends."""
+    np.abs(x, out=work)
+    np.negative(work, out=work)
+    np.exp(work, out=work)
+    np.add(work, 1, out=out)
+    np.square(out, out=out)
+    return np.divide(work, out, out=out)
+'''
+HELPERS["_softplus_into"] = '''
+def _softplus_into(x, out, work):
+    """Return log(1 + exp(x)) in the array out, without an overflow."""
+    np.abs(x, out=work)
+    np.negative(work, out=work)
+    np.exp(work, out=work)
+    np.log1p(work, out=work)
+    np.maximum(x, 0, out=out)
+    out += work
+    return out
+'''
+HELPERS["_zeroed"] = '''
+def _zeroed(x):
+    """Return an array of zeros where it is."""
+    x.fill(0)
+    return x
+'''
 HELPER_OF = {
+    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into")},
+    "zeroed": "_zeroed",
     "first_maximum": "_first_maximum",
     "lu": "_lu",
     "cholesky": "_cholesky",

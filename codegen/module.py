@@ -16,8 +16,7 @@ from .numpy_text import NumpyPrinter
 from .sizes import Sizes
 from .statements import Statement, statement
 
-WIDTH = 120
-COLUMN = 56
+STYLES = ("plain", "fast")
 
 
 @dataclass
@@ -105,14 +104,21 @@ def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
     return [e for e in equations if e.name in live]
 
 
-def source(program: Program) -> str:
+def source(program: Program, style: str = "plain") -> str:
     """Return the text of the NumPy module of a derived program.
+
+    `style` is "plain", as an expert writes it to be read, or "fast", where `loss_and_grads` goes through blocks of
+    rows that stay in cache, in arrays that are used again.
 
     Raises
     ------
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
+    ValueError
+        There is no such style.
     """
+    if style not in STYLES:
+        raise ValueError(f"style is {style!r}; expected one of {', '.join(STYLES)}")
     if program.results:
         from .functions import source as of_one_function
 
@@ -120,7 +126,7 @@ def source(program: Program) -> str:
     plan = planned(program)
     pieces = [
         parts.docstring(plan), parts.imports(plan), parts.params_class(plan), parts.forward(plan), parts.backward(plan),
-        parts.loss_and_grads(plan), parts.predict(plan), parts.sgd_step(), helpers.definitions(plan),
+        *_loss_and_grads(plan, style), parts.predict(plan), parts.sgd_step(), helpers.definitions(plan),
         checks.checked(plan),
         checks.match(plan),
     ]
@@ -128,3 +134,9 @@ def source(program: Program) -> str:
     return "\n\n\n".join([head, *(p for p in pieces[2:] if p)]) + "\n"
 
 
+def _loss_and_grads(plan: Plan, style: str) -> list[str]:
+    if style == "plain":
+        return [parts.loss_and_grads(plan)]
+    from .fast import pieces
+
+    return pieces(plan.program, plan)

@@ -46,7 +46,7 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
     special = taps.lines(equation, program, printer)
     if special:
         return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)))
-    outer, dense, updates = _split(equation)
+    outer, dense, updates = split(equation)
     if updates:
         lines, extra = _scattered(equation, variable, outer, dense, updates, printer)
     else:
@@ -104,7 +104,7 @@ def _is_shared(node, program, printer):
     return not fresh
 
 
-def _split(equation):
+def split(equation):
     """Return (outer factor, dense part, updates) with rhs = outer*(dense + what the updates add)."""
     factors = Mul.make_args(equation.rhs)
     inner = [f for f in factors if isinstance(f, Add) and f.has(KroneckerDelta)]
@@ -171,7 +171,7 @@ def _scattered(equation, variable, outer, dense, updates, printer):
         made = f"zeros({shape}" if dense == 0 else f"full({shape}, {printer.code(node)}"
         first = f"{name} = np.{made}, {printer.like}.dtype)"
     lines = [first, *(added(equation, update, printer) for update in updates)]
-    return lines + _scaled(name, outer, equation, printer), extra
+    return lines + scaled(name, outer, equation, printer), extra
 
 
 def fresh_array(lhs, dense, printer) -> str:
@@ -232,7 +232,7 @@ def signed(term):
     return (True, -term) if term.as_coeff_Mul()[0].is_negative else (False, term)
 
 
-def _scaled(name, outer, equation, printer):
+def scaled(name, outer, equation, printer):
     """Multiply by the common factor in place: numbers and sizes below the line divide."""
     if outer == 1:
         return []

@@ -1,0 +1,176 @@
+"""The fast style: the same lines as in the plain one, a block of rows at a time, into arrays that are used again."""
+
+from dataclasses import replace
+
+from sympy import Add, Expr, Integer, Mul
+
+from derive.forms import Apply, Product, Reduction, Scalar, Spread, form
+from derive.program import Equation, Program, is_cyclic, ordered
+from derive.terms import read_name, reads
+
+from . import parts, taps
+from .blocks import Blocked, blocked
+from .checks import arguments
+from .inplace import InPlacePrinter
+from .layout import as_tuple, assignment, signature, wrapped
+from .loops import looped
+from .lowering import Lowered, lowered
+from .module import Plan
+from .numpy_text import NumpyPrinter
+from .sizes import Sizes, text
+from .slots import in_slots
+from .statements import Statement, added, scaled, split, statement
+
+BLOCK = 2**19       # numbers that the variables of a block have together; arrays are used again, so about a megabyte
+
+WORKSPACE = '''class Workspace:
+    """Arrays that are there already when they are needed again: by name, as large as they ever had to be."""
+
+    def __init__(self):
+        self.dtype, self.flat, self.shaped = None, {}, {}
+
+    def arrays(self, dtype):
+        """Return the function that hands out arrays of a dtype, by name and sizes."""
+        if dtype != self.dtype:
+            self.dtype, self.flat, self.shaped = dtype, {}, {}
+        return self.array
+
+    def array(self, name, *shape):
+        """Return the array of a name; what it holds is what was last written to it."""
+        found = self.shaped.get((name, shape))
+        if found is None:
+            size = int(np.prod(shape))
+            if name not in self.flat or self.flat[name].size < size:
+                self.flat[name] = np.empty(size, self.dtype)
+                self.shaped = {key: a for key, a in self.shaped.items() if key[0] != name}
+            found = self.shaped[name, shape] = self.flat[name][:size].reshape(shape)
+        return found'''
+
+
+def pieces(program: Program, plan: Plan) -> list[str]:
+    """Return the text of what the fast style has in place of `loss_and_grads`."""
+    block = blocked(program)
+    inner = block.program if block else program
+    low = lowered(inner)
+    labels = frozenset(v.name for v in inner.kind("labels"))
+    states = frozenset(v.name for v in low.program.variables.values() if v.state)
+    plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps)
+    fast = InPlacePrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,
+                          sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
+    lines: list[Statement] = []
+    for group in ordered(low.program.equations):
+        if is_cyclic(group):
+            lines += looped(group, low.program, plain)
+        else:
+            lines.append(_in_place(group[0], low, plain, fast))
+    gradients = [inner.adjoints[p.name] for p in inner.parameters]
+    lines = in_slots(lines, low.program, {inner.loss, *gradients})
+    own = Plan(inner, low, lines, lines, [], {"forward": plain, "backward": plain, "predict": plain})
+    plan.printers["fast"] = plain
+    if block:
+        plain.helpers["zeroed"] = None
+    return [WORKSPACE, _loss_and_grads(plan, own, block), _computed(plan, own, block)]
+
+
+def _in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlacePrinter) -> Statement:
+    """Return the statement of an equation, filling an array where it can."""
+    usual = statement(equation, low.program, plain)
+    fast.like, fast.risky = plain.like, False
+    outer, dense, updates = split(equation)
+    special = bool(taps.lines(equation, low.program, plain))
+    if special or usual.risky or equation.free != equation.indices or low.program.variables[equation.name].state:
+        return usual
+    node = form(dense if updates else equation.rhs, equation.free)
+    if not equation.free:
+        before, code = fast.expression(node)
+        return replace(usual, lines=(*before, f"{equation.name} = {code}"))
+    where = fast.array(equation.name, equation.free)
+    if isinstance(node, Reduction):
+        before, code = fast.expression(node)
+        return replace(usual, lines=(*before, f"{equation.name} = {code}")) if before and not updates else usual
+    if not isinstance(node, Apply | Product) or isinstance(node, Spread | Scalar) or node.axes != equation.free:
+        return usual
+    lines = fast.filled(equation.name, node, where)
+    if updates:
+        lines = [*lines, *(added(equation, u, plain) for u in updates), *scaled(equation.name, outer, equation, plain)]
+    return replace(usual, lines=tuple(lines), risky=fast.risky)
+
+
+def _given(plan, block):
+    return [*plan.keyword_sizes, *([block.whole] if block else [])]
+
+
+def _computed(plan, own, block) -> str:
+    """The function that computes loss and gradients, of a block of rows or of all."""
+    program, names = own.program, arguments(own.program)
+    given = _given(plan, block)
+    gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
+    body = parts.body(own, own.backward, "backward", [*program.parameters, *program.inputs], own.texts.quotes(),
+                      [s.name for s in given])
+    what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
+    return "\n".join([
+        *signature("_computed", [*names, "array"], given),
+        f'    """Return the loss and its gradients, {what}; `array` hands out arrays."""',
+        *body, *wrapped(f"    return {program.loss}, Params({gradients})"),
+    ])
+
+
+def _loss_and_grads(plan, own, block) -> str:
+    """The function `loss_and_grads`, which goes through blocks of rows."""
+    program, names = plan.program, arguments(plan.program)
+    first = program.parameters[0].name if program.parameters else names[0]
+    head = [
+        *wrapped(f"def loss_and_grads({', '.join([*names, 'workspace=None', *(['*'] if plan.keyword_sizes else []), *map(str, plan.keyword_sizes)])}):"),
+        '    """Return the loss and its gradients, a `Params`.',
+        "",
+        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over; nothing is allocated.",
+        '    """',
+        *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
+        f"    array = (Workspace() if workspace is None else workspace).arrays({first}.dtype)",
+    ]
+    if block is None:
+        call = parts.call("_computed", [*names, "array"], plan.keyword_sizes)
+        return "\n".join([*head, *wrapped(f"    return {call}")])
+    per_row, common = _numbers(own, block)
+    needed = {s for e in (per_row, common, block.whole) for s in e.free_symbols}
+    sizes = Sizes(program, [*program.parameters, *program.inputs], [s.name for s in plan.keyword_sizes])
+    every = [*program.parameters, *program.inputs]
+    some = [f"{v.name}[n:n + rows]" if v.name in block.rows else v.name for v in every]
+    whole = parts.call("_computed", [*names, "array"], plan.keyword_sizes).removesuffix(")")
+    part = parts.call("_computed", [*some, "array"], plan.keyword_sizes).removesuffix(")")
+    lines = [
+        *(f"    {line}" for line in sizes.lines(needed)),
+        "",
+        *wrapped(f"    rows = max(1, max({_power(BLOCK)}, {text(4 * common)}) // ({text(per_row)}))"
+                 "  # a block stays in cache"),
+        f"    if rows >= {block.whole}:",
+        *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
+        *wrapped(f"    grads = Params({', '.join(_zeros(p) for p in program.parameters)})"),
+        "    loss = 0",
+        f"    for n in range(0, {block.whole}, rows):",
+        *wrapped(f"        part, of_part = {part}, {block.whole}={block.whole})"),
+        "        loss += part",
+    ]
+    for p in program.parameters:
+        lines.append(f"        grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
+                     f"        grads.{p.name}[...] += of_part.{p.name}")
+    return "\n".join([*head, *lines, "    return loss, grads"])
+
+
+def _power(number):
+    return f"2**{number.bit_length() - 1}"
+
+
+def _zeros(p):
+    return f"_zeroed(array(\"sum_d{p.name}\", *{p.name}.shape))"
+
+
+def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:
+    """Return how many numbers a block takes for each row, and how many gradients all rows have in common."""
+    variables = own.lowered.program.variables.values()
+    per_row = Add(*(Mul(*v.shape[1:]) for v in variables if v.shape and v.shape[0] == block.part))
+    common = Add(*(Mul(*v.shape) for v in own.program.parameters if v.name not in block.rows), Integer(1))
+    return per_row, common
+
+
+assert read_name and reads and as_tuple

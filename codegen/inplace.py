@@ -1,0 +1,235 @@
+"""Elementwise chains in place: each operation writes into an array that is there already.
+
+    dv = dg*(1 - h**2)          dv = np.square(h, out=array("dv", N, H))
+                                np.subtract(1, dv, out=dv)
+                                dv *= dg
+
+What NumPy cannot compute into a given array (a choice, a gather) is printed as it is in the plain style.
+"""
+
+import ast
+
+from sympy import Add, Mul, Pow, Rational, S, Sum
+
+from derive import functions
+from derive.forms import Apply, Bracket, Gather, Index, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+
+from .functions_table import CALLS
+from .lowering import grouped, slope
+from .nodes import inverted, is_mask, is_reciprocal, is_variable, split_sign, term_order
+from .numpy_text import NumpyPrinter
+from .precedence import SIGN, SUM, TERM, Text
+
+STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
+
+
+class InPlacePrinter(NumpyPrinter):
+    """Prints a right-hand side as lines that fill one array."""
+
+    def filled(self, name: str, node, where: str) -> list[str]:
+        """Return the lines that compute a node into the array `where`, called `name` from then on."""
+        self.lines: list[str] = []
+        self.works = 0
+        self._into(name, where, node)
+        return self.lines
+
+    def expression(self, node) -> tuple[list[str], str]:
+        """Return the lines that prepare an expression, and the expression."""
+        self.lines, self.works = [], 0
+        return self.lines, self.code(node)
+
+    # ---- one array
+
+    def _into(self, name, where, node):
+        if isinstance(node, Apply) and node.head is grouped:
+            node = node.args[0]
+        if isinstance(node, Product):
+            self._product_into(name, where, node)
+        elif isinstance(node, Apply) and node.head is Add:
+            self._sum_into(name, where, node)
+        elif isinstance(node, Apply) and node.head is Mul:
+            self._times_into(name, where, node)
+        elif isinstance(node, Apply) and node.head is Pow and self._is_plain_power(node):
+            self._power_into(name, where, node)
+        elif isinstance(node, Apply) and len(node.args) == 1 and self._function(node.head):
+            self._function_into(name, where, node)
+        else:
+            code = self.code(node)
+            self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+
+    def _call_into(self, name, where, call):
+        """Append a call that fills the array: its first one also gives it its name."""
+        self.lines.append(f"{name} = {call}, out={where})" if name != where else f"{call}, out={name})")
+
+    def _sum_into(self, name, where, node):
+        terms = sorted(((*split_sign(a), a) for a in node.args), key=lambda t: term_order(t[0], t[1]))
+        parts = [(part, negative) for negative, part, _ in terms]
+        first = next((k for k, (p, _) in enumerate(parts) if self._is_computed(p, node.axes)), None)
+        if first is None:
+            (one, minus), (two, less), *rest = parts
+            left = self.text(one).inside(SUM)
+            self._call_into(name, where, f"np.{'subtract' if less else 'add'}({'-' if minus else ''}{left}, "
+                                         f"{self.text(two).code}")
+        else:
+            part, negative = parts[first]
+            self._into(name, where, part)
+            rest = [p for k, p in enumerate(parts) if k != first]
+            if negative and rest:
+                at = next((k for k, (_, less) in enumerate(rest) if not less), None)
+                if at is None:
+                    self.lines.append(f"np.negative({name}, out={name})")
+                else:
+                    self.lines.append(f"np.subtract({self._operand(*rest.pop(at)[:1], node.axes)}, {name}, out={name})")
+        for part, negative in rest:
+            self.lines.append(f"{name} {'-' if negative else '+'}= {self._operand(part, node.axes)}")
+
+    def _times_into(self, name, where, node):
+        scalars = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
+        tops = [a for a in node.args if a not in scalars and not is_reciprocal(a)]
+        bottoms = [inverted(a) for a in node.args if a not in scalars and is_reciprocal(a)]
+        number = Mul(*(a.expr for a in scalars))
+        masks = [a for a in tops if is_mask(a) and a.axes == node.axes and not isinstance(a, Spread)]
+        tops = [a for a in tops if a not in masks]
+        computed = [a for a in tops if self._is_computed(a, node.axes)]
+        simple = sorted((a for a in tops if a not in computed), key=self._factor_order)
+        if computed:
+            self._into(name, where, computed[0])
+        elif len(simple) > 1:
+            one, two = simple.pop(0), simple.pop(0)
+            self._call_into(name, where, f"np.multiply({self.text(one).code}, {self.text(two).code}")
+        elif simple and masks and isinstance(simple[0], Read | Gather):
+            self._call_into(name, where, f"np.multiply({self.text(simple.pop(0)).code}, {self._mask(masks.pop(0))}")
+        elif simple and bottoms and not self._is_computed(bottoms[0], node.axes):
+            self._call_into(name, where, f"np.divide({self.text(simple.pop(0)).code}, {self.text(bottoms.pop(0)).code}")
+        elif simple and number != 1:
+            up, down = number.as_numer_denom()
+            one = self.text(simple.pop(0)).code
+            operation = f"np.divide({one}, {self.size(down).code}" if abs(up) == 1 and down != 1 else \
+                f"np.multiply({one}, {self.size(number).code}"
+            number = up if abs(up) == 1 and down != 1 else S.One
+            self._call_into(name, where, operation)
+        else:
+            code = self.code(node)
+            self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+            return
+        for a in (*simple, *computed[1:]):
+            self.lines.append(f"{name} *= {self._operand(a, node.axes)}")
+        for a in masks:
+            self.lines.append(f"{name} *= {self._mask(a)}")
+        for a in bottoms:
+            self.lines.append(f"{name} /= {self._operand(a, node.axes)}")
+        self._scaled_by(name, number)
+
+    def _scaled_by(self, name, number):
+        if number == -1:
+            self.lines.append(f"np.negative({name}, out={name})")
+        elif number != 1:
+            up, down = number.as_numer_denom()
+            if abs(up) == 1 and down != 1:
+                self.lines.append(f"{name} /= {self.size(down * up).code}")
+            else:
+                self.lines.append(f"{name} *= {self.size(number).code}")
+
+    def _is_plain_power(self, node):
+        power = node.args[1].expr if isinstance(node.args[1], Scalar) else None
+        return power in (2, 3, 4, -1, Rational(1, 2), -2, Rational(-1, 2))
+
+    def _power_into(self, name, where, node):
+        base, power = node.args[0], node.args[1].expr
+        if power == -1:
+            self._call_into(name, where, f"np.divide(1, {self._started(name, where, base, node.axes)}")
+            return
+        steps = {2: ["square"], -2: ["square"], 4: ["square", "square"]}.get(power, ["sqrt"])
+        if power == 3:
+            base = self._operand(base, node.axes)
+            self._call_into(name, where, f"np.square({base}")
+            self.lines.append(f"{name} *= {base}")
+            return
+        self._call_into(name, where, f"np.{steps[0]}({self._started(name, where, base, node.axes)}")
+        for step in steps[1:]:
+            self.lines.append(f"np.{step}({name}, out={name})")
+        if power < 0:
+            self.lines.append(f"np.divide(1, {name}, out={name})")
+
+    def _function(self, head):
+        return head is functions.relu or head in STEPS or head.__name__ in CALLS
+
+    def _function_into(self, name, where, node):
+        head, argument = node.head, node.args[0]
+        if head in STEPS:
+            self.helpers[f"{STEPS[head]}_into"] = None
+            x, work = self._operand(argument, node.axes), self._work(node.axes)
+            self.lines.append(f"{name} = {STEPS[head]}_into({x}, {where}, {work})")
+            self.works -= 1
+            return
+        x = self._started(name, where, argument, node.axes)
+        if head is functions.relu:
+            self._call_into(name, where, f"np.maximum({x}, 0")
+        else:
+            self._call_into(name, where, f"{CALLS[head.__name__]}({x}")
+
+    def _started(self, name, where, node, axes):
+        """Return the code of an operand that is computed into the array itself where it is no plain read."""
+        if not self._is_computed(node, axes):
+            return self.text(node).code
+        self._into(name, where, node)
+        return name
+
+    def _product_into(self, name, where, node):
+        code = self.code(node)
+        root = ast.parse(code, mode="eval").body
+        if isinstance(root, ast.BinOp) and isinstance(root.op, ast.MatMult):
+            left, right = (ast.get_source_segment(code, side) for side in (root.left, root.right))
+            self._call_into(name, where, f"np.matmul({left}, {right}")
+        else:
+            self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+
+    # ---- what stands beside
+
+    def _is_computed(self, node, axes):
+        """Tell whether a node has all axes and takes more than a read."""
+        return node.axes == axes and isinstance(node, Apply | Product) and not is_mask(node)
+
+    def _operand(self, node, axes):
+        """Return the code of an operand, computed into an array of its own first where it is as large as the result."""
+        if not self._is_computed(node, axes):
+            return self.text(node).inside(TERM)
+        work = self._work(axes)
+        name = f"work{self.works if self.works > 1 else ''}"
+        self._into(name, work, node)
+        return name
+
+    def _work(self, axes):
+        self.works += 1
+        return self.array(f"work{self.works if self.works > 1 else ''}", axes)
+
+    def array(self, name, axes):
+        """Print the array of the workspace by a name, with the sizes of the axes."""
+        sizes = [self.size(i.upper - i.lower + 1).code for i in axes]
+        return f"array({', '.join([repr(name).replace(chr(39), chr(34)), *sizes])})"
+
+    def _reduced(self, function, node):
+        """Sum what is computed in place first; the rows of a product of two arrays by np.vecdot."""
+        body = node.body
+        if isinstance(body, Apply) and len(body.axes) > 1:
+            last = tuple(node.over) == body.axes[-1:]
+            if function == "np.sum" and last and body.head is Mul and len(body.args) == 2 \
+                    and all(isinstance(a, Read) and a.axes == body.axes for a in body.args):
+                return f"np.vecdot({', '.join(self.code(a) for a in body.args)})"
+            work = self._work(body.axes)
+            name = f"work{self.works if self.works > 1 else ''}"
+            self._into(name, work, body)
+            places = sorted(body.axes.index(i) for i in node.over)
+            if len(places) == len(body.axes):
+                return f"{function}({name})"
+            axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+            return f"{name}.{function.removeprefix('np.')}(axis={axis})"
+        return super()._reduced(function, node)
+
+
+def is_elementwise(node) -> bool:
+    """Tell whether a node is computed by operations that can fill an array."""
+    return isinstance(node, Apply | Product)
+
+
+assert Bracket and Index and Outer and Reduction and Transpose and Sum and SIGN and Text

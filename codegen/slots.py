@@ -1,0 +1,41 @@
+"""Lifetimes: a variable that nobody reads any more leaves its array to the next one of its shape."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from derive.program import Program
+
+from .statements import Statement
+
+
+def in_slots(statements: Sequence[Statement], program: Program, kept: Collection[str]) -> list[Statement]:
+    """Return the statements with dead arrays written over; those of `kept` last to the end."""
+    last = _last_uses(statements, kept)
+    waiting: dict[tuple, list[str]] = {}
+    slot: dict[str, str] = {}
+    result = []
+    for k, s in enumerate(statements):
+        if _fills(s):
+            free = waiting.get(program.variables[s.name].shape, [])
+            slot[s.name] = free.pop() if free and s.name not in kept else s.name
+            mark, new = f'array("{s.name}"', f'array("{slot[s.name]}"'
+            s = replace(s, lines=tuple(line.replace(mark, new) for line in s.lines))
+        result.append(s)
+        for name in [n for n in slot if last.get(n, k) <= k and n not in kept]:
+            waiting.setdefault(program.variables[name].shape, []).append(slot.pop(name))
+    return result
+
+
+def _fills(s):
+    return any(f'array("{s.name}"' in line for line in s.lines)
+
+
+def _last_uses(statements, kept):
+    """Return where each variable is read last: what may be a view of it counts too."""
+    last: dict[str, int] = dict.fromkeys(kept, len(statements))
+    for k in reversed(range(len(statements))):
+        s = statements[k]
+        until = k if _fills(s) else max(k, last.get(s.name, k))
+        for name in s.reads:
+            last[name] = max(last.get(name, 0), until)
+    return last

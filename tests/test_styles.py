@@ -1,0 +1,69 @@
+"""The styles of a module say the same: every network that comes along, plain and fast."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.memory import module_from
+from codegen.verify import sample
+from derive.networks import loading
+
+NETWORKS = {net.name: net for net in loading.load()}
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+@cache
+def modules(name, block=None):
+    """Return the plain and the fast module of a network, and arguments; `block` numbers make a block of the fast one."""
+    program = NETWORKS[name].backward()
+    plain, fast = (codegen.source(program, style=style) for style in ("plain", "fast"))
+    if block:
+        fast = fast.replace("max(2**19, ", f"min({block}, ")
+    plain, fast = module_from(name, plain), module_from(name, fast)
+    return plain, fast, sample(program, plain)
+
+
+def agree(ours, theirs, digits):
+    assert np.allclose(ours[0], theirs[0], rtol=10.0**-digits)
+    for name, a, b in zip(ours[1]._fields, ours[1], theirs[1], strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype, name
+        assert np.abs(a - b).max() <= 10.0**-digits * max(1e-30, np.abs(b).max()), name
+
+
+@every_network
+def test_fast_says_what_plain_says(name):
+    plain, fast, arguments = modules(name)
+    agree(fast.loss_and_grads(**arguments), plain.loss_and_grads(**arguments), 12)
+
+
+@every_network
+def test_a_row_at_a_time_says_the_same(name):
+    plain, fast, arguments = modules(name, 1)
+    agree(fast.loss_and_grads(**arguments), plain.loss_and_grads(**arguments), 11)
+
+
+@every_network
+def test_a_workspace_is_used_again(name):
+    _, fast, arguments = modules(name)
+    workspace = fast.Workspace()
+    loss, grads = fast.loss_and_grads(**arguments, workspace=workspace)
+    first = loss, type(grads)(*(np.array(g) for g in grads))
+    arrays = {k: id(a) for k, a in workspace.flat.items()}
+    again = fast.loss_and_grads(**arguments, workspace=workspace)
+    agree(again, first, 15)
+    assert {k: id(a) for k, a in workspace.flat.items()} == arrays
+
+
+@every_network
+def test_float32_stays_float32(name):
+    plain, fast, arguments = modules(name)
+    single = {n: a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == np.float64 else a
+              for n, a in arguments.items()}
+    agree(fast.loss_and_grads(**single), plain.loss_and_grads(**single), 3)
+
+
+def test_an_unknown_style_is_refused():
+    with pytest.raises(ValueError, match="style is 'quick'; expected one of plain, fast"):
+        codegen.source(NETWORKS["mlp"].backward(), style="quick")
