@@ -40,7 +40,9 @@ class Built:
         return operations(self.program)
 
 
-def build(net: Network, verified: bool = True, told: Callable[[str], None] = lambda step: None) -> Built:
+def build(
+    net: Network, verified: bool = True, told: Callable[[str], None] = lambda step: None, style: str = "plain"
+) -> Built:
     """Derive and print a network and, unless told otherwise, verify it; nothing is written.
 
     `told` is called with the name of each step as it begins.
@@ -61,7 +63,7 @@ def build(net: Network, verified: bool = True, told: Callable[[str], None] = lam
 
     program = timed("derive", net.backward)
     built = Built(net.name, program, seconds=steps)
-    built.texts[f"{net.name}.py"] = timed("module", lambda: source(program))
+    built.texts[f"{net.name}.py"] = timed("module", lambda: source(program, style))
     built.texts[f"{net.name}.tex"] = timed("note", lambda: note(program))
     if verified:
         built.verdicts = timed("verify", lambda: verdicts(net, program, built.texts[f"{net.name}.py"]))

@@ -19,7 +19,7 @@ from derive.text import Texts
 
 from . import building, doctor, results, tables, verify
 from .extras import MissingExtra
-from .module import source
+from .module import STYLES, source
 from .pictures import network_graph
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
+Style = Annotated[str, typer.Option(help="plain: to be read; fast: in blocks and in place", metavar="plain|fast")]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
 Of = Annotated[str, typer.Option(help=f"what is derived: {', '.join(results.OF)}", metavar="RESULT")]
@@ -40,20 +41,23 @@ def build(
     output: Annotated[Path, typer.Option(help="the folder that modules and notes are written to")] = Path("generated"),
     check: Annotated[bool, typer.Option("--check", help="write nothing; show a diff where a file is stale")] = False,
     of: Of = results.GRADIENTS,
+    style: Style = "plain",
 ) -> None:
     """Derive networks, write modules and notes, verify them, print the table. A FILE.py is run to find its networks."""
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
     _refuse_doubles(nets)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is not a folder; give --output a folder")
+    if style not in STYLES:
+        raise UsageError(f"--style has {style!r}; expected one of {', '.join(STYLES)}")
     if of != results.GRADIENTS:
         _build_results(nets, of, output, check)
         return
     shared = {} if targets else building.shared()
     if check:
-        _check_files(nets, shared, output)
+        _check_files(nets, shared, output, style)
         return
-    built = _built(nets, output)
+    built = _built(nets, output, style)
     found = {} if targets else results.judged_examples()
     building.write(shared, output)
     out.print(tables.summary(built))
@@ -66,7 +70,7 @@ def build(
     out.print(f"Wrote {2 * len(built) + len(shared)} files to {output}/")
 
 
-def _built(nets, output):
+def _built(nets, output, style):
     """Build and write each network, with progress; one that fails its checks is not written."""
     result = []
     bar = Progress(
@@ -82,7 +86,7 @@ def _built(nets, output):
                 bar.update(task, description=f"{net.name}: {step}", advance=1 if seen else 0)
                 seen.append(step)
 
-            built = building.build(net, told=told)
+            built = building.build(net, told=told, style=style)
             bar.advance(task)
             result.append(built)
             if built.passed:
@@ -116,10 +120,10 @@ def _derived(net, of):
     return results.OF[of](net)
 
 
-def _check_files(nets, shared, output):
+def _check_files(nets, shared, output, style):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
-    for texts in [*(building.build(net, verified=False).texts for net in nets), shared]:
+    for texts in [*(building.build(net, verified=False, style=style).texts for net in nets), shared]:
         for diff in building.stale(texts, output):
             sys.stdout.write(diff)
             stale += 1

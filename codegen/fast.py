@@ -6,13 +6,12 @@ from sympy import Add, Expr, Integer, Mul
 
 from derive.forms import Apply, Product, Reduction, Scalar, Spread, form
 from derive.program import Equation, Program, is_cyclic, ordered
-from derive.terms import read_name, reads
 
 from . import parts, taps
 from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
-from .layout import as_tuple, assignment, signature, wrapped
+from .layout import assignment, signature, wrapped
 from .loops import looped
 from .lowering import Lowered, lowered
 from .module import Plan
@@ -58,14 +57,17 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     fast = InPlacePrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,
                           sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
     lines: list[Statement] = []
-    for group in ordered(low.program.equations):
+    groups = ordered(low.program.equations)
+    for group in sorted(groups, key=lambda group: group[0].name in low.backward):
         if is_cyclic(group):
             lines += looped(group, low.program, plain)
         else:
             lines.append(_in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]
     lines = in_slots(lines, low.program, {inner.loss, *gradients})
-    own = Plan(inner, low, lines, lines, [], {"forward": plain, "backward": plain, "predict": plain})
+    forward = [s for s in lines if s.name not in low.backward]
+    backward = [s for s in lines if s.name in low.backward]
+    own = Plan(inner, low, forward, backward, [], {"forward": plain, "backward": plain, "predict": plain})
     plan.printers["fast"] = plain
     if block:
         plain.helpers["zeroed"] = None
@@ -105,8 +107,9 @@ def _computed(plan, own, block) -> str:
     program, names = own.program, arguments(own.program)
     given = _given(plan, block)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
-    body = parts.body(own, own.backward, "backward", [*program.parameters, *program.inputs], own.texts.quotes(),
-                      [s.name for s in given])
+    arrays = [*program.parameters, *program.inputs]
+    body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
+    body += parts.body(own, own.backward, "backward", arrays, own.texts.quotes(), [s.name for s in program.sizes])
     what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
     return "\n".join([
         *signature("_computed", [*names, "array"], given),
@@ -120,10 +123,10 @@ def _loss_and_grads(plan, own, block) -> str:
     program, names = plan.program, arguments(plan.program)
     first = program.parameters[0].name if program.parameters else names[0]
     head = [
-        *wrapped(f"def loss_and_grads({', '.join([*names, 'workspace=None', *(['*'] if plan.keyword_sizes else []), *map(str, plan.keyword_sizes)])}):"),
+        *signature("loss_and_grads", [*names, "workspace=None"], plan.keyword_sizes),
         '    """Return the loss and its gradients, a `Params`.',
         "",
-        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over; nothing is allocated.",
+        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over.",
         '    """',
         *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
         f"    array = (Workspace() if workspace is None else workspace).arrays({first}.dtype)",
@@ -172,5 +175,3 @@ def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:
     common = Add(*(Mul(*v.shape) for v in own.program.parameters if v.name not in block.rows), Integer(1))
     return per_row, common
 
-
-assert read_name and reads and as_tuple

@@ -9,16 +9,16 @@ What NumPy cannot compute into a given array (a choice, a gather) is printed as 
 
 import ast
 
-from sympy import Add, Mul, Pow, Rational, S, Sum
+from sympy import Add, Mul, Pow, Rational, S
 
 from derive import functions
-from derive.forms import Apply, Bracket, Gather, Index, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from derive.forms import Apply, Gather, Product, Read, Scalar, Spread
 
 from .functions_table import CALLS
 from .lowering import grouped, slope
 from .nodes import inverted, is_mask, is_reciprocal, is_variable, split_sign, term_order
 from .numpy_text import NumpyPrinter
-from .precedence import SIGN, SUM, TERM, Text
+from .precedence import SUM, TERM
 
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 
@@ -227,9 +227,4 @@ class InPlacePrinter(NumpyPrinter):
         return super()._reduced(function, node)
 
 
-def is_elementwise(node) -> bool:
-    """Tell whether a node is computed by operations that can fill an array."""
-    return isinstance(node, Apply | Product)
 
-
-assert Bracket and Index and Outer and Reduction and Transpose and Sum and SIGN and Text

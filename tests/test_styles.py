@@ -11,14 +11,21 @@ from codegen.verify import sample
 from derive.networks import loading
 
 NETWORKS = {net.name: net for net in loading.load()}
-every_network = pytest.mark.parametrize("name", NETWORKS)
+QUICK = ("neuron", "chain", "mlp", "logistic_regression", "layer_norm", "batch_norm", "attention", "max_pooling", "lstm",
+         "skip_gram")
+every_network = pytest.mark.parametrize("name", [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
 
 
 @cache
-def modules(name, block=None):
-    """Return the plain and the fast module of a network, and arguments; `block` numbers make a block of the fast one."""
+def texts(name):
     program = NETWORKS[name].backward()
-    plain, fast = (codegen.source(program, style=style) for style in ("plain", "fast"))
+    return program, *(codegen.source(program, style=style) for style in ("plain", "fast"))
+
+
+def modules(name, block=None):
+    """Return the plain and the fast module of a network, and arguments; blocks of the fast one take `block` numbers."""
+    program, plain, fast = texts(name)
     if block:
         fast = fast.replace("max(2**19, ", f"min({block}, ")
     plain, fast = module_from(name, plain), module_from(name, fast)
