@@ -11,8 +11,8 @@ from codegen.verify import sample
 from derive.networks import loading
 
 NETWORKS = {net.name: net for net in loading.load()}
-QUICK = ("neuron", "chain", "mlp", "logistic_regression", "layer_norm", "batch_norm", "attention", "max_pooling", "lstm",
-         "skip_gram")
+QUICK = ("neuron", "chain", "mlp", "logistic_regression", "layer_norm", "batch_norm", "attention", "max_pooling",
+         "lstm", "skip_gram")
 every_network = pytest.mark.parametrize("name", [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
 
