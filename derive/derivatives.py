@@ -41,11 +41,12 @@ def partials_of_parts(equation: Equation, names: Collection[str], parts: Sequenc
     return [replace(p, coefficient=c) for p in found for c in _by_place(p.coefficient)]
 
 
-def partials(equation: Equation, names: Collection[str]) -> list[Partial]:
+def partials(equation: Equation, names: Collection[str], reuse: bool = True) -> list[Partial]:
     """Return the partial derivatives of an equation by its reads of the variables `names`, forward values reused."""
     found = _partials(equation.rhs, equation, names, (), S.One)
     solved = _solved(equation)
-    return [replace(p, coefficient=_reusing(solved, c)) for p in found for c in _by_place(p.coefficient)]
+    parts = [replace(p, coefficient=c) for p in found for c in _by_place(p.coefficient)]
+    return [replace(p, coefficient=_reusing(solved, p.coefficient)) for p in parts] if reuse else parts
 
 
 def _solved(equation):

@@ -17,6 +17,7 @@ from .errors import DefinitionError
 from .linear_algebra import Unknown, innermost_unknown, is_named
 from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
+from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads
@@ -74,6 +75,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
         self.title = title or name.replace("_", " ").capitalize()
         self.note = note
         self.source = ""
+        self._notation = Notation()
         self._sizes: dict[str, Symbol] = {}
         self._derived: dict[Symbol, Expr] = {}
         self._least: dict[Symbol, int] = {}
@@ -306,6 +308,10 @@ class Network(MatrixNotation, Assuming, Differentiable):
                 raise DefinitionError(f"the output {name} is not a variable of {self.name}; define it first")
             self._outputs.append(name)
 
+    def notation(self, **options) -> None:
+        """Choose how the network looks on paper: options of `Notation`, such as `adjoint="bar"`, `language="ko"`."""
+        self._notation = self._notation.but(**options)
+
     # ---- handing over
 
     def program(self) -> Program:
@@ -320,7 +326,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
         program = Program(
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
             sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
-            facts=tuple(self._facts), source=self.source, note=self.note,
+            facts=tuple(self._facts), source=self.source, note=self.note, notation=self._notation,
             assumptions=tuple(self._assumptions),
         )
         from .unnesting import unnested

@@ -9,6 +9,7 @@ from sympy import Eq, Expr, Idx, Indexed, S, Symbol
 from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
+from .notations import Notation
 from .ranges import Prover
 from .terms import index_over, read_name, reads, subterms
 
@@ -137,6 +138,7 @@ class Program:
     note: str = ""
     assumptions: tuple[Assumption, ...] = ()
     since: Mapping[str, tuple[str, ...]] = field(default_factory=dict)      # variable -> the facts that shortened it
+    notation: Notation = field(default_factory=Notation)            # how it looks on paper
 
     def kind(self, *kinds: str) -> list[Variable]:
         """Return the variables of these kinds in the order declared."""

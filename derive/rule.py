@@ -65,10 +65,13 @@ def backward(program: Program) -> Program:
     ), {m.name for m in multipliers.values()})
 
 
-def differential(equation: Equation, tangents: dict[str, Variable]) -> Expr:
-    """Return the tangent of an equation's left-hand side, in those of what it reads: the rule read forward."""
+def differential(equation: Equation, tangents: dict[str, Variable], reuse: bool = True) -> Expr:
+    """Return the tangent of an equation's left-hand side, in those of what it reads: the rule read forward.
+
+    Without `reuse`, derivatives are left as they are, rather than written in terms of the left-hand side.
+    """
     return Add(*(
-        carried(p, tangents[read_name(p.read)].at(*_indices(p.read))) for p in partials(equation, tangents)
+        carried(p, tangents[read_name(p.read)].at(*_indices(p.read))) for p in partials(equation, tangents, reuse)
     ))
 
 

@@ -12,13 +12,13 @@ from .shipped import NAMES, derived
 @pytest.mark.parametrize("name", NAMES)
 def test_programs_show_all_their_equations_numbered(name):
     shown = derived(name)._repr_markdown_()
-    assert "**Forward**" in shown and "**Gradients**" in shown
+    assert "**Forward**" in shown and "**Gradient" in shown
     assert shown.count(r"\begin{aligned}") == shown.count(r"\end{aligned}") == shown.count("$$") // 2
     assert not re.search(r"\\(label|eqref|notag|begingroup|begin\{align\})", shown)
     forward, backward, *_ = shown.split("**Backward**")[0:2] if "**Backward**" in shown else (shown, "")
     numbers = set(re.findall(r"&&\((\d+)\)", forward))
     assert numbers == {str(k) for k in range(1, len(numbers) + 1)}
-    assert set(re.findall(r"^\((\d+)\)", backward.split("**Gradients**")[0], re.MULTILINE)) <= numbers
+    assert set(re.findall(r"^\((\d+)\)", backward.split("**Gradient")[0], re.MULTILINE)) <= numbers
 
 
 def test_equations_show_themselves_in_index_notation():

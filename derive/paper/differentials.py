@@ -37,10 +37,10 @@ class Differentials:
         """Return the differential of a line as an equation."""
         lhs = self.tangents[line.name].at(*line.indices)
         rhs = self._by_gradients(line) if not line.indices else None
-        return Equation(lhs, self._by_rule(line) if rhs is None else rhs, line.implicit)
+        return Equation(lhs, self.by_rule(line) if rhs is None else rhs, line.implicit)
 
-    def _by_rule(self, line):
-        """The rule read forward, a term a tangent; factors before all of them only where they are all there is."""
+    def by_rule(self, line: Equation) -> Expr:
+        """Return the rule read forward, a term a tangent; factors before all only where they are all there is."""
         written = line.with_rhs(self.sheet.inlined(line.rhs, self.sheet.abbreviations))
         names = dict.fromkeys(name_of(r) for r in reads(written.rhs, self._direct))
         terms = [self._term(written, name, line) for name in names]

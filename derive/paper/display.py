@@ -9,12 +9,15 @@ from sympy import Expr, Idx, Indexed, Symbol
 
 from ..program import Equation, Program, Variable
 from ..terms import subterms
+from .composing import composed
+from .displays import display
+from .document import Display
 from .latex import Latex, plain
 from .names import Names
 from .scalars import Scalars
-from .sheet import Sheet, name_of
-from .systems import Systems
+from .sheet import name_of
 
+SECTIONS = ("forward", "backward", "gradients", "gradient")
 LABEL = re.compile(r"\s*\\label\{([^}]*)\}")
 REFERENCE = re.compile(r"\\eqref\{([^}]*)\}")
 ADJOINT = re.compile(r"d[A-Z]\w*|d[a-z]\d*")
@@ -29,10 +32,12 @@ def sections(program: Program, notation: str = "matrix") -> list[tuple[str, str]
     DerivationError
         A notation other than "matrix" and "index", or an expression without a notation.
     """
-    systems = Systems(Sheet(program), notation)
-    found = [("Forward", systems.forward()), ("Backward", systems.backward()), ("Gradients", systems.gradients())]
+    document = composed(program, program.notation.but(form=notation))
+    found = [(s.heading, [line for b in s.blocks if isinstance(b, Display) for line in display(b)])
+             for s in document.sections if s.key in SECTIONS]
     numbers = {label: str(k) for k, label in enumerate(LABEL.findall("\n".join(found[0][1])), 1)}
-    return [(heading, displayed("\n".join(lines), numbers)) for heading, lines in found if lines]
+    headings = ["".join(getattr(span, "text", "") for span in heading) for heading, _ in found]
+    return [(h, displayed("\n".join(lines), numbers)) for h, (_, lines) in zip(headings, found, strict=True)]
 
 
 def displayed(tex: str, numbers: dict[str, str]) -> str:

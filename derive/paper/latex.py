@@ -1,5 +1,7 @@
 r"""LaTeX: formulas for paper, with marks where a long one may be broken (see `layout`)."""
 
+import re
+
 from .metrics import OPERATORS, width
 from .names import TANGENT_OF, braced
 from .pieces import ADD, ATOM, BIG, BRACKET, FUNCTION, HADAMARD, NUMBER, POWER, READ, TANGENT, TIMES, TOTAL, Piece
@@ -26,19 +28,34 @@ class Latex(Style):
     def variable(self, name):
         r"""Z_1, \delta_{Z_1}, \mathrm dZ_1."""
         if name.startswith(TANGENT_OF):
-            return Piece(rf"\mathrm d{self.names.variable(name.removeprefix(TANGENT_OF))}", rank=TANGENT)
+            return Piece(rf"\mathrm d{self._symbol(name.removeprefix(TANGENT_OF))}", rank=TANGENT)
+        text = self._symbol(name)
+        return Piece(text, rank=self.rank(name), raised="^" in text or text.startswith(r"\frac"))
+
+    def _symbol(self, name):
+        """Return the symbol of a whole variable, bold where that is asked for."""
+        primal = self.names.primal(name)
+        if primal is not None and self.notation.bold:
+            return self.names.adjoint_of(self._symbol(primal))
         text = self.names.variable(name)
-        return Piece(text, rank=self.rank(name), raised="^" in text)
+        return _bold(text) if self.notation.bold and self.names.has_axes(name) else text
 
     def entry(self, name, indices):
         """Z_{1,nh}, h_{t-1,nk}, E_{y_n,d}."""
+        if self.notation.adjoint == "partial" and self.names.primal(name) is not None:
+            below = self.entry(self.names.primal(name), indices)
+            return Piece(self.names.adjoint_of(below.text), rank=self.rank(name), raised=True)
+        if self.in_columns and len(indices) == 2:
+            indices = indices[::-1]
         text = ""
         for k, index in enumerate(indices):
             apart = k and (index.level < ATOM or _ends_low(indices[k - 1]))
             text += f",{index.text}" if apart else index.text
-        symbol = self.variable(name)
-        stem, subscript = _split_subscript(symbol.text)
-        return symbol.but(text=f"{stem}_{braced(f'{subscript},{text}' if subscript else text)}")
+        symbol = rf"\mathrm d{self.names.variable(name.removeprefix(TANGENT_OF))}" if name.startswith(TANGENT_OF) \
+            else self.names.variable(name)
+        stem, subscript = _split_subscript(symbol)
+        text = f"{stem}_{braced(f'{subscript},{text}' if subscript else text)}"
+        return Piece(text, rank=self.rank(name), raised="^" in symbol)
 
     def position(self, x):
         """t-1, without the spaces."""
@@ -214,8 +231,20 @@ def plain(text: str) -> str:
     return text.replace(MARK, "").replace(SOFT, "")
 
 
+def _bold(symbol):
+    r"""Return a symbol with a bold stem: \mathbf W_1, \boldsymbol\gamma."""
+    stem = re.match(r"\\(?:hat|bar|tilde)(?: ?)(\{[^{}]*\}|\\?[A-Za-z]+)|\\?[A-Za-z]+", symbol)
+    if stem is None or symbol.startswith(r"\math"):
+        return symbol
+    core = (stem[1] or stem[0]).strip("{}")
+    bold = rf"\mathbf{braced(core, ' ')}" if core.isalpha() else rf"\boldsymbol{{{core}}}"
+    return symbol[:stem.end()].replace(stem[1] or stem[0], f"{{{bold}}}" if stem[1] else bold) + symbol[stem.end():]
+
+
 def _function(name):
-    """Return the name of a function: a TeX command where there is one."""
+    """Return the name of a function: a TeX command where there is one; a prime stands after it."""
+    if name.endswith("'"):
+        return f"{_function(name[:-1])}'"
     return f"\\{name}" if name in OPERATORS else rf"\operatorname{{{name}}}"
 
 

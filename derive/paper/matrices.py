@@ -51,7 +51,14 @@ class Matrices:
         """
         if len(node.axes) > 2:
             raise NotMatrix(f"{len(node.axes)} axes")
-        return self.oriented(node, *_down_and_across(node.axes))
+        return self.oriented(node, *self._down_and_across(node.axes))
+
+    def _own(self, axes):
+        """Return axes down and across: of a matrix in columns, transposed."""
+        return axes[::-1] if self.style.in_columns and len(axes) == 2 else axes
+
+    def _down_and_across(self, axes):
+        return [*self._own(axes), None, None][:2]
 
     def oriented(self, node: Node, row: Idx | None, column: Idx | None) -> Piece:
         """Return a node with the axis `row` down and the axis `column` across; None is an axis of size 1."""
@@ -72,7 +79,7 @@ class Matrices:
 
     def _turned(self, piece, axes, row, column):
         """Transpose a piece that was printed in its own orientation where its place asks for it."""
-        return self.style.transposed(piece) if axes and axes != (row, column)[: len(axes)] else piece
+        return self.style.transposed(piece) if axes and self._own(axes) != (row, column)[: len(axes)] else piece
 
     def _upright(self, node):
         """Return a leaf, a sum, a reduction or an elementwise function in its own orientation."""
@@ -106,7 +113,8 @@ class Matrices:
 
     def repeated(self, node: Node, axes: tuple[Idx, ...]) -> Piece:
         """Return a scalar repeated along axes: b 1, or b 1 1'."""
-        ones = [self._ones(i) if k == 0 else self.style.transposed(self._ones(i)) for k, i in enumerate(axes)]
+        ones = [self._ones(i) for i in self._own(axes)]
+        ones[1:] = map(self.style.transposed, ones[1:])
         return self.style.times([*([] if node == ONE else [self.piece(node)]), *ones])
 
     def _ones(self, index):
@@ -118,7 +126,7 @@ class Matrices:
         """A matrix product: the factor with the row first."""
         left, right = node.left, node.right
         if len(node.over) == 2 and not node.axes and set(left.axes) == set(right.axes):
-            return self.style.inner(self.oriented(left, *node.over), self.oriented(right, *node.over))
+            return self.style.inner(*(self.oriented(side, *self._own(node.over)) for side in (left, right)))
         if len(node.over) != 1 or set(left.axes) & set(right.axes) != set(node.over):
             raise NotMatrix("a product over several axes")
         [k] = node.over
@@ -150,7 +158,7 @@ class Matrices:
     def _spread(self, node, row, column):
         """A vector repeated: 1 b' for the rows, v 1' for the columns."""
         if not node.body.axes:
-            return self.repeated(node.body, tuple(i for i in (row, column) if i is not None))
+            return self.repeated(node.body, self._own(tuple(i for i in (row, column) if i is not None)))
         if node.body.axes == (column,):
             return self.style.times([self._ones(row), self.oriented(node.body, None, column)])
         return self.style.times([self.oriented(node.body, row, None), self.style.transposed(self._ones(column))])
@@ -191,6 +199,7 @@ class Matrices:
             return [self.oriented(factors[0], row, column)]
         if any(map(_is_identity, factors)):
             return [self._diagonal_of([f for f in factors if not _is_identity(f)])]
+        axes = self._own(axes)
         if len(axes) == 2 and axes == (column, row) and not all(isinstance(f, Spread) for f in factors):
             return self._with_diagonals(factors, axes, turned=True)
         pieces = self._with_diagonals(factors, axes) if len(axes) == 2 else [self._quotient(factors, axes)]
@@ -216,7 +225,7 @@ class Matrices:
         return self.style.divided(top, self._hadamard(bottoms, axes)) if bottoms else top
 
     def _hadamard(self, nodes, axes):
-        return self.style.hadamard(ordered_factors(self.oriented(n, *_down_and_across(axes)) for n in nodes))
+        return self.style.hadamard(ordered_factors(self.oriented(n, *[*axes, None, None][:2]) for n in nodes))
 
     def _diagonal_of(self, vectors):
         """Return the diagonal matrix of the product of vectors along either axis."""
@@ -246,15 +255,20 @@ class Matrices:
         if len(node.over) == 1 and len(body.axes) == 2:
             return self.style.times([self.oriented(body, *node.axes, *node.over), self._ones(*node.over)])
         if len(node.over) == 1 and len(body.axes) == 1:
+            if len(opened(body)) > 2 and any(self.style.rank(n) == TANGENT for n in names(body)):
+                return self._inner_of(body)
             return self.style.times([self.style.transposed(self._ones(*node.over)), self.piece(body)])
         raise NotMatrix("a sum over several axes")
 
     def _inner_of(self, body):
         """The sum of all entries of a product of two matrices is their inner product."""
         factors = opened(body)
-        if len(factors) != 2 or any(f.axes != body.axes for f in factors):
-            raise NotMatrix("a sum over two axes")
-        return self.style.inner(*ordered_factors(self.oriented(f, *body.axes) for f in factors))
+        if len(factors) < 2 or any(f.axes != body.axes for f in factors):
+            raise NotMatrix("a sum over several axes")
+        pieces = ordered_factors(self.oriented(f, *self._down_and_across(body.axes)) for f in factors)
+        if len(factors) > 2 and (pieces[-1].rank != TANGENT or any(map(is_reciprocal, factors))):
+            raise NotMatrix("a sum of products of several matrices")
+        return self.style.inner(self.style.hadamard(pieces[:-1]), pieces[-1])
 
     # ---- functions
 
@@ -263,7 +277,7 @@ class Matrices:
         if not isinstance(exponent, Scalar):
             raise NotMatrix("a power of arrays")
         if is_negative(exponent.expr):
-            return self._elementwise(Apply(node.axes, Mul, (node,)), *_down_and_across(node.axes))
+            return self._elementwise(Apply(node.axes, Mul, (node,)), *self._down_and_across(node.axes))
         if exponent.expr == Rational(1, 2):
             return self.style.root(self.piece(base))
         return self.style.power(self.piece(base), self.scalars.piece(exponent.expr))
@@ -282,11 +296,6 @@ class Matrices:
         left, right = (_value(n, s) for n, s in zip(sides, stand_ins, strict=True))
         printed = {s: self.piece(n) for n, s in zip(sides, stand_ins, strict=True)}
         return indicator(self.style, head, left, right, lambda e: printed.get(e) or self.scalars.piece(e))
-
-
-def _down_and_across(axes):
-    """Return the axis that goes down and the one that goes across."""
-    return [*axes, None, None][:2]
 
 
 def _value(node, stand_in):

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from sympy import Expr, Idx, Indexed, Integer
 
+from ..errors import DerivationError
+from ..notations import Notation
 from ..program import Program
 from ..terms import subterms
 
@@ -80,8 +82,9 @@ def _subscript(word):
 class Names:
     """The LaTeX of a program's variables, sizes and indices: no two variables or sizes look alike."""
 
-    def __init__(self, program: Program, adjoints: Mapping[str, str] = MappingProxyType({})):
-        self.program = program
+    def __init__(self, program: Program, adjoints: Mapping[str, str] = MappingProxyType({}),
+                 notation: Notation | None = None):
+        self.program, self.notation = program, notation or Notation()
         self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
         self._multipliers = {v.name for v in program.variables.values() if v.multiplier}
         self._tangents = {v.name: v.tangent_of for v in program.variables.values() if v.tangent_of}
@@ -91,12 +94,25 @@ class Names:
         self._symbols: dict[str, str] = {}
         primals = [n for n, v in program.variables.items()
                    if v.primal is None and v.tangent_of is None and n != program.loss]
+        self._symbols |= self._own([*(s.name for s in program.sizes), *primals, program.loss])
         for name in [*(s.name for s in program.sizes), *primals]:
-            self._claim(name)
+            if name not in self._symbols:
+                self._claim(name)
         self._texts: dict[str, str] = {}
         self._place = {name: k for k, name in enumerate([*(s.name for s in program.sizes), *program.variables])}
-        self.loss = self.unused("L", r"\mathcal L", r"\mathcal{J}")
+        self.loss = self._symbols.get(program.loss) or self.unused("L", r"\mathcal L", r"\mathcal{J}")
         self._symbols[program.loss] = self.loss
+
+    def _own(self, known):
+        """Return the symbols that the reader chose; no two of them are the same."""
+        chosen = self.notation.names
+        for name, symbol in chosen.items():
+            if name not in known:
+                raise DerivationError(f"notation names {name!r}, no variable or size; there are {', '.join(known)}")
+            double = next((n for n in chosen if n != name and chosen[n] == symbol), None)
+            if double:
+                raise DerivationError(f"notation calls both {name} and {double} {symbol}; give them different symbols")
+        return dict(chosen)
 
     def _claim(self, name):
         """Choose the first way to write a name that nothing else looks like."""
@@ -120,19 +136,37 @@ class Names:
         if name in self._multipliers:
             return rf"\lambda_{braced(self.variable(self._primals[name]))}"
         if name in self._primals:
-            return rf"\delta_{braced(self.variable(self._primals[name]))}"
+            return self.adjoint_of(self.variable(self._primals[name]))
         return self._symbols.get(name) or letters(name, self._known)
 
     def _moving(self, name):
         """Return the symbol of what a tangent is the tangent of; of an adjoint too that nothing reads any more."""
         of, primal = self._tangents[name], self.program.variables[name].primal
         if primal is not None and of not in self.program.variables:
-            return rf"\delta_{braced(self.variable(primal))}"
+            return self.adjoint_of(self.variable(primal))
         return self.variable(of)
+
+    def adjoint_of(self, symbol: str) -> str:
+        """Return the symbol of the adjoint of what a symbol stands for."""
+        if self.notation.adjoint == "partial":
+            return rf"\frac{{\partial {self.loss}}}{{\partial {symbol}}}"
+        if self.notation.adjoint == "bar":
+            stem, rest = _stem(symbol)
+            return rf"\bar{braced(stem, ' ')}{rest}"
+        return rf"\delta_{braced(symbol)}"
+
+    def primal(self, name: str) -> str | None:
+        """Return the variable whose adjoint this is, None for another variable."""
+        return self._primals.get(name)
 
     def is_adjoint(self, name: str) -> bool:
         """Tell whether a name is that of an adjoint."""
         return name in self._primals
+
+    def has_axes(self, name: str) -> bool:
+        """Tell whether a name is that of a vector or a matrix."""
+        variable = self.program.variables.get(name)
+        return bool(variable.shape) if variable is not None else name in self._texts
 
     def introduce(self, name: str, symbol: str, text: str) -> None:
         """Add a symbol that stands for an expression."""
@@ -169,6 +203,16 @@ class Names:
     def abbreviated(self) -> dict[str, str]:
         """Return the names that are too long for a formula, with the symbols that stand for them."""
         return {name: s for name, s in self._symbols.items() if len(name) > LONGEST and " " not in name}
+
+
+def _stem(symbol):
+    """Split a symbol before its subscript or superscript."""
+    depth = 0
+    for k, c in enumerate(symbol):
+        depth += {"{": 1, "}": -1}.get(c, 0)
+        if c in "_^" and depth == 0 and symbol[k - 1: k] != "\\":
+            return symbol[:k], symbol[k:]
+    return symbol, ""
 
 
 def _initials(name):

@@ -20,17 +20,22 @@ LATIN = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßà�
 LONG_WORD, PART = 30, 10
 
 
-def escaped(text: str) -> str:
-    """Return free text as LaTeX that prints it; what pdflatex has no letters for is `?` there, itself in xelatex."""
-    return " ".join(map(_word, text.split()))
+def escaped(text: str, keep: bool = False) -> str:
+    """Return free text as LaTeX that prints it; what pdflatex has no letters for is `?` there, itself in xelatex.
+
+    With `keep`, such letters stand as they are, for xelatex and lualatex alone.
+    """
+    return " ".join(_word(w, keep) for w in text.split())
 
 
-def _word(word):
+def _word(word, keep):
     pieces: list[str] = []
     foreign = ""
     for c in word:
         known = _character(c)
-        if known is None:
+        if known is None and keep and c.isprintable():
+            pieces.append(c)
+        elif known is None:
             foreign += c if c.isprintable() else ""
         else:
             dash = known == "-" and pieces[-1:] == ["-"]    # no ligature
@@ -63,19 +68,14 @@ def _greek(case, name):
     return rf"$\{name}$" if name in GREEK else None
 
 
-def listed(words: list[str]) -> str:
-    """Return words as prose lists them: a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def code(text: str) -> str:
     """Return an identifier or a file's name as the inside of a texttt; a long one may be broken at _ and /."""
     return text.replace("_", r"\_\allowbreak ").replace("/", r"/\allowbreak ") if len(text) > 30 \
         else text.replace("_", r"\_")
 
 
-def paragraph(*sentences: str) -> list[str]:
-    """Return sentences as lines of source."""
-    text = re.sub(r"\$[^$]*\$", lambda m: m[0].replace(" ", "\0"), " ".join(s for s in sentences if s))
+def wrapped(prose: str) -> list[str]:
+    """Return LaTeX prose as lines of source; no line ends inside a formula."""
+    text = re.sub(r"\$[^$]*\$", lambda m: m[0].replace(" ", "\0"), prose)
     lines = textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)
     return [line.replace("\0", " ") for line in lines]

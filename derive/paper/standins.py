@@ -16,12 +16,13 @@ LETTERS = "kjilm"           # of an index that is introduced
 
 @dataclass(frozen=True)
 class StandIn:
-    """A symbol that stands for an expression, top/bottom; `what` says in words what that is."""
+    """A symbol that stands for an expression, top/bottom; `what` is the key of what that is, `of` its variable."""
 
     read: Expr
     what: str
     top: Expr
     bottom: Expr = S.One
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,8 @@ class StandIns:
         read = _read(key, _indices_of(softmax.exponent))
         over = softmax.lse.limits[0][2] + 1
         classes = any(v.classes == over for v in self.sheet.program.variables.values())
-        of = f"the softmax of ${self.names.variable(read_name(softmax.exponent) or softmax.name)}$"
-        what = "the class probabilities" if classes else of
-        return StandIn(read, what, exp(softmax.exponent), self._denominator(softmax))
+        what, of = "class probabilities" if classes else "softmax", read_name(softmax.exponent) or softmax.name
+        return StandIn(read, what, exp(softmax.exponent), self._denominator(softmax), of)
 
     def _symbols(self, softmax, reverse):
         of = read_name(softmax.exponent) or softmax.name.removeprefix(f"{LogSumExp.word}_")

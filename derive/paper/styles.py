@@ -16,7 +16,12 @@ class Style(ABC):
     reaches_over_sums = False       # does the body of a sum extend over what is added after it?
 
     def __init__(self, names: Names):
-        self.names = names
+        self.names, self.notation = names, names.notation
+
+    @property
+    def in_columns(self) -> bool:
+        """Whether the examples of a batch are columns: each matrix is the transpose of the array in the code."""
+        return self.notation.batch == "columns"
 
     def rank(self, name: str) -> int:
         """Return where a variable stands in a product."""

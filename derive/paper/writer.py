@@ -1,11 +1,11 @@
 """From equations to pieces: matrix notation where an equation has it, index notation elsewhere or when asked for."""
 
-from sympy import Expr, Idx, Indexed
+from sympy import Expr, Idx, Indexed, Symbol
 
 from ..binders import is_binder
-from ..errors import DerivationError
 from ..forms import form
 from ..implicit import sides
+from ..notations import Notation
 from ..program import Equation
 from ..terms import read_name, subterms
 from .latex import Latex
@@ -18,17 +18,14 @@ from .sheet import Sheet
 from .standins import StandIns
 from .styles import Style
 
-NOTATIONS = ("matrix", "index")
-
 
 class Writer:
     """Writes the equations of one sheet in one style and notation; `stand_ins` are the symbols that it introduced."""
 
-    def __init__(self, sheet: Sheet, style: type[Style], notation: str = "matrix"):
-        if notation not in NOTATIONS:
-            raise DerivationError(f"the notation {notation!r} is not known; expected one of {', '.join(NOTATIONS)}")
-        self.sheet, self.notation = sheet, notation
-        self.names = Names(sheet.program, {f"d{n}": n for n in sheet.active})
+    def __init__(self, sheet: Sheet, style: type[Style], notation: str | Notation = "matrix"):
+        notation = notation if isinstance(notation, Notation) else Notation(form=notation)
+        self.sheet, self.notation = sheet, notation.form
+        self.names = Names(sheet.program, {f"d{n}": n for n in sheet.active}, notation)
         self.style = style(self.names)
         self.stand_ins = StandIns(sheet, self.names, on_paper=style is Latex)
 
@@ -56,6 +53,18 @@ class Writer:
         """Return the texts of the two sides."""
         left, right = self.equation(equation, reverse)
         return left.text, right.text
+
+    def step(self, left: Expr, right: Expr, whole: bool = True, implicit: bool = False) -> tuple[Piece, Piece]:
+        """Return the two sides of a step on the way back; of one that is not `whole`, in index notation.
+
+        A left-hand side that is no read is a scalar, and is written as a right-hand side is.
+        """
+        if isinstance(left, Indexed | Symbol):
+            equation = Equation(left, right, implicit)
+            return self.equation(equation, True) if whole else self._with_indices(equation, True)
+        scalars = [Equation(Symbol("scalar", real=True), side) for side in (left, right)]
+        a, b = (self.equation(e, True)[1] if whole else self._with_indices(e, True)[1] for e in scalars)
+        return a, b
 
     def expression(self, expr: Expr) -> Piece:
         """Return an expression in index notation."""

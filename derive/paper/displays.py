@@ -1,0 +1,180 @@
+"""Displays of a document as amsmath's align: every line laid out so that nothing is wider than the page."""
+
+from .document import Display, Formula, Line, Reference, Text, Words
+from .latex import plain
+from .layout import GAP, PAGE, TAG, Row, broken, measured, system, text_width, widest
+
+RELATION = 1.35             # ems: the width of `=` with its spaces
+REFERENCE = 2.2             # of (12)
+MOST_LINES = 2              # of one equation, with its shape beside it
+CLOSER = r"\begingroup\abovedisplayskip=3pt plus 2pt \abovedisplayshortskip=\abovedisplayskip" \
+    r" \belowdisplayskip=\abovedisplayskip \belowdisplayshortskip=\abovedisplayskip"
+SMALL = 0.92                # the size of reasons beside formulas, against that of text
+
+
+def display(block: Display) -> list[str]:
+    """Return a display as lines of LaTeX."""
+    return {"forward": _forward, "backward": _backward, "gradients": _gradients, "chain": _chain,
+            "steps": _steps}[block.kind](block)
+
+
+def _forward(block):
+    """Numbered lines, with shapes."""
+    lines = [(x.left, x.right, x.shape, rf" \label{{{x.label}}}") for x in block.lines]
+    return system("align", _with_shapes(lines, TAG, r" \notag"))
+
+
+def _with_shapes(lines, tag=0.0, unnumbered=""):
+    """Lay out (left, right, shape, end): shapes in a column, or behind the formulas where those are long."""
+    room = PAGE - tag - widest(x[0] for x in lines) - RELATION
+    beside = room - widest(x[2] for x in lines) - (2 if tag else 1) * GAP
+    apart = all(len(broken(right, beside)) <= MOST_LINES for _, right, _, _ in lines)
+    rows = []
+    for left, right, shape, end in lines:
+        *above, last = _equated(left, broken(right, beside if apart else room))
+        if apart:
+            last = [*last, "", shape + end]
+        elif measured(last[-1]) + 2 + measured(shape) <= room:
+            last[-1] += rf" \qquad {shape}{end}"
+        else:
+            above, last = [*above, last], ["", rf"\qquad {shape}{end}"]
+        rows += [*(Row([*c[:-1], c[-1] + unnumbered]) for c in above), Row(last, not apart)]
+    return rows
+
+
+def _backward(block):
+    """Differentials and the adjoints read off them."""
+    groups = [(rf"\eqref{{{g[0].of}}}", g) for g in block.groups]
+    if any(g[0].kind != "differential" for _, g in groups):
+        return _listed(block)
+    return _side_by_side(groups) or _stacked(groups)
+
+
+def _side_by_side(groups):
+    """Differentials on the left, adjoints on the right; [] where that is too wide."""
+    adjoints = [(x.left, x.right) for _, g in groups for x in g[1:]]
+    total = REFERENCE + GAP + _width([(g[0].left, g[0].right) for _, g in groups])
+    if total + (GAP + _width(adjoints) if adjoints else 0) > PAGE:
+        return []
+    rows = []
+    for reference, (differential, *found) in groups:
+        beside = [plain(found[0].left), f"= {plain(found[0].right)}"] if found else []
+        rows.append(Row([reference, "", plain(differential.left), f"= {plain(differential.right)}", *beside]))
+        rows += [Row(["", "", "", "", plain(a.left), f"= {plain(a.right)}"]) for a in found[1:]]
+    return system("align*", rows)
+
+
+def _stacked(groups):
+    """Each adjoint under the differential that it is read off."""
+    room = PAGE - REFERENCE - GAP - RELATION - widest(x.left for _, g in groups for x in g)
+    rows = []
+    for reference, lines in groups:
+        cells = [c for x in lines for c in _equated(x.left, broken(x.right, room))]
+        rows += [Row([reference if k == 0 else "", "", *c], k == len(cells) - 1) for k, c in enumerate(cells)]
+    return system("align*", rows)
+
+
+def _listed(block):
+    """Formulas alone, under each other."""
+    room = PAGE - RELATION - widest(x.left for x in block.lines)
+    return system("align*", [Row(c) for x in block.lines for c in _equated(x.left, broken(x.right, room))])
+
+
+def _gradients(block):
+    """The adjoints of the parameters, two to a line where they fit."""
+    return _in_pairs(block) or system("align*", _with_shapes([(x.left, x.right, x.shape, "") for x in block.lines]))
+
+
+def _in_pairs(block):
+    """Two gradients a line, those of one line of the forward pass side by side; [] where that is too wide."""
+    pairs = [g[k:k + 2] for g in block.groups for k in range(0, len(g), 2)]
+    columns = [[p[k] for p in pairs if len(p) > k] for k in (0, 1)]
+    total = sum(_width([(x.left, x.right) for x in c]) + GAP + widest(x.shape for x in c) for c in columns if c)
+    if total + GAP > PAGE or not columns[1]:
+        return []
+    rows = [[(plain(x.left), f"= {plain(x.right)}", "", x.shape) for x in pair] for pair in pairs]
+    return system("align*", [Row([cell for cells in row for cell in cells]) for row in rows])
+
+
+def _chain(block):
+    """Products of derivatives: each chain on one line, or each of its forms on lines of its own."""
+    rows = []
+    for lines in block.groups:
+        left, parts = lines[0].left, [x.right for x in lines]
+        if measured(left) + sum(RELATION + measured(p) for p in parts) <= PAGE:
+            rows.append(Row([left, "= " + " = ".join(map(plain, parts))]))
+            continue
+        room = PAGE - measured(left) - RELATION
+        cells = [c for k, part in enumerate(parts) for c in _equated(left if k == 0 else "", broken(part, room))]
+        rows += [Row(c, k == len(cells) - 1) for k, c in enumerate(cells)]
+    return system("align*", rows)
+
+
+def _steps(block):
+    """Steps with their reasons, each chain of equal expressions by itself."""
+    chains: list[list[Line]] = []
+    for line in block.lines:
+        chains[-1:] = [[*chains[-1], line]] if chains and line.continues else [*chains[-1:], [line]]
+    lines = [source for chain in chains for source in _chain_of_steps(chain)]
+    return [CLOSER, *lines, r"\endgroup"]
+
+
+def _chain_of_steps(chain):
+    """Reasons beside the formulas where all fit there, else each on a line of its own before its formula."""
+    room = PAGE - RELATION - widest(x.left for x in chain if not x.continues)
+    beside = room - 2 * GAP - max(_reason_width(x.reason) for x in chain)
+    apart = all(measured(x.right) <= beside for x in chain)
+    rows = []
+    for x in chain:
+        cells = _equated("" if x.continues else x.left, broken(x.right, room))
+        if apart:
+            cells[-1] = [*cells[-1], "", _reason(x.reason)]
+        else:
+            rows += [Row(["", rf"\quad {part}", "", ""]) for part in _reason_lines(x.reason, room - 1)]
+        rows += [Row([*c, *[""] * (4 - len(c))]) for c in cells]
+    return system("flalign*", rows)
+
+
+def _reason(text: Text) -> str:
+    """Return a reason as small text in a formula."""
+    return rf"\text{{\small {''.join(map(_in_text, text))}}}" if text else ""
+
+
+def _reason_lines(text, room):
+    """Return a reason on as many lines as it needs, broken at its spaces."""
+    if SMALL * _reason_width(text) <= room:
+        return [_reason(text)]
+    words: list[Text] = []
+    for span in text:
+        parts = [Words(w) for w in span.text.replace(" ", "\0 ").split("\0")] if isinstance(span, Words) else [span]
+        for part in parts:
+            glued = words and not (isinstance(part, Words) and part.text.startswith(" "))
+            words[-1:] = [(*words[-1], part)] if glued else [*words[-1:], (part,)]
+    lines: list[Text] = []
+    for word in words:
+        if lines and _reason_width((*lines[-1], *word)) <= room:
+            lines[-1] = (*lines[-1], *word)
+        else:
+            lines.append(word)
+    return [_reason(line) for line in lines]
+
+
+def _in_text(span):
+    if isinstance(span, Formula):
+        return f"${plain(span.text)}$"
+    return rf"\eqref{{{span.label}}}" if isinstance(span, Reference) else span.text
+
+
+def _reason_width(text):
+    wide = {Reference: lambda s: REFERENCE, Formula: lambda s: measured(s.text)}
+    return sum(wide.get(type(s), lambda s: text_width(s.text))(s) for s in text)
+
+
+def _equated(left, lines):
+    """Return the cells of an equation over one or more lines."""
+    return [[plain(left) if k == 0 else "", f"= {line}" if k == 0 else line] for k, line in enumerate(lines)]
+
+
+def _width(equations):
+    """Return the width of equations under each other, aligned at their equals signs."""
+    return widest(left for left, _ in equations) + RELATION + widest(right for _, right in equations)

@@ -1,0 +1,92 @@
+"""The words of a note in English. $...$ is a formula, *...* a term that is defined, `...` code, {...} is put in."""
+
+COMMA, AND, FULL_STOP = ", ", " and ", "."
+PHRASES: dict[str, str] = {}
+
+HEADINGS = {
+    "notation": "Notation", "equations": "Equations", "forward": "Forward", "backward": "Backward", "gradients": "Gradients",
+    "gradient": "Gradient", "chain": "Chain rule", "path": "From {variable} to the loss", "update": "Update", "assumption": "Assumption", "assumptions": "Assumptions",
+    "cost": "Cost", "conventions": "Conventions", "convention": "Convention", "steps": "Backward, step by step",
+}
+
+WORDS = {
+    # ---- notation
+    "size": "The size is {sizes}.",
+    "sizes": "The sizes are {sizes}.",
+    "sizes and derived": "The sizes are {sizes}, and {derived}.",
+    "size and derived": "The size is {sizes}, and {derived}.",
+    "indices": "Indices count from $0$: {ranges}.",
+    "indices and sums": "Indices count from $0$: {ranges}; a sum without bounds runs over all values of its index.",
+    "columns": "vectors are columns",
+    "batch in columns": "the examples of a batch are columns, so that a matrix of the code stands transposed here",
+    "ones": r"$\mathbf 1_r$ is the column of $r$ ones",
+    "hadamard": r"$\odot$ is the elementwise product",
+    "quotient": r"$\oslash$ is the elementwise quotient",
+    "inner": r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$",
+    "place": r"$\operatorname*{arg\,max}$ is the place of the first of the largest, row by row from $0$",
+    "elementwise": "functions and powers act elementwise",
+    "bracket": r"$[\,\cdot\,]$ is $1$ where its condition holds and $0$ elsewhere",
+    "last of list": ", and ",
+    "state": "Row $-1$ of {names} is its initial value; a term whose bracket is $0$ is $0$, whatever it would read.",
+    "states": "Rows $-1$ of {names} are their initial values; a term whose bracket is $0$ is $0$, whatever it would "
+              "read.",
+    "adjoint": "The *adjoint* of {variable} is {meaning}, and {pairing}; in {module} it is {code}.",
+    "adjoint and shape": "The *adjoint* of {variable} is {meaning}. It has the shape of {variable}, and {pairing}; "
+                         "in {module} it is {code}.",
+    "multiplier": "{symbol} is the multiplier of the equation that defines {variable} implicitly: it solves the "
+                  "transposed linear system.",
+    "tangent": "The *tangent* {symbol} is the derivative of {variable} in the direction.",
+    "jacobian": "{symbol} is what the derivative of {variable} by a parameter needs, without the factors that it shares "
+                "with others.",
+    "block H": "{symbol} holds the second derivatives {derivatives}.",
+    "block G": "{symbol} is the Gauss-Newton matrix, in its block of $V$ and $W$.",
+    "block F": "{symbol} is the Fisher information, in its block of $V$ and $W$.",
+    "abbreviated": "Long names are abbreviated: {names}.",
+    "abbreviation": "{symbol} is {code}",
+    "labels": "labels",
+    "scalar": "scalar",
+    "stand-ins": "Write {meanings}.",
+    "stand-in": "{formula} for {what}",
+    "class probabilities": "the class probabilities",
+    "softmax": "the softmax of {variable}",
+    "the labels": "the labels",
+    "assumption": "{fact}: {equations}.",
+    "assumption for one": "since {fact}, that is {equations}, {adjoints} has the short form below.",
+    "assumption for several": "since {fact}, that is {equations}, {adjoints} have the short forms below.",
+    # ---- backward
+    "method": "Take the differential of each line, last to first, substitute it in {pairing}, and read off the "
+              "adjoints.",
+    "formulas alone": "The adjoints, last line first:",
+    "shared": "What several lines read collects what each of them sends back.",
+    "steps": "Each line, last to first: its differential is substituted in {pairing}, and what stands before each "
+             "differential is an adjoint.",
+    "gradient": "The parameter's adjoint:",
+    "gradients": "The parameters' adjoints:",
+    "gradient from": "The parameter's adjoint, read off from {lines}:",
+    "gradients from": "The parameters' adjoints, read off from {lines}:",
+    "chain": "The same, factor by factor:",
+    "update": "A step of gradient descent at the learning rate {rate} is {step}.",
+    "update of several": "A step of gradient descent at the learning rate {rate} is {step}, and likewise for the other "
+                         "parameters.",
+    "cost": "Loss and gradients take {operations} additions, multiplications and function values, counted as written.",
+    "cost of largest": "Loss and gradients take {operations} additions, multiplications and function values, terms of "
+                       "the highest degree, counted as written.",
+    "path": "How a change of {variable} reaches the loss, all else held fixed, line by line:",
+    "path back": "And back, each adjoint written out:",
+    # ---- reasons
+    "line": "line {lines}",
+    "differential": "its differential",
+    "derivatives": "since {formulas}",
+    "reused": "the value {formulas} is used again",
+    "collected": "collected by what varies",
+    "tidied": "simplified",
+    "matrix": "in matrix notation",
+    "substituted": "{lines} substituted",
+    "gathered": "sums exchanged",
+    "read": "read off from {lines}",
+    "contributions": "the sum of what {lines} send back",
+    "brackets": "brackets resolved",
+    "assumed": "since {fact}",
+    "constants": "with {formulas}",
+    "all written out": "all in one",
+}
