@@ -81,7 +81,7 @@ class Composer:
             equations = self.language.formulas([f"{self.formula(x)} = {self.formula(y)}" for x, y in a.equalities])
             shorter = [self.names.variable(n) for n, facts in self.program.since.items()
                        if a.fact in facts and n in self.program.variables]
-            key = "assumption" if not shorter else "assumption for one" if len(shorter) == 1 else "assumption for several"
+            key = "assumption" + ("" if not shorter else " for one" if len(shorter) == 1 else " for several")
             parts = {"adjoints": self.language.formulas(shorter)} if shorter else {}
             told.append(sentence(self.language.say(key, fact=self._fact(a), equations=equations, **parts)))
         key = "assumptions" if len(told) > 1 else "assumption"

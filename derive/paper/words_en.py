@@ -4,9 +4,10 @@ COMMA, AND, FULL_STOP = ", ", " and ", "."
 PHRASES: dict[str, str] = {}
 
 HEADINGS = {
-    "notation": "Notation", "equations": "Equations", "forward": "Forward", "backward": "Backward", "gradients": "Gradients",
-    "gradient": "Gradient", "chain": "Chain rule", "path": "From {variable} to the loss", "update": "Update", "assumption": "Assumption", "assumptions": "Assumptions",
-    "cost": "Cost", "conventions": "Conventions", "convention": "Convention", "steps": "Backward, step by step",
+    "notation": "Notation", "equations": "Equations", "forward": "Forward", "backward": "Backward",
+    "steps": "Backward, step by step", "gradients": "Gradients", "gradient": "Gradient", "chain": "Chain rule",
+    "path": "From {variable} to the loss", "update": "Update", "cost": "Cost", "assumption": "Assumption",
+    "assumptions": "Assumptions", "conventions": "Conventions", "convention": "Convention",
 }
 
 WORDS = {
@@ -36,8 +37,8 @@ WORDS = {
     "multiplier": "{symbol} is the multiplier of the equation that defines {variable} implicitly: it solves the "
                   "transposed linear system.",
     "tangent": "The *tangent* {symbol} is the derivative of {variable} in the direction.",
-    "jacobian": "{symbol} is what the derivative of {variable} by a parameter needs, without the factors that it shares "
-                "with others.",
+    "jacobian": "{symbol} is what the derivative of {variable} by a parameter needs, without the factors that it "
+                "shares with others.",
     "block H": "{symbol} holds the second derivatives {derivatives}.",
     "block G": "{symbol} is the Gauss-Newton matrix, in its block of $V$ and $W$.",
     "block F": "{symbol} is the Fisher information, in its block of $V$ and $W$.",

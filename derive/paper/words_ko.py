@@ -6,10 +6,9 @@
 COMMA, AND, FULL_STOP = ", ", ", ", "."
 
 HEADINGS = {
-    "notation": "표기", "equations": "식", "forward": "순전파", "backward": "역전파", "gradients": "기울기", "gradient": "기울기",
-    "chain": "연쇄 법칙", "path": "{variable}에서 손실까지", "update": "갱신",
-    "assumption": "가정", "assumptions": "가정", "cost": "계산량",
-    "conventions": "약속", "convention": "약속", "steps": "역전파, 한 단계씩",
+    "notation": "표기", "equations": "식", "forward": "순전파", "backward": "역전파", "steps": "역전파, 한 단계씩",
+    "gradients": "기울기", "gradient": "기울기", "chain": "연쇄 법칙", "path": "{variable}에서 손실까지", "update": "갱신",
+    "cost": "계산량", "assumption": "가정", "assumptions": "가정", "conventions": "약속", "convention": "약속",
 }
 
 WORDS = {
@@ -38,7 +37,7 @@ WORDS = {
     "adjoint and shape": "변수 {variable}의 *수반 변수*는 {meaning}입니다. 모양은 {variable}의 모양과 같고, "
                          "{pairing}의 관계가 성립합니다. {module}에서는 {code}라는 이름을 씁니다.",
     "multiplier": "{symbol} 기호는 {variable}의 값을 음함수로 정의하는 식의 승수로, 전치된 선형 방정식의 해입니다.",
-    "tangent": "변수 {variable}의 *접선* {symbol} 기호는 주어진 방향의 방향 도함수입니다.",
+    "tangent": "변수 {variable}의 *탄젠트* {symbol} 기호는 주어진 방향으로의 방향 도함수입니다.",
     "jacobian": "{symbol} 기호는 매개변수에 대한 {variable}의 도함수에서 공통 인수를 뺀 것입니다.",
     "block H": "{symbol} 기호는 이계 도함수 {derivatives}의 블록입니다.",
     "block G": "{symbol} 기호는 가우스-뉴턴 행렬에서 $V$와 $W$에 해당하는 블록입니다.",
