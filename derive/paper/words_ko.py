@@ -8,7 +8,8 @@ COMMA, AND, FULL_STOP = ", ", ", ", "."
 HEADINGS = {
     "notation": "표기", "equations": "식", "forward": "순전파", "backward": "역전파", "steps": "역전파, 한 단계씩",
     "gradients": "기울기", "gradient": "기울기", "chain": "연쇄 법칙", "path": "{variable}에서 손실까지",
-    "update": "갱신", "cost": "계산량", "assumption": "가정", "assumptions": "가정", "conventions": "약속", "convention": "약속",
+    "update": "갱신", "cost": "계산량", "assumption": "가정", "assumptions": "가정", "conventions": "약속",
+    "convention": "약속",
 }
 
 WORDS = {
