@@ -5,6 +5,7 @@ note and the module cite them by name, and the module checks them when it is cal
 evaluated, not along which directions: the entries of a symmetric parameter are still independent of each other.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sympy import Expr, Idx, KroneckerDelta, MatrixSymbol, S, Sum
@@ -53,9 +54,10 @@ class Assuming:
         self._assume(f"{name} is symmetric", "symmetric", [(read(k, i), read(i, k))])
 
     def assume_positive_definite(self, matrix) -> None:
-        """State that a square matrix is symmetric, and x'Ax positive for all x but 0."""
+        """State that a parameter or input is symmetric, and x'Ax positive for all x but 0; solved by Cholesky."""
         name, (i, k), read = self._square(matrix)
         self._assume(f"{name} is symmetric positive definite", "positive definite", [(read(k, i), read(i, k))])
+        self._variables[name] = replace(self._variables[name], definite=True)       # systems with it have one factor
 
     def assume_one_hot(self, array) -> None:
         """State that each row, along the last axis, has one entry 1 and the others 0."""

@@ -6,7 +6,7 @@ none, by the transposed system; where nothing stands beside the inverse, by M*Y 
 
 from collections.abc import Callable
 
-from sympy import Basic, Identity, Inverse, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Transpose
+from sympy import Basic, Identity, Inverse, MatMul, MatPow, MatrixExpr, MatrixSymbol, Transpose
 
 LONGEST_NAME = 16
 
@@ -59,7 +59,8 @@ class Inverses:
 
     def _solution(self, matrix, right):
         if (matrix, right) not in self.known:
-            self.known[matrix, right] = self.solve(f"inv_{named_after(MatMul(matrix, right))}", matrix, right)
+            word = "inv" if isinstance(right, Identity) else "solve"
+            self.known[matrix, right] = self.solve(f"{word}_{named_after(matrix)}", matrix, right)
         return self.known[matrix, right]
 
     def _by_name(self, matrix):
@@ -85,7 +86,7 @@ def _turned(matrix):
 
 
 def named_after(matrix: Basic) -> str:
-    """Return an identifier for a matrix: XtCX for X.T*C*X, A_plus_B for A + B; "matrix" where it would be long."""
+    """Return an identifier for a matrix: XtCX for X.T*C*X; "matrix" for what is no product of symbols, or long."""
     name = _name(matrix)
     return name if 0 < len(name) <= LONGEST_NAME else "matrix"
 
@@ -95,10 +96,7 @@ def _name(matrix):
         return matrix.name
     if isinstance(matrix, Transpose):
         return f"{_name(matrix.arg)}t"
-    if isinstance(matrix, Identity):
-        return ""
     if isinstance(matrix, MatMul):
-        return "".join(map(_name, matrix.args))
-    if isinstance(matrix, MatAdd):
-        return "_plus_".join(filter(None, map(_name, matrix.args)))
-    return str(matrix) if str(matrix).isalnum() else "matrix" if isinstance(matrix, MatrixExpr) else ""
+        names = list(map(_name, matrix.args))
+        return "".join(names) if all(names) else ""
+    return ""

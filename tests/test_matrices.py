@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import sympy as sp
 from sympy import (
+    Determinant,
     DiagonalMatrix,
     DiagonalOf,
     DotProduct,
     HadamardPower,
     HadamardProduct,
     Identity,
+    Inverse,
     KroneckerProduct,
     MatrixSymbol,
     OneMatrix,
@@ -62,6 +64,13 @@ LOSSES = [
     (exp(-x.T * x / 2), x),
     (sp.Sum(S[Symbol("i"), Symbol("i")] * x[Symbol("i"), 0], (Symbol("i"), 0, N - 1)), x),
     (Trace(T[:2, 1:] * T[1:, :2]), T),
+    (Trace(A * Inverse(S) * B), S),
+    (a.T * Inverse(S) * x, S),
+    (a.T * Inverse(S + 2 * Identity(N)) * (S * x).applyfunc(tanh), S),
+    (Trace(S**-2 * A), S),
+    (log(abs(Determinant(X.T * X + Identity(M)))), X),
+    (Determinant(A * S * S) + Trace(Inverse(A * S)), S),
+    (Trace(x.T * Inverse(X * X.T + Identity(N)) * x) + log(Determinant(X * X.T + Identity(N))), X),
 ]
 
 
