@@ -178,11 +178,12 @@ def fresh_array(lhs, dense, printer) -> str:
     """One assignment whose result may be written to: what would be a view is copied."""
     node = form(dense, tuple(i for i in lhs.indices if isinstance(i, Idx)))
     code = printer.code(node)
-    return (
-        f"{lhs.base.name} = np.array({code})"
-        if isinstance(node, Read | Gather | Spread)
-        else f"{lhs.base.name} = {code}"
-    )
+    return f"{lhs.base.name} = np.array({code})" if _is_view(node) else f"{lhs.base.name} = {code}"
+
+
+def _is_view(node):
+    """Tell whether a node is an argument or a residual seen another way, not an array of its own."""
+    return isinstance(node, Read | Gather | Spread) or (isinstance(node, Transpose) and _is_view(node.body))
 
 
 def added(equation, update, printer):

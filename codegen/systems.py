@@ -46,7 +46,7 @@ class Solved:
 
 def systems_solved(program: Program) -> Program:
     """Return the program with linear implicit equations as solutions, explicit ones."""
-    if not any(e.implicit for e in program.equations):
+    if not any(e.implicit or isinstance(e.rhs, Determinant) for e in program.equations):
         return program
     return _Systems(program).program
 

@@ -37,8 +37,9 @@ def matrix_gradient(
     """
     if structure:
         return _along(structure, loss, by, symmetric)
-    net, back = _network(loss, [by], symmetric)
-    return Algebra(net.backward()).gradient(by.name).xreplace(back)
+    found = _Derived(loss, [by], symmetric)
+    gradient = Algebra(found.net.backward(), known=found.rows).gradient(by.name)
+    return shortest(gradient.T if _is_row(by) else gradient).xreplace(found.back)
 
 
 def _along(structure, loss, by, symmetric):
@@ -46,11 +47,11 @@ def _along(structure, loss, by, symmetric):
     if structure not in STRUCTURES:
         raise DefinitionError(f"{by} has the structure {structure!r}; expected {' or '.join(STRUCTURES)}")
     free = MatrixSymbol(f"free_{by.name}", *by.shape)
-    net, back = _network(loss, [free], symmetric, {by: STRUCTURES[structure](free)})
-    program = net.backward()
+    found = _Derived(loss, [free], symmetric, {by: STRUCTURES[structure](free)})
+    program = found.net.backward()
     whole = Algebra(program).symbol(by.name)
-    gradient = Algebra(program, known={by.name: whole}).gradient(free.name)
-    return shortest(with_symmetric(gradient, frozenset([whole]))).xreplace(back)
+    gradient = Algebra(program, known=found.rows | {by.name: whole}).gradient(free.name)
+    return shortest(with_symmetric(gradient, frozenset([whole]))).xreplace(found.back)
 
 
 def matrix_hessian(loss: Expr, by: MatrixSymbol | Symbol, symmetric: Iterable[MatrixSymbol] = ()) -> Expr:
@@ -58,8 +59,9 @@ def matrix_hessian(loss: Expr, by: MatrixSymbol | Symbol, symmetric: Iterable[Ma
 
     Raises as `matrix_gradient` does.
     """
-    net, back = _network(loss, [by], symmetric)
-    return Algebra(net.hessian(by.name)).variable(f"H_{by.name}_{by.name}").xreplace(back)
+    found = _Derived(loss, [by], symmetric)
+    program = found.net.hessian(by.name)
+    return Algebra(program, known=found.rows).variable(f"H_{by.name}_{by.name}").xreplace(found.back)
 
 
 def matrix_jacobian(value: Expr, by: MatrixSymbol | Symbol, symmetric: Iterable[MatrixSymbol] = ()) -> Expr:
@@ -69,16 +71,24 @@ def matrix_jacobian(value: Expr, by: MatrixSymbol | Symbol, symmetric: Iterable[
     `matrix_gradient` does.
     """
     weights = MatrixSymbol("weights", *value.shape)
-    net, back = _network(Trace(weights.T * value), [weights, by], symmetric)
-    return Algebra(net.hessian("weights", by.name)).variable(f"H_weights_{by.name}").xreplace(back)
+    found = _Derived(Trace(weights.T * value), [weights, by], symmetric)
+    program = found.net.hessian("weights", by.name)
+    return Algebra(program, known=found.rows).variable(f"H_weights_{by.name}").xreplace(found.back)
 
 
-def _network(loss, parameters, symmetric, defined=None):
-    """Return the network of a loss, and what its sizes and scalars are for the caller."""
-    net, ours = network_of(loss, *parameters, defined=defined)
-    for matrix in symmetric:
-        net.assume_symmetric(ours[matrix])
-    return net, {new: old for old, new in ours.items() if isinstance(old, Symbol)}
+class _Derived:
+    """The network of a loss, its rows as transposed columns, and what its sizes and scalars are for the caller."""
+
+    def __init__(self, loss, parameters, symmetric, defined=None):
+        self.net, ours = network_of(loss, *parameters, defined=defined)
+        for matrix in symmetric:
+            self.net.assume_symmetric(ours[matrix])
+        self.rows = {new.name: new.T for new in ours.values() if _is_row(new)}
+        self.back = {new: old for old, new in ours.items() if isinstance(old, Symbol)}
+
+
+def _is_row(symbol):
+    return isinstance(symbol, MatrixSymbol) and symbol.rows == 1 != symbol.cols
 
 
 def network_of(
