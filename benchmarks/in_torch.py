@@ -1,6 +1,6 @@
 """The workloads in PyTorch, as its users write them: losses from torch.nn.functional, gradients from autograd.
 
-A recurrence is the fused `torch.lstm` or `torch.rnn_tanh` that nn.LSTM and nn.RNN call, which torch.compile leaves alone.
+A recurrence is the fused `torch.lstm` or `torch.rnn_tanh` that nn.LSTM and nn.RNN call; torch.compile leaves it alone.
 """
 
 import numpy as np

@@ -86,7 +86,8 @@ def attention(g1, b1, Wa, ba, Wo, bo, g2, b2, W3, b3, W4, b4, X, Y):
     dB = np.stack([dS @ K, dS.transpose(0, 2, 1) @ Q, dV], axis=2)
     dWa, dba = np.tensordot(A1, dB, ([0, 1], [0, 1])), dB.sum(axis=(0, 1))
     _, dg1, db1 = _normalised_back(dB.reshape(N, T, -1) @ Wa.reshape(D, -1).T, X, A1hat, g1)
-    return loss, dict(g1=dg1, b1=db1, Wa=dWa, ba=dba, Wo=dWo, bo=dbo, g2=dg2, b2=db2, W3=dW3, b3=db3, W4=dW4, b4=db4)
+    return loss, {"g1": dg1, "b1": db1, "Wa": dWa, "ba": dba, "Wo": dWo, "bo": dbo, "g2": dg2, "b2": db2, "W3": dW3,
+                  "b3": db3, "W4": dW4, "b4": db4}
 
 
 def rnn(W, U, b, X, Y):
@@ -103,7 +104,7 @@ def rnn(W, U, b, X, Y):
         dU += h[t].T @ dz
         db += dz.sum(axis=0)
         dnext = dz @ U.T
-    return loss, dict(W=dW, U=dU, b=db)
+    return loss, {"W": dW, "U": dU, "b": db}
 
 
 def _sigmoid(z):
@@ -136,7 +137,7 @@ def lstm(W, U, b, X, Y):
         dU += h[t].T @ dz
         db += dz.sum(axis=0)
         dh, dc = dz @ U2.T, dc * f
-    return loss, dict(W=dW.reshape(W.shape), U=dU.reshape(U.shape), b=db.reshape(b.shape))
+    return loss, {"W": dW.reshape(W.shape), "U": dU.reshape(U.shape), "b": db.reshape(b.shape)}
 
 
 def convolution(w, b, W, c2, x, y):
@@ -160,7 +161,8 @@ def convolution(w, b, W, c2, x, y):
     np.put_along_axis(dblocks, first, dM[..., None], axis=-1)
     dZ = dblocks.reshape(N, F, A, B, 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(R.shape) * (R > 0)
     dw = np.tensordot(dZ, windows, axes=([0, 2, 3], [0, 2, 3]))
-    return loss, dict(w=dw, b=dZ.sum(axis=(0, 2, 3)), W=(M.reshape(N, -1).T @ dz).reshape(W.shape), c2=dz.sum(axis=0))
+    dW = (M.reshape(N, -1).T @ dz).reshape(W.shape)
+    return loss, {"w": dw, "b": dZ.sum(axis=(0, 2, 3)), "W": dW, "c2": dz.sum(axis=0)}
 
 
 def _logistic_parts(w, X, y):
@@ -172,7 +174,7 @@ def _logistic_parts(w, X, y):
 def logistic(w, X, y):
     """Logistic regression."""
     loss, p = _logistic_parts(w, X, y)
-    return loss, dict(w=X.T @ (p - y) / len(y))
+    return loss, {"w": X.T @ (p - y) / len(y)}
 
 
 def logistic_hessian(w, X, y):
@@ -190,7 +192,7 @@ def elementwise(x, s, b, gamma, beta, Y):
     loss = 0.5 * np.mean((z - Y) ** 2)
     dp, dgamma, dbeta = _normalised_back((z - Y) / Y.size, p, h, gamma)
     du = dp * _sigmoid(g) * _gelu_slope(u)
-    return loss, dict(x=du * s, s=(du * x).sum(axis=0), b=du.sum(axis=0), gamma=dgamma, beta=dbeta)
+    return loss, {"x": du * s, "s": (du * x).sum(axis=0), "b": du.sum(axis=0), "gamma": dgamma, "beta": dbeta}
 
 
 def tiny(W1, b1, W2, b2, x, y):
@@ -203,7 +205,7 @@ def tiny(W1, b1, W2, b2, x, y):
     loss = 0.5 * np.sum(e**2)
     dz2 = e * (z2 > 0)
     dz1 = (W2 @ dz2) * (z1 > 0)
-    return loss, dict(W1=np.outer(x, dz1), b1=dz1, W2=np.outer(r1, dz2), b2=dz2)
+    return loss, {"W1": np.outer(x, dz1), "b1": dz1, "W2": np.outer(r1, dz2), "b2": dz2}
 
 
 def factorisation_hessian(U, V, T, Omega):

@@ -169,7 +169,7 @@ def _factorisation(name: str, M: int, N: int, K: int) -> Workload:
     # value and gradient; the Hessian is one K × K block a row of U, of V' diag(Omega[m]) V
     products = (("nt", M, K, N, 1, 1), ("nn", M, N, K, 1, 1), ("nn", M, N, K * K, 1, 1))
     return Workload(name, f"matrix factorisation, {M} × {N}, rank {K}", networks.factorisation,
-                    {"M": M, "N": N, "K": K}, products, passes=(M * N, (M * K) ** 2), draws={"Omega": _zero_or_one},
+                    {"M": M, "N": N, "K": K}, products, passes=(M * N, M * K * K), draws={"Omega": _zero_or_one},
                     wanted="hessian")
 
 

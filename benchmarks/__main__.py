@@ -1,0 +1,56 @@
+"""Run the benchmarks: `python -m benchmarks`, or a selection; print the table, keep it where asked."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from . import measuring, report
+from .contenders import NAMES
+from .workloads import WORKLOADS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, one process a number of threads; print the table and, with --keep, write it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"], choices=["float32", "float64"])
+    parser.add_argument("--contenders", nargs="+", default=list(NAMES), choices=NAMES, metavar="NAME",
+                        help=f"of {', '.join(NAMES)}; all by default")
+    parser.add_argument("--seconds", type=float, default=4.0, help="time for the rounds of one workload")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/ (Markdown, CSV)")
+    parser.add_argument("--note", default="", help="a sentence that the kept table begins with")
+    options = parser.parse_args(arguments)
+    unknown = [w for w in options.workloads if w not in WORKLOADS]
+    if unknown:
+        parser.error(f"no workload is called {unknown[0]!r}; expected one of {', '.join(WORKLOADS)}")
+    lines = []
+    for threads in options.threads:
+        lines += measured(threads, options)
+    print(report.table(lines))
+    if options.keep:
+        keep(lines, options.note)
+    return 0
+
+
+def measured(threads: int, options: argparse.Namespace) -> list[dict]:
+    """Return the lines that one measuring process gives."""
+    command = [sys.executable, "-m", "benchmarks.measuring", "--threads", str(threads), "--dtypes", *options.dtypes,
+               "--workloads", *(options.workloads or WORKLOADS), "--contenders", *options.contenders,
+               "--seconds", str(options.seconds)]
+    done = subprocess.run(command, env=measuring.environment(threads), stdout=subprocess.PIPE, text=True, check=True,
+                          cwd=Path(__file__).parents[1])
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def keep(lines: list[dict], note: str) -> None:
+    """Write the table and all its numbers."""
+    report.RESULTS.mkdir(exist_ok=True)
+    (report.RESULTS / "table.md").write_text(report.markdown(lines, note), encoding="utf-8")
+    (report.RESULTS / "table.csv").write_text(report.as_csv(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
