@@ -56,7 +56,8 @@ def measured(workload, dtype: str, names: list[str], seconds: float, threads: in
     truth = contenders.by_hand(workload, workload.arguments(np.float64))()
     runs: dict[str, Callable] = {"floor": workload.floor(np.dtype(dtype).type)}
     rows: dict[str, dict] = {"floor": {}}
-    for name in names:
+    base = "floor" if workload.products or workload.passes else "naive NumPy"
+    for name in dict.fromkeys([*([] if base == "floor" else [base]), *names]):
         rows[name] = {}
         try:
             run = contenders.prepared(name, workload, arguments)
@@ -73,7 +74,6 @@ def measured(workload, dtype: str, names: list[str], seconds: float, threads: in
             rows[name]["absent"] = f"disagrees by {difference:.1e}"
             continue
         runs[name] = run
-    base = "floor" if workload.products or workload.passes else "naive NumPy"
     if base != "floor":
         del runs["floor"], rows["floor"]
     times = _interleaved(runs, seconds)

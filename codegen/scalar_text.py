@@ -1,0 +1,145 @@
+"""Printing scalar expressions as Python on floats: conditionals for kinks, the functions of `math`, stable helpers."""
+
+from sympy import Expr, Mul, S, Symbol
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.pycode import PythonCodePrinter
+
+from derive.errors import DerivationError
+
+HELPERS = {
+    "_sigmoid": '''
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    if x >= 0:
+        return 1 / (1 + exp(-x))
+    e = exp(x)
+    return e / (1 + e)
+''',
+    "_softplus": '''
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return max(x, 0.0) + log1p(exp(-abs(x)))
+''',
+}
+NEEDS = {"_sigmoid": {"exp"}, "_softplus": {"exp", "log1p"}}
+MATH = {
+    "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh",
+    "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "asin": "asin", "acos": "acos", "asinh": "asinh",
+    "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "loggamma": "lgamma",
+}
+
+
+class ScalarPrinter(PythonCodePrinter):
+    """Prints scalars; `functions` are those of `math` that it used, `helpers` those to define."""
+
+    def __init__(self):
+        super().__init__({"fully_qualified_modules": False})
+        self.functions: set[str] = set()
+        self.helpers: set[str] = set()
+
+    def of(self, expr: Expr) -> str:
+        """Return one expression as Python.
+
+        Raises
+        ------
+        DerivationError
+            A function that this style does not know.
+        """
+        return self.doprint(expr)
+
+    def _print_Function(self, expr):
+        name = expr.func.__name__
+        if name in MATH:
+            self.functions.add(MATH[name])
+            return f"{MATH[name]}({self._print(expr.args[0])})"
+        raise DerivationError(f"{expr} has the function {name}, which the style scalar cannot print; use plain")
+
+    _print_exp = _print_log = _print_log1p = _print_expm1 = _print_tanh = _print_Function
+    _print_sin = _print_cos = _print_tan = _print_sinh = _print_cosh = _print_Function
+    _print_erf = _print_erfc = _print_loggamma = _print_Function
+
+    def _print_relu(self, expr):
+        [x] = expr.args
+        text = self._print(x)
+        return f"({text} if {text} > 0 else 0.0)" if isinstance(x, Symbol) else f"max({text}, 0.0)"
+
+    def _print_step(self, expr):
+        return f"(1.0 if {self._print(expr.args[0])} > 0 else 0.0)"
+
+    def _print_at_zero(self, expr):
+        return f"(1.0 if {self._print(expr.args[0])} == 0 else 0.0)"
+
+    def _print_half_step(self, expr):
+        text = self._print(expr.args[0])
+        return f"(1.0 if {text} > 0 else 0.5 if {text} == 0 else 0.0)"
+
+    def _print_sign(self, expr):
+        text = self._print(expr.args[0])
+        return f"(({text} > 0) - ({text} < 0))"
+
+    def _print_sigmoid(self, expr):
+        self.helpers.add("_sigmoid")
+        return f"_sigmoid({self._print(expr.args[0])})"
+
+    def _print_softplus(self, expr):
+        self.helpers.add("_softplus")
+        return f"_softplus({self._print(expr.args[0])})"
+
+    def _print_grouped(self, expr):
+        return f"({self._print(expr.args[0])})"
+
+    def _print_finite(self, expr):
+        return f"max({self._print(expr.args[0])}, -1.7976931348623157e308)"
+
+    def _print_positive(self, expr):
+        return f"max({self._print(expr.args[0])}, 2.2250738585072014e-308)"
+
+    def _print_largest(self, expr):
+        return f"max({', '.join(map(self._print, expr.args))})"
+
+    _print_Max = _print_largest
+
+    def _print_place_of(self, expr):
+        items = ", ".join(map(self._print, expr.args))
+        return f"max(range({len(expr.args)}), key=({items},).__getitem__)"
+
+    def _print_select(self, expr):
+        label, *items = map(self._print, expr.args)
+        return f"({', '.join(items)},)[{label}]"
+
+    def _print_is_label(self, expr):
+        return f"({self._print(expr.args[0])} == {self._print(expr.args[1])})"
+
+    def _print_Infinity(self, expr):
+        self.functions.add("inf")
+        return "inf"
+
+    def _print_NegativeInfinity(self, expr):
+        self.functions.add("inf")
+        return "-inf"
+
+    def _print_Pi(self, expr):
+        self.functions.add("pi")
+        return "pi"
+
+    def _print_Float(self, expr):
+        return repr(float(expr))
+
+    def _print_Pow(self, expr, rational=False):
+        if expr.exp == 2 and isinstance(expr.base, Symbol):
+            text = self._print(expr.base)
+            return f"{text}*{text}"
+        if abs(expr.exp) == S.Half:
+            self.functions.add("sqrt")
+            root = f"sqrt({self._print(expr.base)})"
+            return root if expr.exp > 0 else f"1/{root}"
+        return super()._print_Pow(expr, rational=False)
+
+    def _print_Mul(self, expr):
+        """Print a product; where a step is among its factors, the rest counts only where it is 1."""
+        steps = [f for f in expr.args if f.func.__name__ == "step"]
+        if not steps:
+            return super()._print_Mul(expr)
+        rest = self._print(Mul(*(f for f in expr.args if f not in steps)))
+        conditions = " and ".join(f"{self.parenthesize(f.args[0], PRECEDENCE['Relational'])} > 0" for f in steps)
+        return f"({rest} if {conditions} else 0.0)"
