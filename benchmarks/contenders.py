@@ -5,6 +5,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 import codegen
+from codegen import scalar_module
+from codegen.memory import module_from
 from derive.hessians import hessian
 
 from . import expert, naive
@@ -28,23 +30,21 @@ def ours(workload: Workload, arguments: Arrays, style: str) -> Run:
     program = workload.network().program()
     names = [p.name for p in program.parameters]
     derived = hessian(program, names) if workload.wanted == "hessian" else workload.network().backward()
-    options: dict = {}
     if style == "scalar":
-        options["sizes"] = dict(workload.sizes)
+        function = module_from(derived.name, scalar_module.source(derived, workload.sizes)).loss_and_grads
+        values = [a.tolist() for a in arguments.values()]
+        return lambda: _by_name(function(*values))
     if style != "plain":
         if "style" not in inspect.signature(codegen.lambdify).parameters:
             raise Absent("no such style yet")
         try:
-            function = codegen.lambdify(derived, style=style, **options)
+            function = codegen.lambdify(derived, style=style)
         except (TypeError, ValueError) as error:
             raise Absent(f"{error}") from error
     else:
         function = codegen.lambdify(derived)
     if "workspace" in inspect.signature(function).parameters:
         arguments = {**arguments, "workspace": function.module.Workspace()}
-    if style == "scalar":
-        values = [a.tolist() for a in arguments.values()]
-        return lambda: _by_name(function(*values))
     if workload.wanted == "hessian":
         return lambda: (_first(function(**arguments)), {})
     return lambda: _by_name(function(**arguments))
@@ -78,8 +78,12 @@ def peer(workload: Workload, arguments: Arrays, name: str) -> Run:
         raise Absent(f"{PEERS[name]} is not installed")
     names = [p.name for p in workload.network().program().parameters]
     if PEERS[name] == "torch":
-        from .in_torch import prepared
+        from .in_torch import LOSSES, prepared
 
+        if name == "torch.compile" and hasattr(LOSSES[workload.name], "fused"):
+            raise Absent("a fused recurrence, which torch.compile leaves as it is")
+        if name == "torch.compile" and workload.wanted == "hessian":
+            raise Absent("torch.compile fails on torch.func.hessian of some losses, and is left out")
         return prepared(workload, arguments, names, compiled=name == "torch.compile")
     from . import in_jax_and_autograd as clones
 

@@ -22,7 +22,7 @@ def environment(threads: int) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
     return {**kept, **dict.fromkeys(THREADS, str(threads)), "XLA_FLAGS": flags, "JAX_ENABLE_X64": "1",
-            "JAX_PLATFORMS": "cpu"}
+            "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
 def seconds_of(run: Callable, calls: int) -> float:

@@ -24,8 +24,8 @@ def source(program: Program, sizes: Mapping[str, int] | None = None) -> str:
         A size that is not a number, too many entries, or what scalars cannot say; the message names it.
     """
     module = _Module(program, sizes or {})
-    body = [module.forward(), module.backward(), module.loss_and_grads(), *([module.predict()] if program.outputs else []),
-            SGD_STEP]
+    body = [module.forward(), module.backward(), module.loss_and_grads()]
+    body += [module.predict(), SGD_STEP] if program.outputs else [SGD_STEP]
     helpers = [HELPERS[h].strip() for h in HELPERS if h in module.printer.helpers]
     head = f"{module.docstring()}\n\n{module.imports()}"
     return "\n\n\n".join([head, module.params(), *body, *helpers, MISSHAPEN]) + "\n"
@@ -60,7 +60,7 @@ class _Module:
         after = self.scalars.order(gradient_names, frozenset(self.ahead))
         made = set(self.ahead)
         forward = {e.name for e in self.scalars.low.program.equations if e.name not in self.scalars.low.backward}
-        more = [c for c in after if c[0] in forward]                # what only the gradients need: windows, maxima's places
+        more = [c for c in after if c[0] in forward]        # what only the gradients need: windows, places of maxima
         self.ahead += more
         self.after = [c for c in after if c not in set(more)]
         given = {symbol(v.name, ()) if not v.shape else s for v in self.arguments for s in self.scalars.entries(v)}
@@ -78,8 +78,9 @@ class _Module:
         lines = [f'"""{program.title}: loss and gradients, on floats.', "", *_table(table), ""]
         sizes = ", ".join(f"{s} = {n}" for s, n in self.scalars.sizes.items())
         told = [f"Sizes: {sizes}." if sizes else "",
-                "Arguments are nested tuples or lists of floats, and so are gradients; an entry Z1[0, 2] is called Z1_0_2. "
-                "Arrays are taken too, at a tenth of the speed.", *(f"Convention: {c}." for c in conventions(program)),
+                "Arguments are nested tuples or lists of floats, and so are gradients; an entry Z1[0, 2] is called "
+                "Z1_0_2. Arrays are taken too, at a tenth of the speed.",
+                *(f"Convention: {c}." for c in conventions(program)),
                 "dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.",
                 f"Generated from {program.source or 'a script'} by `{self._command()}`; do not edit."]
         for sentence in filter(None, told):
@@ -120,7 +121,7 @@ class _Module:
 
     def predict(self) -> str:
         outputs = [self.program.variables[n] for n in self.program.outputs]
-        cells = self.scalars.order(self.program.outputs)
+        cells = self.scalars.order(list(self.program.outputs))
         needed = {s for c in cells for s in self.scalars.rhs(c).free_symbols}
         arguments = [v for v in self.arguments if v.kind == "parameter" or needed & set(self.scalars.entries(v))]
         text = ", ".join(self._nested(v) for v in outputs)
@@ -147,8 +148,8 @@ class _Module:
             if v.kind == "labels":
                 top = int(v.classes.xreplace(self.scalars.sizes))
                 for entry in self.scalars.entries(v):
-                    lines += [f"    if not 0 <= {entry} < {top}:",
-                              f'        raise ValueError(f"{v.name} holds the label {{{entry}}}; expected 0 to {top - 1}")']
+                    told = f"{v.name} holds the label {{{entry}}}; expected 0 to {top - 1}"
+                    lines += [f"    if not 0 <= {entry} < {top}:", f'        raise ValueError(f"{told}")']
         return lines
 
     def _nested(self, variable: Variable) -> str:

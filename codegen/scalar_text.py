@@ -15,13 +15,19 @@ def _sigmoid(x):
     e = exp(x)
     return e / (1 + e)
 ''',
+    "_slope": '''
+def _slope(x):
+    """Return the derivative of 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = exp(-abs(x))
+    return e / (1 + e) ** 2
+''',
     "_softplus": '''
 def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
     return max(x, 0.0) + log1p(exp(-abs(x)))
 ''',
 }
-NEEDS = {"_sigmoid": {"exp"}, "_softplus": {"exp", "log1p"}}
+NEEDS = {"_sigmoid": {"exp"}, "_slope": {"exp"}, "_softplus": {"exp", "log1p"}}
 MATH = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh",
     "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "asin": "asin", "acos": "acos", "asinh": "asinh",
@@ -80,6 +86,10 @@ class ScalarPrinter(PythonCodePrinter):
     def _print_sigmoid(self, expr):
         self.helpers.add("_sigmoid")
         return f"_sigmoid({self._print(expr.args[0])})"
+
+    def _print_slope(self, expr):
+        self.helpers.add("_slope")
+        return f"_slope({self._print(expr.args[0])})"
 
     def _print_softplus(self, expr):
         self.helpers.add("_softplus")
