@@ -93,7 +93,16 @@ class Jacobians:
             inside = [f for f in common if set(free_indices(f)) <= set(free_indices(total))]
             total = self._name(Add(*(Mul(*inside, t) for t in total.args)), name)
             common = [f for f in common if f not in inside]
-        return Mul(*common, total)
+        return Mul(*self._scaled(name, common), total)
+
+    def _scaled(self, name, factors):
+        """Return factors with a large array named together with what scales it: so it is scaled once."""
+        large = next((f for f in factors if len(free_indices(f)) > 2 and isinstance(f, Indexed)), None)
+        inside = [f for f in factors if f is not large and large is not None and free_indices(f)
+                  and set(free_indices(f)) <= set(free_indices(large)) and not f.has(KroneckerDelta)]
+        if not inside:
+            return factors
+        return [self._name(Mul(large, *inside), name), *(f for f in factors if f is not large and f not in inside)]
 
     def _without_sum(self, name, term):
         """Return a term with its sum named, factors apart that do not depend on what is summed."""

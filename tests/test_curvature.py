@@ -1,5 +1,8 @@
 """Forward mode, Jacobians, Gauss-Newton, Fisher, per-example gradients: against PyTorch, on whole networks."""
 
+from math import prod
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sympy import Sum, exp, log, tanh
@@ -147,6 +150,11 @@ def test_costs_are_those_of_the_closed_forms():
     mlp = operations(named("mlp").hessian("W1")).as_poly(N, D, C, H)
     above = [m for m in mlp.monoms() if m[1] == 2]
     assert above == [(1, 2, 0, 2), (0, 2, 0, 2)]                # N D^2 H^2: that of one matrix product
+    for name in ("mlp", "perceptron"):                          # nor one backward pass for each parameter
+        whole, passes = operations(named(name).hessian()), operations(named(name).backward())
+        sizes = dict(zip(named(name).program().sizes, (64, 30, 20, 10, 10, 10), strict=False))
+        entries = sum(prod(p.shape) for p in named(name).program().parameters)
+        assert whole.subs(sizes) < (entries * passes).subs(sizes) / 1.6
     product = operations(named("mlp").hessian_vector_product()).as_poly(N, D, C, H)
     gradient = operations(named("mlp").backward()).as_poly(N, D, C, H)
     assert product.coeff_monomial(N * D * H) <= 2 * gradient.coeff_monomial(N * D * H)
@@ -178,3 +186,11 @@ def test_second_derivatives_stay_in_range(scale):
         w = two(scale * np.ones(3), 0.0, X, y.astype(float))
         W = several(scale * random.normal(size=(3, 2)), np.zeros(2), X, y)
     assert all(np.all(np.isfinite(block)) for block in (*w, *W))
+
+
+def test_the_page_runs():
+    page = Path(__file__).parents[1] / "docs" / "second-derivatives.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block.split("```")[0], {})
