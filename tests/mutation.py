@@ -27,6 +27,7 @@ from codegen.module import source
 from derive.networks import loading
 
 SAME = 1e-9             # a mutant that changes no gradient by more, at any point, is equivalent
+SECONDS = 10.0          # that the doctor may search
 SEEN = 1e-6             # of its largest entry, by which a gradient must differ for differences to catch it
 
 
@@ -47,20 +48,19 @@ def mutants(text: str, shapes: dict[str, tuple]) -> Iterator[Mutant]:
     tree = ast.parse(text)
     place = next(k for k, n in enumerate(tree.body) if isinstance(n, ast.FunctionDef) and n.name == "backward")
     function = tree.body[place]
-    count = len(list(ast.walk(function)))
-    for k in range(count):
+    for k, original in enumerate(ast.walk(function)):
+        if not hasattr(original, "lineno") or _is_docstring(original):
+            continue
+        line = text.splitlines()[original.lineno - 1].split("#")[0].strip()
+        if line.startswith(("return", "def ")) or "= residuals" in line or ".shape[" in line or "len(" in line:
+            continue
         for words, change in CHANGES:
             for variant in range(40):
-                new = copy.deepcopy(tree)
-                node = list(ast.walk(new.body[place]))[k]
-                if not hasattr(node, "lineno") or _is_docstring(node):
-                    break
-                line = text.splitlines()[node.lineno - 1].split("#")[0].strip()
-                if line.startswith(("return", "def ")) or "= residuals" in line or ".shape[" in line or "len(" in line:
-                    break
-                replacement = change(node, variant, shapes)
+                replacement = change(original, variant, shapes)
                 if replacement is None:
                     break
+                new = copy.deepcopy(tree)
+                node = list(ast.walk(new.body[place]))[k]
                 if _put(new.body[place], node, replacement):
                     yield Mutant(f"{words}: {ast.unparse(node)} -> {_unparsed(replacement)}", line,
                                  ast.unparse(ast.fix_missing_locations(new)))
@@ -306,7 +306,7 @@ def _judge(mutant, net, outcome, tried, rights, estimates):
         outcome.caught += bool(others)                      # right at the first point, wrong at another one
         if not others:
             outcome.missed.append(told)
-    diagnosis = diagnose(net, sabotaged.loss_and_grads)
+    diagnosis = diagnose(net, sabotaged.loss_and_grads, SECONDS)
     if diagnosis.verdict == "wrong" and "unknown" not in diagnosis.kinds:
         outcome.named += 1
     else:

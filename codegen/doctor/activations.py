@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sympy import Add, Expr, Float, Function, KroneckerDelta, Mul, S, exp, tanh
 
+from derive.binders import LogSumExp, Maximum
 from derive.functions import sigmoid, step
 from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
@@ -79,11 +80,11 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
                 yield _mutant(equation, product, rest * upstream[0] * (1 - weight),
                               "the softmax's Jacobian is its diagonal only", "diagonal", LIKELY)
     for total in dict.fromkeys(t for t in subterms(rhs) if isinstance(t, Add)):
-        yield from _cross_entropies(equation, total)
+        yield from _cross_entropies(program, equation, total)
         yield from _logistic(equation, total, program)
 
 
-def _cross_entropies(equation, total):
+def _cross_entropies(program, equation, total):
     """P - Y for logits: the true class only, P (1 - P) too many, log(p + epsilon)."""
     chosen = [a for a in total.args if isinstance(-a, KroneckerDelta)]
     given = [a for a in total.args if isinstance(a, exp)]
@@ -93,13 +94,31 @@ def _cross_entropies(equation, total):
     yield _mutant(equation, total, total * y, "only the entry of the true class counts", "softmax", POSSIBLE)
     yield _mutant(equation, total, total * p * (1 - p), "P (1 - P) is applied once more: P - Y has it already",
                   "softmax", POSSIBLE)
+    shifted = _shifted(program, p)
+    if shifted is not None:
+        for value, told in ((shifted - y, "exp(z - max) is not divided by its sum"),
+                            (shifted, "exp(z - max) is not divided by its sum, and the true class not subtracted")):
+            yield _mutant(equation, total, value, f"probabilities are not normalised: {told}", "softmax", POSSIBLE)
     yield _mutant(equation, total, (1 - y) * p, "the entry of the true class is 0", "softmax", RARE)
+    for value in (1, -1):
+        yield _mutant(equation, total, (1 - y) * p + value * y, f"the entry of the true class is set to {value} rather "
+                      f"than changed by it", "softmax", RARE)
     right = _at_true_class(p, y)
     if right is not None:
         for epsilon in EPSILONS:
             yield _mutant(equation, total, total * right / (right + epsilon),
                           f"the gradient is that of log(p + epsilon) with epsilon = {float(epsilon):g} inside the "
                           "logarithm", "epsilon", POSSIBLE)
+
+
+def _shifted(program, p):
+    """Return exp(z - max z) of a softmax exp(z - lse z)."""
+    for read in reads(p, program.variables):
+        lines = program.defining(read_name(read))
+        if len(lines) == 1 and isinstance(lines[0].rhs, LogSumExp):
+            whole = instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
+            return p.xreplace({read: Maximum(whole.function, *whole.limits)})
+    return None
 
 
 def _at_true_class(p, y):

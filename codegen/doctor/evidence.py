@@ -65,9 +65,11 @@ class Evidence:
             return np.inf
         if theirs.size == 0:
             return 0.0
+        finite = np.isfinite(ours)
+        if not np.array_equal(finite, np.isfinite(theirs)):
+            return np.inf
         scale = max(largest(theirs), largest(ours), FAINT * self.usual[name]) or 1.0
-        difference = float(np.max(np.abs(theirs - ours)))
-        return difference / scale if np.isfinite(difference) else np.inf
+        return float(np.max(np.abs(theirs[finite] - ours[finite]), initial=0.0)) / scale
 
     def wrong(self) -> list[str]:
         """Return the parameters whose gradient is not what it should be somewhere, mistakes found so far included."""

@@ -4,18 +4,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
+from sympy import Sum
 
 from derive.network import Network
 from derive.program import Program
 
-from . import forward, kinks, leaves
+from . import domains, forward, kinks, leaves
 from .activations import slopes, softmaxes
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis, Finding
 from .evidence import DOUBLE, SINGLE, Evidence, Seen
+from .expressions import compiled
 from .inlining import inlined
+from .losses import lost_scalars
 from .mutants import LIKELY, Mutant, Mutator
+from .normalisations import normalisations
 from .patient import Answer, Patient
 from .places import overwritten
 from .scales import named_ratio, ratios, times
@@ -23,6 +28,8 @@ from .search import Hit, Hypotheses, Search
 from .trials import Point, points
 
 SECONDS = 30.0          # of searching, at most
+MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
+CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 
 
 class Examination:
@@ -80,15 +87,22 @@ class Examination:
             told = f"the function fails {point.words} ({point.told}): {answer.failure}"
             if point.least is not None and self.program.least.get(point.least, 1) == 0:
                 self._find("padding", f"{told}; a slice [p:-p] is empty at p = 0: write [p:p + size]")
-            elif point.least is None and not point.kinked:
+            elif (point.least is None and not point.kinked) or self._is_hidden(point.least):
                 self._find("shapes", told)
             else:
                 self.diagnosis.remarks.append(told)
+
+    def _is_hidden(self, size):
+        """Tell whether a size is one that no argument shows: a stride, a dilation."""
+        return size is not None and not any(size in s.free_symbols for v in (
+            *self.program.parameters, *self.program.inputs) for s in v.shape)
 
     def _behaviour(self, seen: Sequence[Seen]):
         modified = list(dict.fromkeys(n for s in seen for n in s.answer.modified))
         if modified:
             words = f"the function writes into its arguments: {', '.join(modified)} changed in the call"
+            line = self.patient.writing(seen[0].point)
+            words += f" ({line})" if line else ""
             self._find("in place", f"{words}, so what is computed from them later is wrong; copy before writing")
         for s in seen:
             again = s.answer.again
@@ -108,8 +122,15 @@ class Examination:
 
     def _in_shape(self, seen: Sequence[Seen]) -> list[Seen]:
         """Return the answers with each gradient in its parameter's shape, having told where that was not so."""
+        exchanged = leaves.exchanged([p.name for p in self.program.parameters], seen)
+        if exchanged:
+            told = ", ".join(f"what is returned for {a} is the gradient of {b}" for a, b in exchanged.items())
+            self._find("order", f"gradients are returned in another order than the parameters: {told}", "", exchanged)
+            for s in seen:
+                s.answer.gradients |= {b: s.answer.gradients[a] for a, b in list(exchanged.items())}
         for name in [p.name for p in self.program.parameters]:
-            shape = leaves.shape_of(name, seen)
+            seen = self._without_empty(name, seen)
+            shape = leaves.shape_of(name, seen, partial(self._other_sums, name))
             if shape is None:
                 continue
             if shape.harmless:
@@ -123,17 +144,97 @@ class Examination:
                     value if np.shape(value) == np.shape(ours) else leaves.repaired(value, shape, ours))
         return list(seen)
 
+    def _without_empty(self, name, seen):
+        """Return the answers without those at which a padding is 0 and the gradient's shape is wrong, told if so."""
+        def wrong(s):
+            return s.answer.gradients[name].shape != np.shape(s.point.ours.gradients()[name])
+
+        empty = [s for s in seen if wrong(s) and any(n == 0 for n in s.point.sizes.values())]
+        if not empty or any(wrong(s) for s in seen if s not in empty):
+            return seen
+        shape = empty[0].answer.gradients[name].shape
+        words = f"the gradient of {name} has shape {shape} {empty[0].point.words} ({empty[0].point.told}), and is "
+        words += "as it should be elsewhere; a slice [p:-p] is empty at p = 0: write [p:p + size]"
+        self._find("padding", words, f"d{name}", (name,))
+        return [s for s in seen if s not in empty]
+
+    def _other_sums(self, name, seen):
+        """Yield what a gradient would be were it summed over other indices, with words."""
+        lines = self.program.defining(self.program.adjoints.get(name, ""))
+        if len(lines) != 1 or not isinstance(lines[0].rhs, Sum):
+            return
+        total, free = lines[0].rhs, lines[0].free
+        context = (*free, *(limit[0] for limit in total.limits))
+        scope = seen.point.ours.scope
+        scope.values = seen.point.ours.values
+        body = np.asarray(compiled(total.function, context)(scope), float)
+        body = np.broadcast_to(body, tuple(scope.number(i.upper) - scope.number(i.lower) + 1 for i in context))
+        bound = ", ".join(i.name for i in context[len(free):])
+        for size in range(1, len(context)):
+            for axes in combinations(range(len(context)), size):
+                if axes != tuple(range(len(free), len(context))):
+                    other = ", ".join(context[a].name for a in axes)
+                    yield f"is summed over {other} where it should be summed over {bound}", body.sum(axis=axes)
+
     # ---- what it computes
 
     def _gradients(self, ordinary, kinked):
         evidence = Evidence(self.program, ordinary)
         shapeless = {n: np.inf for f in self.diagnosis.findings if f.kind == "shape" for n in f.explains}
         self.diagnosis.disagreements = {**evidence.disagreements(), **shapeless}
+        ordinary, evidence = self._on_its_data(ordinary, evidence)
         loss = forward.difference(self.net, ordinary, self._left(0.3))
         if loss is not None:
             self._other_loss(loss, evidence, ordinary)
             return
         self._mistakes(evidence, self.program, kinked)
+        if "unknown" in self.diagnosis.kinds:
+            self._on_narrower_data(ordinary)
+
+    def _on_its_data(self, ordinary, evidence):
+        """Return the answers on data of a narrower kind, where the code is right, or nearer to it, on those only."""
+        most = self._wrongs(evidence)
+        if not most:
+            return ordinary, evidence
+        best = None
+        for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
+            few = [Seen(p, self.patient.answer(p)) for p in moved[:2]]
+            if any(s.answer.failure for s in few) or self._wrongs(Evidence(self.program, few)) >= most:
+                continue
+            seen = [Seen(p, self.patient.answer(p)) for p in moved]
+            narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
+            if self._wrongs(narrow) < most:
+                best, most = (words, narrow), self._wrongs(narrow)
+        if best is None:
+            return ordinary, evidence
+        words, narrow = best
+        self.diagnosis.remarks.append(f"judged on data where {words}: on other data the code computes another thing")
+        self.diagnosis.disagreements = narrow.disagreements()
+        return narrow.seen, narrow
+
+    def _on_narrower_data(self, ordinary):
+        """Look for the mistake once more on data of a narrower kind, which the code may be made for."""
+        findings, told = self.diagnosis.findings, list(self.diagnosis.remarks)
+        for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
+            if self._left(1.0) < 1:
+                break
+            seen = [Seen(p, self.patient.answer(p)) for p in moved]
+            evidence = Evidence(self.program, [s for s in seen if not s.answer.failure])
+            if self._wrongs(evidence) > len(self.program.parameters):
+                continue
+            self.diagnosis.findings = [f for f in findings if f.kind in CALLS]
+            self._mistakes(evidence, self.program, (), seconds=min(4.0, self._left(0.3)), pairs=False)
+            if "unknown" not in self.diagnosis.kinds and len(self.diagnosis.findings) <= MOST_AT_ONCE:
+                self.diagnosis.remarks.append(f"seen on data where {words}")
+                return
+        self.diagnosis.findings, self.diagnosis.remarks = findings, told
+
+    def _wrongs(self, evidence):
+        """Count the gradients, and the loss, that are not the network's."""
+        if any(np.shape(s.answer.gradients[n]) != np.shape(g) for s in evidence.seen
+               for n, g in s.point.ours.gradients().items()):
+            return len(self.program.parameters) + 1
+        return len(evidence.wrong()) + forward.differs(evidence.seen)
 
     def _other_loss(self, loss, evidence, seen):
         """The forward pass differs: say so first, and judge the gradient by the network's loss and by their own."""
@@ -158,24 +259,34 @@ class Examination:
                     return
             self._mistakes(evidence, self.program, ())
 
-    def _mistakes(self, evidence: Evidence, program: Program, kinked: Sequence[Seen]):
+    def _mistakes(
+        self, evidence: Evidence, program: Program, kinked: Sequence[Seen], seconds: float | None = None,
+        pairs: bool = True,
+    ):
         mutator = self.mutator if program is self.program else Mutator(program)
         wrong = evidence.wrong()
+        for name in list(wrong):
+            if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
+                self._set_aside(evidence, name)
         for name in wrong:
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
                 self._find("value", f"d{name} {words}", f"d{name}", (name,))
                 self._set_aside(evidence, name)
-        search = Search(program, evidence, self._left(0.8))
-        makers = [mutator.of, slopes_of(program), softmaxes_of(program), overwritten_of(program),
-                  partial(inlined, program, mutator)]
-        hypotheses = Hypotheses(program, makers, lambda places: self._ratios(evidence, mutator, places))
+        search = Search(program, evidence, self._left(0.6) if seconds is None else seconds, pairs)
+        first = evidence.seen[0].point.ours
+        makers = [mutator.of, partial(slopes, program), partial(softmaxes, program), partial(overwritten, program),
+                  partial(normalisations, program, mutator, first), partial(inlined, program, mutator)]
+        hypotheses = Hypotheses(program, makers, lost_scalars(program), partial(self._ratios, evidence, mutator))
         for hits in search.hits(hypotheses):
             for hit in hits:
                 self._tell(hit, evidence, program)
         self._unexplained(evidence, program)
         if kinked:
             self._kinks(program, kinked, search)
+
+    def _told(self, name, kind):
+        return any(f.kind == kind and name in f.explains for f in self.diagnosis.findings)
 
     def _early(self, evidence, name):
         """Tell whether a gradient is so plainly another thing that no equation need be changed to see it."""
@@ -235,7 +346,7 @@ class Examination:
             if relation:
                 self._find("value", f"d{name} {relation}", f"d{name}", (name,))
                 self._set_aside(evidence, name)
-        wrong = evidence.wrong()
+        wrong = [n for n in evidence.wrong() if not self._told(n, "shape")]
         if not wrong:
             return
         worst = max(evidence.apart(k, n, s.answer.gradients[n], evidence.gradients(k)[n])
@@ -283,18 +394,3 @@ class Examination:
 
     def _left(self, part):
         return max(0.5, part * (self.deadline - time.monotonic()))
-
-
-def slopes_of(program):
-    """Return the maker of wrong derivatives."""
-    return partial(slopes, program)
-
-
-def softmaxes_of(program):
-    """Return the maker of wrong softmax gradients."""
-    return partial(softmaxes, program)
-
-
-def overwritten_of(program):
-    """Return the maker of sums that were assigned."""
-    return partial(overwritten, program)

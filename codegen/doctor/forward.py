@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sympy import Expr, log, tanh
+from sympy import Add, Expr, log, tanh
 
 from derive.functions import relu, sigmoid, softplus
 from derive.network import Network
@@ -19,6 +19,7 @@ from .evidence import Seen, largest
 from .mutants import POSSIBLE, RARE, Mutant, Mutator
 from .patient import Patient
 from .scales import named_ratio, times
+from .wording import Wording
 
 CLOSE = 1e-9
 
@@ -34,14 +35,16 @@ class Forward:
 
 def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | None:
     """Say how the code's loss differs from the network's; None where it does not, or none is returned."""
-    pairs = [(s, s.answer.loss, float(s.point.ours.values["loss"])) for s in seen if s.answer.loss is not None]
-    if not pairs or all(_near(a, b, s.answer.single) for s, a, b in pairs):
+    if not differs(seen):
         return None
+    pairs = _pairs(seen)
     first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.answer.single))
     numbers = f"theirs is {first[1]:.10g}, the network's {first[2]:.10g} {first[0].point.words} ({first[0].point.told})"
     program = net.program()
-    if all(b != 0 for _, _, b in pairs):
-        found = named_ratio(program, [s.point for s, *_ in pairs], [a / b for _, a, b in pairs])
+    lost = [(a, b) for _, a, b in pairs if abs(b) < 1e-12]
+    if all(abs(a) < 1e-9 for a, b in lost) and len(lost) < len(pairs):
+        found = named_ratio(program, [s.point for s, *_ in pairs],
+                            [np.nan if abs(b) < 1e-12 else a / b for _, a, b in pairs])
         if found:
             return Forward(f"the loss is {times(found[0])} the network's: {numbers}", None, found[0])
     if max(a - b for _, a, b in pairs) - min(a - b for _, a, b in pairs) <= CLOSE * abs(first[2]):
@@ -54,6 +57,15 @@ def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | 
         return Forward(f"the loss is the network's but for {abs(first[1] / first[2] - 1):.1g} of it, as a small number "
                        f"added inside a logarithm or a root would make it: {numbers}")
     return Forward(f"the loss is not the network's: {numbers}")
+
+
+def differs(seen: Sequence[Seen]) -> bool:
+    """Tell whether a loss is returned that is not the network's."""
+    return any(not _near(a, b, s.answer.single) for s, a, b in _pairs(seen))
+
+
+def _pairs(seen):
+    return [(s, s.answer.loss, float(s.point.ours.values["loss"])) for s in seen if s.answer.loss is not None]
 
 
 def _named(mutant):
@@ -74,6 +86,22 @@ def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
             return None
         if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s) for e, a, s in points):
             return mutant
+    return _weighted(program, points)
+
+
+def _weighted(program, points):
+    """Return the loss with one of its terms times a number, where the code computes that."""
+    for equation in program.defining(program.loss):
+        for term in Add.make_args(equation.rhs) if equation.rhs.is_Add else ():
+            without = Equation(equation.lhs, equation.rhs - term)
+            numbers = []
+            for evaluated, loss, _ in points:
+                rest, whole = float(evaluated.changed([without])["loss"]), float(evaluated.values["loss"])
+                numbers.append((loss - rest) / (whole - rest) if abs(whole - rest) > 1e-12 else np.nan)
+            named = named_ratio(program, [s.point for *_, s in points], numbers)
+            if named is not None:
+                words = f"the term {Wording(program).text(term)} is {times(named[0])} what it should be"
+                return _made(equation, equation.rhs - term + named[0] * term, words, RARE)
     return None
 
 

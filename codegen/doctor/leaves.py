@@ -1,6 +1,6 @@
 """What can be seen of one gradient by itself: its shape, another parameter's gradient, clipping, a regulariser."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,19 @@ class Shape:
     harmless: bool = False
 
 
-def shape_of(name: str, seen: Sequence[Seen]) -> Shape | None:
+def exchanged(names: Sequence[str], seen: Sequence[Seen]) -> dict[str, str]:
+    """Return {a: b} where what is returned for a is the gradient of b, whose shape is another; {} where none is."""
+    found = {}
+    for a in names:
+        if all(np.shape(s.answer.gradients[a]) == np.shape(s.point.ours.gradients()[a]) for s in seen):
+            continue
+        for b in names:
+            if b != a and all(_near(s, s.answer.gradients[a], s.point.ours.gradients()[b]) for s in seen):
+                found[a] = b
+    return found if set(found) == set(found.values()) else {}
+
+
+def shape_of(name: str, seen: Sequence[Seen], others: Callable[[Seen], Iterable] = lambda seen: ()) -> Shape | None:
     """Return what is the matter with a gradient's shape, None where that is right at all points."""
     wrong = [s for s in seen if s.answer.gradients[name].shape != np.shape(s.point.ours.gradients()[name])]
     if not wrong:
@@ -34,9 +46,16 @@ def shape_of(name: str, seen: Sequence[Seen]) -> Shape | None:
         more = "" if harmless else f": an update {name} - rate*d{name} would broadcast"
         return Shape(f"the gradient of {name} {has}, the same but for axes of one entry{more}", _as_it_is, harmless)
     options = list(_options(theirs, ours, name, has))
+    for words, value in others(first):
+        if np.shape(value) == theirs.shape and largest(value - theirs) <= 1e-8 * largest(value):
+            return Shape(f"the gradient of {name} {words}: it {has}", _unknown)
     fitting = [o for o in options if all(_fits(o, s, name) for s in seen)]
     return next((o for o in fitting if _matches(o, first, name)), fitting[0] if fitting else None) or \
-        Shape(f"the gradient of {name} {has}", lambda g: np.full(1, np.nan))
+        Shape(f"the gradient of {name} {has}", _unknown)
+
+
+def _unknown(gradient):
+    return np.full(1, np.nan)
 
 
 def _as_it_is(gradient):

@@ -104,7 +104,7 @@ class Mutator:
         if isinstance(expr, Add):
             yield from self._terms(expr)
         elif isinstance(expr, Mul):
-            yield from self._factors(expr)
+            yield from self._factors(expr, "" if expr == equation.rhs else "of")
         elif isinstance(expr, Pow):
             yield from self._powers(expr)
         elif isinstance(expr, Sum):
@@ -122,20 +122,18 @@ class Mutator:
         for k, term in enumerate(total.args):
             words, rest = self.wording.term(term, total), total.args[:k] + total.args[k + 1:]
             yield Found(Add(*rest), f"{words} is missing", "term", POSSIBLE)
+            yield from self._but_at_first(term, rest, words)
             yield Found(Add(*rest, -term), f"{words} has the wrong sign", "sign", POSSIBLE)
             yield Found(Add(*rest, 2 * term), f"{words} is doubled", "scale", RARE)
-            yield Found(Add(*rest, term / 2), f"{words} is halved", "scale", RARE)
-            for size in self._sizes_in(total):
-                yield Found(Add(*rest, term / size), f"{words} is divided by {size}", "scale", FARFETCHED)
-                yield Found(Add(*rest, term * size), f"{words} is multiplied by {size}", "scale", FARFETCHED)
 
-    def _sizes_in(self, expr):
-        """Return the sizes that the indices of an expression run over, and those that stand in it."""
-        found = {s for i in free_indices(expr) for s in (i.upper + 1).free_symbols & self.sizes}
-        found |= {s for s in expr.free_symbols if s in self.sizes and not isinstance(s, Idx)}
-        return sorted(found, key=str)
+    def _but_at_first(self, term, rest, words):
+        """A term from another step that only the initial row of a state's adjoint has kept."""
+        first = [i for i in free_indices(term) if i.lower == -1]
+        shifted = [r for r in reads(term, self.adjoints) if r.is_Indexed and not isinstance(r.indices[0], Idx)]
+        if first and shifted:
+            yield Found(Add(*rest, term * KroneckerDelta(first[0], -1)), f"{words} is missing", "term", POSSIBLE)
 
-    def _factors(self, product):
+    def _factors(self, product, around=""):
         factors = product.args
         sizes = [f for f in factors if f.is_Pow and f.exp == -1 and f.base in self.sizes]
         if len(sizes) > 1:
@@ -144,7 +142,8 @@ class Mutator:
         for k, factor in enumerate(factors):
             rest = Mul(*factors[:k], *factors[k + 1:])
             words, kind, rank = self.wording.factor(factor)
-            yield Found(rest, self.wording.lost(factor), kind, rank)
+            words += f" of {self.wording.text(product)}" if kind == "scale" and around else ""
+            yield Found(rest, self.wording.lost(factor, words), kind, rank)
             if not free_indices(factor) and factor != -1:
                 yield Found(rest * factor**2, f"{words} is there twice", kind, POSSIBLE)
             if factor != -1 and not reads(factor, self.adjoints) and not factor.has(step, KroneckerDelta):
@@ -205,10 +204,11 @@ class Mutator:
         if not variable.shape and variable.kind == "input":
             for value in (S.Zero, S.One):
                 yield Found(rhs.xreplace({read: value}), f"{variable.name} is taken to be {value}", "lost", POSSIBLE)
+        yield from self._broadcast(read, rhs)
         for other in self.variables.values():
             if other.name == variable.name or len(other.shape) != len(variable.shape) or other.kind == "labels":
                 continue
-            if variable.kind == "labels" or self._too_late(other, name, variable):
+            if variable.kind == "labels" or self._too_late(other, name):
                 continue
             same = other.shape == variable.shape and other.state == variable.state
             if not variable.shape and not other.shape and other.name == self.program.loss:
@@ -220,10 +220,10 @@ class Mutator:
                             f"{other.name} is read where {variable.name} should be", "array",
                             rank if same else FARFETCHED, not same)
 
-    def _too_late(self, other, name, variable):
-        """Tell whether a variable is not known yet where an adjoint is computed."""
+    def _too_late(self, other, name):
+        """Tell whether a variable is not known yet where an equation is computed."""
         if other.name in self.adjoints:
-            return variable.name not in self.adjoints or self.places.get(other.name, 0) >= self.places[name]
+            return self.places.get(other.name, 0) >= self.places[name]
         return name not in self.adjoints and self.places.get(other.name, -1) >= self.places[name]
 
     def _transposed(self, read, rhs, variable):
@@ -237,6 +237,17 @@ class Mutator:
                 words = "transposed" if len(indices) == 2 else f"read with its axes {a} and {b} exchanged"
                 yield Found(rhs.xreplace({read: read.base[tuple(indices)]}), f"{variable.name} is {words}", "transpose",
                             LIKELY, not same)
+
+    def _broadcast(self, read, rhs):
+        """An array of fewer axes than what it is broadcast to, along another axis: a keepdims that is missing."""
+        indices: tuple = getattr(read, "indices", ())
+        others = [i for i in free_indices(rhs) if i not in indices and isinstance(i, Idx)]
+        if len(indices) == 1 and isinstance(indices[0], Idx) and others:
+            for other in others:
+                there = read.base[(other,)]
+                words = f"{read_name(read)} is broadcast along the wrong axis: {self.wording.text(there)} for "
+                words += f"{self.wording.text(read)} (keepdims is missing)"
+                yield Found(rhs.xreplace({read: there}), words, "axis", POSSIBLE, True)
 
     def _shifted(self, read, rhs, variable):
         if not read.is_Indexed or variable.kind in ("parameter", "labels"):
@@ -313,6 +324,8 @@ def _with_positions(expr, change):
     found = {}
     for t in expr.atoms(KroneckerDelta):
         found[t] = KroneckerDelta(*(change(a) if not isinstance(a, Idx) else a for a in t.args[:2]))
+    for t in expr.atoms(Relational):
+        found[t] = t.func(*(a if isinstance(a, Idx) else change(a) for a in t.args), evaluate=False)
     for t in expr.atoms(Indexed):
         if any(not isinstance(i, Idx) for i in t.indices):
             found[t] = t.base[tuple(i if isinstance(i, Idx) else change(i) for i in t.indices)]

@@ -1,6 +1,7 @@
 """Calling somebody's function: with copies, twice, watching what it does to its arguments."""
 
 import inspect
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,23 @@ class Patient:
                 return answer
             first = first if first.failure else answer
         return first
+
+    def writing(self, point: Point) -> str:
+        """Return the line of code that writes into an argument, "" where none does or it is not to be seen."""
+        given = {n: np.array(v) if np.ndim(v) else v for n, v in point.arguments.items()}
+        for value in given.values():
+            if np.ndim(value):
+                value.setflags(write=False)
+        try:
+            with np.errstate(all="ignore"):
+                self.ways[0]({**given, **point.extra}, {n: point.sizes[s] for n, s in self.sizes.items()})
+        except ValueError as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            if "read-only" in str(error) and frames:
+                return f"line {frames[-1].lineno}, {(frames[-1].line or '').strip()}"
+        except Exception:
+            return ""
+        return ""
 
     def _called(self, way, given, point):
         sizes = {n: point.sizes[s] for n, s in self.sizes.items()}

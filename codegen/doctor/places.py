@@ -8,6 +8,7 @@ from sympy import Expr, Gt, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from derive.binders import Binder, FirstMaximum
 from derive.functions import at_zero
+from derive.guards import unguarded
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads, subterms
 
@@ -33,7 +34,7 @@ class Last(Binder):
 def overwritten(program: Program, equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants in which what overlaps is assigned, so that the last one stands, instead of being added up."""
     for total in (t for t in subterms(equation.rhs) if isinstance(t, Sum)):
-        brackets = [f for f in Mul.make_args(total.function) if isinstance(f, KroneckerDelta)]
+        brackets = [f for f in Mul.make_args(unguarded(total.function)[0]) if isinstance(f, KroneckerDelta)]
         placed = [b for b in brackets if not any(read_name(r).startswith("first_") for r in _arrays(b))]
         chosen = {i for b in placed for i in b.atoms(Idx)} & {limit[0] for limit in total.limits}
         if not placed:

@@ -43,6 +43,8 @@ def named_ratio(program: Program, points: list[Point], numbers: list[float]) -> 
     for expr in _expressions(program):
         if all(abs(_at(expr, p) - r) <= EXACT * abs(r) + 1e-300 for p, r in wanted):
             return expr, _words(expr)
+    if not wanted:
+        return None
     first = wanted[0][1]
     if first != 0 and all(abs(r - first) <= EXACT * abs(first) for _, r in wanted):
         simple = nsimplify(first, rational=True, tolerance=1e-10)

@@ -5,14 +5,15 @@ The hypothesis that explains most parameters is taken first; what remains is the
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from derive.program import Equation, Program
 from derive.terms import read_name, reads
 
 from .evidence import Evidence
-from .mutants import LIKELY, POSSIBLE, RARE, Mutant
+from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
+from .weights import weighted
 
 MOST_MISTAKES = 5
 MOST_PAIRS = 4000
@@ -21,22 +22,27 @@ ENOUGH = 3              # so many parameters that a mutant does not explain, and
 
 @dataclass(frozen=True)
 class Hit:
-    """A mutant that the code matches, and the parameters that it explains."""
+    """A mutant that the code matches, the parameters that it explains, and right ones that it makes wrong.
+
+    Those are then explained by a second mistake, which happens to undo the first.
+    """
 
     mutant: Mutant
     explained: tuple[str, ...]
+    broken: tuple[str, ...] = ()
     also: tuple[Mutant, ...] = ()       # others that explain just the same
 
     @property
-    def order(self) -> tuple[int, int]:
-        return -len(self.explained), self.mutant.rank
+    def order(self) -> tuple[int, int, int]:
+        return len(self.broken) - len(self.explained), len(self.broken), self.mutant.rank
 
 
 class Search:
     """Looks for mistakes in one program's backward equations."""
 
-    def __init__(self, program: Program, evidence: Evidence, seconds: float):
+    def __init__(self, program: Program, evidence: Evidence, seconds: float, pairs: bool = True):
         self.program, self.evidence = program, evidence
+        self.pairs = pairs
         self.deadline = time.monotonic() + seconds
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
         self.reached = _reached(program)
@@ -48,7 +54,7 @@ class Search:
             if not wrong or time.monotonic() > self.deadline:
                 return
             found = self._best(hypotheses, wrong)
-            hits = [found] if found else self._pair(hypotheses, wrong)
+            hits = [found] if found else self._pair(hypotheses, wrong) if self.pairs else []
             if not hits:
                 return
             for hit in hits:
@@ -58,51 +64,53 @@ class Search:
     def _best(self, hypotheses, wrong):
         """Return the hypothesis that explains most parameters, the likeliest among those."""
         hits: list[Hit] = []
-        for rank in (LIKELY, POSSIBLE, RARE, RARE + 1):
-            for mutant in hypotheses.ranked(rank, self._places(wrong), self.changed):
+        places = self._places(wrong)
+        for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
+            for mutant in (*hypotheses.ranked(rank, places, self.changed), *hypotheses.ratios(rank, places)):
                 if time.monotonic() > self.deadline:
                     break
-                explained = self.explained(mutant, wrong)
-                if explained:
-                    hits.append(Hit(mutant, explained))
-            for mutant in hypotheses.ratios(self._places(wrong)) if rank == LIKELY else ():
-                if explained := self.explained(mutant, wrong):
-                    hits.append(Hit(mutant, explained))
-            if any(len(h.explained) == len(wrong) for h in hits):
+                if hit := self.hit(mutant, wrong):
+                    hits.append(hit)
+            if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
+            if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
+                terms = (m for m in hypotheses.ranked(POSSIBLE, places, self.changed) if m.kind == "term")
+                hits += [Hit(m, found) for m, found in weighted(self.evidence, terms, self._lines, wrong)]
         if not hits:
             return None
         best = min(hits, key=lambda h: h.order)
         same = tuple(h.mutant for h in hits if h.explained == best.explained and h.mutant is not best.mutant
                      and h.mutant.rank <= best.mutant.rank + 1)
-        return Hit(best.mutant, best.explained, same)
+        return replace(best, also=same)
+
+    def _lines(self, name):
+        return self.changed.get(name) or tuple(self.program.defining(name))
 
     def _places(self, wrong: Sequence[str]) -> list[str]:
-        """Return the backward equations beneath which all parameters are wrong, those above most of them first."""
+        """Return the backward equations beneath which parameters are wrong, those above most of them first."""
         found = {e.name: self.reached.get(e.name, frozenset()) for e in self.program.backward}
-        inside = [n for n, below in found.items() if below and below <= set(wrong)]
+        inside = [n for n, below in found.items()
+                  if below and (below <= set(wrong) or len(below & set(wrong)) >= len(below - set(wrong)) + 2)]
         return sorted(inside, key=lambda n: -len(found[n]))
 
-    def explained(self, mutant: Mutant, wrong: Sequence[str], made: Sequence[Equation] = ()) -> tuple[str, ...]:
-        """Return the wrong parameters that a mutant explains at all points, () where it spoils a right one."""
-        left = set(wrong)
-        order = range(len(self.evidence.seen))
-        for k in order:
-            point = self.evidence.seen[k].point
-            if mutant.square and not point.square:
-                if self.evidence.seen[0].point is point:
-                    return ()
+    def hit(self, mutant: Mutant, wrong: Sequence[str], made: Sequence[Equation] = ()) -> Hit | None:
+        """Return what a mutant explains at all points, None where that is nothing, or it spoils as much."""
+        left, broken = set(wrong), set[str]()
+        for k, seen in enumerate(self.evidence.seen):
+            if mutant.square and not seen.point.square:
+                if k == 0:
+                    return None
                 continue
-            if not left:
-                return ()
             values = self._values(k, mutant, made, left)
             if values is None:
-                return ()
-            gradients = point.ours.gradients(values)
+                return None
+            gradients = seen.point.ours.gradients(values)
             left = {n for n in left if self.evidence.close(k, n, gradients[n])}
-            if any(not self.evidence.close(k, n, g) for n, g in gradients.items() if n not in wrong):
-                return ()
-        return tuple(n for n in wrong if n in left)
+            broken |= {n for n, g in gradients.items() if n not in wrong and not self.evidence.close(k, n, g)}
+            if not left or (broken and len(left) < len(broken) + 2):
+                return None
+        order = list(self.evidence.usual)
+        return Hit(mutant, tuple(n for n in order if n in left), tuple(n for n in order if n in broken))
 
     def _values(self, k, mutant, made, left):
         """Return all values with a mutant made, None where the first parameters beneath it are not explained."""
@@ -122,7 +130,8 @@ class Search:
 
     def _make(self, mutant):
         """Take a mistake as made: from here on, the derived gradients are those with it."""
-        self.changed[mutant.name] = mutant.equations
+        for e in mutant.equations:
+            self.changed[e.name] = tuple(other for other in mutant.equations if other.name == e.name)
         for k in range(len(self.evidence.seen)):
             values = self.evidence.seen[k].point.ours.changed(mutant.equations, self.evidence.base(k))
             if values is not None:
@@ -145,17 +154,19 @@ class Search:
             tried += 1
             if tried > MOST_PAIRS or time.monotonic() > self.deadline:
                 return []
-            explained = self.explained(second, wrong, first.equations)
-            if explained:
-                return [Hit(first, explained), Hit(second, explained)]
+            if hit := self.hit(second, wrong, first.equations):
+                return [replace(hit, mutant=first), hit]
         return []
 
 
 class Hypotheses:
     """All mutants of a program's backward equations, made when they are asked for."""
 
-    def __init__(self, program: Program, makers: Iterable, ratios: Callable[[list[str]], list[Mutant]]):
-        self.program, self.makers, self.ratios = program, list(makers), ratios
+    def __init__(
+        self, program: Program, makers: Iterable, whole: Iterable[Mutant],
+        found: Callable[[Sequence[str]], list[Mutant]],
+    ):
+        self.program, self.makers, self.whole, self.found = program, list(makers), list(whole), found
         self.known: dict[tuple, list[Mutant]] = {}
 
     def of(self, equations: tuple[Equation, ...]) -> list[Mutant]:
@@ -164,11 +175,16 @@ class Hypotheses:
             self.known[equations] = [m for e in equations for make in self.makers for m in make(e)]
         return self.known[equations]
 
+    def ratios(self, rank: int, places: Sequence[str]) -> list[Mutant]:
+        """Return the mutants that have an equation times the number which the code's gradients are of ours."""
+        return self.found(places) if rank == LIKELY else []
+
     def ranked(self, rank: int, places: Iterable[str], changed: dict[str, tuple[Equation, ...]]) -> Iterator[Mutant]:
         """Yield the mutants of one rank of the equations at the given places."""
         for name in places:
             lines = changed.get(name) or tuple(self.program.defining(name))
             yield from (m for m in self.of(lines) if m.rank == rank)
+        yield from (m for m in self.whole if m.rank == rank and m.name not in changed)
 
 
 def _reached(program: Program) -> dict[str, frozenset[str]]:

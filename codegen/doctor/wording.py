@@ -28,7 +28,11 @@ class Wording:
     @cached_property
     def numbers(self) -> dict[str, tuple[int, str]]:
         """The number and the text of each forward equation, by the variable that it defines."""
-        return {v.name: (k, text) for k, (text, v) in enumerate(self.texts.system(), 1)}
+        return {v.name: (k, text) for k, (text, v) in self._lines.items()}
+
+    @cached_property
+    def _lines(self):
+        return dict(enumerate(self.texts.system(), 1))
 
     @cached_property
     def _under(self) -> dict[str, str]:
@@ -36,7 +40,7 @@ class Wording:
 
     def equation(self, name: str) -> str:
         """Return which equation an adjoint (or a variable) comes from: equation 4, loss = ..."""
-        numbers = {text: k for k, text in self.numbers.values()}
+        numbers = {text: k for k, (text, _) in self._lines.items()}
         quote = self._under.get(name) or (self.numbers[name][1] if name in self.numbers else "")
         if not quote:
             return f"the equation of {name}"
@@ -65,9 +69,9 @@ class Wording:
             return f"the term from another step, {self.text(term)}"
         return f"the term {self.text(term)}"
 
-    def lost(self, factor: Expr) -> str:
+    def lost(self, factor: Expr, words: str = "") -> str:
         """Say that a factor is missing."""
-        words = self.factor(factor)[0]
+        words = words or self.factor(factor)[0]
         return "the sign is wrong" if factor == -1 else f"{words} is missing"
 
     def factor(self, factor: Expr) -> tuple[str, str, int]:
@@ -75,7 +79,7 @@ class Wording:
         if factor == -1:
             return "the sign", "sign", 1
         if factor.is_number:
-            return f"the factor {factor}", "scale", 2
+            return f"the factor {self.text(factor)}", "scale", 2
         if factor.free_symbols <= self.sizes and not free_indices(factor):
             bottom = (1 / factor)
             if all(f.is_Pow and f.exp == -1 for f in Mul.make_args(factor)):

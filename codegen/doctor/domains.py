@@ -1,0 +1,50 @@
+"""Data of a narrower kind than the network asks for: 0 or 1, one-hot rows, signs, rows that sum to one.
+
+Code that is right for such data only (P - Y for a softmax, say, where the rows of Y sum to one) is judged on such data.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from derive.program import Program
+from derive.terms import read_name, reads
+
+from .trials import Point
+
+
+def _one_hot(value, axis):
+    result = np.zeros_like(value)
+    np.put_along_axis(result, np.expand_dims(np.argmax(value, axis=axis), axis), 1.0, axis=axis)
+    return result
+
+
+def _sums_to_one(value):
+    e = np.exp(value)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "is 0 or 1": lambda v: (v > 0).astype(float),
+    "is one-hot in each row": lambda v: _one_hot(v, -1),
+    "is one-hot in each column": lambda v: _one_hot(v, 0),
+    "is 1 or -1": lambda v: np.where(v > 0, 1.0, -1.0),
+    "sums to one in each row": _sums_to_one,
+    "is positive": lambda v: np.abs(v) + 0.1,
+}
+
+
+def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
+    """Yield the points with one input of a narrower kind, and what that is."""
+    last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
+    for v in program.kind("input"):
+        if v.shape and (v.name in last or "mask" in v.name.lower()):
+            for words, change in KINDS.items():
+                if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
+                    yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
+
+
+def _with(point, name, change):
+    return replace(point, arguments={**point.arguments, name: change(np.asarray(point.arguments[name], float))})

@@ -1,0 +1,81 @@
+"""Normalisations: their gradient in the textbook's compact form, and mistakes in that.
+
+    U = (V - mean V) S, S = 1/sqrt(var V + epsilon)     dV = S (dU - mean dU - U mean(dU U))
+
+Where the derived adjoint is equal to this, wrong versions of it are hypotheses too: a term lost, means over wrong axes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from sympy import Expr, Idx, Mul, Sum, Symbol
+
+from derive.program import Equation, Program
+from derive.terms import count, free_indices, fresh, read_name, reads
+
+from .evaluate import Evaluated
+from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
+
+
+def normalisations(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of an adjoint that is the gradient of a normalisation in compact form."""
+    for compact, parts in _compact(program, ours, equation):
+        for mutant in mutator.of(compact):
+            if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign"):
+                yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
+        yield from _other_axes(equation, *parts)
+
+
+def _compact(program, ours, equation):
+    """Yield the compact forms that are equal to an adjoint at a point, with what they are made of."""
+    indices = equation.free
+    if len(indices) < 2 or equation.indices != indices or ours.values.get(equation.name) is None:
+        return
+    for forward in program.forward:
+        adjoint = program.adjoints.get(forward.name)
+        if adjoint is None or {i.name for i in forward.free} != {i.name for i in indices} or adjoint == equation.name:
+            continue
+        scale = [f for f in Mul.make_args(forward.rhs) if len(free_indices(f)) < len(indices) and not f.is_number
+                 and reads(f, program.variables)]
+        if not scale:
+            continue
+        factor, known = Mul(*scale), {i for f in scale for i in free_indices(f)}
+        over = [i for i in indices if i not in known]
+        U = forward.lhs
+        dU = program.variables[adjoint].at(*forward.indices)
+        if not over or set(forward.free) != set(indices):
+            continue
+        compact = Equation(equation.lhs, _formula(factor, U, dU, over))
+        values = ours.changed([compact])
+        if values is not None and np.allclose(values[equation.name], ours.values[equation.name], rtol=1e-9, atol=1e-13):
+            yield compact, (factor, U, dU, over)
+
+
+def _formula(factor: Expr, U: Expr, dU: Expr, over: list[Idx]) -> Expr:
+    return factor * (dU - _mean(dU, over) - U * _mean(dU * U, over))
+
+
+def _mean(body, over):
+    names = {i.name for i in free_indices(body)}
+    changes = {i: fresh(Idx(Symbol(f"{i.name}2", integer=True), (i.lower, i.upper)), names) for i in over}
+    limits = [(changes[i], i.lower, i.upper) for i in over]
+    return Sum(body.xreplace(changes), *limits) / count([(i, i.lower, i.upper) for i in over])
+
+
+def _other_axes(equation, factor, U, dU, over):
+    """Means over other axes than those that are normalised over."""
+    indices = list(equation.free)
+    for size in range(1, len(indices) + 1):
+        for other in combinations(indices, size):
+            if list(other) == over:
+                continue
+            told = f"means are over the wrong axis: over {_names(other)} where they should be over {_names(over)}"
+            for first, second in ((other, other), (over, other), (other, over)):
+                rhs = factor * (dU - _mean(dU, list(first)) - U * _mean(dU * U, list(second)))
+                yield Mutant(equation.name, (Equation(equation.lhs, rhs),), told, "axis", LIKELY)
+
+
+def _names(indices):
+    return ", ".join(read_name(i) or str(i.name) for i in indices)
