@@ -1,6 +1,7 @@
 """The doctor: somebody's hand-written backprop, diffed against the derived one, its mistake named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from derive.network import Network
 
@@ -11,7 +12,9 @@ from .layers import layered
 __all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "layered"]
 
 
-def diagnose(net: Network, function: Callable, seconds: float = SECONDS) -> Diagnosis:
+def diagnose(
+    net: Network, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None
+) -> Diagnosis:
     """Name what is wrong with somebody's backprop of a network, or pronounce it right.
 
     Parameters
@@ -20,5 +23,7 @@ def diagnose(net: Network, function: Callable, seconds: float = SECONDS) -> Diag
     function : takes the parameters and then the inputs, by position or by the network's names, sizes by name; returns
         (loss, gradients) or the gradients alone, as a dictionary, a NamedTuple, or in the order of the parameters.
     seconds : how long to search at most.
+    at : arguments of a check of your own, by name (and sizes that no array shows): one more point to compare at, and
+        told if they make a bad check (integers, float32, gradients that are all 0).
     """
-    return Examination(net, function, seconds).done()
+    return Examination(net, function, seconds, at).done()

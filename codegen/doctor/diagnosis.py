@@ -1,6 +1,6 @@
 """What the doctor says: findings, each a mistake with its parameters, its equation and its evidence; and a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "cannot tell"
@@ -37,6 +37,10 @@ class Diagnosis:
     remarks: list[str] = field(default_factory=list)
     disagreements: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 0.0
+
+    def find(self, kind: str, words: str, name: str = "", explains: Iterable[str] = ()) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(kind, words, name, tuple(explains)))
 
     @property
     def right(self) -> bool:

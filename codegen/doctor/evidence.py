@@ -95,3 +95,8 @@ def largest(value: Any) -> float:
     """Return the largest modulus among the finite entries."""
     value = np.abs(np.asarray(value, float))
     return float(np.max(value[np.isfinite(value)], initial=0.0))
+
+
+def near(seen: Seen, a: Any, b: Any) -> bool:
+    """Tell whether two arrays are the same but for rounding."""
+    return np.shape(a) == np.shape(b) and largest(a - b) <= seen.tolerance * max(largest(a), largest(b))

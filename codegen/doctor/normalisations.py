@@ -19,7 +19,7 @@ from .evaluate import Evaluated
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
 
 
-def normalisations(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
+def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an adjoint that is the gradient of a normalisation in compact form."""
     for compact, parts in _compact(program, ours, equation):
         for mutant in mutator.of(compact):

@@ -41,7 +41,7 @@ class Patient:
     """
 
     def __init__(self, program: Program, function: Callable):
-        self.function = function
+        self.program, self.function = program, function
         self.parameters = [p.name for p in program.parameters]
         self.inputs = [v.name for v in program.inputs]
         self.sizes = {s.name: s for s in program.sizes}

@@ -13,7 +13,7 @@ from derive.terms import read_name, reads
 
 from .evidence import Evidence
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
-from .weights import weighted
+from .weights import updated, weighted
 
 MOST_MISTAKES = 5
 MOST_PAIRS = 4000
@@ -76,6 +76,7 @@ class Search:
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 terms = (m for m in hypotheses.ranked(POSSIBLE, places, self.changed) if m.kind == "term")
                 hits += [Hit(m, found) for m, found in weighted(self.evidence, terms, self._lines, wrong)]
+                hits += [Hit(m, found) for m, found in updated(self.evidence, places, self._lines, wrong)]
         if not hits:
             return None
         best = min(hits, key=lambda h: h.order)

@@ -19,6 +19,7 @@ from .evaluate import Evaluated
 Sizes = dict[Symbol, int]
 KINKED = (step, half_step, at_zero, relu, ArgMaximum, Maximum, Abs, sign, Max, Min)
 MOST_ENTRIES = 4000                     # of all arguments together
+TRIES, LIVELY = 6, 0.4                  # draws, until so many entries of every gradient are not 0
 
 
 @dataclass
@@ -142,15 +143,22 @@ def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> di
     ----------
     kind : "normal", or "integers" from -2 to 2 for parameters and inputs, so that kinks and ties are met.
     """
-    tried = ("integers",) if kind == "integers" else ("normal", "positive")
-    for way in tried:
-        random = np.random.default_rng(seed)
-        arguments = {v.name: _value(v, sizes, random, way) for v in (*program.parameters, *program.inputs)}
-        ours = Evaluated(program, sizes, arguments)
-        finite = [ours.values[program.loss], *ours.gradients().values()]
-        if all(np.all(np.isfinite(g)) for g in finite):
-            return arguments
-    return arguments
+    found: list[tuple[float, dict[str, Any]]] = []
+    for way in ("integers",) if kind == "integers" else ("normal", "positive"):
+        for again in range(TRIES):
+            random = np.random.default_rng((seed, again))
+            arguments = {v.name: _value(v, sizes, random, way) for v in (*program.parameters, *program.inputs)}
+            ours = Evaluated(program, sizes, arguments)
+            gradients = list(ours.gradients().values())
+            if all(np.all(np.isfinite(g)) for g in (ours.values[program.loss], *gradients)):
+                found.append((min((float(np.mean(g != 0)) for g in gradients), default=1.0), arguments))
+                if found[-1][0] > LIVELY:
+                    return arguments
+            elif again == 1:
+                break
+        if found:
+            break
+    return max(found, key=lambda f: f[0])[1] if found else arguments
 
 
 def _value(variable, sizes, random, way):

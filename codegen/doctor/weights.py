@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from sympy import Float
 
 from derive.program import Equation
+from derive.terms import read_name, reads
 
 from .evidence import Evidence, largest
 from .mutants import RARE, Mutant
@@ -41,23 +43,60 @@ def weighted(
         yield replace(mutant, equations=equations, words=told, kind=kind, rank=RARE), explained
 
 
-def _weight(evidence: Evidence, k: int, mutant: Mutant, left: set[str]):
-    """Return the weight at a point, nan where the term is 0 there, and the parameters that it explains."""
+def updated(
+    evidence: Evidence, places: Iterable[str], lines: Callable[[str], Sequence[Equation]], wrong: Sequence[str],
+) -> Iterator[tuple[Mutant, tuple[str, ...]]]:
+    """Yield mutants in which a parameter is read after its update W - rate*dW, and what they explain."""
+    program = evidence.program
+    parameters = {p.name: p for p in program.parameters if p.name in program.adjoints}
+    for name in places:
+        for line in lines(name):
+            for read in reads(line.rhs, parameters):
+                step = program.variables[program.adjoints[read_name(read)]].at(*getattr(read, "indices", ()))
+                whole = Equation(line.lhs, line.rhs.xreplace({read: read - step}))
+                for rate in _rates(evidence, Mutant(name, (whole,), "", "updated", RARE), wrong):
+                    equation = Equation(line.lhs, line.rhs.xreplace({read: read - rate[0] * step}))
+                    words = f"{read_name(read)} is read after its update, {read_name(read)} - {float(rate[0]):.4g} "
+                    words += f"d{read_name(read)}: take all gradients first, then update"
+                    yield Mutant(name, (equation,), words, "updated", RARE), rate[1]
+
+
+def _rates(evidence, mutant, wrong):
+    """Yield the one rate at all points, with what it explains, if there is one."""
+    numbers, left = [], set(wrong)
+    for k in range(len(evidence.seen)):
+        number, left = _weight(evidence, k, mutant, left, whole=True)
+        if number is None or not left:
+            return
+        numbers.append(number)
+    known = [n for n in numbers if not np.isnan(n)]
+    if known and max(known) - min(known) <= 1e-6 * abs(known[0]):
+        yield Float(known[0]), tuple(n for n in evidence.usual if n in left)
+
+
+def _weight(evidence: Evidence, k: int, mutant: Mutant, left: set[str], whole: bool = False):
+    """Return the weight at a point, nan where the term is 0 there, and the parameters that it explains.
+
+    What the mutant gives is the gradient without the term; or, if so told, with the whole of it.
+    """
     point = evidence.seen[k].point
     try:
         values = point.ours.changed(mutant.equations, evidence.base(k))
     except NotImplementedError:
         return None, left
-    without, whole, theirs = point.ours.gradients(values), evidence.gradients(k), evidence.seen[k].answer.gradients
-    if any(not evidence.close(k, n, g) for n, g in whole.items() if n not in left and largest(g - without[n]) > 0):
+    without, entire = point.ours.gradients(values), evidence.gradients(k)
+    if whole:
+        without, entire = entire, without
+    theirs = evidence.seen[k].answer.gradients
+    if any(not evidence.close(k, n, g) for n, g in entire.items() if n not in left and largest(g - without[n]) > 0):
         return None, left
-    moved = [n for n in evidence.usual if n in left and largest(whole[n] - without[n]) > 1e-12 * largest(whole[n])]
+    moved = [n for n in evidence.usual if n in left and largest(entire[n] - without[n]) > 1e-12 * largest(entire[n])]
     if not moved:
         return np.nan, left
-    first = max(moved, key=lambda n: largest(whole[n] - without[n]) / (largest(whole[n]) or 1.0))
-    step, rest = whole[first] - without[first], theirs[first] - without[first]
+    first = max(moved, key=lambda n: largest(entire[n] - without[n]) / (largest(entire[n]) or 1.0))
+    step, rest = entire[first] - without[first], theirs[first] - without[first]
     if not np.all(np.isfinite(rest)) or not np.all(np.isfinite(step)):
         return None, left
     number = float(np.sum(step * rest) / np.sum(step * step))
-    kept = {n for n in left if evidence.close(k, n, without[n] + number * (whole[n] - without[n]))}
+    kept = {n for n in left if evidence.close(k, n, without[n] + number * (entire[n] - without[n]))}
     return number, kept

@@ -1,0 +1,94 @@
+"""The same numbers in other circumstances: integers, other memory layouts; and the arguments of somebody's own check.
+
+A gradient can be right and its check bad: integer arrays take no step of 1e-6, and float32 resolves no difference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sympy import Symbol
+
+from derive.program import Program
+
+from .diagnosis import Diagnosis
+from .evidence import Seen, largest, near
+from .patient import Patient
+from .trials import Point, drawn
+
+SINGLE_STEPS = 1e-3         # what central differences in float32 resolve of a gradient, at best
+
+
+def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, seen: Seen) -> None:
+    """Run the function on the same numbers as integers and in another memory layout, and tell what changes."""
+    turned = patient.answer(seen.point, lambda v: np.asfortranarray(np.repeat(np.array(v), 2, axis=0))[::2])
+    theirs = seen.answer.gradients
+    other = [n for n, g in theirs.items() if turned.failure or not _same(seen, g, turned.gradients[n])]
+    if turned.failure:
+        diagnosis.find("layout", f"the function fails on arrays that are not contiguous: {turned.failure}")
+    elif other:
+        diagnosis.find("layout", f"the gradient of {', '.join(other)} is another one where arrays are not contiguous: "
+                       "a reshape or ravel was taken for a view, or memory order for index order", "", other)
+    point = replace(seen.point, arguments=drawn(patient.program, seen.point.sizes, 5, "integers"))
+    plain, whole = patient.answer(point), patient.answer(point, lambda v: np.array(v).astype(int))
+    if plain.failure:
+        return
+    cut = [n for n, g in plain.gradients.items() if whole.failure or not _same(seen, g, whole.gradients[n])]
+    if cut:
+        what = f"fails ({whole.failure})" if whole.failure else "is cut to integers, as np.zeros_like of integers does"
+        diagnosis.remarks.append(f"a check with integer arrays is a bad check: there the gradient of {', '.join(cut)} "
+                                 f"{what}; give floats")
+
+
+def _same(seen, a, b):
+    return np.size(a) == np.size(b) and near(seen, a, np.reshape(b, np.shape(a)))
+
+
+def own_point(program: Program, at: Mapping[str, Any]) -> Point:
+    """Return the point of somebody's own check.
+
+    Raises
+    ------
+    ValueError
+        An argument or a size is missing, or has another number of axes.
+    """
+    sizes: dict[Symbol, int] = {s: int(at[s.name]) for s in program.sizes if s.name in at}
+    arguments = {}
+    for v in (*program.parameters, *program.inputs):
+        if v.name not in at:
+            raise ValueError(f"at has no {v.name}; expected all parameters and inputs")
+        value = np.asarray(at[v.name])
+        if value.ndim != len(v.shape):
+            raise ValueError(f"{v.name} has shape {value.shape}; expected {len(v.shape)} axes")
+        for size, n in zip(v.shape, value.shape, strict=True):
+            if isinstance(size, Symbol):
+                sizes.setdefault(size, n)
+        arguments[v.name] = value if value.ndim else value.item()
+    missing = [s.name for s in program.sizes if s not in sizes]
+    if missing:
+        raise ValueError(f"at does not tell the sizes {', '.join(missing)}; add them by name")
+    floats = {n: v if np.asarray(v).dtype.kind in "iu" and n in _labels(program) else np.asarray(v, float)
+              for n, v in arguments.items()}
+    return Point("at the arguments given", program, {s: sizes[s] for s in program.sizes}, floats)
+
+
+def _labels(program):
+    return {v.name for v in program.kind("labels")}
+
+
+def bad_checks(program: Program, at: Mapping[str, Any], point: Point) -> list[str]:
+    """Say what makes a check at somebody's own arguments a bad one, whatever the gradient."""
+    told = []
+    real = [p.name for p in program.parameters]
+    whole = [n for n in real if np.asarray(at[n]).dtype.kind in "iub"]
+    if whole:
+        told.append(f"a bad check: {', '.join(whole)} in integers, so {whole[0]}[i] += 1e-6 changes nothing, and "
+                    "differences are 0: give floats")
+    single = [n for n in real if np.asarray(at[n]).dtype in (np.float32, np.float16)]
+    if single:
+        told.append(f"a bad check: {', '.join(single)} in {np.asarray(at[single[0]]).dtype}, where differences resolve "
+                    f"about {SINGLE_STEPS:g} of a gradient at best: check in float64")
+    if all(largest(g) == 0 for g in point.ours.gradients().values()):
+        told.append("this point says nothing: all derived gradients are 0 there")
+    return told

@@ -1,0 +1,64 @@
+"""How a function behaves: where it fails, what it writes into, whether it gives the same twice."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from derive.program import Program
+
+from .diagnosis import Diagnosis
+from .evidence import Seen
+from .patient import Answer, Patient
+from .trials import Point
+
+
+def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Point, Answer]]) -> None:
+    """Tell where the function fails, and what that means."""
+    failed = [(p, a) for p, a in answers if a.failure]
+    if not failed:
+        return
+    plain = [p for p, a in answers if not a.failure and not p.square and p.least is None]
+    point, answer = failed[0]
+    told = f"{answer.failure} {point.words} ({point.told})"
+    if not plain and any(p.square for p, a in answers if not a.failure):
+        diagnosis.find("shapes", f"the function runs only where sizes are alike, and fails otherwise: {told}")
+        return
+    for point, answer in failed:
+        told = f"the function fails {point.words} ({point.told}): {answer.failure}"
+        if point.least is not None and program.least.get(point.least, 1) == 0:
+            diagnosis.find("padding", f"{told}; a slice [p:-p] is empty at p = 0: write [p:p + size]")
+        elif (point.least is None and not point.kinked) or _is_hidden(program, point.least):
+            diagnosis.find("shapes", told)
+        else:
+            diagnosis.remarks.append(told)
+
+
+def _is_hidden(program, size):
+    """Tell whether a size is one that no argument shows: a stride, a dilation."""
+    return size is not None and not any(size in s.free_symbols for v in (
+        *program.parameters, *program.inputs) for s in v.shape)
+
+
+def behaviour(patient: Patient, diagnosis: Diagnosis, seen: Sequence[Seen]) -> None:
+    """Tell what the function does to its arguments, and whether it gives the same twice."""
+    modified = list(dict.fromkeys(n for s in seen for n in s.answer.modified))
+    if modified:
+        words = f"the function writes into its arguments: {', '.join(modified)} changed in the call"
+        line = patient.writing(seen[0].point)
+        words += f" ({line})" if line else ""
+        diagnosis.find("in place", f"{words}, so what is computed from them later is wrong; copy before writing")
+    for s in seen:
+        again = s.answer.again
+        if again is None or again.failure:
+            continue
+        other = [n for n, g in s.answer.gradients.items()
+                 if not np.array_equal(g, again.gradients[n], equal_nan=True)]
+        if other:
+            twice = all(np.allclose(2 * s.answer.gradients[n], again.gradients[n]) for n in other)
+            diagnosis.find("state", f"a second call with the same arguments gives other gradients of {', '.join(other)}"
+                       + (", twice the first: they are added to what is there, and never set back to zero" if twice
+                          else ": something is kept from call to call, or drawn at random"), "", other)
+    aliased = list(dict.fromkeys(n for s in seen for n in s.answer.aliased))
+    if aliased:
+        diagnosis.remarks.append(f"the gradient of {', '.join(aliased)} shares memory with an argument: "
+                                      "whoever changes one changes the other")

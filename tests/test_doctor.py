@@ -1,0 +1,244 @@
+"""The doctor: it evaluates programs as the modules do, takes code as it comes, and tells what it does."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from codegen import verify
+from codegen.cli import main
+from codegen.doctor import diagnose, layered
+from codegen.doctor.returned import taken_apart
+from codegen.doctor.trials import points
+from codegen.memory import lambdify
+from derive import Network, mean
+from derive.networks import loading
+from tests.coursework import networks
+from tests.handwritten import mlp as right
+
+MLP = loading.named("mlp")
+
+
+@pytest.mark.parametrize("name", loading.names())
+def test_programs_evaluate_as_their_modules_do(name):
+    program = loading.named(name).backward()
+    function = lambdify(program)
+    code = function.module.forward.__code__
+    for point in points(program)[:2]:
+        wanted = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
+        sizes = {s.name: n for s, n in point.sizes.items() if s.name in wanted}
+        loss, gradients = function(**point.arguments, **sizes)
+        assert point.ours.values["loss"] == pytest.approx(float(loss), rel=1e-12)
+        for p, ours in point.ours.gradients().items():
+            assert verify.relative(getattr(gradients, p), ours) < 1e-10, p
+
+
+@pytest.mark.parametrize("name", [n for n in loading.names() if n not in ("gpt", "alignment")])
+def test_handwritten_backprop_is_right(name):
+    function = verify.handwritten_function(name)
+    if function is not None:
+        diagnosis = diagnose(loading.named(name), function)
+        assert diagnosis.right and not diagnosis.findings, str(diagnosis)
+
+
+# ---- however it is written
+
+W, B = np.ones((2, 3)), np.zeros(3)
+SHAPES = {                              # what is returned; always the loss 1.5 or none, gradients W and B
+    "loss and dictionary": (1.5, {"W": W, "b": B}),
+    "dictionary and loss": ({"dW": W, "db": B}, 1.5),
+    "dictionary with the loss": {"loss": 1.5, "grad_W": W, "grad_b": B, "grad_X": 0},
+    "tuple": (1.5, (W, B)),
+    "flat": (1.5, W, B),
+    "flat, loss last": (W, B, 1.5),
+    "without loss": [W, B],
+    "inputs' too": (1.5, [W, B, np.ones(4)]),
+    "an object": (np.float64(1.5), SimpleNamespace(W=W, b=B)),
+    "array of one": (np.array([1.5]), {"W_grad": W, "b_grad": B}),
+}
+
+
+@pytest.mark.parametrize("given", SHAPES.values(), ids=SHAPES)
+def test_what_is_returned_is_taken_apart(given):
+    loss, gradients = taken_apart(given, ["W", "b"], ["X"])
+    assert loss is None or float(np.squeeze(loss)) == 1.5
+    assert gradients["W"] is W and gradients["b"] is B
+
+
+def by_name(y, X, b2, b1, W2, W1):
+    loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
+    return g, loss
+
+
+def in_one(params, X, y):
+    return right.loss_and_grads(params["W1"], params["b1"], params["W2"], params["b2"], X, y)
+
+
+def in_list(weights, inputs, labels):
+    loss, g = right.loss_and_grads(*weights, inputs, labels)
+    return loss, [np.asfortranarray(v) for v in g.values()]
+
+
+def in_single(*arguments):
+    loss, g = right.loss_and_grads(*(np.float32(a) if np.asarray(a).dtype.kind == "f" else a for a in arguments))
+    return loss, g
+
+
+def half_correct_name(w1, B1, w2, B2, images, targets, verbose=False):
+    return right.loss_and_grads(w1, B1, w2, B2, images, targets)[1]
+
+
+@pytest.mark.parametrize("function", [by_name, in_one, in_list, in_single, half_correct_name])
+def test_other_styles_are_right(function):
+    diagnosis = diagnose(MLP, function)
+    assert diagnosis.right and not diagnosis.findings, str(diagnosis)
+
+
+# ---- what it does
+
+
+class Counter:
+    """Adds to what is there, and never sets it back."""
+
+    def __init__(self):
+        self.total = None
+
+    def __call__(self, W1, b1, W2, b2, X, y):
+        loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
+        same = self.total is not None and all(v.shape == self.total[n].shape for n, v in g.items())
+        self.total = {n: v + self.total[n] for n, v in g.items()} if same else g
+        return loss, self.total
+
+
+def drawn_at_random(W1, b1, W2, b2, X, y):
+    noise = np.random.default_rng().normal()
+    return {n: v * noise for n, v in right.loss_and_grads(W1, b1, W2, b2, X, y)[1].items()}
+
+
+def updates(W1, b1, W2, b2, X, y):
+    loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
+    W1 -= 0.1 * g["W1"]
+    return loss, g
+
+
+def memory_order(W1, b1, W2, b2, X, y):
+    X = np.ravel(X, order="K").reshape(X.shape)
+    return right.loss_and_grads(W1, b1, W2, b2, X, y)
+
+
+def cut(W1, b1, W2, b2, X, y):
+    loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
+    result = {n: np.zeros_like(v) for n, v in (("W1", W1), ("b1", b1), ("W2", W2), ("b2", b2))}
+    for n in result:
+        result[n] += g[n].astype(result[n].dtype)
+    return loss, result
+
+
+def updated_first(W1, b1, W2, b2, X, y):
+    g = right.loss_and_grads(W1, b1, W2, b2, X, y)[1]
+    other = right.loss_and_grads(W1, b1, W2, b2, X, y)[1]
+    A = np.maximum(X @ W1 + b1, 0)
+    Z = A @ W2 + b2
+    P = np.exp(Z - Z.max(axis=1, keepdims=True))
+    P /= P.sum(axis=1, keepdims=True)
+    P[np.arange(len(y)), y] -= 1
+    dA = P / len(y) @ (W2 - 0.5 * other["W2"]).T * (A > 0)
+    return {**g, "W1": X.T @ dA, "b1": dA.sum(axis=0)}
+
+
+TOLD = {
+    Counter(): r"twice the first: they are added to what is there",
+    drawn_at_random: r"drawn at random",
+    updates: r"writes into its arguments: W1 .*W1 -= 0.1",
+    memory_order: r"memory order for index order",
+    updated_first: r"dA1: W2 is read after its update, W2 - 0.5 dW2",
+}
+
+
+@pytest.mark.parametrize(("function", "told"), TOLD.items(), ids=[getattr(f, "__name__", "counter") for f in TOLD])
+def test_what_it_does_is_told(function, told):
+    diagnosis = diagnose(MLP, function)
+    assert diagnosis.verdict == "wrong"
+    assert re.search(told, str(diagnosis)), str(diagnosis)
+
+
+def test_integers_make_a_bad_check_not_a_bad_gradient():
+    diagnosis = diagnose(MLP, cut)
+    assert diagnosis.right
+    assert "cut to integers" in str(diagnosis)
+
+
+def test_arguments_of_ones_own_that_make_a_bad_check_are_told():
+    at = {"W1": np.ones((4, 3), int), "b1": np.zeros(3), "W2": np.ones((3, 2), np.float32), "b2": np.zeros(2),
+          "X": np.ones((5, 4)), "y": np.array([0, 1, 0, 1, 1])}
+    diagnosis = diagnose(MLP, right.loss_and_grads, at=at)
+    assert diagnosis.right
+    assert "W1 in integers" in str(diagnosis) and "W2 in float32" in str(diagnosis)
+    dead = {**at, "W1": np.ones((4, 3)), "W2": np.zeros((3, 2)), "X": np.zeros((5, 4)), "y": np.array([0, 1, 0, 1, 1])}
+    assert "all derived gradients are 0" not in str(diagnose(MLP, right.loss_and_grads, at=dead))
+    with pytest.raises(ValueError, match="at has no y"):
+        diagnose(MLP, right.loss_and_grads, at={n: v for n, v in at.items() if n != "y"})
+
+
+def test_code_that_fails_everywhere_is_no_verdict():
+    diagnosis = diagnose(MLP, lambda *arguments: 1 / 0)
+    assert diagnosis.verdict == "cannot tell" and "ZeroDivisionError" in str(diagnosis)
+
+
+def test_an_unknown_mistake_is_honestly_unknown_and_placed():
+    def odd(W1, b1, W2, b2, X, y):
+        loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
+        return loss, {**g, "W2": np.sin(3 * g["W2"]) + np.cumsum(g["W2"], axis=0) ** 2}
+
+    diagnosis = diagnose(MLP, odd, seconds=5)
+    assert diagnosis.kinds == ("unknown",)
+    assert "no known mistake matches dW2; the first to differ on the way back is dW2 (equation 3" in str(diagnosis)
+
+
+def test_data_of_a_narrower_kind_is_no_mistake():
+    """P - Y is right where the rows of Y sum to one."""
+    from derive import log_softmax, total
+
+    net = Network("one_hot")
+    N, D, C = net.sizes("N D C")
+    W, X, Y = net.parameter("W", D, C), net.input("X", N, D), net.input("Y", N, C)
+    net.loss = mean(total(-Y * log_softmax(net.define("Z", X @ W)), axis=1))
+
+    def grads(W, X, Y, many=1):
+        P = np.exp(X @ W)
+        P /= P.sum(axis=1, keepdims=True)
+        return -np.sum(Y * np.log(P)) / len(X), X.T @ (P - Y) / len(X) * many
+
+    diagnosis = diagnose(net, grads)
+    assert diagnosis.right and "Y is one-hot in each row" in str(diagnosis)
+    diagnosis = diagnose(net, lambda W, X, Y: grads(W, X, Y, many=len(X)))
+    assert diagnosis.kinds == ("mean",) and "W is N times" in str(diagnosis)
+
+
+# ---- on the command line
+
+
+def checked(capsys, *line):
+    with pytest.raises(SystemExit) as stop:
+        main(["check", *line])
+    return stop.value.code, capsys.readouterr().out
+
+
+def test_the_command_line_names_the_mistake(tmp_path, capsys):
+    text = Path(right.__file__).read_text(encoding="utf-8")
+    path = tmp_path / "homework.py"
+    path.write_text(text.replace("/ N", "") if "/ N" in text else text.replace("/= N", "/= 1").replace("/ len(X)", ""))
+    status, out = checked(capsys, "mlp", "--against", f"{path}:loss_and_grads")
+    assert status == 1
+    assert "1/N" in out and "dW1, db1, dW2, db2" in out
+    path.write_text(text)
+    status, out = checked(capsys, "mlp", "--against", f"{path}:loss_and_grads")
+    assert status == 0 and "mlp: right" in out
+
+
+def test_a_layer_is_checked_by_its_two_functions():
+    diagnosis = diagnose(networks.rectifier(), layered(lambda x: (np.maximum(x, 0), x), lambda dout, x: dout))
+    assert diagnosis.kinds == ("mask",)
+    assert diagnose(networks.rectifier(), layered(lambda x: np.maximum(x, 0), lambda dout, y: dout * (y > 0))).right
