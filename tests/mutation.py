@@ -353,12 +353,13 @@ def _apart(a, b):
 
 
 def _shapes(module, point):
-    """Return the shapes of the arrays in `backward`, by name, as it ran at a point."""
+    """Return the shapes of the arrays of numbers in `backward`, by name, as it ran at a point."""
     found = {}
 
     def seen(frame, event, argument):
         if event == "return" and frame.f_code is module.backward.__code__:
-            found.update({n: v.shape for n, v in frame.f_locals.items() if isinstance(v, np.ndarray)})
+            found.update({n: v.shape for n, v in frame.f_locals.items()
+                          if isinstance(v, np.ndarray) and v.dtype.kind == "f"})
         return seen
 
     before = sys.gettrace()

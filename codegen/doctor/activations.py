@@ -97,7 +97,9 @@ def _cross_entropies(program, equation, total):
     shifted = _shifted(program, p)
     if shifted is not None:
         for value, told in ((shifted - y, "exp(z - max) is not divided by its sum"),
-                            (shifted, "exp(z - max) is not divided by its sum, and the true class not subtracted")):
+                            (shifted, "exp(z - max) is not divided by its sum, and the true class not subtracted"),
+                            (p**2 / shifted - y, "exp(z - max) is divided by its sum twice"),
+                            (shifted**2 / p - y, "exp(z - max) is multiplied by its sum")):
             yield _mutant(equation, total, value, f"probabilities are not normalised: {told}", "softmax", POSSIBLE)
     yield _mutant(equation, total, (1 - y) * p, "the entry of the true class is 0", "softmax", RARE)
     for value in (1, -1):

@@ -18,6 +18,7 @@ class Finding:
     words: str
     name: str = ""
     explains: tuple[str, ...] = ()
+    mistake: str = ""                   # the mistake alone, without its place and evidence
 
     def __str__(self) -> str:
         return self.words
@@ -38,9 +39,9 @@ class Diagnosis:
     disagreements: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 0.0
 
-    def find(self, kind: str, words: str, name: str = "", explains: Iterable[str] = ()) -> None:
+    def find(self, kind: str, words: str, name: str = "", explains: Iterable[str] = (), mistake: str = "") -> None:
         """Add a finding."""
-        self.findings.append(Finding(kind, words, name, tuple(explains)))
+        self.findings.append(Finding(kind, words, name, tuple(explains), mistake))
 
     @property
     def right(self) -> bool:

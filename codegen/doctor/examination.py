@@ -26,7 +26,7 @@ from .places import overwritten
 from .scales import named_ratio, ratios
 from .search import Hypotheses, Search
 from .shapes import in_shape
-from .telling import no_match, sentence
+from .telling import finding, no_match, together
 from .trials import points
 
 SECONDS = 30.0          # of searching, at most
@@ -59,10 +59,10 @@ class Examination:
             return self.diagnosis
         failures(self.program, self.diagnosis, answers)
         behaviour(self.patient, self.diagnosis, answered)
+        in_other_circumstances(self.patient, self.diagnosis, answered[0])
         answered = in_shape(self.program, self.diagnosis, answered)
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
-        in_other_circumstances(self.patient, self.diagnosis, ordinary[0])
         self._gradients(ordinary, kinked)
         self._settle(ordinary)
         return self.diagnosis
@@ -72,6 +72,7 @@ class Examination:
         self.diagnosis.tolerance = SINGLE if single else DOUBLE
         if single:
             self.diagnosis.remarks.append("gradients are float32: what float32 rounds is no mistake")
+        self.diagnosis.findings = together(self.diagnosis.findings)
         if self.diagnosis.verdict == UNKNOWN:
             self.diagnosis.verdict = WRONG if self.diagnosis.findings else RIGHT
 
@@ -172,8 +173,7 @@ class Examination:
         for name in wrong:
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
-                self.diagnosis.find("value", f"d{name} {words}", f"d{name}", (name,))
-                self._set_aside(evidence, name)
+                self._value(evidence, name, words)
         search = Search(program, evidence, self._left(0.6) if seconds is None else seconds, pairs)
         first = evidence.seen[0].point.ours
         makers = [mutator.of, partial(slopes, program), partial(softmaxes, program), partial(overwritten, program),
@@ -181,8 +181,7 @@ class Examination:
         hypotheses = Hypotheses(program, makers, lost_scalars(program), partial(self._ratios, evidence, mutator))
         for hits in search.hits(hypotheses):
             for hit in hits:
-                words = sentence(hit, evidence, mutator.wording)
-                self.diagnosis.find(hit.mutant.kind, words, hit.mutant.name, hit.explained)
+                self.diagnosis.findings.append(finding(hit, evidence, mutator.wording))
         self._unexplained(evidence)
         if kinked:
             self._kinks(program, kinked, search)
@@ -193,6 +192,11 @@ class Examination:
     def _early(self, evidence, name):
         """Tell whether a gradient is so plainly another thing that no equation need be changed to see it."""
         return any(test(evidence, name) for test in leaves.PLAIN)
+
+    def _value(self, evidence, name, words):
+        """Add what is seen of one gradient by itself."""
+        self.diagnosis.find("value", f"d{name} {words}", f"d{name}", (name,), words)
+        self._set_aside(evidence, name)
 
     def _set_aside(self, evidence, name):
         """Take what the code gives for a parameter as explained."""
@@ -216,8 +220,7 @@ class Examination:
         for name in evidence.wrong():
             relation = leaves.relation(evidence, name)
             if relation:
-                self.diagnosis.find("value", f"d{name} {relation}", f"d{name}", (name,))
-                self._set_aside(evidence, name)
+                self._value(evidence, name, relation)
         wrong = [n for n in evidence.wrong() if not self._told(n, "shape")]
         if not wrong:
             return
@@ -239,13 +242,14 @@ class Examination:
         if found is None:
             return
         words, harmless, names = found
-        told = ", ".join(f"d{n}" for n in names)
+        told, differ = ", ".join(f"d{n}" for n in names), "differs" if len(names) == 1 else "differ"
         if words and harmless:
-            self.diagnosis.remarks.append(f"{words}: another convention, no mistake; {told} differ only at kinks")
+            self.diagnosis.remarks.append(f"{words}: another convention, no mistake; {told} {differ} only at kinks")
         elif words:
-            self.diagnosis.find("ties", f"{words}; {told} differ only where a maximum is attained twice", "", names)
+            self.diagnosis.find("ties", f"{words}; {told} {differ} only where a maximum is attained twice", "", names)
         elif not self.diagnosis.findings:
-            self.diagnosis.remarks.append(f"{told} differ only at kinks or ties: another convention than the network's")
+            words = f"{told} {differ} only at kinks or ties: another convention than the network's"
+            self.diagnosis.remarks.append(words)
 
     def _left(self, part):
         return max(0.5, part * (self.deadline - time.monotonic()))

@@ -7,7 +7,7 @@ from .evidence import Evidence, largest, near
 
 def relation(evidence: Evidence, name: str) -> str:
     """Say what a gradient is that no changed equation gives, "" where nothing is known."""
-    tests = (_zero, _constant, _another, _regulariser, _clipped, _rows)
+    tests = (_zero, _constant, _another, _regulariser, _clipped)
     return next((words for test in tests if (words := test(evidence, name))), "")
 
 
@@ -74,7 +74,7 @@ def _clipped(evidence, name):
     return f"is clipped at {tops[0]:.6g}: larger entries are cut off, the others are as derived"
 
 
-def _rows(evidence, name):
+def partly(evidence: Evidence, name: str) -> str:
     """Say which entries differ, where these are some rows or columns only."""
     for axis in range(evidence.seen[0].answer.gradients[name].ndim):
         found = []

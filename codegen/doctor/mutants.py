@@ -157,7 +157,7 @@ class Mutator:
         words = self.wording.text(power)
         if exponent.is_Integer and exponent not in (-1,):
             less, more = exponent - 1 if exponent > 0 else exponent + 1, exponent + 1 if exponent > 0 else exponent - 1
-            yield Found(base**less, f"{words} lost its power", "power", POSSIBLE)
+            yield Found(base**less, f"{words} lost its power", "power", RARE)
             yield Found(base**more, f"{words} has a power too many", "power", RARE)
         elif exponent.is_Rational and exponent.q == 2:
             yield Found(base ** (2 * exponent), f"the square root of {self.wording.text(base)} is missing", "power",

@@ -92,7 +92,8 @@ def _words(expr):
     if top == 1 and bottom.free_symbols:
         return f"a division by {_text(bottom)} too many (a mean's 1/{_text(bottom)} twice, or where none belongs)"
     if bottom == 1 and top.free_symbols:
-        return f"a factor {_text(top)} too many (a mean's 1/{_text(top)} is missing)"
+        mean = "a mean's " if all(f.is_Symbol for f in Mul.make_args(top)) else ""
+        return f"a factor {_text(top)} too many ({mean}1/{_text(top)} is missing)"
     return f"a factor {_text(expr)} too many"
 
 

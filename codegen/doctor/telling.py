@@ -4,21 +4,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .diagnosis import Finding
 from .evidence import Evidence
+from .leaves import partly
 from .scales import named_ratio, ratios, times
 from .search import Hit
 from .wording import Wording
 
 
-def sentence(hit: Hit, evidence: Evidence, wording: Wording) -> str:
-    """Return the mistake, where it is, what it explains, and the numbers."""
+def finding(hit: Hit, evidence: Evidence, wording: Wording) -> Finding:
+    """Return the finding of a hit: the mistake, where it is, what it explains, and the numbers."""
     mutant, explained = hit.mutant, hit.explained
-    where = wording.equation(mutant.name)
     told = " and ".join(f"d{n}" for n in explained) if len(explained) < 3 else ", ".join(f"d{n}" for n in explained)
-    words = f"{mutant.name}: {mutant.words} ({where})"
-    if explained != (evidence.program.variables[mutant.name].primal,) or mutant.name != f"d{explained[0]}":
+    words = f"{mutant.name}: {mutant.words} ({wording.equation(mutant.name)})"
+    if mutant.name != f"d{explained[0]}" or len(explained) > 1:
         words += f"; this explains {told}"
-    return words + _numbers(hit, evidence)
+    return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, mutant.words)
+
+
+def together(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings, one mistake that is made at several places told once, with the evidence of the first."""
+    groups: dict[object, list[Finding]] = {}
+    for k, f in enumerate(findings):
+        groups.setdefault((f.kind, f.mistake) if f.mistake else k, []).append(f)
+    return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _joined(group):
+    first = group[0]
+    words = f"{', '.join(f.name for f in group)}: {first.mistake}, in each of them. The first: {first.words}"
+    explains = tuple(n for f in group for n in f.explains)
+    return Finding(first.kind, words, first.name, tuple(dict.fromkeys(explains)), first.mistake)
 
 
 def _numbers(hit, evidence):
@@ -30,7 +46,9 @@ def _numbers(hit, evidence):
     theirs, ours = np.asarray(seen.answer.gradients[name]), np.asarray(plain.gradients(k)[name])
     numbers = ratios(plain, name)
     named = numbers and named_ratio(plain.program, [s.point for s in plain.seen], numbers)
-    if named:
+    if named and named[0] == 1:
+        text = f". In d{name} two mistakes undo each other"
+    elif named:
         text = f". d{name} is {times(named[0])} the derived gradient everywhere"
     else:
         place = np.unravel_index(int(np.argmax(np.abs(theirs - ours))), ours.shape) if ours.ndim else ()
@@ -53,6 +71,8 @@ def no_match(evidence: Evidence, wording: Wording, wrong: Sequence[str]) -> str:
     words = f"no known mistake matches {', '.join(f'd{n}' for n in wrong)}"
     words += f"; the first to differ on the way back is {adjoint} ({wording.equation(adjoint)})"
     words += f", by {apart:.1g} of its largest entry {seen.point.words} ({seen.point.told})"
+    rows = partly(evidence, first)
+    words += f"; it {rows}" if rows else ""
     if right:
         words += f"; {', '.join(f'd{n}' for n in right)} {'is' if len(right) == 1 else 'are'} right"
     return words

@@ -90,7 +90,7 @@ class Wording:
         if isinstance(factor, KroneckerDelta):
             return f"the bracket {self.text(factor)}", "place", 2
         if reads(factor, self.adjoints):
-            return f"the upstream gradient {self.text(factor)}", "upstream", 2
+            return f"the upstream gradient {self.text(factor)}", "upstream", 3
         return f"the factor {self.text(factor)}", "factor", 1
 
 
