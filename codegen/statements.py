@@ -218,7 +218,10 @@ def added(equation, update, printer):
         return f"_add_rows({name}, {where}, {'-' if negative else ''}{added_up})"
     if update.over:
         place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
-        return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {printer.code(value)})"
+        added = printer.code(value)
+        if isinstance(value, Spread) and len(equation.free) == 1:   # NumPy 2.4 reads beyond shorter values there
+            added = f"np.broadcast_to({added}, {place}.shape)"
+        return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {added})"
     return f"{name}[{where}] {'-' if negative else '+'}= {printer.code(value)}"
 
 

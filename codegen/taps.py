@@ -5,7 +5,7 @@
         windows_x[:, :, p] = x_padded[...]                  dx_padded[...] += dwindows_x[:, :, p]
 """
 
-from sympy import Idx, Indexed, KroneckerDelta, Mul, Sum, Symbol
+from sympy import Idx, Indexed, KroneckerDelta, Mul, S, Sum, Symbol
 
 from derive.forms import form
 from derive.guards import is_guard
@@ -48,8 +48,21 @@ def _pad(equation, read, program, printer):
         if free_indices(before):
             return []
         widths.append((before, (i.upper - (own.upper - own.lower) - before).expand()))
+    if any(w.is_negative for width in widths for w in width):
+        cut = ", ".join(_kept(b, a, printer) for b, a in widths)
+        widths = [(S.Zero if b.is_negative else b, S.Zero if a.is_negative else a) for b, a in widths]
+        array = f"{read.base.name}[{cut}]"
+    else:
+        array = read.base.name
     shown = ", ".join(f"({printer.size(b).code}, {printer.size(a).code})" for b, a in widths)
-    return [f"{equation.name} = np.pad({read.base.name}, ({shown}{',' if len(widths) == 1 else ''}))"]
+    return [f"{equation.name} = np.pad({array}, ({shown}{',' if len(widths) == 1 else ''}))"]
+
+
+def _kept(before, after, printer):
+    """Return the slice of an axis that is left where a negative width cuts rows off."""
+    start = printer.size(-before).code if before.is_negative else ""
+    stop = printer.size(after).code if after.is_negative else ""
+    return f"{start}:{stop}"
 
 
 def _split(equation, printer):

@@ -19,6 +19,7 @@ class ReadLowering:
     """Takes equations one by one, and appends those that their reads need."""
 
     of: Equation                    # the one that is taken
+    outermost: frozenset[Expr]      # the guards that are terms of it, or factors of one
 
     def __init__(self, program: Program):
         self.program = program
@@ -30,7 +31,8 @@ class ReadLowering:
         self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
         self.backward: set[str] = {n for n, v in program.variables.items() if v.primal}
-        self.recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+        self.cycle = {e.name: k for k, group in enumerate(program.groups()) if is_cyclic(group) for e in group}
+        self.recurrent = set(self.cycle)
         self.recurrent |= {v.name for v in program.variables.values() if v.state}
 
     def _changed(self, expr: Expr) -> Expr:
@@ -59,7 +61,8 @@ class ReadLowering:
 
     def _branched(self, choice):
         """Return a choice by conditions as a guarded correction of its last branch, where a branch reads outside."""
-        if not any(self._reads_outside(branch) for branch, _ in choice.args):
+        bare = [branch.replace(is_guard, lambda guard: S.Zero) for branch, _ in choice.args]     # guards see to theirs
+        if not any(map(self._reads_outside, bare)):
             return choice.func(*((self._changed(branch), c) for branch, c in choice.args), evaluate=False)
         value, condition = choice.args[-1]
         if condition != True or self._reads_outside(value):
@@ -75,10 +78,27 @@ class ReadLowering:
 
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
-        body, conditions = guard.args[0][0], [expand(c) for c in conjuncts(guard.args[0][1])]
-        if self.of.name in self.recurrent and all(map(self._chooses, conditions)):
-            return guarded(self._changed(body), conditions)             # the loop's range and its slices see to it
+        body = guard.args[0][0]
+        conditions = [c for c in map(expand, conjuncts(guard.args[0][1])) if not self.program.prover.nonnegative(c)]
+        if self.of.name in self.recurrent and all(map(self._chooses, conditions)) and self._is_sliced(body):
+            if guard in self.outermost:
+                return guarded(self._changed(body), conditions)         # the loop's range and its slices see to it
+            if reads(body, self.recurrent) and all(i.lower == 0 for i in free_indices(guard)):
+                return self._named(guard, conditions)
         return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
+
+    def _named(self, guard, conditions):
+        """Return the read of an equation of its own for a guard that stands inside something."""
+        indices = tuple(sorted(free_indices(guard), key=[*self.of.free, *free_indices(guard)].index))
+        new = self._declared(f"guarded_{self.of.name}", indices)
+        self.recurrent.add(new.name)
+        self.lines.append(Equation(new.at(*indices), guarded(self._changed(guard.args[0][0]), conditions)))
+        return new.at(*indices)
+
+    def _is_sliced(self, body):
+        """Tell whether reads that may leave a range have each index in one place only."""
+        return all(len(free_indices(r)) == sum(len(free_indices(p)) for p in r.indices)
+                   for r in reads(body, self.variables) if isinstance(r, Indexed) and self._reads_outside(r))
 
     def _chooses(self, condition):
         """Tell whether a condition chooses turns of a loop, or a slice of what a turn computes."""
@@ -94,7 +114,7 @@ class ReadLowering:
         """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""
         changes, met = {}, set()
         for read in reads(term, self.variables):
-            if not isinstance(read, Indexed) or read.is_integer:
+            if not isinstance(read, Indexed) or read.is_integer or self._is_waited_for(read):
                 continue
             padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
             if any(p != (0, 0) for p in padding):
@@ -103,6 +123,10 @@ class ReadLowering:
                     for position, i in zip(read.indices, self._axes(read), strict=True):
                         met |= {expand(position - i.lower), expand(i.upper - position)}
         return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
+
+    def _is_waited_for(self, read):
+        """Tell whether a read is of the recurrence that is going on: no zeros can be put around what is not there."""
+        return self.cycle.get(read.base.name, -1) == self.cycle.get(self.of.name, -2)
 
     def _axes(self, read):
         return self.variables[read.base.name].indices
@@ -159,6 +183,9 @@ class ReadLowering:
         """
         if read.is_integer or not any(map(self._is_sum, read.indices)):
             return read
+        padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
+        if any(p != (0, 0) for p in padding) and read.base.name not in self.recurrent:
+            read = self._padded(read, padding)          # what guarded it stands elsewhere
         read = read if first else self._split(read)
         if not any(map(self._is_sum, read.indices)):
             return read

@@ -34,6 +34,11 @@ class LogSumExp(Binder):
         """Return its value on explicit terms, in stock SymPy."""
         return log(Add(*map(exp, terms)))
 
+    @staticmethod
+    def of_equal(term, count):
+        """Return its value on so many equal terms."""
+        return term + log(count)
+
 
 class Maximum(Binder):
     """The largest term; its gradient is shared equally among ties."""
@@ -53,6 +58,11 @@ class Maximum(Binder):
     def of(terms):
         """Return its value on explicit terms, in stock SymPy."""
         return Max(*terms)
+
+    @staticmethod
+    def of_equal(term, count):
+        """Return its value on so many equal terms."""
+        return term
 
 
 class FirstMaximum(Maximum):
@@ -99,6 +109,11 @@ class Product(Binder):
     def of(terms):
         """Return its value on explicit terms, in stock SymPy."""
         return Mul(*terms)
+
+    @staticmethod
+    def of_equal(term, count):
+        """Return its value on so many equal terms."""
+        return term**count
 
 
 def _unused(name, names):

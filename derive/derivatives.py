@@ -4,7 +4,22 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from sympy import Add, Derivative, DiracDelta, Dummy, Expr, Heaviside, Mul, Piecewise, S, Subs, Symbol, Tuple
+from sympy import (
+    Add,
+    Derivative,
+    DiracDelta,
+    Dummy,
+    Expr,
+    Heaviside,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Subs,
+    Symbol,
+    Tuple,
+    powsimp,
+)
 
 from .binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
 from .determinants import Determinant
@@ -145,6 +160,8 @@ def derivative(expr: Expr, read: Expr) -> Expr:
     result = _scalar_derivative(expr.xreplace(there), there[read])
     if result is None:
         raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
+    if any(isinstance(t, Pow) and t.exp.is_integer and t.exp.free_symbols for t in subterms(expr)):
+        result = powsimp(result, deep=True, combine="exp")  # K x**(K - 1): K x**K/x has no value at 0
     return result.xreplace(back)
 
 

@@ -290,7 +290,8 @@ def _contraction(total, axes):
     result = nodes[0] if len(nodes) == 1 else _times(nodes, inner)
     if over:
         result = _reduced(result, over)
-    scalars = [Scalar((), Mul(*constants))] if constants else []
+    plain = [f for f in constants if not f.atoms(Indexed)]
+    scalars = [*([Scalar((), Mul(*plain))] if plain else []), *(_form(f, ()) for f in constants if f not in plain)]
     return _multiplied([*scalars, result], result.axes) if scalars else result
 
 

@@ -8,7 +8,7 @@ from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
-from .binders import ArgMaximum, Binder, Maximum, has_binder, is_binder
+from .binders import ArgMaximum, Binder, Maximum, Product, has_binder, is_binder
 from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
@@ -190,6 +190,8 @@ class _Namer:
     def _reduced(self, binder):
         """Name what is nested in a binder. A maximum is one of stored values: so it is told exactly which attain it."""
         body = self._nonlinear(binder.function)
+        if isinstance(binder, Product) and body.has(Piecewise):
+            body = self._name(body, f"terms_{self.of.name}")        # the product of the others is of plain reads
         if isinstance(binder, Maximum) and not _is_stored(body):
             body = self._name(body, f"terms_{self.of.name}")
         if isinstance(binder, Determinant) and not isinstance(body, Indexed):

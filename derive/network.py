@@ -20,7 +20,7 @@ from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
-from .terms import apart, free_indices, index_over, read_name, reads
+from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 
 RESERVED = (
     frozenset(
@@ -442,7 +442,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
             if shape_of(value) not in ((), shape) and shape_of(value) != shape:
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
-        value = apart(value, {i.name for i in indices})
+        value = without_idle(apart(value, {i.name for i in indices}))
         self._check(value, indices, name)
         return value
 

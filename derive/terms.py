@@ -105,6 +105,21 @@ def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True)
     return change(_rebuilt(expr, [_in_branch(a, lambda term: bottom_up(term, change, branches)) for a in expr.args]))
 
 
+def without_idle(expr: Expr) -> Expr:
+    """Return `expr` with no binder left over an index that its terms do not have: a maximum of equal terms is one."""
+    def change(term):
+        if not hasattr(term, "of_equal"):
+            return term
+        inside = free_indices(Tuple(term.function, *(Tuple(low, high) for _, low, high in term.limits)))
+        idle = [limit for limit in term.limits if limit[0] not in inside]
+        rest = [limit for limit in term.limits if limit not in idle]
+        if not idle:
+            return term
+        return term.of_equal(term.func(term.function, *rest) if rest else term.function, count(idle))
+
+    return bottom_up(expr, change)
+
+
 def _is_leaf(expr):
     return not expr.args or isinstance(expr, Idx | Indexed | IndexedBase | Relational | BooleanFunction)
 

@@ -8,7 +8,7 @@ from random import Random
 
 from sympy import Abs, Add, Integer, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
-from derive import LogSumExp, Maximum, Network, padded, relu, sigmoid, softplus
+from derive import FirstMaximum, LogSumExp, Maximum, Network, Product, padded, relu, sigmoid, softplus
 
 FUNCTIONS = [
     tanh, relu, sigmoid, softplus, Abs,
@@ -18,14 +18,14 @@ FUNCTIONS = [
 SIZES = [{"A": 3, "B": 2, "C": 4, "P": 1, "I": 2}, {"A": 4, "B": 3, "C": 2, "P": 0, "I": 1}]
 
 
-def network(seed: int) -> Network:
-    """Return the random network of a seed."""
-    return _Writer(seed).net
+def network(seed: int, random=None) -> Network:
+    """Return the random network of a seed; its choices may come from elsewhere."""
+    return _Writer(seed, random or Random(seed)).net
 
 
 class _Writer:
-    def __init__(self, seed):
-        self.random = Random(seed)
+    def __init__(self, seed, random):
+        self.random = random
         self.net = Network(f"random_{seed}")
         self.A, self.B, self.C = self.net.sizes("A B C")
         self.P = self.net.size("P", least=0)
@@ -85,7 +85,7 @@ class _Writer:
     def reduction(self, free, depth, reductions):
         index = self.random.choice([self.index, self.other])[self.random.choice(self.sizes)]
         inner = [i for i in free if i != index] + [index]
-        binder = self.random.choice([Sum, Sum, Sum, LogSumExp, Maximum])
+        binder = self.random.choice([Sum, Sum, Sum, LogSumExp, Maximum, Product, FirstMaximum])
         return binder(self.expression(inner, depth - 1, reductions - 1), index)
 
     def read(self, free):

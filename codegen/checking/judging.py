@@ -86,7 +86,7 @@ def _judged(subject, name, gradient, noise, seed, calls) -> Finding:
     rounding = SINGLE if gradient.dtype.itemsize < 8 and gradient.dtype.kind == "f" else DOUBLE
     g = gradient.astype(float)
     largest = float(np.abs(g).max())
-    tolerance = min(max(rounding * largest, noise or 0.0), 1e4 * rounding * largest)
+    tolerance = min(max(rounding * largest, noise or 0.0, 16 * _noise(subject, name, x)), 1e4 * rounding * largest)
     judge = _entry_by_entry if 23 * x.size <= calls else _by_sketches
     return judge(subject, name, x, g, tolerance, seed, calls)
 
@@ -137,7 +137,7 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     largest = float(np.abs(g).max())
     wanted = SEEN * np.where(said != 0, np.abs(said), largest)
     found = slopes(probe, scales, subject.loss, noise, wanted)
-    analytic = _tightened(found, subject, name, x)
+    analytic = _tightened(found, subject, name, x, noise)
     apart = np.maximum(found.discrepancy(said) - tolerance, 0)
     bar = np.where([k in found.kinks for k in range(x.size)], 0, found.error) + tolerance
     shape = x.shape
@@ -178,7 +178,7 @@ def _by_sketches(subject, name, x, g, tolerance, seed, calls) -> Finding:
     return _verdict(subject, name, g, tolerance, seen.bar, {}, how, extra, 0.0)
 
 
-def _tightened(found: Slopes, subject, name, x) -> float | None:
+def _tightened(found: Slopes, subject, name, x, noise) -> float | None:
     """Put complex steps in place of differences where f is seen to be analytic; return how well the two agree."""
     if found.kinks:
         return None
@@ -192,9 +192,9 @@ def _tightened(found: Slopes, subject, name, x) -> float | None:
     steps = np.array(values)
     largest = np.abs(found.value).max()
     seen = found.error <= SEEN * np.abs(found.value)
-    rounding = 1e-13 * np.abs(steps).max()
+    rounding = max(1e-13 * np.abs(steps).max(), 64 * noise)
     apart = np.abs(steps - found.value)
-    if not seen.any() or np.mean(seen[steps != 0]) < 0.5 or (apart > found.error + rounding).any():
+    if not seen[steps != 0].any() or np.mean(seen[steps != 0]) < 0.5 or (apart > found.error + rounding).any():
         return None
     better = found.error > rounding
     found.value[better], found.error[better] = steps[better], rounding

@@ -1,5 +1,6 @@
 """What is checked: somebody's function, its arguments, the gradients claimed; called without ever being trusted."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,8 @@ class Subject:
         """Return the derivative along a direction by a complex step; nan where f does not do complex numbers."""
         moved = self.arguments[name] + 1j * h * direction
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error")          # of imaginary parts that get lost
                 arguments = {n: _scalar(v) for n, v in {**self._copies(), name: moved}.items()}
                 value = self.f(**arguments) if self.by_name else self.f(*arguments.values())
                 value = np.asarray(value[0] if isinstance(value, tuple) else value)
