@@ -73,7 +73,8 @@ def _add_rows(total, rows, values):
     if not total.flags.c_contiguous:
         np.add.at(total, rows, values)
     else:                                               # entry by entry: five times faster
-        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
+        places = rows.astype(np.intp)[..., None] * width + np.arange(width)
+        np.add.at(total.reshape(-1), places, np.broadcast_to(values, places.shape))
 
 
 def _checked(P, b, Q, c, mu, who, what, r, penalty):

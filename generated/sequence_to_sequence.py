@@ -86,9 +86,10 @@ def backward(residuals):
     # z[t, n, c] = (sum_k g[t, n, k] * V[k, c]) + c[c]
     dV = g[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
+    dz_padded = np.pad(dz, ((1, 0), (0, 0), (0, 0)))    # (T + 1, N, C)
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
-    dg[1:] = dz @ V.T
+    dg = dz_padded @ V.T
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
@@ -155,7 +156,8 @@ def _add_rows(total, rows, values):
     if not total.flags.c_contiguous:
         np.add.at(total, rows, values)
     else:                                               # entry by entry: five times faster
-        np.add.at(total.reshape(-1), rows.astype(np.intp)[..., None] * width + np.arange(width), values)
+        places = rows.astype(np.intp)[..., None] * width + np.arange(width)
+        np.add.at(total.reshape(-1), places, np.broadcast_to(values, places.shape))
 
 
 def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
