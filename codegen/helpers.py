@@ -1,6 +1,6 @@
 """Elementwise functions that NumPy lacks, as generated modules define them: each stays in range."""
 
-from . import solutions
+from . import newton_text, solutions
 
 HELPERS = {
     "_sigmoid": '''
@@ -51,7 +51,7 @@ def _add_rows(total, rows, values):
         places = rows.astype(np.intp)[..., None] * width + np.arange(width)
         np.add.at(total.reshape(-1), places, np.broadcast_to(values, places.shape))
 '''
-HELPERS |= solutions.HELPERS
+HELPERS |= solutions.HELPERS | newton_text.HELPERS
 HELPERS["_first_maximum"] = '''
 def _first_maximum(x):
     """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
@@ -104,6 +104,7 @@ HELPER_OF = {
     **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into")},
     "zeroed": "_zeroed",
     "first_maximum": "_first_maximum",
+    "newton": "_newton",
     "lu": "_lu",
     "cholesky": "_cholesky",
     "solved": "_solved",

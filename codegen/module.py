@@ -9,7 +9,7 @@ from derive.errors import DerivationError
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.text import Texts
 
-from . import checks, helpers, parts
+from . import checks, helpers, newton_text, parts
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
@@ -78,6 +78,9 @@ def statements_of(equations, low: Lowered, printer: NumpyPrinter) -> list[Statem
     """Return the statements of equations, each after all that it reads."""
     result = []
     for group in ordered(equations):
+        if any(e.implicit for e in group):
+            result += newton_text.statements(group, lambda e: _statement(e, low, printer), printer, low.program)
+            continue
         if is_cyclic(group):
             result += looped(group, low.program, printer)
             continue

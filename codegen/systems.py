@@ -20,6 +20,7 @@ from derive.implicit import System, linear_system, resolved, simultaneous
 from derive.program import Equation, Program, Variable, base_of
 from derive.terms import canonical, free_indices, like, read_name, rename, subterms
 
+from . import newton
 from .solutions import Factored, Identity, OfMatrix, Parts, Solution, Triangle
 
 
@@ -111,6 +112,13 @@ class _Systems:
         self.variables[name] = variable
         return variable
 
+    def _new(self, stem, indices):
+        """Return a new variable that the forward pass computes."""
+        name = next(n for n in _names(stem) if n not in self.variables)
+        shape = tuple(i.upper + 1 for i in indices)
+        self.variables[name] = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices))
+        return self.variables[name]
+
     def _is_looped(self, e):
         """Tell whether an equation is part of a recurrence."""
         group = next(g for g in self.given.groups() if any(line.name == e.name for line in g))
@@ -121,6 +129,11 @@ class _Systems:
     def _lines(self, e) -> Iterator[Equation]:
         if isinstance(e.rhs, Determinant):
             yield from self._determined(e)
+            return
+        if e.implicit and e.name not in self.found:
+            waiting = simultaneous(self.given)[e.name]
+            members = [m for m in self.given.equations if m.name in waiting]
+            yield from newton.iteration(e, members, self.given, self._new)
             return
         if e.name not in self.found:
             yield e

@@ -44,7 +44,7 @@ def resolved(program: Program, names: Collection[str]) -> Program:
     waiting = simultaneous(program)
     lines = {e.name: e for e in program.equations}
     return program.with_equations(
-        _written_out(e, {n: lines[n] for n in waiting[e.name]}) if e.implicit and e.name in names else e
+        written_out(e, {n: lines[n] for n in waiting[e.name]}) if e.implicit and e.name in names else e
         for e in program.equations
     )
 
@@ -80,7 +80,7 @@ def _is_other_row(equation, read, program):
     return read.indices[0] == -1 or any(s.is_Integer and s != 0 for s in shifts)
 
 
-def _written_out(equation, definitions):
+def written_out(equation, definitions):
     """Return an equation with the reads of what `definitions` define replaced by their right-hand sides."""
     rhs = equation.rhs
     while found := reads(rhs, definitions):

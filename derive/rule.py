@@ -47,8 +47,9 @@ def backward(program: Program) -> Program:
             for partial in partials(equation, active):
                 target = program.variables[read_name(partial.read)]
                 collected = own if equation.implicit and target.name == equation.name else terms
-                ybar = -multipliers[equation.name].at(*equation.indices) if equation.implicit \
-                    else adjoints[equation.name].at(*equation.indices)
+                ybar = (multipliers if equation.implicit else adjoints)[equation.name].at(*equation.indices)
+                if equation.implicit:
+                    partial = replace(partial, coefficient=-partial.coefficient)
                 collected[target.name].append(_transposed(equation, partial, ybar, target, program))
     if program.loss in terms:
         terms[program.loss].append(S.One)

@@ -55,7 +55,7 @@ def test_only_unknowns_are_defined_implicitly():
         net.implicitly(x, Eq(x**2, 2))
 
 
-@pytest.mark.parametrize("made", [*zoo.LINEAR, *zoo.DETERMINANTS], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("made", zoo.ALL, ids=lambda made: made.__name__)
 def test_modules_agree_with_finite_differences(made):
     program = made().backward()
     verdict = verify.finite_differences(program, codegen.lambdify(program).module)
@@ -81,3 +81,13 @@ def test_a_singular_matrix_is_named():
     module = codegen.lambdify(zoo.stacked().backward()).module
     with pytest.raises(np.linalg.LinAlgError, match="matrix of y is singular"):
         module.loss_and_grads(-np.eye(2), np.ones(3), np.ones((3, 2)), np.ones((3, 2)))
+
+
+def test_an_iteration_that_does_not_converge_says_so():
+    net = Network("nowhere")
+    x, y = net.parameter("x"), net.unknown("y")
+    net.implicitly(y, y**2 + 1 + x**2)
+    net.loss = y
+    module = codegen.lambdify(net.backward()).module
+    with pytest.raises(ArithmeticError, match="y: Newton's method does not converge"), np.errstate(all="ignore"):
+        module.forward(1.0)

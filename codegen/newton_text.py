@@ -1,0 +1,79 @@
+"""Newton's method as NumPy: a function that gives residual and step, and the call that iterates it."""
+
+from collections.abc import Callable, Sequence
+
+from sympy import Expr, Idx
+
+from derive.errors import DerivationError
+from derive.forms import form
+from derive.program import Equation, Program, ordered
+from derive.terms import read_name, reads
+
+from .statements import Statement
+
+HELPERS = {
+    "_newton": '''
+def _newton(name, system, start):
+    """Return where a residual vanishes, by Newton's method with each step halved until the residual falls.
+
+    It ends with a step that changes no entry by more than eps^(2/3) of the largest: the next would be lost in rounding.
+    """
+    value, (residual, step) = start, system(start)
+    for _ in range(100):
+        if np.abs(step).max() <= np.finfo(step.dtype).eps ** (2 / 3) * max(1, np.abs(value).max()):
+            return value - step
+        size, part = np.abs(residual).max(), 1.0
+        while True:
+            trial = value - part * step
+            residual, following = system(trial)
+            if np.abs(residual).max() < size or part < 1e-3:
+                break
+            part /= 2
+        value, step = trial, following
+    raise ArithmeticError(f"{name}: Newton's method does not converge in 100 steps; its equation is off by {size:.1e}")
+''',
+}
+
+
+def statements(group: Sequence[Equation], statement_of: Callable, printer, program: Program) -> list[Statement]:
+    """Return the statements that solve for an unknown, and those of what follows from it and is read elsewhere."""
+    [unknown] = [e for e in group if e.implicit]
+    inner = ordered(e for e in group if not e.implicit)
+    if any(len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in inner):
+        raise DerivationError(
+            f"{unknown.name}: an equation that is not linear, inside a recurrence, is not yet printed as NumPy")
+    made = [statement_of(g[0]) for g in inner]
+    name = unknown.name
+    names = {name, *(s.name for s in made)}
+    needed = list(dict.fromkeys(n for s in made for n in s.reads if n not in names))
+    needed += [read_name(r) for r in reads(unknown.start, program.variables) if read_name(r) not in needed]
+    printer.like = next((n for n in needed if program.variables[n].kind not in ("labels", "factor")),
+                        program.parameters[0].name)
+    printer.helpers["newton"] = None
+    residual = next(s.name for s in made if s.name.startswith(f"residual_{name}"))
+    step = read_name(unknown.rhs)
+    body = [f"    {line}" for s in made for line in s.lines]
+    start = _start(unknown, printer)
+    lines = [f"def newton_{name}({name}):", *body, f"    return {residual}, {step}",
+             f'{name} = _newton("{name}", newton_{name}, {start})']
+    solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
+    wanted = {read_name(r) for e in program.equations if e not in group for r in reads(e.rhs, names)}
+    return [solved, *(s for s in made if _is_wanted(s.name, wanted, made))]
+
+
+def _is_wanted(name, wanted, made):
+    return name in wanted or any(name in s.reads for s in made if s.name in wanted)
+
+
+def _start(unknown: Equation, printer) -> str:
+    """Print where the iteration starts: an array of the unknown's shape."""
+    axes: tuple[Idx, ...] = unknown.free
+    node = form(unknown.start, axes)
+    shape = ", ".join(printer.size(i.upper + 1).code for i in axes)
+    shape = f"({shape}{',' if len(axes) == 1 else ''})"
+    value: Expr = unknown.start
+    if value == 0:
+        return f"np.zeros({shape}, {printer.like}.dtype)"
+    if not node.axes:
+        return f"np.full({shape}, {printer.code(node)}, {printer.like}.dtype)"
+    return f"np.array(np.broadcast_to({printer.code(node)}, {shape}))"
