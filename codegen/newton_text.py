@@ -11,6 +11,7 @@ from derive.terms import read_name, reads
 
 from .statements import Statement
 
+COLUMN = 56                 # where the shapes stand beside the code
 HELPERS = {
     "_newton": '''
 def _newton(name, system, start):
@@ -55,10 +56,17 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     body = [f"    {line}" for s in made for line in s.lines]
     start = _start(unknown, printer)
     lines = [f"def newton_{name}({name}):", *body, f"    return {residual}, {step}",
-             f'{name} = _newton("{name}", newton_{name}, {start})']
+             _beside(f'{name} = _newton("{name}", newton_{name}, {start})', program.variables[name].shape)]
     solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
     wanted = {read_name(r) for e in program.equations if e not in group for r in reads(e.rhs, names)}
     return [solved, *(s for s in made if _is_wanted(s.name, wanted, made))]
+
+
+def _beside(line, shape):
+    """Put a shape beside a line."""
+    if not shape:
+        return line
+    return f"{line.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _is_wanted(name, wanted, made):

@@ -11,7 +11,7 @@ An equation that is not linear stays as it is, for Newton's method.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, log
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, log
 from sympy.core.symbol import Str
 
 from derive.determinants import Determinant, LogDeterminant
@@ -174,7 +174,8 @@ class _Systems:
         read, (row, column) = e.rhs.function, (limit[0] for limit in e.rhs.limits)
         matrix, stack = self.variables[read.base.name], read.indices[:-2]
         is_log, plain = isinstance(e.rhs, LogDeterminant), read.indices[-2:] == (row, column)
-        if matrix.definite and is_log and plain and (not stack or self._is_looped(e)):
+        looped = any(s.looped and s.matrix.name == matrix.name for s in self.found.values())
+        if matrix.definite and is_log and plain and (looped or not stack):
             triangle = self._triangle(matrix, e.name)
             yield from self._made(matrix)
             yield Equation(e.lhs, 2 * Sum(log(triangle.at(*stack, row, row)), row))
@@ -225,7 +226,8 @@ class _Systems:
 def _normal(matrix):
     """Split a matrix into a number and what does not begin with a sign."""
     number, rest = matrix.as_coeff_Mul()
-    if rest.could_extract_minus_sign():
+    diagonal = [t for t in Add.make_args(rest) if isinstance(t.as_coeff_Mul()[1], KroneckerDelta)]
+    if (diagonal[0].as_coeff_Mul()[0].is_negative if len(diagonal) == 1 else rest.could_extract_minus_sign()):
         number, rest = -number, -rest
     return number, rest
 

@@ -73,8 +73,9 @@ def simultaneous(program: Program) -> dict[str, list[str]]:
 
 
 def _is_other_row(equation, read, program):
-    """Tell whether a state, or the adjoint of one, is read at a row before or after the one that is being defined."""
-    if not program.variables[read_name(read)].state:
+    """Tell whether what is read is of another row of a recurrence than the one that is being defined."""
+    states = program.variables[read_name(read)].state or program.variables[equation.name].state
+    if not states or not getattr(read, "indices", ()):
         return False
     shifts = [(read.indices[0] - i).expand() for i in equation.free]
     return read.indices[0] == -1 or any(s.is_Integer and s != 0 for s in shifts)

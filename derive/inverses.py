@@ -3,6 +3,8 @@
     A Y = I,  A' lam_Y = dY         lam_Y = Y' dY, so dA = -Y' dY Y'
 """
 
+from dataclasses import replace
+
 from sympy import Expr, KroneckerDelta, Sum
 
 from .binders import has_binder
@@ -24,10 +26,14 @@ def with_known_inverses(program: Program) -> Program:
 def with_shared_solutions(program: Program) -> Program:
     """Return the program in which a system is solved once for right-hand sides that differ by a factor only."""
     solved: list[System] = []
+    definitions = {e.name: e for e in program.backward if not e.implicit}
     lines = []
     for e in program.equations:
         system = linear_system(e, program) if e.implicit else None
         if system is not None and system.rows:
+            right = system.right
+            if (adjoint := definitions.get(read_name(right))) is not None and right == adjoint.lhs:
+                system = replace(system, right=adjoint.rhs)
             e = next((line for s in solved if (line := _multiple(system, s, program)) is not None), e)
             solved += [system] if e.implicit else []
         lines.append(e)

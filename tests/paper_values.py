@@ -15,6 +15,7 @@ from sympy import Add, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Sum, S
 from sympy.logic.boolalg import And, Not, Or
 
 from derive.binders import ArgMaximum, LogSumExp, Maximum, Product, is_binder
+from derive.determinants import Determinant, LogDeterminant
 from derive.paper.pieces import Piece
 from derive.paper.styles import Style
 
@@ -235,6 +236,9 @@ def _binder(expr, arrays, sizes, at):
         return math.log(sum(map(math.exp, terms)))
     if isinstance(expr, Product):
         return math.prod(terms)
+    if isinstance(expr, Determinant):
+        value = np.linalg.det(np.reshape(terms, [len(r) for r in ranges]))
+        return math.log(abs(value)) if isinstance(expr, LogDeterminant) else value
     if isinstance(expr, Maximum):
         return max(terms)
     assert not isinstance(expr, ArgMaximum), "places are not printed in matrix notation"

@@ -9,8 +9,10 @@ entry by entry, each when it is first read. Slow, general and differentiable, as
 """
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import reduce
 from itertools import product
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ import torch
 from sympy import Abs, Expr, Idx, Indexed, KroneckerDelta, Max, Min, Piecewise, Pow, Sum, Symbol
 
 from derive.binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, is_binder
+from derive.determinants import Determinant, LogDeterminant
 from derive.functions import at_zero, half_step, relu, sigmoid, softplus, step
 from derive.program import Program, is_cyclic
 from derive.terms import read_name
@@ -79,6 +82,10 @@ class Evaluation:
         self.cells: dict[tuple[str, tuple[int, ...]], Tensor] = {}
         self.lines = {name: program.defining(name) for name in dict.fromkeys(e.name for e in program.equations)}
         self.cyclic = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+        self.unknowns = {e.name: e for e in program.equations if e.implicit}
+        self.recurrent = {e.name for group in program.groups() for e in group
+                          if any(program.variables[other.name].state for other in group)}
+        self.cyclic -= set(self.unknowns) - self.recurrent
 
     def value(self, name: str) -> Tensor:
         """Return all entries of a variable, a state's without its row -1."""
@@ -86,7 +93,9 @@ class Evaluation:
             return self.whole[name]
         variable = self.program.variables[name]
         shape = [self._size(s) for s in variable.shape]
-        if name in self.cyclic or variable.state:
+        if name in self.unknowns and name not in self.recurrent:
+            self.whole[name] = self._solved(name, list(product(*map(range, shape)))).reshape(shape)
+        elif name in self.cyclic or variable.state:
             entries = [self._cell(name, index) for index in product(*map(range, shape))]
             self.whole[name] = torch.stack(entries).reshape(shape)
         else:
@@ -99,11 +108,46 @@ class Evaluation:
 
     def _cell(self, name, index):
         """Return one entry of a variable that waits for itself."""
+        if (name, index) not in self.cells and name in self.unknowns:
+            shape = [self._size(s) for s in self.program.variables[name].shape]
+            entries = list(product(index[:1], *map(range, shape[1:])))                  # those of one turn
+            self.cells |= {(name, e): y for e, y in zip(entries, self._solved(name, entries), strict=True)}
         if (name, index) not in self.cells:
             equation = next(e for e in self.lines[name] if self._defines(e, index))
             env = {i: torch.tensor([k]) for i, k in zip(equation.indices, index, strict=True) if isinstance(i, Idx)}
             self.cells[name, index] = _number(self._at(equation.rhs, env, 1)).to(FLOAT).reshape(())
         return self.cells[name, index]
+
+    def _solved(self, name, entries):
+        """Return what an unknown is at some places: Newton's method, and two steps more that can be differentiated."""
+        equation, count = self.unknowns[name], len(entries)
+        env = {i: torch.tensor([e[k] for e in entries]) for k, i in enumerate(equation.indices)}
+        read = {read_name(r) for r in sympy.preorder_traversal(equation.rhs)}
+        for other in read & set(self.lines) - {*self.cyclic, name}:
+            self.value(other)                           # once, not in every step
+
+        def residual(y):
+            trial = copy(self)
+            trial.whole, trial.cells = dict(self.whole), dict(self.cells)
+            if name in self.recurrent:
+                trial.cells |= {(name, e): y[k] for k, e in enumerate(entries)}
+            else:
+                trial.whole[name] = y.reshape([self._size(s) for s in self.program.variables[name].shape])
+            return _number(trial._at(equation.rhs, env, count)).to(FLOAT).expand(count)
+
+        def step(y, create_graph):
+            matrix = torch.autograd.functional.jacobian(residual, y, create_graph=create_graph)
+            return torch.linalg.solve(matrix, residual(y))
+
+        y = _number(self._at(equation.start, env, count)).to(FLOAT).expand(count).clone().detach()
+        for _ in range(50):
+            change = step(y, False).detach()
+            y = y - change
+            if change.abs().max() <= 1e-13 * max(1.0, float(y.abs().max())):
+                break
+        for _ in range(2):
+            y = y - step(y, True)
+        return y
 
     def _defines(self, equation, index):
         return all(
@@ -192,6 +236,9 @@ class Evaluation:
             return first if isinstance(expr, ArgMaximum) else table.gather(1, first[:, None])[:, 0]
         if isinstance(expr, Maximum):
             return table.amax(1)
+        if isinstance(expr, Determinant):
+            matrices = table.reshape(len(table), isqrt(table.shape[1]), -1)
+            return torch.linalg.slogdet(matrices)[1] if isinstance(expr, LogDeterminant) else torch.linalg.det(matrices)
         if isinstance(expr, LogSumExp):
             return table.logsumexp(1)
         return table.prod(1) if isinstance(expr, Product) else table.sum(1)

@@ -1,0 +1,136 @@
+"""Gaussian process: negative log marginal likelihood: loss and gradients.
+
+    exp_length = exp(-2 length)                             (D,)
+    r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]   (N, N)   squared distances
+    pre_k = 2 signal 1 1' - 1/2 r                           (N, N)
+    k = exp(pre_k)                                          (N, N)   kernel
+    exp_noise = exp(2 noise)
+    K[n, m] = k[n, m] + [m = n] * exp_noise                 (N, N)   covariance of the targets
+    K alpha = y                                             (N,)     weights of the predictive mean
+    logdet_K = logdet(K)
+    sum_n2 K[n2, n] * inverse_logdet_K[n2, m] = [m = n]     (N, N)
+    loss = 1/2 (y' alpha + logdet_K + log(2 pi) * N)
+
+Parameters  length (D,), signal, a scalar, noise, a scalar; their dtype is the result's.
+Inputs      X (N, D), y (N,).
+Outputs     alpha (N,), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/gaussian_process.py by `derive build gaussian_process`; do not edit.
+The derivation is typeset in gaussian_process.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve  # NumPy lacks it
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    length: np.ndarray
+    signal: np.ndarray
+    noise: np.ndarray
+
+
+def forward(length, signal, noise, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    length, signal, noise, X, y = _checked(length, signal, noise, X, y)
+    N = len(X)
+
+    exp_length = np.exp(-2 * length)                    # (D,)
+    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    pre_k = 2 * signal - r / 2                          # (N, N)
+    k = np.exp(pre_k)                                   # (N, N)
+    exp_noise = np.exp(2 * noise)
+    K = np.array(k)                                     # (N, N)
+    K[np.arange(N), np.arange(N)] += exp_noise
+    chol_K = _cholesky("K", K)                          # (N, N)
+    alpha = cho_solve((chol_K, True), y)                # (N,)
+    logdet_K = 2 * np.sum(np.log(chol_K[np.arange(N), np.arange(N)]))
+    inverse_logdet_K = cho_solve((chol_K, True), np.eye(N, dtype=chol_K.dtype))  # (N, N)
+    loss = (alpha @ y + logdet_K + N * np.log(2 * np.pi, dtype=logdet_K.dtype)) / 2
+    return loss, (X, k, alpha, inverse_logdet_K, exp_length, exp_noise)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, k, alpha, inverse_logdet_K, exp_length, exp_noise = residuals
+    N = len(X)
+
+    # K alpha = y
+    lam_alpha = alpha / 2                               # (N,)
+    dK = inverse_logdet_K / 2 - np.outer(lam_alpha, alpha)  # (N, N)
+    # K[n, m] = k[n, m] + [m = n] * exp_noise
+    dnoise = 2 * exp_noise * np.sum(dK[np.arange(N), np.arange(N)])
+    dk = dK                                             # (N, N)
+    # k = exp(pre_k)
+    dpre_k = dk * k                                     # (N, N)
+    # pre_k = 2 signal 1 1' - 1/2 r
+    dsignal = 2 * np.sum(dpre_k)
+    dr = -dpre_k / 2                                    # (N, N)
+    # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
+    dlength = -2 * exp_length * np.sum(dr.T[:, :, None] * (X - X[:, None, :])**2, axis=(0, 1))  # (D,)
+    return Params(dlength, dsignal, dnoise)
+
+
+def loss_and_grads(length, signal, noise, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(length, signal, noise, X, y)
+    return loss, backward(residuals)
+
+
+def predict(length, signal, noise, X, y):
+    """Return the weights of the predictive mean alpha (N,)."""
+    length, signal, noise, X, y = _checked(length, signal, noise, X, y)
+    N = len(X)
+
+    exp_length = np.exp(-2 * length)                    # (D,)
+    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    pre_k = 2 * signal - r / 2                          # (N, N)
+    k = np.exp(pre_k)                                   # (N, N)
+    exp_noise = np.exp(2 * noise)
+    K = np.array(k)                                     # (N, N)
+    K[np.arange(N), np.arange(N)] += exp_noise
+    chol_K = _cholesky("K", K)                          # (N, N)
+    return cho_solve((chol_K, True), y)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _cholesky(name, matrix):
+    """Return the lower triangular L with L L' = matrix."""
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"{name} is not positive definite") from None
+
+
+def _checked(length, signal, noise, X, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (length, signal, noise)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    length, signal, noise, X, y = (np.asarray(v, dtype) for v in (*floats, X, y))
+
+    sizes = {}
+    for name, value, axes in (
+        ("length", length, "D"), ("signal", signal, ""), ("noise", noise, ""), ("X", X, "ND"), ("y", y, "N"),
+    ):
+        _match(name, value, axes, sizes)
+    return length, signal, noise, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")

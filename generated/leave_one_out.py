@@ -1,0 +1,124 @@
+"""Ridge regression: leave-one-out error: loss and gradients.
+
+    exp_penalty = exp(penalty)     (D,)
+    M = X' X + diag(exp_penalty)   (D, D)
+    M B = X'                       (D, N)   weights are B y
+    f = X B y                      (N,)     predictions
+    h = (B * X')' 1                (N,)     leverages
+    e = (y - f) / (1 - h)          (N,)     leave-one-out residuals
+    loss = 1/N sum_n e[n]^2
+
+Parameters  penalty (D,); their dtype is the result's.
+Inputs      X (N, D), y (N,).
+Outputs     e (N,), by `predict`.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/leave_one_out.py by `derive build leave_one_out`; do not edit.
+The derivation is typeset in leave_one_out.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve  # NumPy lacks it
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    penalty: np.ndarray
+
+
+def forward(penalty, X, y):
+    """Return the loss and the residuals that `backward` reads."""
+    penalty, X, y = _checked(penalty, X, y)
+    D = len(penalty)
+
+    exp_penalty = np.exp(penalty)                       # (D,)
+    M = X.T @ X                                         # (D, D)
+    M[np.arange(D), np.arange(D)] += exp_penalty
+    chol_M = _cholesky("M", M)                          # (D, D)
+    B = cho_solve((chol_M, True), X.T)                  # (D, N)
+    f = X @ (B @ y)                                     # (N,)
+    h = np.sum(B * X.T, axis=0)                         # (N,)
+    e = (y - f) / (1 - h)                               # (N,)
+    loss = np.mean(e**2)
+    return loss, (X, y, B, h, e, exp_penalty, chol_M)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, y, B, h, e, exp_penalty, chol_M = residuals
+    N = len(X)
+    D = len(B)
+
+    # loss = 1/N sum_n e[n]^2
+    de = 2 / N * e                                      # (N,)
+    # e = (y - f) / (1 - h)
+    dh = de * e / (1 - h)                               # (N,)
+    df = -de / (1 - h)                                  # (N,)
+    # M B = X'
+    dB = np.outer(df @ X, y) + dh * X.T                 # (D, N)
+    lam_B = cho_solve((chol_M, True), dB)               # (D, N)
+    dM = -lam_B @ B.T                                   # (D, D)
+    # M = X' X + diag(exp_penalty)
+    dpenalty = dM[np.arange(D), np.arange(D)] * exp_penalty  # (D,)
+    return Params(dpenalty)
+
+
+def loss_and_grads(penalty, X, y):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(penalty, X, y)
+    return loss, backward(residuals)
+
+
+def predict(penalty, X, y):
+    """Return the leave-one-out residuals e (N,)."""
+    penalty, X, y = _checked(penalty, X, y)
+    D = len(penalty)
+
+    exp_penalty = np.exp(penalty)                       # (D,)
+    M = X.T @ X                                         # (D, D)
+    M[np.arange(D), np.arange(D)] += exp_penalty
+    chol_M = _cholesky("M", M)                          # (D, D)
+    B = cho_solve((chol_M, True), X.T)                  # (D, N)
+    f = X @ (B @ y)                                     # (N,)
+    h = np.sum(B * X.T, axis=0)                         # (N,)
+    return (y - f) / (1 - h)
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _cholesky(name, matrix):
+    """Return the lower triangular L with L L' = matrix."""
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"{name} is not positive definite") from None
+
+
+def _checked(penalty, X, y):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (penalty,)]
+    dtype = np.result_type(*floats)
+    if not np.issubdtype(dtype, np.inexact):
+        dtype = np.float64
+    penalty, X, y = (np.asarray(v, dtype) for v in (*floats, X, y))
+
+    sizes = {}
+    for name, value, axes in (("penalty", penalty, "D"), ("X", X, "ND"), ("y", y, "N")):
+        _match(name, value, axes, sizes)
+    return penalty, X, y
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
+    if value.ndim == len(axes) and 0 not in value.shape:
+        for axis, size in zip(axes, value.shape, strict=True):
+            sizes.setdefault(axis, size)
+    if value.shape != tuple(sizes.get(axis) for axis in axes):
+        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
