@@ -147,9 +147,9 @@ def _checked(A, B, U, b, V, c, X, y=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
     floats = [np.asarray(p) for p in (A, B, U, b, V, c)]
     dtype = np.result_type(*floats)
-    if not np.issubdtype(dtype, np.inexact):
+    if dtype.kind not in "fc":
         dtype = np.float64
-    A, B, U, b, V, c, X = (np.asarray(v, dtype) for v in (*floats, X))
+    A, B, U, b, V, c, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y)
 
     sizes = {}
@@ -160,7 +160,7 @@ def _checked(A, B, U, b, V, c, X, y=None):
         if value is not None:
             _match(name, value, axes, sizes)
     if y is not None:
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         if y.min() < 0 or y.max() >= sizes["C"]:
             raise ValueError(
@@ -172,9 +172,10 @@ def _checked(A, B, U, b, V, c, X, y=None):
 
 def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-    if value.ndim == len(axes) and 0 not in value.shape:
-        for axis, size in zip(axes, value.shape, strict=True):
-            sizes.setdefault(axis, size)
-    if value.shape != tuple(sizes.get(axis) for axis in axes):
-        raise ValueError(f"{name} has shape {value.shape}; expected ({expected}), each size at least 1")
+    shape, before = value.shape, len(sizes)
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+        return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
