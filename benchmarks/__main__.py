@@ -4,6 +4,7 @@ import argparse
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import measuring, report
@@ -20,12 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--contenders", nargs="+", default=list(NAMES), choices=NAMES, metavar="NAME",
                         help=f"of {', '.join(NAMES)}; all by default")
     parser.add_argument("--seconds", type=float, default=4.0, help="time for the rounds of one workload")
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/ (Markdown, CSV)")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/: Markdown, CSV and a figure")
+    parser.add_argument("--scaling", action="store_true", help="measure how cost grows, instead: benchmarks/scaling.py")
     parser.add_argument("--note", default="", help="a sentence that the kept table begins with")
     options = parser.parse_args(arguments)
     unknown = [w for w in options.workloads if w not in WORKLOADS]
     if unknown:
         parser.error(f"no workload is called {unknown[0]!r}; expected one of {', '.join(WORKLOADS)}")
+    if options.scaling:
+        return scaling(options.keep)
     lines = []
     for threads in options.threads:
         lines += measured(threads, options)
@@ -50,6 +54,16 @@ def keep(lines: list[dict], note: str) -> None:
     report.RESULTS.mkdir(exist_ok=True)
     (report.RESULTS / "table.md").write_text(report.markdown(lines, note), encoding="utf-8")
     (report.RESULTS / "table.csv").write_text(report.as_csv(lines), encoding="utf-8")
+    if find_spec("matplotlib"):
+        from . import figures
+
+        figures.ratios(report.RESULTS / "table.csv", report.RESULTS / "table.svg")
+
+
+def scaling(kept: bool) -> int:
+    """Measure how cost grows, in a process of one thread; print it and, where asked, keep it."""
+    command = [sys.executable, "-m", "benchmarks.scaling", *(["--keep"] if kept else [])]
+    return subprocess.run(command, env=measuring.environment(1), cwd=Path(__file__).parents[1], check=False).returncode
 
 
 if __name__ == "__main__":
