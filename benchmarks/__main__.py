@@ -22,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
                         help=f"of {', '.join(NAMES)}; all by default")
     parser.add_argument("--seconds", type=float, default=4.0, help="time for the rounds of one workload")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/: Markdown, CSV and a figure")
+    parser.add_argument("--lines", type=Path, help="a file that every line is added to as it is measured")
+    parser.add_argument("--render", type=Path, help="measure nothing: keep the table of such a file")
     parser.add_argument("--scaling", action="store_true", help="measure how cost grows, instead: benchmarks/scaling.py")
     parser.add_argument("--note", default="", help="a sentence that the kept table begins with")
     options = parser.parse_args(arguments)
@@ -30,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no workload is called {unknown[0]!r}; expected one of {', '.join(WORKLOADS)}")
     if options.scaling:
         return scaling(options.keep)
+    if options.render:
+        keep(read(options.render), options.note)
+        return 0
     lines = []
     for threads in options.threads:
         lines += measured(threads, options)
@@ -44,9 +49,26 @@ def measured(threads: int, options: argparse.Namespace) -> list[dict]:
     command = [sys.executable, "-m", "benchmarks.measuring", "--threads", str(threads), "--dtypes", *options.dtypes,
                "--workloads", *(options.workloads or WORKLOADS), "--contenders", *options.contenders,
                "--seconds", str(options.seconds)]
-    done = subprocess.run(command, env=measuring.environment(threads), stdout=subprocess.PIPE, text=True, check=True,
-                          cwd=Path(__file__).parents[1])
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = []
+    with subprocess.Popen(command, env=measuring.environment(threads), stdout=subprocess.PIPE, text=True,
+                          cwd=Path(__file__).parents[1]) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                lines.append(json.loads(line))
+                if options.lines:
+                    with options.lines.open("a", encoding="utf-8") as file:
+                        file.write(line)
+    if process.returncode:
+        raise SystemExit(f"measuring with {threads} thread(s) failed with status {process.returncode}")
+    return lines
+
+
+def read(path: Path) -> list[dict]:
+    """Return the lines of a file, the last where one was measured twice, in the order of the workloads."""
+    found = {(d["threads"], d["dtype"], d["workload"]): d for d in map(json.loads, path.read_text().splitlines())}
+    order = list(WORKLOADS)
+    return [found[key] for key in sorted(found, key=lambda k: (k[0], k[1], order.index(k[2])))]
 
 
 def keep(lines: list[dict], note: str) -> None:

@@ -25,12 +25,12 @@ def environment(threads: int) -> dict[str, str]:
             "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
-def seconds_of(run: Callable, calls: int) -> float:
+def seconds_of(run: Callable, calls: int, clock: Callable[[], float]) -> float:
     """Return the seconds that one of several calls in a row takes."""
-    start = time.perf_counter()
+    start = clock()
     for _ in range(calls):
         run()
-    return (time.perf_counter() - start) / calls
+    return (clock() - start) / calls
 
 
 def disagreement(result, truth) -> float:
@@ -76,19 +76,23 @@ def measured(workload, dtype: str, names: list[str], seconds: float, threads: in
         runs[name] = run
     if base != "floor":
         del runs["floor"], rows["floor"]
-    times = _interleaved(runs, seconds)
+    times = _interleaved(runs, seconds, threads)
     for name, found in times.items():
         ratios = sorted(a / b for a, b in zip(found, times[base], strict=False))
-        quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [ratios[0]] * 3
+        quarters = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [ratios[0]] * 3
         rows[name] |= {"seconds": statistics.median(found), "ratio": statistics.median(ratios),
                        "low": quarters[0], "high": quarters[2], "rounds": len(found)}
     return {"workload": workload.name, "title": workload.title, "dtype": dtype, "threads": threads, "base": base,
             "rows": rows}
 
 
-def _interleaved(runs, seconds):
-    """Return the seconds of every run in every round; a round calls all, each round beginning with another."""
-    once = {name: min(seconds_of(run, 1), seconds_of(run, 1)) for name, run in runs.items()}
+def _interleaved(runs, seconds, threads):
+    """Return the seconds of every run in every round; a round calls all, each round beginning with another.
+
+    With one thread they are the processor's seconds, which others on the machine lengthen least; else the clock's.
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
+    once = {name: min(seconds_of(run, 1, clock), seconds_of(run, 1, clock)) for name, run in runs.items()}
     calls = {name: max(1, int(2e-3 / max(t, 1e-9))) for name, t in once.items()}
     quick = [n for n, t in once.items() if t <= SLOW]
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -97,7 +101,7 @@ def _interleaved(runs, seconds):
         taking = list(runs) if rounds < 2 else quick
         start = rounds % len(taking)
         for name in taking[start:] + taking[:start]:
-            times[name].append(seconds_of(runs[name], calls[name]))
+            times[name].append(seconds_of(runs[name], calls[name], clock))
         rounds += 1
     return times
 

@@ -17,7 +17,7 @@ EXPLAINED = (
     "Each cell: the median over rounds of (time / floor) in the same round, and the median time of a call. The floor:",
     "the required matrix products alone, into buffers, and one pass over the memory of elementwise work; where there",
     "is none (the 2-2-1 network) ratios are to naive NumPy. Values and gradients agreed with float64 NumPy before they",
-    "were timed. The best of each row is bold.",
+    "were timed. Seconds are the processor's with one thread, the clock's with more. The best of each row is bold.",
 )
 
 
