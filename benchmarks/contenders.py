@@ -5,8 +5,6 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 import codegen
-from codegen import scalar_module
-from codegen.memory import module_from
 from derive.hessians import hessian
 
 from . import expert, naive
@@ -31,12 +29,10 @@ def ours(workload: Workload, arguments: Arrays, style: str) -> Run:
     names = [p.name for p in program.parameters]
     derived = hessian(program, names) if workload.wanted == "hessian" else workload.network().backward()
     if style == "scalar":
-        function = module_from(derived.name, scalar_module.source(derived, workload.sizes)).loss_and_grads
+        function = codegen.lambdify(derived, style="scalar", sizes=workload.sizes)
         values = [a.tolist() for a in arguments.values()]
         return lambda: _by_name(function(*values))
     if style != "plain":
-        if "style" not in inspect.signature(codegen.lambdify).parameters:
-            raise Absent("no such style yet")
         try:
             function = codegen.lambdify(derived, style=style)
         except (TypeError, ValueError) as error:

@@ -41,7 +41,8 @@ class Built:
 
 
 def build(
-    net: Network, verified: bool = True, told: Callable[[str], None] = lambda step: None, style: str = "plain"
+    net: Network, verified: bool = True, told: Callable[[str], None] = lambda step: None, style: str = "plain",
+    sizes: Mapping[str, int] | None = None,
 ) -> Built:
     """Derive and print a network and, unless told otherwise, verify it; nothing is written.
 
@@ -63,19 +64,21 @@ def build(
 
     program = timed("derive", net.backward)
     built = Built(net.name, program, seconds=steps)
-    built.texts[f"{net.name}.py"] = timed("module", lambda: source(program, style))
+    built.texts[f"{net.name}.py"] = timed("module", lambda: source(program, style, sizes))
     built.texts[f"{net.name}.tex"] = timed("note", lambda: note(program))
     if verified:
-        built.verdicts = timed("verify", lambda: verdicts(net, program, built.texts[f"{net.name}.py"]))
+        built.verdicts = timed("verify", lambda: verdicts(net, program, built.texts[f"{net.name}.py"], sizes))
     return built
 
 
-def verdicts(net: Network, program: Program, text: str) -> list[verify.Verdict]:
-    """Return what each judge says of a network and its module."""
+def verdicts(
+    net: Network, program: Program, text: str, sizes: Mapping[str, int] | None = None
+) -> list[verify.Verdict]:
+    """Return what each judge says of a network and its module, which may have its sizes fixed."""
     module = module_from(program.name, text)
-    found = [verify.referee(net, program), verify.finite_differences(program, module)]
+    found = [verify.referee(net, program), verify.finite_differences(program, module, sizes=sizes)]
     person = verify.handwritten_function(net.name) if net.source.startswith("derive/networks/") else None
-    return found + ([verify.handwritten(program, module, person)] if person else [])
+    return found + ([verify.handwritten(program, module, person, sizes=sizes)] if person else [])
 
 
 def shared() -> dict[str, str]:

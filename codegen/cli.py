@@ -28,7 +28,11 @@ app = typer.Typer(
 )
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
-Style = Annotated[str, typer.Option(help="plain: to be read; fast: in blocks and in place", metavar="plain|fast")]
+Style = Annotated[
+    str,
+    typer.Option(help="plain: to be read; fast: in blocks and in place; scalar: on floats", metavar="|".join(STYLES)),
+]
+FixedSizes = Annotated[str, typer.Option("--sizes", help="numbers for the style scalar", metavar="D=2,H=3")]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
 Of = Annotated[str, typer.Option(help=f"what is derived: {', '.join(results.OF)}", metavar="RESULT")]
@@ -42,6 +46,7 @@ def build(
     check: Annotated[bool, typer.Option("--check", help="write nothing; show a diff where a file is stale")] = False,
     of: Of = results.GRADIENTS,
     style: Style = "plain",
+    sizes: FixedSizes = "",
 ) -> None:
     """Derive networks, write modules and notes, verify them, print the table. A FILE.py is run to find its networks."""
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
@@ -50,14 +55,15 @@ def build(
         raise UsageError(f"{output} is not a folder; give --output a folder")
     if style not in STYLES:
         raise UsageError(f"--style has {style!r}; expected one of {', '.join(STYLES)}")
+    fixed = _sizes(sizes, style)
     if of != results.GRADIENTS:
         _build_results(nets, of, output, check)
         return
     shared = {} if targets else building.shared()
     if check:
-        _check_files(nets, shared, output, style)
+        _check_files(nets, shared, output, style, fixed)
         return
-    built = _built(nets, output, style)
+    built = _built(nets, output, style, fixed)
     found = {} if targets else results.judged_examples()
     building.write(shared, output)
     out.print(tables.summary(built))
@@ -70,7 +76,7 @@ def build(
     out.print(f"Wrote {2 * len(built) + len(shared)} files to {output}/")
 
 
-def _built(nets, output, style):
+def _built(nets, output, style, sizes):
     """Build and write each network, with progress; one that fails its checks is not written."""
     result = []
     bar = Progress(
@@ -86,7 +92,7 @@ def _built(nets, output, style):
                 bar.update(task, description=f"{net.name}: {step}", advance=1 if seen else 0)
                 seen.append(step)
 
-            built = building.build(net, told=told, style=style)
+            built = building.build(net, told=told, style=style, sizes=sizes)
             bar.advance(task)
             result.append(built)
             if built.passed:
@@ -120,10 +126,22 @@ def _derived(net, of):
     return results.OF[of](net)
 
 
-def _check_files(nets, shared, output, style):
+def _sizes(text, style):
+    """Return the sizes of an option such as "D=2,H=3"."""
+    if text and style != "scalar":
+        raise UsageError(f"--sizes is for --style scalar; --style {style} takes any sizes")
+    pairs = [part.partition("=") for part in text.replace(" ", "").split(",") if part]
+    for name, _, value in pairs:
+        if not (name and value.isdecimal() and int(value) > 0):
+            raise UsageError(f"--sizes has {text!r}; expected numbers by name, such as D=2,H=3")
+    return {name: int(value) for name, _, value in pairs} or None
+
+
+def _check_files(nets, shared, output, style, sizes):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
-    for texts in [*(building.build(net, verified=False, style=style).texts for net in nets), shared]:
+    built = (building.build(net, verified=False, style=style, sizes=sizes).texts for net in nets)
+    for texts in [*built, shared]:
         for diff in building.stale(texts, output):
             sys.stdout.write(diff)
             stale += 1

@@ -2,7 +2,7 @@
 
 import linecache
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from derive.program import Program
@@ -21,7 +21,7 @@ def module_from(name: str, text: str) -> ModuleType:
     return result
 
 
-def lambdify(program: Program, style: str = "plain") -> Callable:
+def lambdify(program: Program, style: str = "plain", sizes: Mapping[str, int] | None = None) -> Callable:
     """Return `loss_and_grads` of a derived program, ready to call; of a program of one function, that function.
 
     Takes the parameters, then the inputs, by position or keyword; returns the loss and a NamedTuple of gradients.
@@ -32,7 +32,7 @@ def lambdify(program: Program, style: str = "plain") -> Callable:
     DerivationError
         What cannot be printed as NumPy.
     """
-    made = module_from(program.name, source(program, style))
+    made = module_from(program.name, source(program, style, sizes))
     function = getattr(made, program.function or "loss_and_grads")
     function.module = made
     return function

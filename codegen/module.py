@@ -1,5 +1,6 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from .numpy_text import NumpyPrinter
 from .sizes import Sizes
 from .statements import Statement, statement
 
-STYLES = ("plain", "fast")
+STYLES = ("plain", "fast", "scalar")
 
 
 @dataclass
@@ -107,11 +108,12 @@ def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
     return [e for e in equations if e.name in live]
 
 
-def source(program: Program, style: str = "plain") -> str:
+def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | None = None) -> str:
     """Return the text of the NumPy module of a derived program.
 
     `style` is "plain", as an expert writes it to be read, or "fast", where `loss_and_grads` goes through blocks of
-    rows that stay in cache, in arrays that are used again.
+    rows that stay in cache, in arrays that are used again, or "scalar", straight-line Python on floats for a program
+    whose sizes are small numbers; `sizes` gives those that are symbolic: {"D": 2}.
 
     Raises
     ------
@@ -122,6 +124,12 @@ def source(program: Program, style: str = "plain") -> str:
     """
     if style not in STYLES:
         raise ValueError(f"style is {style!r}; expected one of {', '.join(STYLES)}")
+    if style == "scalar":
+        from .scalar_module import source as of_scalars
+
+        return of_scalars(program, sizes)
+    if sizes:
+        raise ValueError(f"sizes are given, for which the style {style} has no use; leave them out, or use scalar")
     if program.results:
         from .functions import source as of_one_function
 

@@ -60,7 +60,7 @@ class Scalars:
     def __init__(self, program: Program, sizes: Mapping[str, int]):
         self.low: Lowered = lowered(program)
         self.program = program
-        self.sizes = _all_sizes(program, sizes)
+        self.sizes = all_sizes(program, sizes)
         self.variables = self.low.program.variables
         self.labels = frozenset(v.name for v in program.kind("labels"))
         self.lines: dict[Cell, tuple[Equation, dict[Expr, Expr]]] = {}
@@ -210,7 +210,7 @@ class Scalars:
         return self._read(self.variables[name].base[tuple(indices)], {})
 
 
-def _all_sizes(program, sizes):
+def all_sizes(program, sizes):
     """Return the sizes as numbers, those that follow from others included."""
     numbers = {s: Integer(sizes[s.name]) for s in program.sizes if s.name in sizes}
     unknown = sorted(set(sizes) - {s.name for s in program.sizes})

@@ -24,6 +24,7 @@ from derive.program import Program
 from derive.referee import TOLERANCE, disagreement
 
 from .differences import compare, derivative_estimate
+from .scalar import all_sizes
 
 HERE = Path(__file__).parents[1]
 DIFFERENCES, HANDWRITTEN = 1e-6, 1e-10                       # the largest disagreement that passes
@@ -58,10 +59,12 @@ def referee(net: Network, program: Program) -> Verdict:
     return Verdict(JUDGES[0], TOLERANCE, found, wrong)
 
 
-def finite_differences(program: Program, module: ModuleType, seed: int = 0) -> Verdict:
+def finite_differences(
+    program: Program, module: ModuleType, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> Verdict:
     """Judge a module's gradients by differences of its own loss, for every entry of every parameter."""
     try:
-        arguments = sample(program, module, seed)
+        arguments = sample(program, module, seed, sizes)
         _, gradients = module.loss_and_grads(**arguments)
         _without_assumptions(program, module)
     except Exception as error:
@@ -93,13 +96,15 @@ def _loss_of(module, arguments, name):
     return lambda value: float(module.forward(**{**arguments, name: value})[0])
 
 
-def handwritten(program: Program, module: ModuleType, function: Callable, seed: int = 0) -> Verdict:
+def handwritten(
+    program: Program, module: ModuleType, function: Callable, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> Verdict:
     """Judge by a person's `loss_and_grads`, which takes parameters and then inputs by position, sizes by keyword.
 
     It may return (loss, gradients) or the gradients alone, and these as a dictionary by parameter name (or by dNAME),
     or in the order of the parameters.
     """
-    arguments = sample(program, module, seed)
+    arguments = sample(program, module, seed, sizes)
     loss, gradients = module.loss_and_grads(**arguments)
     sizes = {name: arguments[name] for name in _keyword_only(module.forward)}
     given = function(*(np.array(v) for name, v in arguments.items() if name not in sizes), **sizes)
@@ -151,9 +156,11 @@ def taken_apart(given: Any, names: list[str]) -> tuple[Any, dict[str, Any]]:
     return loss, dict(zip(names, parts, strict=True))
 
 
-def sample(program: Program, module: ModuleType, seed: int = 0) -> dict[str, Any]:
+def sample(
+    program: Program, module: ModuleType, seed: int = 0, fixed: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Return random arguments at which the loss is finite: normal, or positive where the network needs that."""
-    sizes = {s: Integer(n) for s, n in sizes_for(program).items()}
+    sizes = all_sizes(program, fixed) if fixed else {s: Integer(n) for s, n in sizes_for(program).items()}
     extra = {name: int(sizes[s]) for s in program.sizes if (name := s.name) in _keyword_only(module.forward)}
     for positive in (False, True):
         arguments = {**_random(program, sizes, seed, positive), **extra}

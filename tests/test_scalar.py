@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import codegen
-from codegen import scalar_module
+from codegen import cli, scalar_module
 from codegen.memory import module_from
 from codegen.verify import relative, sample
 from derive import Network, relu, total
@@ -101,6 +101,29 @@ def test_sizes_that_are_numbers_need_not_be_given():
     net.loss = total(relu(w * x))
     loss, grads = scalar(net.backward()).loss_and_grads([1.0, -1.0], [3.0, 4.0])
     assert (loss, grads.w) == (3.0, (3.0, 0.0))
+
+
+def test_sizes_are_for_the_style_scalar_alone():
+    program = named("neuron").backward()
+    assert codegen.source(program, style="scalar", sizes={"D": 2}) == scalar_module.source(program, {"D": 2})
+    assert codegen.lambdify(program, style="scalar", sizes={"D": 1})([0.0], [1.0], 0.5) == (0.0, ((0.0,),))
+    with pytest.raises(ValueError, match="sizes are given, for which the style plain has no use"):
+        codegen.source(program, sizes={"D": 2})
+
+
+@pytest.mark.parametrize(("options", "status", "told"), [
+    (["--style", "scalar", "--sizes", "D=2"], 0, "Wrote 2 files"),
+    (["--style", "scalar"], 2, "symbolic size D"),
+    (["--style", "scalar", "--sizes", "D=two"], 2, "expected numbers by name"),
+    (["--sizes", "D=2"], 2, "--style plain takes any sizes"),
+])
+def test_scalar_modules_are_built_and_verified(options, status, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["build", "neuron", "--output", "out", *options])
+    output = capsys.readouterr()
+    assert exit_.value.code == status and told in output.out + output.err
+    assert (tmp_path / "out" / "neuron.py").is_file() == (status == 0)
 
 
 @pytest.mark.slow
