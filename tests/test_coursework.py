@@ -5,7 +5,7 @@ import re
 import pytest
 
 from codegen.doctor import diagnose, layered
-from tests.coursework import images, layers, losses, networks, perceptrons, sequences
+from tests.coursework import images, layers, losses, more, networks, perceptrons, sequences
 
 
 def layer(module, name, backward=None):
@@ -34,6 +34,14 @@ RIGHT = [                               # network, function
     (networks.lstm_step, sequences.lstm_step),
     (networks.attention, sequences.attention),
     (networks.embedding, layer(sequences, "embedding")),
+    (more.correlation, more.correlate),
+    (more.gru_step, more.gru),
+    (more.tied, more.tied_weights),
+    (more.temporal, more.temporal_softmax),
+    (more.residual, more.residual_block),
+    (more.spatial, more.spatial_norm),
+    (more.probabilities, more.jacobians),
+    (more.divergence, more.normal_divergence),
     (networks.rectifier, layer(layers, "relu", "relu_backward_at_least")),      # another convention at 0 is no mistake
 ]
 WRONG = [                               # network, function, what the diagnosis says, the parameters that it explains
@@ -85,6 +93,17 @@ WRONG = [                               # network, function, what the diagnosis 
     (networks.attention, sequences.attention_diagonal, "diagonal", {"Wq", "Wk"}),
     (networks.attention, sequences.attention_unscaled, "missing", {"Wq", "Wk"}),
     (networks.embedding, layer(sequences, "embedding", "embedding_backward_assigned"), "overwritten", {"W"}),
+    (more.correlation, more.correlate_flipped, "w is read backwards along k", {"x"}),
+    (more.gru_step, more.gru_no_reset, "h is read where h_r should be", {"Un"}),
+    (more.gru_step, more.gru_not_through, r"r\[n, h\] is missing", {"h"}),
+    (more.tied, more.tied_encoder_only, "the term .* is missing", {"W"}),
+    (more.temporal, more.temporal_unmasked, "mask.* is missing", {"x"}),
+    (more.temporal, more.temporal_over_steps, "division by T too many", {"x"}),
+    (more.residual, more.residual_no_skip, "term dout.* is missing", {"x"}),
+    (more.spatial, more.spatial_over_batch, "over n where they should be over n, h, w", {"x"}),
+    (more.probabilities, more.jacobians_diagonal, "diagonal", {"z"}),
+    (more.divergence, more.normal_divergence_no_one, "the term -1 is missing", {"s"}),
+    (more.divergence, more.normal_divergence_twice, "dm is 2 times", {"m"}),
 ]
 UNKNOWN = {losses.svm_loss_true_class_once}     # told to be wrong, and honestly that no known mistake matches
 

@@ -87,14 +87,15 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
 def _cross_entropies(program, equation, total):
     """P - Y for logits: the true class only, P (1 - P) too many, log(p + epsilon)."""
     chosen = [a for a in total.args if isinstance(-a, KroneckerDelta)]
-    given = [a for a in total.args if isinstance(a, exp)]
+    given = [a for a in total.args if isinstance(_written(program, a), exp)]
     if len(chosen) != 1 or len(given) != 1 or len(total.args) != 2:
         return
     [p], y = given, -chosen[0]
-    yield _mutant(equation, total, total * y, "only the entry of the true class counts", "softmax", POSSIBLE)
+    yield _mutant(equation, total, total * y, "only the entry of the true class counts: the softmax's Jacobian is "
+                  "taken to be its diagonal", "softmax", POSSIBLE)
     yield _mutant(equation, total, total * p * (1 - p), "P (1 - P) is applied once more: P - Y has it already",
                   "softmax", POSSIBLE)
-    shifted = _shifted(program, p)
+    shifted = _shifted(program, _written(program, p))
     if shifted is not None:
         for value, told in ((shifted - y, "exp(z - max) is not divided by its sum"),
                             (shifted, "exp(z - max) is not divided by its sum, and the true class not subtracted"),
@@ -111,6 +112,14 @@ def _cross_entropies(program, equation, total):
             yield _mutant(equation, total, total * right / (right + epsilon),
                           f"the gradient is that of log(p + epsilon) with epsilon = {float(epsilon):g} inside the "
                           "logarithm", "epsilon", POSSIBLE)
+
+
+def _written(program, term):
+    """Return what defines a read, or the term itself."""
+    lines = program.defining(read_name(term)) if read_name(term) else []
+    if len(lines) != 1 or lines[0].free != lines[0].indices:
+        return term
+    return instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(term, "indices", ()), strict=True)))
 
 
 def _shifted(program, p):

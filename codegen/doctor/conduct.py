@@ -23,14 +23,19 @@ def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Poi
     if not plain and any(p.square for p, a in answers if not a.failure):
         diagnosis.find("shapes", f"the function runs only where sizes are alike, and fails otherwise: {told}")
         return
-    for point, answer in failed:
-        told = f"the function fails {point.words} ({point.told}): {answer.failure}"
-        if point.least is not None and program.least.get(point.least, 1) == 0:
-            diagnosis.find("padding", f"{told}; a slice [p:-p] is empty at p = 0: write [p:p + size]")
-        elif (point.least is None and not point.kinked) or _is_hidden(program, point.least):
-            diagnosis.find("shapes", told)
-        else:
-            diagnosis.remarks.append(told)
+    plain_failed = [(p, a) for p, a in failed if (p.least is None and not p.kinked) or _is_hidden(program, p.least)]
+    empty = [(p, a) for p, a in failed if p.least is not None and program.least.get(p.least, 1) == 0]
+    if plain_failed:
+        count = f"it fails at {len(failed)} of {len(answers)} points tried"
+        diagnosis.find("shapes", f"{_fails(*plain_failed[0])}; {count}")
+    elif empty:
+        diagnosis.find("padding", f"{_fails(*empty[0])}; a slice [p:-p] is empty at p = 0: write [p:p + size]")
+    else:
+        diagnosis.remarks += [_fails(p, a) for p, a in failed]
+
+
+def _fails(point, answer):
+    return f"the function fails {point.words} ({point.told}): {' '.join(answer.failure.split())}"
 
 
 def _is_hidden(program, size):

@@ -63,7 +63,8 @@ class Examination:
         answered = in_shape(self.program, self.diagnosis, answered)
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
-        self._gradients(ordinary, kinked)
+        if "shapes" not in self.diagnosis.kinds or any(s.point.least is None for s in ordinary):
+            self._gradients(ordinary, kinked)
         self._settle(ordinary)
         return self.diagnosis
 

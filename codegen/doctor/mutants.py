@@ -15,7 +15,7 @@ from sympy.core.relational import Relational
 from derive.binders import is_binder
 from derive.functions import half_step, step
 from derive.program import Equation, Program
-from derive.terms import free_indices, read_name, reads
+from derive.terms import free_indices, read_name, reads, subterms
 
 from .wording import Wording
 
@@ -82,6 +82,8 @@ class Mutator:
         yield from self._walk(rhs, equation)
         for read in reads(rhs, self.variables):
             yield from self._other_reads(read, rhs, name)
+            yield from self._reversed(read, rhs)
+        yield from self._other_slots(rhs)
         yield from self._other_places(rhs)
 
     def _walk(self, expr: Expr, equation: Equation, around: Change = lambda e: e) -> Iterator[Found]:
@@ -262,6 +264,30 @@ class Mutator:
             yield Found(rhs.xreplace({read: moved}),
                         f"{variable.name} is read at {words} step: {self.wording.text(moved)} for "
                         f"{self.wording.text(read)}", "step", POSSIBLE)
+
+    def _reversed(self, read, rhs):
+        """An array read from its other end: a kernel that is flipped, or is not, a sequence backwards."""
+        bound = {limit[0] for t in subterms(rhs) if is_binder(t) for limit in t.limits}
+        for group in ([i] for i in getattr(read, "indices", ()) if i in bound):
+            back = {i: i.lower + i.upper - i for i in group}
+            flipped = read.base[tuple(back.get(i, i) for i in read.indices)]
+            yield Found(rhs.xreplace({read: flipped}), f"{read_name(read)} is read backwards along {group[0].name}",
+                        "reversed", RARE)
+        taps = [i for i in getattr(read, "indices", ()) if i in bound and len(read.indices) > 2][-2:]
+        if len(taps) == 2:
+            back = {i: i.lower + i.upper - i for i in taps}
+            flipped = read.base[tuple(back.get(i, i) for i in read.indices)]
+            words = f"{read_name(read)} is read backwards along {taps[0].name} and {taps[1].name}: a kernel flipped"
+            yield Found(rhs.xreplace({read: flipped}), words, "reversed", RARE)
+
+    def _other_slots(self, rhs):
+        """Brackets [q = 0], [q = 1], ... exchanged: gates in another order."""
+        slots = sorted((d for d in rhs.atoms(KroneckerDelta) if any(a.is_Integer for a in d.args[:2])), key=str)
+        for a, b in combinations(slots, 2):
+            if a.atoms(Idx) == b.atoms(Idx):
+                yield Found(rhs.xreplace({a: b, b: a}),
+                            f"{self.wording.text(a)} and {self.wording.text(b)} are exchanged: parts in another order",
+                            "order", POSSIBLE)
 
     def _other_places(self, rhs):
         """Yield the changes that ignore a size wherever it is part of a place: a stride, a padding, a dilation."""

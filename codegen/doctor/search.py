@@ -66,11 +66,13 @@ class Search:
         hits: list[Hit] = []
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            for mutant in (*hypotheses.ranked(rank, places, self.changed), *hypotheses.ratios(rank, places)):
+            scaled = [h for m in hypotheses.ratios(rank, places) if (h := self.hit(m, wrong))]
+            for mutant in hypotheses.ranked(rank, places, self.changed):
                 if time.monotonic() > self.deadline:
                     break
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
+            hits += scaled
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
