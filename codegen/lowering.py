@@ -86,7 +86,7 @@ def lowered(program: Program) -> Lowered:
 def _still_read(lines, program):
     """Drop the lines that were read before, by what has become a function of its own, and are no more."""
     before, after = (_read_names(equations, program) for equations in (program.equations, lines))
-    return [e for e in lines if e.name in after or e.name not in before or e.name in program.outputs]
+    return [e for e in lines if e.name in after or e.name not in before or e.name in program.wanted]
 
 
 def _read_names(equations, program):
