@@ -4,7 +4,7 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 `(E/S - [c = y[n]])/N` is a dense part, then `dZ[np.arange(N), y] -= 1`, then `dZ /= N`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, Tuple
 
@@ -40,7 +40,7 @@ class Update:
 
 def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> Statement:
     """Return the lines of NumPy for one equation that waits for no other."""
-    variable = program.variables[equation.name]
+    variable = _of_its_primal_shape(program.variables[equation.name], program)
     needed = [n for r in reads(equation.rhs, program.variables) if (n := read_name(r))]
     printer.like, printer.risky = real_read(equation, program), False
     special = taps.lines(equation, program, printer)
@@ -55,6 +55,12 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
         extra = [*extra, printer.like]
     return Statement(
         equation.name, tuple(lines), tuple(dict.fromkeys([*needed, *extra])), risky=printer.risky)
+
+
+def _of_its_primal_shape(variable, program):
+    """Return a variable that is like its primal, or has none: the right-hand side of a system may be of more axes."""
+    primal = program.variables.get(variable.primal)
+    return variable if primal is None or primal.shape == variable.shape else replace(variable, primal=None)
 
 
 def real_read(equation, program):

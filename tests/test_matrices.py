@@ -87,7 +87,9 @@ def test_module_of_a_matrix_expression_has_its_value_and_gradient(loss, by):
     net, _ = network_of(loss, by)
     program = net.backward()
     arrays = {n: np.squeeze(values[n]) for n in (v.name for v in (*program.parameters, *program.inputs))}
+    given = {n: np.array(v) for n, v in arrays.items()}
     computed, grads = codegen.lambdify(program)(**arrays)
+    assert all(np.array_equal(arrays[n], v) for n, v in given.items())
 
     def f(at):
         return np.squeeze(value(loss, values | {by.name: at})).item()
@@ -109,6 +111,19 @@ def test_module_of_a_matrix_expression_has_its_value_and_gradient(loss, by):
 ])  # fmt: skip
 def test_gradients_are_printed_in_the_same_algebra(loss, by, printed):
     assert str(matrix_gradient(loss, by)) == printed
+
+
+@pytest.mark.parametrize("loss", [
+    a.T * Inverse(A * A.T + diagonalize_vector(x)) * a, log(Determinant(A * A.T + diagonalize_vector(x))),
+    x.T * Inverse(A) * x, Trace(Inverse(A * A.T + x * x.T)),
+], ids=str)  # fmt: skip
+def test_hessians_through_inverses_and_determinants(loss):
+    values, gradient = point(loss) | {"x": np.array([[0.5], [0.8], [1.1]])}, matrix_gradient(loss, x)
+    net, _ = network_of(loss, x)
+    names = [v.name for v in (*net.program().parameters, *net.program().inputs)]
+    hessian = codegen.lambdify(net.hessian())(**{n: np.squeeze(values[n]) for n in names})
+    numeric = [central_gradient(lambda at, k=k: value(gradient, values | {"x": at})[k], values["x"]) for k in range(3)]
+    assert np.allclose(hessian, np.hstack(numeric), rtol=0, atol=1e-8 * np.abs(numeric).max())
 
 
 def test_networks_take_matrix_symbols_and_hand_them_on():
