@@ -188,7 +188,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
         """
         name = getattr(matrix, "name", str(matrix))
         variable = self._variables.get(name)
-        if variable is None or variable.base != matrix or len(variable.shape) < 2:
+        if variable is None or len(variable.shape) < 2:
             raise DefinitionError(f"{name} is no matrix of {self.name}; define it first")
         if variable.shape[-1] != variable.shape[-2]:
             raise DefinitionError(f"{name} has shape {shape_text(variable.shape)}; a definite matrix is square")
