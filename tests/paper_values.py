@@ -124,7 +124,9 @@ class Numbers(Style):
         return self.value(np.sqrt(x.value))
 
     def call(self, name, args):
-        """Entry by entry."""
+        """Entry by entry, a trace aside."""
+        if name == "tr":
+            return self.value(float(np.trace(args[0].value)))
         if name in ("max", "min"):
             return self.value((np.maximum if name == "max" else np.minimum)(*(a.value for a in args)))
         return self.value(np.vectorize(ELEMENTWISE[name], otypes=[float])(args[0].value))
@@ -165,6 +167,10 @@ class Numbers(Style):
     def ones(self, size):
         """A column."""
         return self.value(np.ones((int(_scalar(size.value)), 1)))
+
+    def identity(self, size):
+        """A square matrix."""
+        return self.value(np.eye(int(_scalar(size.value))))
 
     def diagonal(self, x):
         """A square matrix."""

@@ -1,7 +1,7 @@
 """Probabilistic principal components: a Gaussian whose covariance is of low rank plus noise, fitted to one of samples.
 
-Tipping and Bishop, Probabilistic principal component analysis, J. R. Statist. Soc. B 61 (1999), equation 4, divided by the
-number of samples, without the constant. Written in matrix algebra, as SymPy has it.
+Tipping and Bishop, Probabilistic principal component analysis, J. R. Statist. Soc. B 61 (1999), equation 4, divided by
+the number of samples, without the constant. Written in matrix algebra, as SymPy has it.
 """
 
 from sympy import Determinant, Identity, Inverse, MatrixSymbol, Trace, exp, log

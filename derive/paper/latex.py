@@ -219,6 +219,10 @@ class Latex(Style):
         r"""\mathbf 1_N."""
         return Piece(rf"\mathbf 1_{braced(size.text)}", ATOM, FUNCTION)
 
+    def identity(self, size):
+        r"""I_N."""
+        return Piece(f"{self.symbol_of_identity}_{braced(size.text)}", ATOM, FUNCTION)
+
     def inner(self, x, y):
         r"""\langle A, B\rangle."""
         deep = x.deep or y.deep

@@ -56,17 +56,19 @@ class Legend:
         own = [v for v in self.program.variables.values() if not v.primal]
         functions = any(v.shape and v.kind == "variable" for v in own)
         columns = self.composer.notation.batch == "columns" and any(len(v.shape) == 2 for v in own)
-        told = [self.say(key) for occurs, key in (
+        identity = self.names.unused("I", r"\mathbb I")
+        told = [self.say(key, **parts) for occurs, key, *more in (
             (columns, "batch in columns"),
             (matrix and any(len(v.shape) == 1 for v in self.program.variables.values()), "columns"),
             (r"\mathbf 1_" in self.body, "ones"),
+            (re.search(rf"(?<![A-Za-z]){re.escape(identity)}_", self.body), "identity", Formula(f"{identity}_r")),
             (r"\odot" in self.body, "hadamard"),
             (r"\oslash" in self.body, "quotient"),
             (r"\langle" in self.body, "inner"),
             (r"\operatorname*{arg\,max}" in self.body, "place"),
             (matrix and functions and FUNCTION.search(self.body), "elementwise"),
             (BRACKET.search(self.body), "bracket"),
-        ) if occurs]
+        ) if occurs for parts in [{"symbol": more[0]} if more else {}]]
         return self.language.facts(told)
 
     def _states(self):

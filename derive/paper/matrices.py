@@ -3,7 +3,7 @@
 from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.logic.boolalg import And, Not, Or
 
-from ..forms import Apply, Bracket, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from ..forms import Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from .conditions import indicator
 from .constants import is_negative
 from .nodes import (
@@ -32,7 +32,8 @@ class NotMatrix(ValueError):
 def _is_identity(node):
     """Tell whether a factor is [i = j] of the two axes."""
     return isinstance(node, Bracket) and node.head is KroneckerDelta and len(node.axes) == 2 and all(
-        isinstance(side, Index) and isinstance(side.expr, Idx) for side in (node.left, node.right))
+        isinstance(side, Index) and isinstance(side.expr, Idx) for side in (node.left, node.right)
+    ) and size_of(node.axes[0]) == size_of(node.axes[1])
 
 
 class Matrices:
@@ -65,6 +66,8 @@ class Matrices:
         coefficient, node = pulled(node)
         if coefficient != 1:
             return self._scaled_by(coefficient, node, row, column)
+        if _is_identity(node):
+            return self.style.identity(self.scalars.piece(size_of(node.axes[0])))
         if isinstance(node, Transpose):
             return self.oriented(node.body, row, column)
         if isinstance(node, Product):
@@ -254,6 +257,8 @@ class Matrices:
             return self._inner_of(body)
         if len(node.over) == 1 and len(body.axes) == 2:
             return self.style.times([self.oriented(body, *node.axes, *node.over), self._ones(*node.over)])
+        if isinstance(body, Gather) and len(body.read.indices) == 2 and set(body.read.indices) == set(node.over):
+            return self.style.call("tr", [self.style.variable(body.read.base.name)])
         if len(node.over) == 1 and len(body.axes) == 1:
             if len(opened(body)) > 2 and any(self.style.rank(n) == TANGENT for n in names(body)):
                 return self._inner_of(body)

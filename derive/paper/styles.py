@@ -182,6 +182,15 @@ class Style(ABC):
         """Return the column of ones."""
 
     @abstractmethod
+    def identity(self, size: Piece) -> Piece:
+        """Return the identity matrix."""
+
+    @property
+    def symbol_of_identity(self) -> str:
+        """What the identity matrix is called, which nothing else is."""
+        return self.names.unused("I", r"\mathbb I")
+
+    @abstractmethod
     def inner(self, x: Piece, y: Piece) -> Piece:
         """Return the inner product."""
 

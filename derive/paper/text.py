@@ -162,6 +162,10 @@ class Plain(Style):
         """1."""
         return Piece("1", ATOM, FUNCTION)
 
+    def identity(self, size):
+        """I."""
+        return Piece("I", ATOM, FUNCTION)
+
     def inner(self, x, y):
         """<A, B>."""
         return Piece(f"<{x.text}, {y.text}>", ATOM, TOTAL)

@@ -21,6 +21,7 @@ WORDS = {
     "columns": "vectors are columns",
     "batch in columns": "the examples of a batch are columns, so that a matrix of the code stands transposed here",
     "ones": r"$\mathbf 1_r$ is the column of $r$ ones",
+    "identity": "{symbol} is the identity matrix of $r$ rows",
     "hadamard": r"$\odot$ is the elementwise product",
     "quotient": r"$\oslash$ is the elementwise quotient",
     "inner": r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$",

@@ -23,6 +23,7 @@ WORDS = {
     "columns": "벡터는 열벡터",
     "batch in columns": "배치의 각 예제는 행렬의 열(코드의 행렬은 여기서 전치되어 있습니다)",
     "ones": r"$\mathbf 1_r$ 기호는 성분이 모두 $1$인 $r$차원 열벡터",
+    "identity": "{symbol} 기호는 $r$차 단위행렬",
     "hadamard": r"$\odot$ 기호는 원소별 곱",
     "quotient": r"$\oslash$ 기호는 원소별 나눗셈",
     "inner": r"내적은 $\langle A, B\rangle = \operatorname{tr}(A^\top B)$",
