@@ -1,12 +1,12 @@
 """Graph convolutional network of two layers: loss and gradients.
 
-    degree = 1 + A 1                                              (N,)     neighbours, the node itself among them
-    S[i, j] = ([i = j] + A[i, j]) / sqrt(degree[i] * degree[j])   (N, N)   normalised
-    sum_A1 = S X                                                  (N, D)
-    pre_A1 = sum_A1 W1                                            (N, H)
-    A1 = relu(pre_A1)                                             (N, H)   hidden units
-    sum_Z = S A1                                                  (N, H)
-    Z = sum_Z W2                                                  (N, C)   logits
+    degree = 1 + A 1                     (N,)     neighbours, the node itself among them
+    S = (I + A) / sqrt(degree degree')   (N, N)   normalised
+    sum_A1 = S X                         (N, D)
+    pre_A1 = sum_A1 W1                   (N, H)
+    A1 = relu(pre_A1)                    (N, H)   hidden units
+    sum_Z = S A1                         (N, H)
+    Z = sum_Z W2                         (N, C)   logits
     loss = sum_i known[i] * ((log sum_c exp Z[i, c]) - Z[i, y[i]])
 
 Parameters  W1 (D, H), W2 (H, C); their dtype is the result's.

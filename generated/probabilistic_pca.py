@@ -1,10 +1,10 @@
 """Probabilistic principal component analysis: loss and gradients.
 
     exp_t = exp t
-    C[d, d2] = (sum_k W[d, k] * W[d2, k]) + [d = d2] * exp_t   (D, D)   covariance of the model
-    C solve_C = S                                              (D, D)
+    C = W W' + exp_t I        (D, D)   covariance of the model
+    C solve_C = S             (D, D)
     logdet_C = logdet(C)
-    sum_d3 C[d3, d] * inverse_logdet_C[d3, d2] = [d = d2]      (D, D)
+    C' inverse_logdet_C = I   (D, D)
     loss = 1/2 ((sum_d solve_C[d, d]) + logdet_C)
 
 Parameters  W (D, K), t, a scalar; their dtype is the result's.
@@ -55,7 +55,7 @@ def backward(residuals):
     dsolve_C[np.arange(D), np.arange(D)] += 1 / 2
     lam_solve_C = cho_solve((chol_C, True), dsolve_C)   # (D, D)
     dC = inverse_logdet_C / 2 - lam_solve_C @ solve_C.T  # (D, D)
-    # C[d, d2] = (sum_k W[d, k] * W[d2, k]) + [d = d2] * exp_t
+    # C = W W' + exp_t I
     dW = dC @ W + dC.T @ W                              # (D, K)
     dt = exp_t * np.sum(dC[np.arange(D), np.arange(D)])
     return Params(dW, dt)

@@ -124,9 +124,11 @@ class Numbers(Style):
         return self.value(np.sqrt(x.value))
 
     def call(self, name, args):
-        """Entry by entry, a trace aside."""
+        """Entry by entry; a trace and determinants of the whole."""
         if name == "tr":
             return self.value(float(np.trace(args[0].value)))
+        if name in ("det", "logdet"):
+            return self.value(_determinant(name, args[0].value))
         if name in ("max", "min"):
             return self.value((np.maximum if name == "max" else np.minimum)(*(a.value for a in args)))
         return self.value(np.vectorize(ELEMENTWISE[name], otypes=[float])(args[0].value))
@@ -247,8 +249,17 @@ def _binder(expr, arrays, sizes, at):
         return math.log(abs(value)) if isinstance(expr, LogDeterminant) else value
     if isinstance(expr, Maximum):
         return max(terms)
+    if isinstance(expr, Determinant):
+        matrix = np.reshape(terms, [len(r) for r in ranges])
+        return _determinant("logdet" if isinstance(expr, LogDeterminant) else "det", matrix)
     assert not isinstance(expr, ArgMaximum), "places are not printed in matrix notation"
     raise AssertionError(expr)
+
+
+def _determinant(word, matrix):
+    """Return the determinant of a matrix, or the logarithm of its absolute value."""
+    value = np.linalg.det(matrix)
+    return float(np.log(abs(value))) if word == "logdet" else float(value)
 
 
 def holds(condition, arrays, sizes, at):
