@@ -1,9 +1,9 @@
 """Deep equilibrium network with softmax cross-entropy: loss and gradients.
 
-    W[h, h2] = 1/2 [h = h2] + B[h, h2] - (sum_h3 A[h3, h] * A[h3, h2]) - B[h2, h]   (H, H)
-    pre_Z = X U + Z W + 1 b'                                                   (N, H)
-    Z = tanh(pre_Z)                                                            (N, H)   equilibrium
-    F = Z V + 1 c'                                                             (N, C)   logits
+    W = 1/2 I + B - A' A - B'   (H, H)
+    pre_Z = X U + Z W + 1 b'    (N, H)
+    Z = tanh(pre_Z)             (N, H)   equilibrium
+    F = Z V + 1 c'              (N, C)   logits
     loss = 1/N sum_n (log sum_c exp F[n, c]) - F[n, y[n]]
 
 Parameters  A (H, H), B (H, H), U (D, H), b (H,), V (H, C), c (C,); their dtype is the result's.
@@ -79,7 +79,7 @@ def backward(residuals):
     dU = X.T @ dpre_Z                                   # (D, H)
     db = dpre_Z.sum(axis=0)                             # (H,)
     dW = Z.T @ dpre_Z                                   # (H, H)
-    # W[h, h2] = 1/2 [h = h2] + B[h, h2] - (sum_h3 A[h3, h] * A[h3, h2]) - B[h2, h]
+    # W = 1/2 I + B - A' A - B'
     dA = -(A @ dW.T + A @ dW)                           # (H, H)
     dB = dW - dW.T                                      # (H, H)
     return Params(dA, dB, dU, db, dV, dc)

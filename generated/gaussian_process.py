@@ -5,10 +5,10 @@
     pre_k = 2 signal 1 1' - 1/2 r                           (N, N)
     k = exp(pre_k)                                          (N, N)   kernel
     exp_noise = exp(2 noise)
-    K[n, m] = k[n, m] + [m = n] * exp_noise                 (N, N)   covariance of the targets
+    K = k + exp_noise I                                     (N, N)   covariance of the targets
     K alpha = y                                             (N,)     weights of the predictive mean
     logdet_K = logdet(K)
-    sum_n2 K[n2, n] * inverse_logdet_K[n2, m] = [m = n]     (N, N)
+    K' inverse_logdet_K = I                                 (N, N)
     loss = 1/2 (y' alpha + logdet_K + log(2 pi) * N)
 
 Parameters  length (D,), signal, a scalar, noise, a scalar; their dtype is the result's.
@@ -62,7 +62,7 @@ def backward(residuals):
     # K alpha = y
     lam_alpha = alpha / 2                               # (N,)
     dK = inverse_logdet_K / 2 - np.outer(lam_alpha, alpha)  # (N, N)
-    # K[n, m] = k[n, m] + [m = n] * exp_noise
+    # K = k + exp_noise I
     dnoise = 2 * exp_noise * np.sum(dK[np.arange(N), np.arange(N)])
     dk = dK                                             # (N, N)
     # k = exp(pre_k)

@@ -42,18 +42,16 @@ def forward(W, t, S):
     logdet_C = 2 * np.sum(np.log(chol_C[np.arange(D), np.arange(D)]))
     inverse_logdet_C = cho_solve((chol_C, True), np.eye(D, dtype=chol_C.dtype))  # (D, D)
     loss = (logdet_C + np.sum(solve_C[np.arange(D), np.arange(D)])) / 2
-    return loss, (W, solve_C, inverse_logdet_C, exp_t, chol_C)
+    return loss, (W, solve_C, inverse_logdet_C, exp_t)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W, solve_C, inverse_logdet_C, exp_t, chol_C = residuals
+    W, solve_C, inverse_logdet_C, exp_t = residuals
     D = len(solve_C)
 
     # C solve_C = S
-    dsolve_C = np.zeros_like(solve_C)                   # (D, D)
-    dsolve_C[np.arange(D), np.arange(D)] += 1 / 2
-    lam_solve_C = cho_solve((chol_C, True), dsolve_C)   # (D, D)
+    lam_solve_C = inverse_logdet_C / 2                  # (D, D)
     dC = inverse_logdet_C / 2 - lam_solve_C @ solve_C.T  # (D, D)
     # C = W W' + exp_t I
     dW = dC @ W + dC.T @ W                              # (D, K)
