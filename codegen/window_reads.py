@@ -19,7 +19,7 @@ class ReadLowering:
     """Takes equations one by one, and appends those that their reads need."""
 
     of: Equation                    # the one that is taken
-    outermost: frozenset[Expr]      # the guards that are terms of it, or factors of one
+    outermost: frozenset[Expr]      # the guards and choices that are terms of it, or factors of one
 
     def __init__(self, program: Program):
         self.program = program
@@ -68,7 +68,9 @@ class ReadLowering:
         if condition != True or self._reads_outside(value):
             raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
         for branch, condition in reversed(choice.args[:-1]):
-            value = value + self._changed(guarded(expand(branch - value), conjuncts(condition)))
+            correction = guarded(expand(branch - value), conjuncts(condition))
+            self.outermost |= {correction} if choice in self.outermost else set()
+            value = value + self._changed(correction)
         return value
 
     def _reads_outside(self, expr):

@@ -9,9 +9,8 @@ Each step is program to program: the new variables are equations like any other,
 
 from typing import NamedTuple
 
-from sympy import Add, Idx, KroneckerDelta, Mul
+from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise
 
-from derive.guards import is_guard
 from derive.program import Equation, Program
 
 from . import joins
@@ -39,7 +38,8 @@ class _Windows(FoldLowering):
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
         self.of = e
-        self.outermost = frozenset(f for t in Add.make_args(e.rhs) for f in Mul.make_args(t) if is_guard(f))
+        factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
+        self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
         if joins.pieces(e):
             self.lines.append(e)
             return
