@@ -187,10 +187,10 @@ def _random(program, sizes, seed, positive):
         return drawn if shape else float(drawn)
 
     drawn = {v.name: value(v) for v in (*program.parameters, *program.inputs)}
-    return drawn | _assumed(program, drawn, sizes)
+    return drawn | assumed(program, drawn, sizes)
 
 
-def _assumed(program, drawn, sizes):
+def assumed(program, drawn, sizes):
     """Return the values of what assumptions are about, changed so that they hold."""
     names = {n for a in program.assumptions for n in a.about}
     if not names:

@@ -38,18 +38,17 @@ def forward(W, g, x, y):
     M = J + 1
 
     S = ((x @ W).transpose(1, 0, 2) @ y.transpose(1, 2, 0)).transpose(1, 2, 0)  # (I, J, N)
-    guarded_V = np.zeros((I, M, N), g.dtype)            # (I, M, N)
     V = np.empty((I + 1, M, N), g.dtype)                # (I + 1, M, N)
     V[0] = (-g * np.arange(M, dtype=g.dtype))[:, None]
     for i in range(I):
         for m in range(M):
+            V[i + 1, m] = (-i - 1) * g
             if m >= 1:
-                guarded_V += (
+                V[i + 1, m] += (
                     V[i, m]
                     + _softplus(V[i + 1, m - 1] + _softplus(S[i, m - 1] + V[i, m - 1] + g - V[i + 1, m - 1]) - V[i, m])
                     + i * g
                 )
-            V[i + 1, m] = guarded_V + (-i - 1) * g
     loss = -np.mean(V[I, J])
     return loss, (g, x, y, S, V)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sympy import Integer
 
+from codegen import verify
 from codegen.lowering import lowered
 from derive.networks import loading
 
@@ -85,7 +86,8 @@ def arguments(name, seed=0, dtype=np.float64, draw=None):
             result[v.name] = np.asarray(random.uniform(0.1, 0.9), dtype)
         else:
             result[v.name] = np.asarray(draw(random, shape(v, values)), dtype)
-    return result, keyword_sizes(name, values)
+    held = {n: np.asarray(v, dtype) for n, v in verify.assumed(p, result, values).items()}
+    return result | held, keyword_sizes(name, values)
 
 
 def run(name, given, **extra):
