@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from codegen.differences import compare, derivative_estimate
-from codegen.doctor import diagnose
+from codegen.doctor import diagnose, is_examinable
 from codegen.doctor.trials import points
 from codegen.memory import module_from
 from codegen.module import source
@@ -380,7 +380,7 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     total = Counter()
     print(f"{'network':24}{'mutants':>8}{'failing':>8}{'equal':>8}{'caught':>8}{'named':>8}{'seconds':>9}")
-    for name in options.names or loading.names():
+    for name in options.names or [n for n in loading.names() if is_examinable(loading.named(n).program())]:
         o = judged(name, options.each)
         real = o.total - o.failing - o.equivalent
         print(f"{name:24}{o.total:8}{o.failing:8}{o.equivalent:8}{o.caught:8}{o.named:8}{o.seconds:9.1f}", flush=True)

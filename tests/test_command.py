@@ -169,7 +169,7 @@ def test_a_full_disk_is_told_in_one_line(derive, monkeypatch):
 
 def test_a_network_that_fails_its_checks_is_not_written(derive, monkeypatch):
     wrong = verify.Verdict(verify.JUDGES[1], 1e-6, {"w": 0.5}, ("the gradient of w is wrong",))
-    monkeypatch.setattr(verify, "finite_differences", lambda *_: wrong)
+    monkeypatch.setattr(verify, "finite_differences", lambda *_, **__: wrong)
     status, out, _ = derive("build net.py --output out")
     assert status == 1 and contents("out") == {}
     assert "FAILS" in out and "the gradient of w is wrong" in out

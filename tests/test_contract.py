@@ -261,14 +261,13 @@ BEYOND = {                              # where the mathematics itself has no fi
     "vae": ("±1e4", "±1e4 and 1e-20"),                  # variances of exp(1e4)
     "gaussian_mixture": ("±1e4", "±1e4 and 1e-20"),     # densities of standard deviation exp(-1e4)
     "mixture_density_network": ("±1e4", "±1e4 and 1e-20"),
-    "gradient_penalty": ("0", "1e-20", "±1e4 and 1e-20"),       # slopes of length 0 have no direction
+    "gradient_penalty": ("0", "1e-20", "±1e4", "±1e4 and 1e-20"),       # slopes of length 0 have no direction
     "graph_convolution": ("±1e4", "±1e4 and 1e-20"),    # roots of negative degrees
     "gaussian_process": ("±1e4", "±1e4 and 1e-20"),     # covariances of exp(2e4)
     "kalman_filter": ("±1e4", "±1e4 and 1e-20"),        # variances of exp(1e4)
     "leave_one_out": ("±1e4", "±1e4 and 1e-20"),        # penalties of exp(1e4), or no matrix of full rank without one
     "deep_equilibrium": ("±1e4", "±1e4 and 1e-20"),     # a fixed point with weights of 1e8, which Newton does not find
     "probabilistic_pca": ("±1e4", "±1e4 and 1e-20"),    # a variance of exp(1e4)
-    "gradient_penalty": ("±1e4",),                      # the length of slopes that are all 0 has no derivative
     "soft_targets": ("±1e4", "±1e4 and 1e-20"),         # rows of ±1e4 that sum to one, which float32 does not hold
     "gpt": ("±1e4", "±1e4 and 1e-20"),                  # cubes of 1e13, which float32 does not hold
     "transformer_block": ("±1e4", "±1e4 and 1e-20"),

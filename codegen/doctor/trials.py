@@ -14,6 +14,7 @@ from derive.functions import at_zero, half_step, relu, step
 from derive.program import Program, Variable
 from derive.terms import subterms
 
+from ..verify import assumed
 from .evaluate import Evaluated
 
 Sizes = dict[Symbol, int]
@@ -148,6 +149,7 @@ def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> di
         for again in range(TRIES):
             random = np.random.default_rng((seed, again))
             arguments = {v.name: _value(v, sizes, random, way) for v in (*program.parameters, *program.inputs)}
+            arguments |= assumed(program, arguments, sizes)
             ours = Evaluated(program, sizes, arguments)
             gradients = list(ours.gradients().values())
             if all(np.all(np.isfinite(g)) for g in (ours.values[program.loss], *gradients)):
