@@ -10,6 +10,7 @@ from sympy import (
     DiracDelta,
     Dummy,
     Expr,
+    Function,
     Heaviside,
     Mul,
     Piecewise,
@@ -18,7 +19,6 @@ from sympy import (
     Subs,
     Symbol,
     Tuple,
-    powsimp,
 )
 
 from .binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
@@ -160,14 +160,26 @@ def derivative(expr: Expr, read: Expr) -> Expr:
     result = _scalar_derivative(expr.xreplace(there), there[read])
     if result is None:
         raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
-    if any(isinstance(t, Pow) and t.exp.is_integer and t.exp.free_symbols for t in subterms(expr)):
-        result = powsimp(result, deep=True, combine="exp")  # K x**(K - 1): K x**K/x has no value at 0
     return result.xreplace(back)
+
+
+class _Power(Function):
+    """x**K for an integer K in the sizes; SymPy's derivative is K x**K/x, which has no value at 0."""
+
+    def fdiff(self, argindex=1):
+        base, power = self.args
+        return power * _Power(base, power - 1)
+
+
+def _is_power_by_a_size(term):
+    return isinstance(term, Pow) and term.exp.is_integer and bool(term.exp.free_symbols)
 
 
 @lru_cache(maxsize=4096)
 def _scalar_derivative(expr, variable):
-    result = expr.diff(variable).replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
+    raised = expr.replace(_is_power_by_a_size, lambda t: _Power(*t.args))
+    result = raised.diff(variable).replace(_Power, Pow)
+    result = result.replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
     return None if result.has(Derivative, Subs) else result
 
 

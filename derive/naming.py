@@ -73,7 +73,8 @@ class _Namer:
             if equation.rhs.implicit_companion:
                 self._define(name, (*equation.free, *bound), equation)
                 return
-            self._name(equation.rhs.companion(equation.lhs), name, (*equation.free, *bound), equation.name)
+            axes = (*equation.free, *bound) if isinstance(equation.rhs, Product) else equation.free
+            self._name(equation.rhs.companion(equation.lhs), name, axes, equation.name)
 
     def _define(self, name, indices, equation):
         """Append the equation that a companion satisfies."""
@@ -223,14 +224,17 @@ class _Namer:
         return f"{word}_{of or self.of.name}"
 
     def _name(self, rhs, stem, order=(), companion_of=None) -> Expr:
-        """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
+        """Return a read of the variable that is defined as `rhs`, defining it where it is new.
+
+        What is named beside a binder's value has the axes `order`, also those along which it does not vary.
+        """
         free = free_indices(rhs)
         key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
-        if key in self.known:
+        if key in self.known and not companion_of:
             variable, places = self.known[key]
             return variable.at(*(free[k] for k in places))
         known_order = (*order, *self.of.free, *bound_indices(self.of.rhs))
-        indices = list(dict.fromkeys([i for i in known_order if i in free] + free))
+        indices = list(order) if companion_of else list(dict.fromkeys([i for i in known_order if i in free] + free))
         name = stem
         while name in self.taken or f"d{name}" in self.taken:
             name = _next_name(name, stem)
@@ -239,7 +243,8 @@ class _Namer:
         variable = Variable(name, base_of(name, shape, isinstance(rhs, ArgMaximum)), shape,
                             index_names=tuple(i.name for i in indices), companion_of=companion_of)
         self.variables = _before(self.variables, self.of.name, name, variable)
-        self.known[key] = variable, [free.index(i) for i in indices]
+        if set(indices) <= set(free):
+            self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))
         return variable.at(*indices)
 
