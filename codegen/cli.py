@@ -18,6 +18,7 @@ from derive.notes import note
 from derive.text import Texts
 
 from . import building, doctor, results, tables, verify
+from . import notation_options as paper
 from .extras import MissingExtra
 from .memory import module_from
 from .module import STYLES, source
@@ -160,25 +161,37 @@ def list_() -> None:
 
 
 @app.command()
-def show(target: Target, notation: Notation = "matrix", of: Of = results.GRADIENTS) -> None:
+def show(
+    target: Target, notation: Notation = "matrix", of: Of = results.GRADIENTS, level: paper.Level = None,
+) -> None:
     """Print a network's forward and backward equations, or those of what else is derived of it."""
     _check_notation(notation)
     for net in _networks(target):
-        program = _derived(net, of)
-        out.print(f"{Texts(program, notation).listing()}\n", markup=False, soft_wrap=True)
+        text = Texts(_derived(net, of), notation)
+        shown = text.listing() if level is None else text.derivation(level)
+        out.print(f"{shown}\n", markup=False, soft_wrap=True)
 
 
 @app.command()
 def latex(
     target: Target,
-    notation: Notation = "matrix",
+    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
     standalone: Annotated[bool, typer.Option("--standalone", help="a whole document rather than a section")] = False,
     of: Of = results.GRADIENTS,
+    level: paper.Level = None,
+    path: paper.Paths = None,
+    adjoint: paper.Adjoint = None,
+    batch: paper.Batch = None,
+    name: paper.Names = None,
+    bold: paper.Bold = None,
+    language: paper.Language = None,
 ) -> None:
     """Print a network's note, or that of what else is derived of it."""
-    _check_notation(notation)
+    _check_notation(notation or "matrix")
+    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
     for net in _networks(target):
-        sys.stdout.write(note(_derived(net, of), notation=notation, standalone=standalone))
+        program = _derived(net, of)
+        sys.stdout.write(note(program, paper.chosen(program.notation, name, path, **options), standalone))
 
 
 @app.command()

@@ -4,6 +4,7 @@ import textwrap
 
 from sympy import Max, sympify
 
+from derive.cost import cost_of, leading
 from derive.kinks import conventions
 from derive.program import Variable
 
@@ -36,6 +37,9 @@ def docstring(plan) -> str:
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
+    costs = cost_of(program)
+    kept = f", {leading(costs.residuals)} bytes kept in between" if program.backward else ""
+    facts.append(("Cost", f"{leading(costs.together.operations)} operations, of the highest degree{kept}."))
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:

@@ -3,10 +3,12 @@
 from sympy import Expr
 
 from .cost import operations
+from .paper.derivation import Derivation
+from .paper.language import Language
 from .paper.sheet import Sheet
 from .paper.text import Plain
 from .paper.writer import Writer
-from .program import Program, Variable
+from .program import Equation, Program, Variable
 
 
 class Texts:
@@ -64,6 +66,45 @@ class Texts:
         """Return the adjoint equations with their shapes, and the facts that made them shorter."""
         return [f"{text}{self._since(variable.name, '   ')}"
                 for text, (_, variable) in zip(_shaped(lines, width), lines, strict=True)]
+
+    def derivation(self, level: str = "backprop") -> str:
+        """Return the steps of the derivation as a page of text, each with its reason at the level "every-step"."""
+        language = Language("en", {})
+        derivation = Derivation(self.program, level)
+        numbers = {e: k for k, e in enumerate(derivation.forward, 1)}
+        lines = [self.program.title, ""]
+        lines += [f"({k}) {self._line(e)}" for e, k in numbers.items()]
+        for passage in derivation.passages:
+            lines += ["", f"({numbers[passage.line]}) {self._line(passage.line)}"]
+            last, indent = "", 0
+            for step in passage.steps:
+                left, right = self.writer.step(step.left, step.right, step.whole, step.implicit)
+                reason = self._reason(language, step.reason, numbers) if level == "every-step" and step.reason else ""
+                if not (step.continues and right.text == last):
+                    indent = indent if step.continues else len(left.text)
+                    lines.append(f"    {' ' * indent if step.continues else left.text} = {right.text}"
+                                 + (f"        {reason}" if reason else ""))
+                last = right.text
+        if level != "every-step" and derivation.gradients:
+            lines += ["", *(f"    {self._line(s.equation, reverse=True)}" for s in derivation.gradients)]
+        return "\n".join(lines)
+
+    def _reason(self, language, reason, numbers):
+        """Return a reason in words."""
+        parts = {}
+        for key, value in reason.about.items():
+            values = value if isinstance(value, tuple) else (value,)
+            parts[key] = ", ".join(self._told(key, v, numbers) for v in values)
+        return "".join(getattr(span, "text", "") for span in language.say(reason.key, **parts))
+
+    def _told(self, key, value, numbers):
+        if key == "lines":
+            return f"({numbers[value]})"
+        if key == "fact":
+            return value.fact
+        if isinstance(value, Equation):
+            return f"{self.expression(value.lhs)} = {self.expression(value.rhs)}"
+        return self.expression(value)
 
     def _line(self, equation, reverse=False):
         left, right = self.writer.equation(equation, reverse)

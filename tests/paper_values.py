@@ -60,7 +60,9 @@ class Numbers(Style):
 
     def variable(self, name):
         """A column, a matrix, a number."""
-        return Value(name, rank=self.rank(name), value=as_matrix(self.arrays[name]))
+        value = as_matrix(self.arrays[name])
+        turned = self.in_columns and np.ndim(self.arrays[name]) == 2
+        return Value(name, rank=self.rank(name), value=np.transpose(value) if turned else value)
 
     def size(self, name):
         """The number."""
@@ -249,11 +251,10 @@ def _binder(expr, arrays, sizes, at):
         return math.log(abs(value)) if isinstance(expr, LogDeterminant) else value
     if isinstance(expr, Maximum):
         return max(terms)
-    if isinstance(expr, Determinant):
-        matrix = np.reshape(terms, [len(r) for r in ranges])
-        return _determinant("logdet" if isinstance(expr, LogDeterminant) else "det", matrix)
-    assert not isinstance(expr, ArgMaximum), "places are not printed in matrix notation"
-    raise AssertionError(expr)
+    assert isinstance(expr, ArgMaximum)
+    order = list(product(*ranges[::-1]))                    # the last limit is the slowest
+    by_place = dict(zip(product(*ranges), terms, strict=True))
+    return int(np.argmax([by_place[place[::-1]] for place in order]))
 
 
 def _determinant(word, matrix):

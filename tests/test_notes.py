@@ -8,8 +8,11 @@ import pytest
 from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
 
 from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
+from derive.errors import DerivationError
 from derive.networks import loading
 from derive.notes import note
+from derive.paper import words_en, words_ko
+from derive.paper.tex import PREAMBLES
 from tests import rule_zoo
 
 pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
@@ -20,14 +23,20 @@ DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 NAMES = loading.names()
+WORDS = {"en": words_en, "ko": words_ko}
 
 
-def complaints(text, folder):
+ENGINES = {"en": ("pdflatex", "xelatex", "lualatex"), "ko": ("xelatex", "lualatex")}
+NOTATIONS = [{"form": "index"}, {"adjoint": "bar", "batch": "columns"}, {"adjoint": "partial", "bold": True},
+             {"level": "every-step"}, {"level": "gradients", "batch": "columns"}, {}]
+
+
+def complaints(text, folder, engine="pdflatex"):
     """Compile a document twice, for its references, and return every line of the log that complains."""
     (folder / "note.tex").write_text(text, encoding="utf-8")
     for _ in range(2):
         done = subprocess.run(
-            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "note.tex"],
+            [engine, "-interaction=nonstopmode", "-halt-on-error", "note.tex"],
             cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     log = (folder / "note.log").read_text(encoding="utf-8", errors="replace")
     found = [line for line in log.splitlines() if re.search(r"^!|Warning|Overfull|Underfull", line)]
@@ -127,3 +136,84 @@ def long_names_and_formulas():
 @pytest.mark.parametrize("build", [six_layers, normalised_attention, long_names_and_formulas])
 def test_networks_of_ones_own_compile(build, notation, tmp_path):
     assert complaints(note(build().backward(), notation, standalone=True), tmp_path) == []
+
+
+# ---- levels, notations and languages
+
+
+def together(names, **notation):
+    """Return the notes of some networks in one document."""
+    notes = [note(networks.named(n).backward(), **notation) for n in names]
+    return PREAMBLES[notation.get("language", "en")] % "\n".join(notes)
+
+
+def skip_without(engine):
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+
+
+@pytest.mark.parametrize("notation", NOTATIONS[1:4], ids=str)
+def test_notations_compile_together(notation, tmp_path):
+    names = ["square", "mlp", "convolution_2d", "lstm", "layer_norm"]
+    assert complaints(together(names, **notation), tmp_path) == []
+
+
+@pytest.mark.parametrize("level", ["backprop", "every-step"])
+def test_korean_notes_compile(level, tmp_path):
+    skip_without("xelatex")
+    fonts = subprocess.run(["fc-list", ":lang=ko"], capture_output=True, text=True, check=False).stdout
+    if not re.search("Noto Serif CJK|NanumMyeongjo|UnBatang", fonts):
+        pytest.skip("no Korean font; install fonts-noto-cjk or fonts-nanum")
+    text = together(["square", "mlp", "lstm"], language="ko", level=level)
+    assert "수반 변수" in text and "순전파" in text
+    assert complaints(text, tmp_path, "xelatex") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES["en"])
+@pytest.mark.parametrize("notation", NOTATIONS, ids=str)
+@pytest.mark.parametrize("language", ENGINES)
+def test_all_notes_in_all_languages_notations_and_engines(language, notation, engine, tmp_path):
+    if engine not in ENGINES[language]:
+        pytest.skip(f"{engine} has no letters for {language}")
+    skip_without(engine)
+    assert complaints(together(NAMES, language=language, **notation), tmp_path, engine) == []
+
+
+def test_every_language_has_the_same_words():
+    assert WORDS["en"].WORDS.keys() | {"are"} == WORDS["ko"].WORDS.keys() | {"are"}
+    assert WORDS["en"].HEADINGS.keys() == WORDS["ko"].HEADINGS.keys()
+    for key, english in WORDS["en"].WORDS.items():
+        parts = set(re.findall(r"\{(\w+)\}", re.sub(r"\$[^$]*\$", "", english)))
+        assert set(re.findall(r"\{(\w+)\}", re.sub(r"\$[^$]*\$", "", WORDS["ko"].WORDS[key]))) <= parts, key
+
+
+def test_titles_and_notes_of_networks_have_korean_translations():
+    programs = [networks.named(n).backward() for n in ("mlp", "lstm", "convolution_2d", "gpt", "square")]
+    texts = {t for p in programs for t in (p.title, *(v.note for v in (*p.parameters, *p.inputs))) if t}
+    assert {t for t in texts if t not in WORDS["ko"].PHRASES} == set()
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    ({"adjoint": "hat"}, "delta, bar, partial"), ({"language": "fr"}, "en, ko"), ({"level": "all"}, "every-step"),
+    ({"names": {"W7": "W"}}, "W7"), ({"names": {"W1": "{"}}, "braces"), ({"names": {"W1": "U", "W2": "U"}}, "both"),
+    ({"paths": ("X",)}, "no path"), ({"colour": "red"}, "no option"),
+])
+def test_what_is_no_notation_is_refused_by_name(options, told):
+    with pytest.raises(DerivationError, match=told):
+        note(networks.named("mlp").backward(), **options)
+
+
+def test_a_network_keeps_its_notation():
+    net = networks.named("mlp")
+    net.notation(adjoint="bar", names={"W1": "W^{(1)}"}, batch="columns")
+    text = note(net.backward())
+    assert r"Z_1 &= W^{(1)} X + b_1 \mathbf 1_N^\top" in text
+    assert r"\bar W^{(1)} &= \bar Z_1 X^\top" in text
+    assert r"\delta" not in text
+
+
+def test_a_path_is_drawn_out_from_the_parameter_to_the_loss():
+    text = note(networks.named("mlp").backward(), paths=("W1",))
+    assert r"From $W_1$ to the loss" in text
+    assert r"\tfrac1N X^\top \Bigl(\bigl((P - Y) W_2^\top\bigr) \odot [Z_1 > 0]\Bigr)" in text

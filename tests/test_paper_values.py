@@ -8,6 +8,7 @@ from sympy import Idx
 
 from derive import networks
 from derive.networks import loading
+from derive.notations import Notation
 from derive.paper.differentials import Differentials
 from derive.paper.names import TANGENT_OF
 from derive.paper.sheet import Sheet
@@ -59,6 +60,7 @@ def assert_same(equation, reverse, writer, arrays, sizes):
     """Compare both meanings of an equation, where it has matrix notation and a value."""
     try:
         expected = as_matrix(array_of(equation, arrays, sizes))
+        expected = np.transpose(expected) if writer.style.in_columns and len(equation.indices) == 2 else expected
     except (ValueError, IndexError, TypeError):         # the logarithm of what is negative, a read outside a range
         return
     value = matrix_value(writer, equation, reverse, arrays, sizes)
@@ -69,9 +71,7 @@ def assert_same(equation, reverse, writer, arrays, sizes):
     np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9, err_msg=str(equation))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")           # the square root of what is negative is no number
-@pytest.mark.parametrize("name", BUILDERS)
-def test_matrix_notation_means_the_equation(name):
+def check_matrix_notation(name, batch):
     sheet = Sheet(BUILDERS[name]().backward())
     differentials = Differentials(sheet)
     lines = [(e, False) for e in sheet.lines]
@@ -80,7 +80,20 @@ def test_matrix_notation_means_the_equation(name):
     rng, sizes = np.random.default_rng(0), random_sizes(sheet.program)
     for positive in (True, False):
         arrays = random_arrays(sheet, differentials, sizes, rng, positive)
-        writer = Writer(sheet, lambda names, a=arrays: Numbers(names, dict(a), sizes))
+        writer = Writer(sheet, lambda names, a=arrays: Numbers(names, dict(a), sizes), Notation(batch=batch))
         for equation, reverse in lines:
             if all(isinstance(i, Idx) and i.lower == 0 for i in equation.indices) and len(equation.indices) <= 2:
                 assert_same(equation, reverse, writer, arrays, sizes)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")           # the square root of what is negative is no number
+@pytest.mark.parametrize("name", BUILDERS)
+def test_matrix_notation_means_the_equation(name):
+    check_matrix_notation(name, "rows")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", [f"networks-{n}" for n in (
+    "mlp", "autoencoder", "batch_norm", "layer_norm", "graph_convolution", "attention", "vae", "skip_gram")])
+def test_batches_in_columns_mean_the_equation_transposed(name):
+    check_matrix_notation(name, "columns")

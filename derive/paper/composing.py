@@ -4,7 +4,7 @@ import re
 
 from sympy import Expr, Idx, Mul
 
-from ..cost import operations
+from ..cost import cost_of
 from ..kinks import conventions
 from ..notations import Notation
 from ..program import Equation, Program
@@ -20,7 +20,7 @@ from .sheet import name_of
 from .writer import Writer
 
 MOST_REFERENCES = 6         # to lines, in one sentence
-MOST_TERMS = 6              # of a cost
+FEW_TERMS, MOST_TERMS = 3, 12       # of a cost: few are shown as they are, of more those of the highest degree
 BY, PLUS = f"{MARK} \\cdot ", f"{MARK} + "
 
 
@@ -237,18 +237,18 @@ class Composer:
         key = "update" if len(parameters) == 1 else "update of several"
         return self.language.say(key, rate=Formula(rate), step=step)
 
-    def _cost(self):
-        """How many operations loss and gradients take: the terms of the highest degree where there are many."""
-        cost = operations(self.program)
-        terms = sorted(cost.as_ordered_terms(), key=lambda t: -_degree(t))
-        if not cost.free_symbols:
-            return self.language.say("cost", operations=Formula(str(cost)))
-        if len(terms) > MOST_TERMS:
-            terms = [t for t in terms if _degree(t) == _degree(terms[0])]
-        if len(terms) > 2 * MOST_TERMS:
+    def _cost(self) -> Text:
+        """Operations, and bytes kept for the way back: the terms of the highest degree where there are many."""
+        costs = cost_of(self.program)
+        amounts = [costs.forward.operations, costs.backward.operations, costs.residuals]
+        shown = [_leading(amount) for amount in amounts]
+        whole = all(len(terms) == len(_by_degree(a)) for terms, a in zip(shown, amounts, strict=True))
+        if max(map(len, shown)) > MOST_TERMS:
             return ()
-        key = "cost" if len(terms) == len(cost.as_ordered_terms()) else "cost of largest"
-        return self.language.say(key, operations=Formula(" + ".join(map(self.formula, terms))))
+        forward, backward, kept = (Formula(" + ".join(map(self.formula, terms)) or "0") for terms in shown)
+        key = "cost" if self.program.backward else "cost of equations"
+        told = self.language.say(key, forward=forward, backward=backward, kept=kept)
+        return told if whole else (*told, Words(" "), *self.language.say("leading terms"))
 
     def _kinks(self) -> Text:
         """The conventions at kinks."""
@@ -318,6 +318,16 @@ def _origin(program):
     if program.source.startswith("derive/networks/"):
         return f"{program.source} by `derive build {program.network}{of}`"
     return f"{program.source} by `derive build {program.source}{of}`" if program.source else "a script"
+
+
+def _leading(cost: Expr) -> list[Expr]:
+    """Return the terms of a cost, those of the highest degree alone where there are many."""
+    terms = _by_degree(cost)
+    return terms if len(terms) <= FEW_TERMS else [t for t in terms if _degree(t) == _degree(terms[0])]
+
+
+def _by_degree(cost):
+    return sorted((t for t in cost.as_ordered_terms() if t != 0), key=lambda t: -_degree(t))
 
 
 def _degree(term):

@@ -70,9 +70,11 @@ WORDS = {
     "update": "A step of gradient descent at the learning rate {rate} is {step}.",
     "update of several": "A step of gradient descent at the learning rate {rate} is {step}, and likewise for the other "
                          "parameters.",
-    "cost": "Loss and gradients take {operations} additions, multiplications and function values, counted as written.",
-    "cost of largest": "Loss and gradients take {operations} additions, multiplications and function values, terms of "
-                       "the highest degree, counted as written.",
+    "cost": "Forward {forward} operations, backward {backward}: additions, multiplications, powers and function "
+            "values, counted as written. Of 8-byte numbers, {kept} bytes are kept in between.",
+    "cost of equations": "The equations take {forward} additions, multiplications, powers and function values, counted "
+                         "as written.",
+    "leading terms": "Of long sums, the terms of the highest degree are given.",
     "path": "How a change of {variable} reaches the loss, all else held fixed, line by line:",
     "path back": "And back, each adjoint written out:",
     # ---- reasons

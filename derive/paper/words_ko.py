@@ -3,6 +3,8 @@
 조사는 수식의 읽는 소리에 따라 달라지지 않도록, 수식 뒤에는 '의', '에서', '입니다' 나 명사를 둔다.
 """
 
+from .phrases_ko import PHRASES as PHRASES
+
 COMMA, AND, FULL_STOP = ", ", ", ", "."
 
 HEADINGS = {
@@ -70,9 +72,10 @@ WORDS = {
     "update": "학습률이 {rate}일 때 경사 하강법의 한 단계는 {step}입니다.",
     "update of several": "학습률이 {rate}일 때 경사 하강법의 한 단계는 {step}입니다. "
                          "나머지 매개변수도 같은 방법으로 갱신합니다.",
-    "cost": "손실과 기울기를 계산하는 데 드는 덧셈, 곱셈, 함숫값 계산은 식에 적힌 대로 세어 모두 {operations}번입니다.",
-    "cost of largest": "손실과 기울기를 계산하는 데 드는 덧셈, 곱셈, 함숫값 계산은 식에 적힌 대로 셀 때 "
-                       "최고차항만 쓰면 {operations}번입니다.",
+    "cost": "식에 적힌 대로 세면 순전파는 {forward}번, 역전파는 {backward}번의 연산(덧셈, 곱셈, 거듭제곱, 함숫값 계산)이 듭니다. "
+            "8바이트 수를 쓸 때 역전파를 위해 보관하는 양은 {kept}바이트입니다.",
+    "cost of equations": "식에 적힌 대로 세면 모두 {forward}번의 연산(덧셈, 곱셈, 거듭제곱, 함숫값 계산)이 듭니다.",
+    "leading terms": "항이 많은 합에는 최고차항만 적었습니다.",
     "path": "다른 값을 모두 고정하고 {variable}의 값만 바꿀 때, "
             "그 변화가 손실에 이르는 과정을 식마다 따라가면 다음과 같습니다.",
     "path back": "거꾸로, 수반 변수를 하나씩 풀어 쓰면 다음과 같습니다.",
@@ -93,5 +96,3 @@ WORDS = {
     "constants": "{formulas}의 값을 대입",
     "all written out": "모두 한 식으로",
 }
-
-PHRASES: dict[str, str] = {}
