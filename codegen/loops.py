@@ -164,7 +164,7 @@ class Looped:
         variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
         if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
             return False
-        if (len(row.pulled) != 1 and any(t.conditions for t in row.pulled)) or self._waits(row):
+        if any(self._left(t.conditions) for t in row.pulled) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
