@@ -74,9 +74,18 @@ def build(
 def verdicts(
     net: Network, program: Program, text: str, sizes: Mapping[str, int] | None = None
 ) -> list[verify.Verdict]:
-    """Return what each judge says of a network and its module, which may have its sizes fixed."""
-    module = module_from(program.name, text)
-    found = [verify.referee(net, program), verify.finite_differences(program, module, sizes=sizes)]
+    """Return what each judge says of a network and its module, which may have its sizes fixed.
+
+    Where a package is missing that the module needs (SciPy, for one that solves linear systems), the referee alone
+    judges, and what was not run is noted.
+    """
+    found = [verify.referee(net, program)]
+    try:
+        module = module_from(program.name, text)
+    except ModuleNotFoundError as missing:
+        note = f"not run, for the module needs {missing.name}, which is not installed"
+        return [*found, verify.Verdict(verify.JUDGES[1], verify.DIFFERENCES, skipped=note, notes=(note,))]
+    found.append(verify.finite_differences(program, module, sizes=sizes))
     person = verify.handwritten_function(net.name) if net.source.startswith("derive/networks/") else None
     return found + ([verify.handwritten(program, module, person, sizes=sizes)] if person else [])
 

@@ -40,7 +40,7 @@ def remarks(built: Sequence[Built]) -> Iterator[str]:
 
 
 def _cell(verdict: Verdict | None) -> str:
-    if verdict is None:
+    if verdict is None or verdict.skipped:
         return "–"
     number = "exact" if verdict.largest == 0 else f"{verdict.largest:.0e}"
     return number if verdict.passed else f"[bold red]FAILS {number}[/]"
@@ -55,7 +55,8 @@ def verdicts(name: str, program: Program, found: Sequence[Verdict]) -> Table:
     table.add_column("verdict")
     for p in program.parameters:
         values = [v.disagreements.get(program.adjoints.get(p.name, p.name), v.disagreements.get(p.name)) for v in found]
-        fine = all(value is not None and value <= v.tolerance for value, v in zip(values, found, strict=True))
+        fine = all(v.skipped or (value is not None and value <= v.tolerance)
+                   for value, v in zip(values, found, strict=True))
         cells = ("–" if value is None else "exact" if value == 0 else f"{value:.1e}" for value in values)
         table.add_row(p.name, *cells, "agrees" if fine else "[bold red]DIFFERS[/]")
     return table
