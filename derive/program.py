@@ -229,15 +229,15 @@ class Program:
 
     def _repr_markdown_(self) -> str:
         """Return the forward and backward equations, as a notebook shows them."""
-        from .paper.display import markdown
+        from .paper.display import program_markdown
 
-        return markdown(self)
+        return program_markdown(self)
 
     def _repr_latex_(self) -> str:
         """Return the forward and backward equations as displayed formulas."""
-        from .paper.display import latex
+        from .paper.display import program_latex
 
-        return latex(self)
+        return program_latex(self)
 
 
 def companion_name(equation: Equation) -> str:

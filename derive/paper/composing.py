@@ -245,7 +245,7 @@ class Composer:
         whole = all(len(terms) == len(_by_degree(a)) for terms, a in zip(shown, amounts, strict=True))
         if max(map(len, shown)) > MOST_TERMS:
             return ()
-        forward, backward, kept = (Formula(" + ".join(map(self.formula, terms)) or "0") for terms in shown)
+        forward, backward, kept = (Formula(f"{MARK} + ".join(map(self.formula, terms)) or "0") for terms in shown)
         key = "cost" if self.program.backward else "cost of equations"
         told = self.language.say(key, forward=forward, backward=backward, kept=kept)
         return told if whole else (*told, Words(" "), *self.language.say("leading terms"))

@@ -95,6 +95,16 @@ def _pieces(tex) -> list[_Part]:
     return [*pieces, current]
 
 
+def breakable(tex: str) -> list[list[str]]:
+    """Split a formula where a line may end: at its outermost operators, and the parts between them further inside."""
+    parts: list[list[str]] = []
+    for part in _pieces(tex):
+        if part.price == 0 or not parts:
+            parts.append([])
+        parts[-1].append(part.text)
+    return parts
+
+
 def columns(rows: Sequence[Row]) -> list[str]:
     """Join cells by `&` and end the rows, the columns padded so that the source is a table too."""
     widths: dict[int, int] = {}

@@ -1,0 +1,54 @@
+r"""LaTeX formulas as MathML, in pieces between which a line may be broken.
+
+docutils does the work; what it does not know of the LaTeX that notes use is put in other words first.
+"""
+
+import re
+
+from derive.paper.latex import plain
+from derive.paper.layout import breakable
+
+from ..extras import extra
+
+OTHERWISE_SAID = (              # subscripts of accents and of words stand beside them, not below
+    (re.compile(r"\\operatorname\*\{arg\\,max\}"), r"\\operatorname{arg\\,max}"),
+    (re.compile(r"\\(big|Big|bigg|Bigg)/"), r"\\\1l/"),
+    (re.compile(r"(\\(?:dot|hat|bar|tilde)(?: ?[A-Za-z](?![A-Za-z])|\{[^{}]*\}| ?\\[a-z]+)|\\mathrm\{\w+\})(?=[_^])"), r"\1{}"),
+    (re.compile(r"('+)(?=_)"), lambda m: r"^{" + r"\prime" * len(m[1]) + "}"),
+    (re.compile(r"\\mathdollar"), r"\\text{\$}"),
+    (re.compile(r"\\tfrac ?(\w) ?(\w)"), r"\\tfrac{\1}{\2}"),
+)
+FORMS = {"⟨": "prefix", "⟩": "postfix"}          # which a row of its own would give them
+CLOSES, OPENS = re.compile(r"\\[bB]igg?r\b"), re.compile(r"\\[bB]igg?l\b")
+
+
+def mathml(tex: str) -> str:
+    """Return a formula as one MathML element.
+
+    Raises
+    ------
+    MissingExtra
+        docutils is not installed.
+    """
+    converter = extra("docutils.utils.math.latex2mathml", "web pages", "html")
+    tex = plain(tex)
+    for pattern, said in OTHERWISE_SAID:
+        tex = pattern.sub(said, tex)
+    unopened = len(CLOSES.findall(tex)) - len(OPENS.findall(tex))
+    text = re.sub(r">\s+<", "><", converter.tex2mathml(r"\bigl." * unopened + tex).strip())
+    text = text.replace(' displaystyle="false" scriptlevel="0"', "")       # as it is in a line of text anyway
+    text = re.sub("<mo>([⟨⟩])</mo>", lambda m: f'<mo form="{FORMS[m[1]]}" stretchy="false">{m[1]}</mo>', text)
+    return re.sub(r'^<math xmlns="[^"]*"', "<math", text)
+
+
+def in_pieces(tex: str) -> list[list[str]]:
+    """Return a formula as MathML elements: parts that go to a line of their own first, each in smaller ones."""
+    parts = [[mathml(piece) for piece in part if piece.strip()] for part in breakable(tex)]
+    parts = [part for part in parts if part]
+    return [[piece if k == j == 0 else _continued(piece) for j, piece in enumerate(part)]
+            for k, part in enumerate(parts)]
+
+
+def _continued(piece):
+    """Give an operator at the beginning of a piece the space that it has between two operands."""
+    return re.sub(r"^(<math>(?:<mrow>)*)<mo>", r'\1<mo form="infix">', piece)

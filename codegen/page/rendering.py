@@ -1,0 +1,135 @@
+"""From a built network to its page: the document's blocks as HTML, filled into the template."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from derive.network import Network
+from derive.notations import Notation
+from derive.notes import document
+from derive.paper.document import Code, Display, Formula, Line, Paragraph, Reference, Table, Term, Text
+from derive.program import Program
+
+from ..extras import extra
+from ..module import source
+from ..pictures import network_graph
+from ..verify import Verdict
+from .formulas import in_pieces, mathml
+from .listing import listing
+from .words import WORDS
+
+HERE = Path(__file__).parent
+EQUALS = '<math><mo form="infix">=</mo></math>'
+
+
+def html(net: Network, notation: str | Notation | None = None, verdicts: Sequence[Verdict] = (),
+         figures: Mapping[str, str] | None = None, **changes) -> str:
+    """Return a network's note as a web page that needs nothing beside it.
+
+    Parameters
+    ----------
+    notation, changes : as for `derive.notes.note`: the form, the adjoints' symbol, the language, the level, ...
+    verdicts : what verified it, shown as a table.
+    figures : SVG pictures by their captions, shown after the table.
+
+    Raises
+    ------
+    MissingExtra
+        docutils or Jinja is not installed, or what draws the graph.
+    DerivationError
+        What cannot be derived or printed.
+    """
+    jinja = extra("jinja2", "web pages", "html")
+    program = net.backward()
+    page = Page(program, document(program, notation, **changes))
+    environment = jinja.Environment(loader=jinja.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+                                    lstrip_blocks=True, undefined=jinja.StrictUndefined)
+    return environment.get_template("page.html.jinja").render(
+        page=page, document=page.document, words=WORDS[page.document.language], graph=_picture(network_graph(program), page.words["graph"]),
+        code=listing(source(program), page.names), variables=page.shared, table=_verification(program, verdicts, page),
+        figures={caption: _picture(svg, caption) for caption, svg in (figures or {}).items()},
+    ) + "\n"
+
+
+class Page:
+    """Prints the blocks of one document."""
+
+    def __init__(self, program: Program, note):
+        self.document = note
+        self.names = [*program.variables]
+        self.numbers = {line.label: k for k, line in enumerate(_numbered(note), 1)}
+        self.words = WORDS[note.language]
+
+    @property
+    def shared(self) -> list[str]:
+        """The variables that may stand in the note and in the code."""
+        return self.names
+
+    def is_display(self, block) -> bool:
+        return isinstance(block, Display)
+
+    def is_table(self, block) -> bool:
+        return isinstance(block, Table)
+
+    def text(self, block: Paragraph | Text) -> str:
+        """Return sentences as HTML."""
+        return "".join(map(self._span, block.text if isinstance(block, Paragraph) else block))
+
+    def _span(self, span):
+        if isinstance(span, Formula):
+            return "<wbr>".join(piece for part in in_pieces(span.text) for piece in part)
+        if isinstance(span, Reference):
+            number = self.numbers[span.label]
+            return f'<a class="reference" href="#equation-{number}">({number})</a>'
+        tag = {Code: "code", Term: "dfn"}.get(type(span))
+        text = _escaped(span.text)
+        return f"<{tag}>{text}</{tag}>" if tag else text
+
+    def math(self, tex: str) -> str:
+        """Return a formula that is not broken."""
+        return mathml(tex)
+
+    def right(self, line: Line) -> str:
+        """Return the right-hand side of a line with its relation, broken where there is no room for it."""
+        parts = in_pieces(line.right)
+        parts[0][0] = EQUALS + parts[0][0]
+        shown = ("".join(f"<span>{piece}</span>" for piece in part) for part in parts)
+        return "<wbr>".join(f'<span class="part">{part}</span>' for part in shown)
+
+    def number(self, line: Line) -> str:
+        """Return the number of a line of the forward pass; of another line, that of the line it belongs to."""
+        return str(self.numbers[line.label]) if line.label else ""
+
+    def of(self, line: Line) -> str:
+        """Return the number of the line of the forward pass that a line belongs to."""
+        return str(self.numbers.get(line.of, ""))
+
+    def reason(self, line: Line) -> str:
+        return self.text(line.reason)
+
+
+def _numbered(note):
+    return [line for d in note.displays for line in d.lines if line.label]
+
+
+def _escaped(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _picture(svg, title):
+    """Return an SVG's element alone, with what it shows for those who do not see it."""
+    start, inside = svg.index("<svg"), svg.index(">", svg.index("<svg")) + 1
+    return f'<svg role="img"{svg[start + 4:inside]}<title>{_escaped(title)}</title>{svg[inside:]}'
+
+
+def _verification(program, verdicts, page):
+    """Return the heads and the rows of the table of verdicts."""
+    words = page.words
+    heads = [(words.get(v.judge, v.judge), words["at most"].format(f"{v.tolerance:.0e}")) for v in verdicts]
+    rows = []
+    for p in program.parameters:
+        found = [v.disagreements.get(program.adjoints.get(p.name, p.name), v.disagreements.get(p.name))
+                 for v in verdicts]
+        fine = all(d is None or d <= v.tolerance for d, v in zip(found, verdicts, strict=True))
+        cells = [words["none"] if d is None else words["exact"] if d == 0 else f"{d:.1e}" for d in found]
+        rows.append((p.name, cells, words["agrees" if fine else "differs"], fine))
+    return heads, rows
