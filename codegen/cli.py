@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from derive.errors import DefinitionError, DerivationError
 from derive.network import Network
 from derive.networks import loading
-from derive.notes import note
+from derive.notes import document, note
+from derive.paper.markdown import markdown as as_markdown
 from derive.text import Texts
 
-from . import building, doctor, results, tables, verify
+from . import building, doctor, page, results, tables, verify
 from . import notation_options as paper
 from .extras import MissingExtra
 from .memory import module_from
@@ -192,6 +193,48 @@ def latex(
     for net in _networks(target):
         program = _derived(net, of)
         sys.stdout.write(note(program, paper.chosen(program.notation, name, path, **options), standalone))
+
+
+@app.command(name="html")
+def html_(
+    target: Target,
+    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
+    level: paper.Level = None,
+    path: paper.Paths = None,
+    adjoint: paper.Adjoint = None,
+    batch: paper.Batch = None,
+    name: paper.Names = None,
+    bold: paper.Bold = None,
+    language: paper.Language = None,
+) -> None:
+    """Print a network's note as a web page: the derivation beside the code, the graph, and what verified it."""
+    _check_notation(notation or "matrix")
+    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
+    for net in _networks(target):
+        program = net.backward()
+        verdicts = building.verdicts(net, program, source(program))
+        sys.stdout.write(page.html(net, paper.chosen(program.notation, name, path, **options), verdicts))
+
+
+@app.command()
+def markdown(
+    target: Target,
+    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
+    of: Of = results.GRADIENTS,
+    level: paper.Level = None,
+    path: paper.Paths = None,
+    adjoint: paper.Adjoint = None,
+    batch: paper.Batch = None,
+    name: paper.Names = None,
+    bold: paper.Bold = None,
+    language: paper.Language = None,
+) -> None:
+    """Print a network's note as Markdown, its formulas between dollars."""
+    _check_notation(notation or "matrix")
+    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
+    for net in _networks(target):
+        program = _derived(net, of)
+        sys.stdout.write(as_markdown(document(program, paper.chosen(program.notation, name, path, **options))))
 
 
 @app.command()

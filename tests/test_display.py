@@ -16,7 +16,7 @@ def test_programs_show_all_their_equations_numbered(name):
     assert shown.count(r"\begin{aligned}") == shown.count(r"\end{aligned}") == shown.count("$$") // 2
     assert not re.search(r"\\(label|eqref|notag|begingroup|begin\{align\})", shown)
     forward, backward, *_ = shown.split("**Backward**")[0:2] if "**Backward**" in shown else (shown, "")
-    numbers = set(re.findall(r"&&\((\d+)\)", forward))
+    numbers = set(re.findall(r"&& \((\d+)\)", forward))
     assert numbers == {str(k) for k in range(1, len(numbers) + 1)}
     assert set(re.findall(r"^\((\d+)\)", backward.split("**Gradient")[0], re.MULTILINE)) <= numbers
 

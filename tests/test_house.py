@@ -51,7 +51,7 @@ def imported(path):
 
 ALLOWED = {                             # of what is not Python's own
     "derive": {"derive", "sympy", "mpmath"},
-    "codegen": {"codegen", "derive", "sympy", "numpy", "typer", "rich"},
+    "codegen": {"codegen", "derive", "sympy", "numpy", "typer", "rich"},        # extras are asked for by name
     "generated": {"numpy", "scipy"},
 }
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ for package in ("nbclient", "nbformat", "ipykernel", "matplotlib", "graphviz", "
 
 building = importlib.import_module("notebooks.building")        # needs the packages above
 
+ROUNDING = re.compile(r"\b\d(\.\d+)?e-(0[89]|1\d)\b")           # how large it is, another machine says otherwise
 PICTURES = "image/svg+xml"              # drawn by other versions of matplotlib and Graphviz elsewhere
 
 
@@ -35,11 +37,17 @@ def outputs(cells):
     for cell in (c for c in cells if c["cell_type"] == "code"):
         shown = []
         for output in cell["outputs"]:
-            data = {k: "".join(v) for k, v in output.get("data", {}).items() if k != PICTURES}
-            shown.append((
-                output["output_type"], "".join(output.get("text", "")), data, PICTURES in output.get("data", {})))
+            data = {k: ROUNDING.sub("tiny", "".join(v)) for k, v in output.get("data", {}).items() if k != PICTURES}
+            text = ROUNDING.sub("tiny", "".join(output.get("text", "")))
+            shown.append((output["output_type"], text, data, PICTURES in output.get("data", {})))
         found.append(shown)
     return found
+
+
+def shown_verdicts(cells):
+    """Return the verdicts in the table of the gradient check."""
+    tables = [data["text/html"] for shown in outputs(cells) for _, _, data, _ in shown if "text/html" in data]
+    return re.findall(r"<td>(right|wrong|says nothing)</td>", "".join(tables))
 
 
 @pytest.mark.parametrize("path", building.texts(), ids=lambda p: p.stem)
@@ -62,5 +70,5 @@ def test_what_the_prose_claims_was_printed():
     """The numbers of the prose are those of the cells: ten digits, 97 %, half a tenth."""
     printed = "".join(text for shown in outputs(executed()) for _, text, _, _ in shown)
     assert "6.000000000039306" in printed and "97% of the held-out digits are right" in printed
-    assert printed.count("differ by less than 1e-9") == 4
+    assert shown_verdicts(executed()) == ["right"] * 4
     assert "g = 41.801671198390" in printed and "g = 42.000000000000" in printed

@@ -1,6 +1,7 @@
 """What a check found: a verdict for each parameter, and the evidence."""
 
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Finding:
         return "\n".join([f"{self.name}: {self.verdict}: {first}", *(f"    {line}" for line in rest)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What a check found: remarks on the whole, and a finding for each parameter."""
 
@@ -72,6 +73,16 @@ class Report:
     def __bool__(self) -> bool:
         return self.passed
 
+    def _repr_html_(self) -> str:
+        """Return the same as a table, as a notebook shows it."""
+        told = ((escape(f.name), f.verdict, "<br>".join(map(escape, f.evidence))) for f in self.findings)
+        rows = "".join(f"<tr><th scope='row'><code>{name}</code></th><td>{verdict}</td>"
+                       f"<td style='text-align: left'>{why}</td></tr>" for name, verdict, why in told)
+        remarks = "".join(f"<p>{escape(r)}</p>" for r in self.remarks)
+        return f"{remarks}<table><tr><th>gradient</th><th>verdict</th><th>evidence</th></tr>{rows}</table>"
+
     def __str__(self) -> str:
         """Say everything, remarks first."""
         return "\n".join([*self.remarks, *map(str, self.findings)])
+
+    __repr__ = __str__

@@ -10,10 +10,11 @@ from derive.paper.layout import breakable
 
 from ..extras import extra
 
+ACCENTED = r"\\(?:dot|hat|bar|tilde)(?: ?[A-Za-z](?![A-Za-z])|\{[^{}]*\}| ?\\[a-z]+)"
 OTHERWISE_SAID = (              # subscripts of accents and of words stand beside them, not below
     (re.compile(r"\\operatorname\*\{arg\\,max\}"), r"\\operatorname{arg\\,max}"),
     (re.compile(r"\\(big|Big|bigg|Bigg)/"), r"\\\1l/"),
-    (re.compile(r"(\\(?:dot|hat|bar|tilde)(?: ?[A-Za-z](?![A-Za-z])|\{[^{}]*\}| ?\\[a-z]+)|\\mathrm\{\w+\})(?=[_^])"), r"\1{}"),
+    (re.compile(rf"({ACCENTED}|\\mathrm\{{\w+\}})(?=[_^])"), r"\1{}"),
     (re.compile(r"('+)(?=_)"), lambda m: r"^{" + r"\prime" * len(m[1]) + "}"),
     (re.compile(r"\\mathdollar"), r"\\text{\$}"),
     (re.compile(r"\\tfrac ?(\w) ?(\w)"), r"\\tfrac{\1}{\2}"),

@@ -41,11 +41,12 @@ def html(net: Network, notation: str | Notation | None = None, verdicts: Sequenc
     jinja = extra("jinja2", "web pages", "html")
     program = net.backward()
     page = Page(program, document(program, notation, **changes))
+    words = page.words
     environment = jinja.Environment(loader=jinja.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
                                     lstrip_blocks=True, undefined=jinja.StrictUndefined)
     return environment.get_template("page.html.jinja").render(
-        page=page, document=page.document, words=WORDS[page.document.language], graph=_picture(network_graph(program), page.words["graph"]),
-        code=listing(source(program), page.names), variables=page.shared, table=_verification(program, verdicts, page),
+        page=page, document=page.document, words=words, graph=_picture(network_graph(program), words["graph"]),
+        code=listing(source(program), page.names), variables=page.names, table=_verification(program, verdicts, page),
         figures={caption: _picture(svg, caption) for caption, svg in (figures or {}).items()},
     ) + "\n"
 
@@ -58,11 +59,6 @@ class Page:
         self.names = [*program.variables]
         self.numbers = {line.label: k for k, line in enumerate(_numbered(note), 1)}
         self.words = WORDS[note.language]
-
-    @property
-    def shared(self) -> list[str]:
-        """The variables that may stand in the note and in the code."""
-        return self.names
 
     def is_display(self, block) -> bool:
         return isinstance(block, Display)
