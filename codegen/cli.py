@@ -15,7 +15,7 @@ from derive.errors import DefinitionError, DerivationError
 from derive.network import Network
 from derive.networks import loading
 from derive.notes import document, note
-from derive.paper.markdown import markdown as as_markdown
+from derive.paper.md import markdown as as_markdown
 from derive.text import Texts
 
 from . import building, doctor, page, results, tables, verify

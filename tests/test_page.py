@@ -21,7 +21,7 @@ from codegen.page.listing import listing
 from derive.networks import loading
 from derive.notes import document
 from derive.paper.layout import breakable
-from derive.paper.markdown import markdown
+from derive.paper.md import markdown
 
 from .shipped import NAMES, derived
 

@@ -8,7 +8,7 @@ from ..program import Equation, Program, Variable
 from ..terms import subterms
 from .composing import composed
 from .latex import Latex, plain
-from .markdown import Printer, equations
+from .md import Printer, equations
 from .names import Names
 from .scalars import Scalars
 from .sheet import name_of
