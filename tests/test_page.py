@@ -17,7 +17,7 @@ from codegen import building, cli
 from codegen.module import source
 from codegen.page import html
 from codegen.page.formulas import in_pieces, mathml
-from codegen.page.listing import listing
+from codegen.page.lines import listing
 from derive.networks import loading
 from derive.notes import document
 from derive.paper.layout import breakable

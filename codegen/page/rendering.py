@@ -14,7 +14,7 @@ from ..module import source
 from ..pictures import network_graph
 from ..verify import Verdict
 from .formulas import in_pieces, mathml
-from .listing import listing
+from .lines import listing
 from .words import WORDS
 
 HERE = Path(__file__).parent
