@@ -109,20 +109,20 @@ def touched(equation: Equation, shapes: dict[str, tuple]) -> Expr:
     for read in reads(equation.rhs, shapes):
         name = read.base.name if isinstance(read, Indexed) else read.name
         indices = read.indices if isinstance(read, Indexed) else ()
-        extents = tuple(_extent(i, size) for i, size in zip(indices, shapes[name], strict=True))
-        parts[name, tuple(i if i.is_Integer else None for i in indices)] = Mul(*extents)
+        parts[name, tuple(i if i.is_Integer else None for i in indices)] = _extent(indices, shapes[name])
     return Add(*parts.values()) + Mul(*(_range(i) for i in equation.free))
 
 
-def _extent(index, size):
-    """Return how many rows of one axis a read goes to."""
-    if index.is_Integer:
-        return Integer(1)
-    if isinstance(index, Idx):
-        return _range(index)
-    if index.has(Indexed):
-        return Mul(*(_range(i) for i in free_indices(index)))
-    return size
+def _extent(indices, shape):
+    """Return how many entries a read goes to: Z[n, y[n]] to one a row, x[i + p] to all that there are."""
+    single: dict[Idx, None] = {}
+    extent = Integer(1)
+    for index, size in zip(indices, shape, strict=True):
+        if isinstance(index, Idx) or index.has(Indexed):
+            single |= dict.fromkeys(free_indices(index))
+        elif not index.is_Integer:
+            extent *= size
+    return extent * Mul(*map(_range, single))
 
 
 def numbers(names: Collection[str], shapes: dict[str, tuple]) -> Expr:

@@ -197,6 +197,8 @@ def test_cost_of_the_perceptron_is_what_one_counts_by_hand():
     assert costs.residuals == 4 * (N * H + N * C + N).expand()
     # Z1 reads X, W1 and b1 and is written
     assert costs.forward.bytes.coeff(D).expand() == (4 * N + 4 * H).expand()
+    # the loss reads one logit a row
+    assert costs.together.bytes.coeff(N, 2) == 0
 
 
 def test_costs_add_up_and_scale_with_the_bytes_of_a_number():
