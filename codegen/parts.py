@@ -38,8 +38,11 @@ def docstring(plan) -> str:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
     costs = cost_of(program)
-    kept = f", {leading(costs.residuals)} bytes kept in between" if program.backward else ""
-    facts.append(("Cost", f"{leading(costs.together.operations)} operations, of the highest degree{kept}."))
+    amounts = [costs.together.operations, *([costs.residuals] if program.backward else [])]
+    units = ("operations", "bytes kept for `backward`")
+    told = [f"{leading(a)} {unit}" for a, unit in zip(amounts, units, strict=False)]
+    order = ", to leading order" if any(a.free_symbols for a in amounts) else ""
+    facts.append(("Cost", f"{', '.join(told)}{order}."))
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:

@@ -13,7 +13,7 @@
 Parameters  Wq (D, E), Wk (D, E), Wv (D, E); their dtype is the result's.
 Inputs      X (N, T, D), Y (N, T, E).
 Outputs     O (N, T, E), A (N, T, T), by `predict`.
-Cost        12DENT + 12ENT^2 operations, of the highest degree, 32ENT + 8NT^2 bytes kept in between.
+Cost        12DENT + 12ENT^2 operations, 32ENT + 8NT^2 bytes kept for `backward`, to leading order.
 Convention  a softmax whose terms are all masked is 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -7,7 +7,7 @@
 
 Parameters  a (K,), mu (K, D), s (K, D); their dtype is the result's.
 Inputs      X (N, D).
-Cost        18DKN operations, of the highest degree, 8DK + 8KN bytes kept in between.
+Cost        18DKN operations, 8DK + 8KN bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gaussian_mixture.py by `derive build gaussian_mixture`; do not edit.

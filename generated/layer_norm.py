@@ -14,7 +14,7 @@
 Parameters  W1 (D, H), b1 (H,), gamma (H,), beta (H,), W2 (H, K), b2 (K,); their dtype is the result's.
 Inputs      X (N, D), T (N, K), epsilon, a scalar.
 Outputs     Y (N, K), by `predict`.
-Cost        4DHN + 6HKN operations, of the highest degree, 24HN + 8KN bytes kept in between.
+Cost        4DHN + 6HKN operations, 24HN + 8KN bytes kept for `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -16,8 +16,8 @@ Inputs      x (N, C, U, V); labels y (N,), integers in [0, D).
 where       U1 = -K + U + 1; V1 = -K + V + 1; A1 = floor(U1/2); B1 = floor(V1/2); U2 = A1 - K + 1; V2 = B1 - K + 1; A2 =
             floor(U2/2); B2 = floor(V2/2).
 Outputs     z (N, D), by `predict`.
-Cost        2 A1·B1·F·G·K^2·N + 4 C·F·K^2·N·U1·V1 + 4 F·G·K^2·N·U2·V2 operations, of the highest degree, 16 A1·B1·F·N +
-            16 A2·B2·G·N + 8 F·N·U1·V1 + 8 G·N·U2·V2 bytes kept in between.
+Cost        2 A1·B1·F·G·K^2·N + 4 C·F·K^2·N·U1·V1 + 4 F·G·K^2·N·U2·V2 operations, 16 A1·B1·F·N + 16 A2·B2·G·N + 8
+            F·N·U1·V1 + 8 G·N·U2·V2 bytes kept for `backward`, to leading order.
 Convention  a maximum gives its gradient to the first that attains it.
 Convention  relu'(0) = 0.
 

@@ -13,7 +13,7 @@
 Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), W3 (K, M), b3 (M,), W4 (M, C), b4 (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     Z4 (N, C), by `predict`.
-Cost        6CMN + 4DHN + 6HKN + 6KMN operations, of the highest degree, 8CN + 8HN + 8KN + 24MN bytes kept in between.
+Cost        6CMN + 4DHN + 6HKN + 6KMN operations, 8CN + 8HN + 8KN + 24MN bytes kept for `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
