@@ -1,11 +1,11 @@
-"""The command line: `derive build`, `list`, `show`, `latex`, `check`.
+"""The command line: `derive build`, `list`, `show`, `latex`, `html`, `markdown`, `graph`, `check`.
 
 Exit status 0 when all holds, 1 when a check fails, 2 for a misuse, told in one line on standard error.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,10 +19,10 @@ from derive.paper.md import markdown as as_markdown
 from derive.text import Texts
 
 from . import building, doctor, page, results, tables, verify
-from . import notation_options as paper
 from .extras import MissingExtra
 from .memory import module_from
 from .module import STYLES, source
+from .notation_options import Level, Look, UsageError, check_form, on_paper
 from .pictures import network_graph
 
 app = typer.Typer(
@@ -39,7 +39,6 @@ FixedSizes = Annotated[str, typer.Option("--sizes", help="numbers for the style 
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]
 Notation = Annotated[str, typer.Option(help="matrix or index", metavar="matrix|index")]
 Of = Annotated[str, typer.Option(help=f"what is derived: {', '.join(results.OF)}", metavar="RESULT")]
-UsageError: Any = typer.BadParameter.__mro__[1]  # Click's, which Typer brings along
 
 
 @app.command()
@@ -163,10 +162,10 @@ def list_() -> None:
 
 @app.command()
 def show(
-    target: Target, notation: Notation = "matrix", of: Of = results.GRADIENTS, level: paper.Level = None,
+    target: Target, notation: Notation = "matrix", of: Of = results.GRADIENTS, level: Level = None,
 ) -> None:
     """Print a network's forward and backward equations, or those of what else is derived of it."""
-    _check_notation(notation)
+    check_form(notation)
     for net in _networks(target):
         text = Texts(_derived(net, of), notation)
         shown = text.listing() if level is None else text.derivation(level)
@@ -174,67 +173,36 @@ def show(
 
 
 @app.command()
+@on_paper
 def latex(
     target: Target,
-    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
+    look: Look,
     standalone: Annotated[bool, typer.Option("--standalone", help="a whole document rather than a section")] = False,
     of: Of = results.GRADIENTS,
-    level: paper.Level = None,
-    path: paper.Paths = None,
-    adjoint: paper.Adjoint = None,
-    batch: paper.Batch = None,
-    name: paper.Names = None,
-    bold: paper.Bold = None,
-    language: paper.Language = None,
 ) -> None:
     """Print a network's note, or that of what else is derived of it."""
-    _check_notation(notation or "matrix")
-    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
     for net in _networks(target):
         program = _derived(net, of)
-        sys.stdout.write(note(program, paper.chosen(program.notation, name, path, **options), standalone))
+        sys.stdout.write(note(program, look(program.notation), standalone))
 
 
 @app.command(name="html")
-def html_(
-    target: Target,
-    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
-    level: paper.Level = None,
-    path: paper.Paths = None,
-    adjoint: paper.Adjoint = None,
-    batch: paper.Batch = None,
-    name: paper.Names = None,
-    bold: paper.Bold = None,
-    language: paper.Language = None,
-) -> None:
+@on_paper
+def html_(target: Target, look: Look) -> None:
     """Print a network's note as a web page: the derivation beside the code, the graph, and what verified it."""
-    _check_notation(notation or "matrix")
-    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
     for net in _networks(target):
         program = net.backward()
         verdicts = building.verdicts(net, program, source(program))
-        sys.stdout.write(page.html(net, paper.chosen(program.notation, name, path, **options), verdicts))
+        sys.stdout.write(page.html(program, look(program.notation), verdicts))
 
 
 @app.command()
-def markdown(
-    target: Target,
-    notation: Annotated[str | None, typer.Option(help="matrix or index", metavar="matrix|index")] = None,
-    of: Of = results.GRADIENTS,
-    level: paper.Level = None,
-    path: paper.Paths = None,
-    adjoint: paper.Adjoint = None,
-    batch: paper.Batch = None,
-    name: paper.Names = None,
-    bold: paper.Bold = None,
-    language: paper.Language = None,
-) -> None:
+@on_paper
+def markdown(target: Target, look: Look, of: Of = results.GRADIENTS) -> None:
     """Print a network's note as Markdown, its formulas between dollars."""
-    _check_notation(notation or "matrix")
-    options = {"form": notation, "level": level, "adjoint": adjoint, "batch": batch, "bold": bold, "language": language}
     for net in _networks(target):
         program = _derived(net, of)
-        sys.stdout.write(as_markdown(document(program, paper.chosen(program.notation, name, path, **options))))
+        sys.stdout.write(as_markdown(document(program, look(program.notation))))
 
 
 @app.command()
@@ -317,11 +285,6 @@ def _refuse_doubles(nets):
     double = next((n for n in names if names.count(n) > 1), None)
     if double:
         raise UsageError(f"two networks are called {double!r}; they would write the same files")
-
-
-def _check_notation(notation):
-    if notation not in ("matrix", "index"):
-        raise UsageError(f"--notation has {notation!r}; expected matrix or index")
 
 
 class _Failed(Exception):
