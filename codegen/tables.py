@@ -11,7 +11,7 @@ from derive.network import Network
 from derive.program import Program
 
 from .building import STEPS, Built
-from .verify import JUDGES, Verdict
+from .verify import JUDGES, Verdict, by_parameter
 
 
 def summary(built: Sequence[Built]) -> Table:
@@ -46,19 +46,16 @@ def _cell(verdict: Verdict | None) -> str:
     return number if verdict.passed else f"[bold red]FAILS {number}[/]"
 
 
-def verdicts(name: str, program: Program, found: Sequence[Verdict]) -> Table:
+def verdicts(network: str, program: Program, found: Sequence[Verdict]) -> Table:
     """Return the table of a check: one parameter a row."""
-    table = Table(title=f"{name}: relative disagreement", title_justify="left")
+    table = Table(title=f"{network}: relative disagreement", title_justify="left")
     table.add_column("parameter")
     for v in found:
         table.add_column(f"{v.judge}\nat most {v.tolerance:.0e}", justify="right")
     table.add_column("verdict")
-    for p in program.parameters:
-        values = [v.disagreements.get(program.adjoints.get(p.name, p.name), v.disagreements.get(p.name)) for v in found]
-        fine = all(v.skipped or (value is not None and value <= v.tolerance)
-                   for value, v in zip(values, found, strict=True))
-        cells = ("–" if value is None else "exact" if value == 0 else f"{value:.1e}" for value in values)
-        table.add_row(p.name, *cells, "agrees" if fine else "[bold red]DIFFERS[/]")
+    for name, disagreements, fine in by_parameter(program, found):
+        cells = ("–" if d is None else "exact" if d == 0 else f"{d:.1e}" for d in disagreements)
+        table.add_row(name, *cells, "agrees" if fine else "[bold red]DIFFERS[/]")
     return table
 
 

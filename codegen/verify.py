@@ -8,7 +8,7 @@ Disagreements are relative to the largest entry of the gradient in question, so 
 """
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,17 @@ class Verdict:
     @property
     def passed(self) -> bool:
         return not self.complaints
+
+
+def by_parameter(
+    program: Program, verdicts: Sequence[Verdict]
+) -> Iterator[tuple[str, list[float | None], bool]]:
+    """Yield for each parameter what each judge found, None where it did not judge, and whether all that did agree."""
+    for p in program.parameters:
+        found = [v.disagreements.get(program.adjoints.get(p.name, p.name), v.disagreements.get(p.name))
+                 for v in verdicts]
+        yield p.name, found, all(v.skipped or (d is not None and d <= v.tolerance)
+                                 for d, v in zip(found, verdicts, strict=True))
 
 
 def referee(net: Network, program: Program) -> Verdict:

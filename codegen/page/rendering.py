@@ -1,9 +1,9 @@
 """From a built network to its page: the document's blocks as HTML, filled into the template."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 
-from derive.network import Network
 from derive.notations import Notation
 from derive.notes import document
 from derive.paper.document import Code, Display, Formula, Line, Paragraph, Reference, Table, Term, Text
@@ -12,7 +12,7 @@ from derive.program import Program
 from ..extras import extra
 from ..module import source
 from ..pictures import network_graph
-from ..verify import Verdict
+from ..verify import Verdict, by_parameter
 from .formulas import in_pieces, mathml
 from .lines import listing
 from .words import WORDS
@@ -21,9 +21,9 @@ HERE = Path(__file__).parent
 EQUALS = '<math><mo form="infix">=</mo></math>'
 
 
-def html(net: Network, notation: str | Notation | None = None, verdicts: Sequence[Verdict] = (),
+def html(program: Program, notation: str | Notation | None = None, verdicts: Sequence[Verdict] = (),
          figures: Mapping[str, str] | None = None, **changes) -> str:
-    """Return a network's note as a web page that needs nothing beside it.
+    """Return the note of a derived program as a web page that needs nothing beside it.
 
     Parameters
     ----------
@@ -39,7 +39,6 @@ def html(net: Network, notation: str | Notation | None = None, verdicts: Sequenc
         What cannot be derived or printed.
     """
     jinja = extra("jinja2", "web pages", "html")
-    program = net.backward()
     page = Page(program, document(program, notation, **changes))
     words = page.words
     environment = jinja.Environment(loader=jinja.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
@@ -57,7 +56,7 @@ class Page:
     def __init__(self, program: Program, note):
         self.document = note
         self.names = [*program.variables]
-        self.numbers = {line.label: k for k, line in enumerate(_numbered(note), 1)}
+        self.numbers = note.numbers
         self.words = WORDS[note.language]
 
     def is_display(self, block) -> bool:
@@ -77,7 +76,7 @@ class Page:
             number = self.numbers[span.label]
             return f'<a class="reference" href="#equation-{number}">({number})</a>'
         tag = {Code: "code", Term: "dfn"}.get(type(span))
-        text = _escaped(span.text)
+        text = escape(span.text, quote=False)
         return f"<{tag}>{text}</{tag}>" if tag else text
 
     def math(self, tex: str) -> str:
@@ -103,18 +102,10 @@ class Page:
         return self.text(line.reason)
 
 
-def _numbered(note):
-    return [line for d in note.displays for line in d.lines if line.label]
-
-
-def _escaped(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _picture(svg, title):
     """Return an SVG's element alone, with what it shows for those who do not see it."""
     start, inside = svg.index("<svg"), svg.index(">", svg.index("<svg")) + 1
-    return f'<svg role="img"{svg[start + 4:inside]}<title>{_escaped(title)}</title>{svg[inside:]}'
+    return f'<svg role="img"{svg[start + 4:inside]}<title>{escape(title, quote=False)}</title>{svg[inside:]}'
 
 
 def _verification(program, verdicts, page):
@@ -122,10 +113,7 @@ def _verification(program, verdicts, page):
     words = page.words
     heads = [(words.get(v.judge, v.judge), words["at most"].format(f"{v.tolerance:.0e}")) for v in verdicts]
     rows = []
-    for p in program.parameters:
-        found = [v.disagreements.get(program.adjoints.get(p.name, p.name), v.disagreements.get(p.name))
-                 for v in verdicts]
-        fine = all(d is None or d <= v.tolerance for d, v in zip(found, verdicts, strict=True))
-        cells = [words["none"] if d is None else words["exact"] if d == 0 else f"{d:.1e}" for d in found]
-        rows.append((p.name, cells, words["agrees" if fine else "differs"], fine))
+    for name, disagreements, fine in by_parameter(program, verdicts):
+        cells = [words["none"] if d is None else words["exact"] if d == 0 else f"{d:.1e}" for d in disagreements]
+        rows.append((name, cells, words["agrees" if fine else "differs"], fine))
     return heads, rows

@@ -133,6 +133,12 @@ class Document:
         return next((s for s in self.sections if s.key == key), None)
 
     @property
+    def numbers(self) -> dict[str, int]:
+        """The numbers of the lines that have labels, by their labels."""
+        labels = [line.label for d in self.displays for line in d.lines if line.label]
+        return {label: k for k, label in enumerate(labels, 1)}
+
+    @property
     def displays(self) -> list[Display]:
         """All displays, in order."""
         return [b for s in self.sections for b in s.blocks if isinstance(b, Display)]

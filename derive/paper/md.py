@@ -38,8 +38,7 @@ class Printer:
 
     def __init__(self, document: Document):
         self.document = document
-        labels = [line.label for d in document.displays for line in d.lines if line.label]
-        self.numbers = {label: str(k) for k, label in enumerate(labels, 1)}
+        self.numbers = document.numbers
 
     def section(self, section: Section) -> str:
         """Return a heading and what stands under it."""
