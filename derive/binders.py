@@ -10,6 +10,7 @@ from .functions import at_zero
 class Binder(ExprWithLimits):
     """A value taken over all values of its bound indices; `Binder(term, d)` takes the range from the index."""
 
+    companion_by_term = False   # whether that has an entry for each term, not one for the value
     implicit_companion = False  # whether that is defined by what vanishes
     companion_word = ""         # of what the derivative needs beside the value: ties_y, first_y, others_y
 
@@ -92,6 +93,7 @@ class Product(Binder):
 
     word = "prod"
     companion_word = "others"
+    companion_by_term = True
 
     def companion(self, value: Expr) -> Expr:
         """Return what the derivative needs beside the value: for each place the product of the terms at the others."""

@@ -21,12 +21,11 @@ from sympy import (
     Tuple,
 )
 
-from .binders import ArgMaximum, FirstMaximum, LogSumExp, Maximum, Product, has_binder, is_binder
-from .determinants import Determinant
+from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, has_binder, is_binder
 from .errors import DerivationError
 from .functions import half_step
 from .guards import is_guard
-from .program import Equation, base_of, companion_name
+from .program import Equation, base_of, companion_indices, companion_name
 from .terms import fresh, index_names, reads, rename, subterms
 
 
@@ -126,10 +125,8 @@ def _by_term(binder, equation):
     """Return the derivative of a binder's value by one of its terms."""
     if isinstance(binder, LogSumExp | ArgMaximum):
         return binder.partial(equation.lhs)
-    if isinstance(binder, Maximum | Product | Determinant):
-        indices = equation.indices
-        if isinstance(binder, Product | Determinant):
-            indices = (*indices, *(limit[0] for limit in binder.limits))
+    if isinstance(binder, Binder) and binder.companion_word:
+        indices = companion_indices(Equation(equation.lhs, binder))
         companion = base_of(
             companion_name(equation), tuple(i.upper + 1 for i in indices), isinstance(binder, FirstMaximum)
         )

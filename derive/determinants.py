@@ -19,6 +19,7 @@ class Determinant(Binder):
 
     word = "det"
     companion_word = "inverse"
+    companion_by_term = True
     implicit_companion = True
 
     def companion(self, unknown: Expr) -> Expr:

@@ -13,7 +13,7 @@ from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
 from .order import varying
-from .program import Equation, Program, Variable, base_of, companion_name
+from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
 from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
 
 FLAT = (step, half_step, at_zero, sign)
@@ -69,12 +69,11 @@ class _Namer:
                 return                  # named by an earlier derivation
             if name in self.taken:
                 raise DerivationError(f"{name} belongs to {equation.name}; rename the variable {name}")
-            bound = tuple(limit[0] for limit in equation.rhs.limits)
+            indices = companion_indices(equation)
             if equation.rhs.implicit_companion:
-                self._define(name, (*equation.free, *bound), equation)
+                self._define(name, indices, equation)
                 return
-            axes = (*equation.free, *bound) if isinstance(equation.rhs, Product) else equation.free
-            self._name(equation.rhs.companion(equation.lhs), name, axes, equation.name)
+            self._name(equation.rhs.companion(equation.lhs), name, indices, equation.name)
 
     def _define(self, name, indices, equation):
         """Append the equation that a companion satisfies."""

@@ -245,6 +245,12 @@ def companion_name(equation: Equation) -> str:
     return f"{equation.rhs.companion_word}_{equation.name}"
 
 
+def companion_indices(equation: Equation) -> tuple[Expr, ...]:
+    """Return the indices of that companion: those of the equation, and where it has an entry a term, those bound."""
+    bound = (limit[0] for limit in equation.rhs.limits) if equation.rhs.companion_by_term else ()
+    return (*equation.indices, *bound)
+
+
 def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:
     """Return the strongly connected components of the equations, each after all that it reads.
 

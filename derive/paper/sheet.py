@@ -10,8 +10,7 @@ from functools import cached_property
 
 from sympy import Expr, Idx, exp
 
-from ..binders import LogSumExp, Maximum, Product, has_binder
-from ..determinants import Determinant
+from ..binders import Binder, LogSumExp, has_binder
 from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import assumed, tidied
@@ -38,8 +37,8 @@ class Sheet:
     @cached_property
     def primal(self) -> Program:
         """The forward equations alone."""
-        kinds = Maximum | Product | Determinant
-        companions = {companion_name(e) for e in self.program.forward if isinstance(e.rhs, kinds)}
+        binders = (e for e in self.program.forward if isinstance(e.rhs, Binder) and e.rhs.companion_word)
+        companions = set(map(companion_name, binders))
         gone = companions | {e.name for e in self.program.backward}
         variables = {n: v for n, v in self.program.variables.items() if n not in gone}
         equations = (e for e in self.program.forward if e.name not in companions)
