@@ -78,7 +78,7 @@ def sizes_for(program: Program, largest: int = 5) -> dict[Symbol, int]:
         return {s: (3, 4, 2, 5)[k % 4] for k, s in enumerate(free)}
     random = Random(0)
     tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(600)]
-    found = [sizes for chosen in tries if (sizes := _with_derived(program, chosen)) is not None]
+    found = [sizes for chosen in tries if (sizes := with_derived(program, chosen)) is not None]
     if not found:
         raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(map(str, program.derived))}")
     work = _work(program)
@@ -98,7 +98,7 @@ def _work(program):
     return Add(*(count([(i, i.lower, i.upper) for i in (*e.free, *(i for i, *_ in limits))]) for e, limits in sums))
 
 
-def _with_derived(program, chosen):
+def with_derived(program, chosen):
     """Return the sizes together with those that follow from them, None where one is not an integer in its range."""
     sizes = {s: Integer(n) for s, n in chosen.items()}
     for s, value in program.derived.items():

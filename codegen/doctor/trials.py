@@ -10,6 +10,7 @@ import numpy as np
 from sympy import Abs, Integer, Max, Min, Symbol, sign
 
 from derive.binders import ArgMaximum, Maximum
+from derive.explicit import with_derived
 from derive.functions import at_zero, half_step, relu, step
 from derive.program import Program, Variable
 from derive.terms import subterms
@@ -92,19 +93,10 @@ def _pool(program) -> list[Sizes]:
     if program.derived:
         chosen += [{s: random.randint(program.least.get(s, 1), 5) for s in free} for _ in range(500)]
         chosen += [{s: random.randint(program.least.get(s, 1), 3) for s in free} for _ in range(200)]
-    found = [sizes for c in chosen if (sizes := _with_derived(program, c)) is not None and _entries(program, sizes)]
+    found = [sizes for c in chosen if (sizes := with_derived(program, c)) is not None and _entries(program, sizes)]
     if not found:
         raise ValueError(f"{program.name}: no sizes up to 5 fit {', '.join(map(str, program.derived))}")
     return list({str(s): s for s in found}.values())
-
-
-def _with_derived(program, chosen):
-    sizes = {s: Integer(n) for s, n in chosen.items()}
-    for s, value in program.derived.items():
-        sizes[s] = value.xreplace(sizes)
-        if not (sizes[s].is_Integer and sizes[s] >= program.least.get(s, 1)):
-            return None
-    return {s: int(sizes[s]) for s in program.sizes}
 
 
 def _entries(program, sizes):
