@@ -69,7 +69,8 @@ class ReadLowering:
             raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
         for branch, condition in reversed(choice.args[:-1]):
             correction = guarded(expand(branch - value), conjuncts(condition))
-            self.outermost |= {correction} if choice in self.outermost else set()
+            if choice in self.outermost:
+                self.outermost |= {correction}
             value = value + self._changed(correction)
         return value
 

@@ -6,8 +6,6 @@ value goes forward in its shape, and the adjoint, where there is one, comes back
 
 from dataclasses import dataclass
 
-from sympy import Idx
-
 from .paper.sheet import Sheet, name_of
 from .program import Equation, Program, Variable
 from .terms import reads
@@ -79,7 +77,7 @@ def _sources(line: Equation, sheet: Sheet) -> list[str]:
             name = name_of(read)
             if name in sheet.hidden:
                 todo.append(sheet.hidden[name])
-            elif not isinstance(read, Idx):
+            else:
                 found.setdefault(name)
     return list(found)
 

@@ -9,17 +9,17 @@ from sympy import Integer, KroneckerDelta, Piecewise, Rational, S, Sum
 from derive import DerivationError, Equation, Network, mean, networks, relu, total
 from derive.explicit import entries, evaluate, is_rational, point, sizes_for
 from derive.functions import step
-from derive.networks.loading import names
 from derive.referee import TOLERANCE, disagreement
 
-SHIPPED = names()
+from . import shipped
+
+SHIPPED = shipped.NAMES
 FORWARD = cache(lambda name: networks.named(name).program())
-DERIVED = cache(lambda name: networks.named(name).backward())
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_agrees_on_every_network_and_every_variable_between(name):
-    forward, derived = FORWARD(name), DERIVED(name)
+    forward, derived = FORWARD(name), shipped.derived(name)
     found = disagreement(forward, derived)
     assert max(found.values()) <= TOLERANCE
     assert set(derived.adjoints.values()) < set(found)
@@ -27,7 +27,7 @@ def test_agrees_on_every_network_and_every_variable_between(name):
 
 @pytest.mark.parametrize("name", ["square", "chain", "guess", "relu_network"])
 def test_rational_programs_are_compared_in_exact_fractions(name):
-    found = disagreement(FORWARD(name), DERIVED(name))
+    found = disagreement(FORWARD(name), shipped.derived(name))
     assert set(found.values()) == {0.0}
 
 
@@ -72,7 +72,7 @@ def deep(program):
 
 @pytest.mark.parametrize("what", SABOTAGE)
 def test_sabotage_is_caught(what):
-    forward, derived = FORWARD("mlp"), DERIVED("mlp")
+    forward, derived = FORWARD("mlp"), shipped.derived("mlp")
     found = disagreement(forward, with_equation(derived, *SABOTAGE[what]), deep(forward))
     assert max(found.values()) > 1e-12
     assert max(found["dW1"], found["db1"], found["dW2"], found["db2"]) > 1e-12
@@ -108,7 +108,7 @@ def read(program, name):
     (lambda p: with_equation(p, "loss", lambda rhs: rhs / 0), "no real number"),
 ])  # fmt: skip
 def test_a_program_that_is_none_is_refused(change, message):
-    forward, derived = FORWARD("mlp"), DERIVED("mlp")
+    forward, derived = FORWARD("mlp"), shipped.derived("mlp")
     with pytest.raises(DerivationError, match=message):
         disagreement(forward, change(derived))
 

@@ -38,7 +38,7 @@ def diagnose(
     ValueError
         The network has implicit equations or determinants.
     """
-    if not is_examinable(net.backward()):
+    if not is_examinable(net.program()):
         raise ValueError(f"{net.name} has implicit equations; the doctor examines networks without, "
                          "check_gradient judges any")
     return Examination(net, function, seconds, at).done()

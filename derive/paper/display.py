@@ -37,7 +37,7 @@ def network_markdown(title: str, program: Program | None) -> str:
 
 def equation_latex(equation: Equation) -> str:
     """Return one equation in index notation; `dV` is written as the adjoint of V, for which networks keep the name."""
-    found = [t for side in (equation.lhs, equation.rhs) for t in subterms(side) if is_variable(t)]
+    found = [t for side in (equation.lhs, equation.rhs) for t in subterms(side) if _is_variable(t)]
     variables = {name_of(t): Variable(name_of(t), getattr(t, "base", t), getattr(t, "shape", ())) for t in found}
     adjoints = {n: n[1:] for n in variables if ADJOINT.fullmatch(n)}
     program = Program("equation", "", variables, (equation,))
@@ -46,6 +46,6 @@ def equation_latex(equation: Equation) -> str:
     return f"$$\n{plain(left.text)} = {plain(right.text)}\n$$"
 
 
-def is_variable(term: Expr) -> bool:
+def _is_variable(term: Expr) -> bool:
     """Tell whether a term reads a variable, not a size or an index."""
     return isinstance(term, Indexed) or (isinstance(term, Symbol) and not isinstance(term, Idx) and not term.is_integer)
