@@ -51,19 +51,19 @@ def _reached(start, edges):
     return seen
 
 
-def reverse_order(program: Program, names) -> list[str]:
-    """Return the names last equation first, each parameter as soon as all that reads it is done."""
-    waiting: dict[str, set[str]] = {p.name: set() for p in program.parameters}
-    for e in program.equations:
-        for read in reads(e.rhs, waiting):
-            waiting[read_name(read)].add(e.name)
-    order = []
-    for group in reversed(program.groups()):
-        done = list(dict.fromkeys(e.name for e in reversed(group)))
-        order += [n for n in done if n in names]
-        for parameter, readers in list(waiting.items()):
-            readers -= set(done)
-            if not readers:
-                order.append(parameter)
-                del waiting[parameter]
-    return order
+def reverse_order(program: Program, names: Collection[str]) -> list[str]:
+    """Return the names last equation first: what an equation reads, as soon as all others that read it are done.
+
+    So the adjoints that one line sends back stand together, parameters first. Variables that wait for each other over
+    an index come together.
+    """
+    groups = [list(dict.fromkeys(e.name for e in group)) for group in program.groups()]
+    home = {name: k for k, group in enumerate(groups) for name in group}
+    last = {name: len(groups) for name in (*names, *home)}      # the first group of the forward pass that reads it
+    for e in reversed(program.equations):
+        for name in {read_name(r) for r in reads(e.rhs, last)}:
+            if home.get(name) != home[e.name]:
+                last[name] = min(last[name], home[e.name])
+    units = [[p.name] for p in program.parameters] + [list(reversed(group)) for group in reversed(groups)]
+    units.sort(key=lambda unit: -min(last[name] for name in unit))
+    return [name for unit in units for name in unit if name in names]

@@ -67,22 +67,20 @@ def backward(residuals):
     dO = (O - Y) / (E * N * T)                          # (N, T, E)
     # O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]
     dA = dO @ V.mT                                      # (N, T, T)
+    dV = A.mT @ dO                                      # (N, T, E)
     # A[n, t, s] = exp(S[n, t, s] - lse_S[n, t])
     dlse_S = -np.sum(dA * A, axis=2)                    # (N, T)
     # lse_S[n, t] = log sum_s exp S[n, t, s]
     dS = A * (dA + dlse_S[:, :, None])                  # (N, T, T)
     # S[n, t, s] = (1/sqrt(E) sum_S[n, t, s] if t >= s else -inf)
     dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, T, T)
-    # O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]
-    dV = A.mT @ dO                                      # (N, T, E)
-    # V[n, t, e] = sum_d X[n, t, d] * Wv[d, e]
-    dWv = X.reshape(-1, D).T @ dV.reshape(-1, E)        # (D, E)
     # sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]
     dK = dsum_S.mT @ Q                                  # (N, T, E)
+    dQ = dsum_S @ K                                     # (N, T, E)
+    # V[n, t, e] = sum_d X[n, t, d] * Wv[d, e]
+    dWv = X.reshape(-1, D).T @ dV.reshape(-1, E)        # (D, E)
     # K[n, t, e] = sum_d X[n, t, d] * Wk[d, e]
     dWk = X.reshape(-1, D).T @ dK.reshape(-1, E)        # (D, E)
-    # sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]
-    dQ = dsum_S @ K                                     # (N, T, E)
     # Q[n, t, e] = sum_d X[n, t, d] * Wq[d, e]
     dWq = X.reshape(-1, D).T @ dQ.reshape(-1, E)        # (D, E)
     return Params(dWq, dWk, dWv)

@@ -95,9 +95,6 @@ def backward(residuals):
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
         # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
         dg[t] += dpre_g[t] @ Ur.T
-    dWr = x[::-1].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
-    dUr = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
-    dbr = dpre_g.sum(axis=(0, 1))                       # (K,)
     dz_padded_2 = np.pad(dz, ((1, 0), (0, 0), (0, 0)))  # (T + 1, N, C)
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
@@ -107,6 +104,11 @@ def backward(residuals):
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
         # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
         dh[t] += dpre_h[t] @ U.T
+    # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
+    dWr = x[::-1].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
+    dUr = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)
+    dbr = dpre_g.sum(axis=(0, 1))                       # (K,)
+    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
     dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
     db = dpre_h.sum(axis=(0, 1))                        # (K,)

@@ -272,25 +272,23 @@ def backward(residuals):
     dO2 = (dR2 @ split_Wo2.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O2[n, t, h, e] = sum_s P2[n, h, t, s] * V2[n, s, E * h + e]
     dP2 = dO2.transpose(0, 2, 1, 3) @ split_V2.transpose(0, 2, 3, 1)  # (N, H, T, T)
+    dsplit_V2 = (P2.mT @ dO2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
+    dV2 = dsplit_V2.reshape(N, T, D)                    # (N, T, D)
     # P2[n, h, t, s] = exp(S2[n, h, t, s] - lse_S2[n, h, t])
     dlse_S2 = -np.sum(dP2 * P2, axis=3)                 # (N, H, T)
     # lse_S2[n, h, t] = log sum_s exp S2[n, h, t, s]
     dS2 = P2 * (dP2 + dlse_S2[:, :, :, None])           # (N, H, T, T)
     # S2[n, h, t, s] = (1/sqrt(E) sum_S2[n, h, t, s] if t >= s else -inf)
     dsum_S2 = np.where(np.arange(T)[:, None] >= np.arange(T), dS2 / E**0.5, 0)  # (N, H, T, T)
-    # O2[n, t, h, e] = sum_s P2[n, h, t, s] * V2[n, s, E * h + e]
-    dsplit_V2 = (P2.mT @ dO2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
-    dV2 = dsplit_V2.reshape(N, T, D)                    # (N, T, D)
-    # V2[n, t, d] = sum_d2 A2[n, t, d2] * Wv2[d2, d]
-    dWv2 = A2.reshape(-1, D).T @ dV2.reshape(-1, D)     # (D, D)
     # sum_S2[n, h, t, s] = sum_e Q2[n, t, E * h + e] * K2[n, s, E * h + e]
     dsplit_K2 = (dsum_S2.mT @ split_Q2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK2 = dsplit_K2.reshape(N, T, D)                    # (N, T, D)
-    # K2[n, t, d] = sum_d2 A2[n, t, d2] * Wk2[d2, d]
-    dWk2 = A2.reshape(-1, D).T @ dK2.reshape(-1, D)     # (D, D)
-    # sum_S2[n, h, t, s] = sum_e Q2[n, t, E * h + e] * K2[n, s, E * h + e]
     dsplit_Q2 = (dsum_S2 @ split_K2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ2 = dsplit_Q2.reshape(N, T, D)                    # (N, T, D)
+    # V2[n, t, d] = sum_d2 A2[n, t, d2] * Wv2[d2, d]
+    dWv2 = A2.reshape(-1, D).T @ dV2.reshape(-1, D)     # (D, D)
+    # K2[n, t, d] = sum_d2 A2[n, t, d2] * Wk2[d2, d]
+    dWk2 = A2.reshape(-1, D).T @ dK2.reshape(-1, D)     # (D, D)
     # Q2[n, t, d] = sum_d2 A2[n, t, d2] * Wq2[d2, d]
     dWq2 = A2.reshape(-1, D).T @ dQ2.reshape(-1, D)     # (D, D)
     dA2 = dK2 @ Wk2.T + dQ2 @ Wq2.T + dV2 @ Wv2.T       # (N, T, D)
@@ -338,25 +336,23 @@ def backward(residuals):
     dO1 = (dR1 @ split_Wo1.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O1[n, t, h, e] = sum_s P1[n, h, t, s] * V1[n, s, E * h + e]
     dP1 = dO1.transpose(0, 2, 1, 3) @ split_V1.transpose(0, 2, 3, 1)  # (N, H, T, T)
+    dsplit_V1 = (P1.mT @ dO1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
+    dV1 = dsplit_V1.reshape(N, T, D)                    # (N, T, D)
     # P1[n, h, t, s] = exp(S1[n, h, t, s] - lse_S1[n, h, t])
     dlse_S1 = -np.sum(dP1 * P1, axis=3)                 # (N, H, T)
     # lse_S1[n, h, t] = log sum_s exp S1[n, h, t, s]
     dS1 = P1 * (dP1 + dlse_S1[:, :, :, None])           # (N, H, T, T)
     # S1[n, h, t, s] = (1/sqrt(E) sum_S1[n, h, t, s] if t >= s else -inf)
     dsum_S1 = np.where(np.arange(T)[:, None] >= np.arange(T), dS1 / E**0.5, 0)  # (N, H, T, T)
-    # O1[n, t, h, e] = sum_s P1[n, h, t, s] * V1[n, s, E * h + e]
-    dsplit_V1 = (P1.mT @ dO1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
-    dV1 = dsplit_V1.reshape(N, T, D)                    # (N, T, D)
-    # V1[n, t, d] = sum_d2 A1[n, t, d2] * Wv1[d2, d]
-    dWv1 = A1.reshape(-1, D).T @ dV1.reshape(-1, D)     # (D, D)
     # sum_S1[n, h, t, s] = sum_e Q1[n, t, E * h + e] * K1[n, s, E * h + e]
     dsplit_K1 = (dsum_S1.mT @ split_Q1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK1 = dsplit_K1.reshape(N, T, D)                    # (N, T, D)
-    # K1[n, t, d] = sum_d2 A1[n, t, d2] * Wk1[d2, d]
-    dWk1 = A1.reshape(-1, D).T @ dK1.reshape(-1, D)     # (D, D)
-    # sum_S1[n, h, t, s] = sum_e Q1[n, t, E * h + e] * K1[n, s, E * h + e]
     dsplit_Q1 = (dsum_S1 @ split_K1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ1 = dsplit_Q1.reshape(N, T, D)                    # (N, T, D)
+    # V1[n, t, d] = sum_d2 A1[n, t, d2] * Wv1[d2, d]
+    dWv1 = A1.reshape(-1, D).T @ dV1.reshape(-1, D)     # (D, D)
+    # K1[n, t, d] = sum_d2 A1[n, t, d2] * Wk1[d2, d]
+    dWk1 = A1.reshape(-1, D).T @ dK1.reshape(-1, D)     # (D, D)
     # Q1[n, t, d] = sum_d2 A1[n, t, d2] * Wq1[d2, d]
     dWq1 = A1.reshape(-1, D).T @ dQ1.reshape(-1, D)     # (D, D)
     dA1 = dK1 @ Wk1.T + dQ1 @ Wq1.T + dV1 @ Wv1.T       # (N, T, D)

@@ -69,18 +69,18 @@ def backward(residuals):
     dA = dS @ B / tau                                   # (N, K)
     # B = diag(q)^(-1) Q
     dq = -np.sum(dB * B, axis=1) / q                    # (N,)
-    # q = sqrt(sum_q)
-    dsum_q = dq / (2 * q)                               # (N,)
     # A = diag(p)^(-1) P
     dp = -np.sum(dA * A, axis=1) / p                    # (N,)
-    # p = sqrt(sum_p)
-    dsum_p = dp / (2 * p)                               # (N,)
+    # q = sqrt(sum_q)
+    dsum_q = dq / (2 * q)                               # (N,)
     # sum_q = Q^2 1
     dQ = dB / q[:, None] + 2 * dsum_q[:, None] * Q      # (N, K)
-    # Q = Y W
-    dW = Y.T @ dQ                                       # (F, K)
+    # p = sqrt(sum_p)
+    dsum_p = dp / (2 * p)                               # (N,)
     # sum_p = P^2 1
     dP = dA / p[:, None] + 2 * dsum_p[:, None] * P      # (N, K)
+    # Q = Y W
+    dW = Y.T @ dQ                                       # (F, K)
     # P = X V
     dV = X.T @ dP                                       # (D, K)
     return Params(dV, dW)

@@ -72,16 +72,15 @@ def backward(residuals):
     # q[n, k] = a[n, k] - 1/2 exp_s[n, k] * (y[n, 0] - m[n, k])^2 - s[n, k] - lse_a[n]
     dlse_a = -dq.sum(axis=1)                            # (N,)
     ds = dq * (exp_s * (y[:, 0][:, None] - m)**2 - 1)   # (N, K)
+    dm = -dq * exp_s * (m - y[:, 0][:, None])           # (N, K)
+    # lse_a[n] = log sum_k exp a[n, k]
+    da = dlse_a[:, None] * E_a / S_a[:, None] + dq      # (N, K)
     # s = A Ws + 1 bs'
     dWs = A.T @ ds                                      # (H, K)
     dbs = ds.sum(axis=0)                                # (K,)
-    # q[n, k] = a[n, k] - 1/2 exp_s[n, k] * (y[n, 0] - m[n, k])^2 - s[n, k] - lse_a[n]
-    dm = -dq * exp_s * (m - y[:, 0][:, None])           # (N, K)
     # m = A Wm + 1 bm'
     dWm = A.T @ dm                                      # (H, K)
     dbm = dm.sum(axis=0)                                # (K,)
-    # lse_a[n] = log sum_k exp a[n, k]
-    da = dlse_a[:, None] * E_a / S_a[:, None] + dq      # (N, K)
     # a = A Wa + 1 ba'
     dWa = A.T @ da                                      # (H, K)
     dba = da.sum(axis=0)                                # (K,)

@@ -63,6 +63,7 @@ def backward(residuals):
     dY = (Y - T) / (K * N)                              # (N, K)
     # Y[n, k] = sum_e G[n, e] * F[e, n, k]
     dF = dY * G.T[:, :, None]                           # (E, N, K)
+    dG = np.sum(dY * F, axis=2).T                       # (N, E)
     # F[e, n, k] = (sum_h A[e, n, h] * W2[e, h, k]) + b2[e, k]
     dW2 = A.mT @ dF                                     # (E, H, K)
     db2 = dF.sum(axis=1)                                # (E, K)
@@ -72,8 +73,6 @@ def backward(residuals):
     # Z[e, n, h] = (sum_d W1[e, d, h] * X[n, d]) + b1[e, h]
     dW1 = X.T @ dZ                                      # (E, D, H)
     db1 = dZ.sum(axis=1)                                # (E, H)
-    # Y[n, k] = sum_e G[n, e] * F[e, n, k]
-    dG = np.sum(dY * F, axis=2).T                       # (N, E)
     # G = exp(L - lse_L 1')
     dlse_L = -np.sum(dG * G, axis=1)                    # (N,)
     # lse_L[n] = log sum_e exp L[n, e]

@@ -77,22 +77,20 @@ def backward(residuals):
     dO = (dZ @ Wo.reshape(-1, D).T).reshape(N, T, H, E).transpose(0, 2, 1, 3)  # (N, H, T, E)
     # O[n, h, t, e] = sum_s A[n, h, t, s] * V[n, h, s, e]
     dA = dO @ V.mT                                      # (N, H, T, T)
+    dV = A.mT @ dO                                      # (N, H, T, E)
     # A[n, h, t, s] = exp(S[n, h, t, s] - lse_S[n, h, t])
     dlse_S = -np.sum(dA * A, axis=3)                    # (N, H, T)
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = A * (dA + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
     dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, H, T, T)
-    # O[n, h, t, e] = sum_s A[n, h, t, s] * V[n, h, s, e]
-    dV = A.mT @ dO                                      # (N, H, T, E)
-    # V[n, h, t, e] = sum_d X[n, t, d] * Wv[d, h, e]
-    dWv = np.tensordot(X, dV, axes=((0, 1), (0, 2)))    # (D, H, E)
     # sum_S[n, h, t, s] = sum_e Q[n, h, t, e] * K[n, h, s, e]
     dK = dsum_S.mT @ Q                                  # (N, H, T, E)
+    dQ = dsum_S @ K                                     # (N, H, T, E)
+    # V[n, h, t, e] = sum_d X[n, t, d] * Wv[d, h, e]
+    dWv = np.tensordot(X, dV, axes=((0, 1), (0, 2)))    # (D, H, E)
     # K[n, h, t, e] = sum_d X[n, t, d] * Wk[d, h, e]
     dWk = np.tensordot(X, dK, axes=((0, 1), (0, 2)))    # (D, H, E)
-    # sum_S[n, h, t, s] = sum_e Q[n, h, t, e] * K[n, h, s, e]
-    dQ = dsum_S @ K                                     # (N, H, T, E)
     # Q[n, h, t, e] = sum_d X[n, t, d] * Wq[d, h, e]
     dWq = np.tensordot(X, dQ, axes=((0, 1), (0, 2)))    # (D, H, E)
     return Params(dWq, dWk, dWv, dWo)

@@ -59,16 +59,14 @@ def backward(residuals):
 
     # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
     de = 2 / M * e                                      # (M,)
+    du_xx = 2 / N * (u + u_xx - f)                      # (N,)
+    du = du_xx                                          # (N,)
     # e = tanh_pre_e v - g
     dpre_e = de[:, None] * v * (1 - tanh_pre_e**2)      # (M, K)
-    # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
-    du_xx = 2 / N * (u + u_xx - f)                      # (N,)
     # u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) v_w_w
     dv_w_w = -2 * (du_xx @ (tanh_pre_u * (1 - tanh_pre_u**2)))  # (K,)
     # v_w_w = v_w * w
     dv_w = dv_w_w * w                                   # (K,)
-    # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
-    du = du_xx                                          # (N,)
     # u = tanh_pre_u v
     dv = de @ tanh_pre_e + du @ tanh_pre_u + dv_w * w   # (K,)
     dpre_u = (

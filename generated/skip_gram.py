@@ -53,12 +53,11 @@ def backward(residuals):
     dR = dq[:, :, None] * A[:, None, :]                 # (N, K, D)
     # s = (A * B) 1
     dB = ds[:, None] * A                                # (N, D)
+    dA = ds[:, None] * B + np.sum(dq[:, :, None] * R, axis=1)  # (N, D)
     # B[n, d] = F[c[n], d]
     dF = np.zeros_like(F)                               # (V, D)
     _add_rows(dF, c, dB)
     _add_rows(dF, r, dR)
-    # s = (A * B) 1
-    dA = ds[:, None] * B + np.sum(dq[:, :, None] * R, axis=1)  # (N, D)
     # A[n, d] = E[w[n], d]
     dE = np.zeros_like(E)                               # (V, D)
     _add_rows(dE, w, dA)

@@ -152,25 +152,23 @@ def backward(residuals):
     dO = (dR @ split_Wo.reshape(-1, D).T).reshape(N, T, H, E)  # (N, T, H, E)
     # O[n, t, h, e] = sum_s P[n, h, t, s] * V[n, s, E * h + e]
     dP = dO.transpose(0, 2, 1, 3) @ split_V.transpose(0, 2, 3, 1)  # (N, H, T, T)
+    dsplit_V = (P.mT @ dO.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
+    dV = dsplit_V.reshape(N, T, D)                      # (N, T, D)
     # P[n, h, t, s] = exp(S[n, h, t, s] - lse_S[n, h, t])
     dlse_S = -np.sum(dP * P, axis=3)                    # (N, H, T)
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = P * (dP + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
     dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, H, T, T)
-    # O[n, t, h, e] = sum_s P[n, h, t, s] * V[n, s, E * h + e]
-    dsplit_V = (P.mT @ dO.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
-    dV = dsplit_V.reshape(N, T, D)                      # (N, T, D)
-    # V[n, t, d] = sum_d2 A1[n, t, d2] * Wv[d2, d]
-    dWv = A1.reshape(-1, D).T @ dV.reshape(-1, D)       # (D, D)
     # sum_S[n, h, t, s] = sum_e Q[n, t, E * h + e] * K[n, s, E * h + e]
     dsplit_K = (dsum_S.mT @ split_Q.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK = dsplit_K.reshape(N, T, D)                      # (N, T, D)
-    # K[n, t, d] = sum_d2 A1[n, t, d2] * Wk[d2, d]
-    dWk = A1.reshape(-1, D).T @ dK.reshape(-1, D)       # (D, D)
-    # sum_S[n, h, t, s] = sum_e Q[n, t, E * h + e] * K[n, s, E * h + e]
     dsplit_Q = (dsum_S @ split_K.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dQ = dsplit_Q.reshape(N, T, D)                      # (N, T, D)
+    # V[n, t, d] = sum_d2 A1[n, t, d2] * Wv[d2, d]
+    dWv = A1.reshape(-1, D).T @ dV.reshape(-1, D)       # (D, D)
+    # K[n, t, d] = sum_d2 A1[n, t, d2] * Wk[d2, d]
+    dWk = A1.reshape(-1, D).T @ dK.reshape(-1, D)       # (D, D)
     # Q[n, t, d] = sum_d2 A1[n, t, d2] * Wq[d2, d]
     dWq = A1.reshape(-1, D).T @ dQ.reshape(-1, D)       # (D, D)
     dA1 = dK @ Wk.T + dQ @ Wq.T + dV @ Wv.T             # (N, T, D)

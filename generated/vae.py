@@ -83,13 +83,12 @@ def backward(residuals):
     dZ = dpre_P @ W4.T                                  # (N, K)
     # Z = noise * sigma + mu
     dsigma = sigma / N + dZ * noise                     # (N, K)
+    dmu = mu / N + dZ                                   # (N, K)
     # sigma = exp(1/2 v)
     dv = (dsigma * sigma - 1 / N) / 2                   # (N, K)
     # v = Q W3 + 1 b3'
     dW3 = Q.T @ dv                                      # (H, K)
     db3 = dv.sum(axis=0)                                # (K,)
-    # Z = noise * sigma + mu
-    dmu = mu / N + dZ                                   # (N, K)
     # mu = Q W2 + 1 b2'
     dW2 = Q.T @ dmu                                     # (H, K)
     db2 = dmu.sum(axis=0)                               # (K,)
