@@ -229,7 +229,8 @@ class Looped:
         elif whole:
             lines.append(fresh_array(e.lhs, dense, self.printer))
         else:
-            partly = bool(ranged or row.pushed) and not (v.state and not v.primal)
+            ranged.sort(key=lambda t: bool(t.conditions))           # what counts everywhere leaves no entry unset
+            partly = bool(row.pushed) or any(t.conditions for t in ranged[:1]) or (ranged and bool(v.primal or not v.state))
             zero = partly or e.name in self.summed or any(u for _, u in updates)
             lines.append(self._allocated(v, "zeros" if zero else "empty"))
         first = not whole and not any(u for _, u in updates)

@@ -6,6 +6,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And
 
 from derive.errors import DerivationError
+from derive.functions import defined
 
 from .functions_table import CALLS
 from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
@@ -60,7 +61,7 @@ class NumberPrinter(Surroundings):
         if isinstance(expr, sympy.Function) and type(expr).__name__ in CALLS and len(expr.args) == 1:
             return Text(f"{CALLS[type(expr).__name__]}({self.size(expr.args[0]).code}, dtype={self.like}.dtype)")
         if expr.is_number:
-            return number(expr.evalf(17))
+            return number(defined(expr).evalf(17))
         raise DerivationError(f"{expr} cannot be printed as a number or a size")
 
     def _sum(self, terms):

@@ -83,12 +83,17 @@ class ReadLowering:
         """Read padded arrays, and drop the conditions that their zeros make true."""
         body = guard.args[0][0]
         conditions = [c for c in map(expand, conjuncts(guard.args[0][1])) if not self.program.prover.nonnegative(c)]
-        if self.of.name in self.recurrent and all(map(self._chooses, conditions)) and self._is_sliced(body):
+        if self._is_looped() and all(map(self._chooses, conditions)) and self._is_sliced(body):
             if guard in self.outermost:
                 return guarded(self._changed(body), conditions)         # the loop's range and its slices see to it
-            if reads(body, self.recurrent) and all(i.lower == 0 for i in free_indices(guard)):
+            waited = any(self._is_waited_for(r) for r in reads(body, self.recurrent))
+            if waited and all(i.lower == 0 for i in free_indices(guard)):
                 return self._named(guard, conditions)
         return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
+
+    def _is_looped(self):
+        """Tell whether the equation is computed in the turns of a loop; the first row of a state is not."""
+        return self.of.name in self.recurrent and len(self.of.free) == len(self.of.indices)
 
     def _named(self, guard, conditions):
         """Return the read of an equation of its own for a guard that stands inside something."""

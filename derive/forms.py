@@ -7,7 +7,7 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol, expand
+from sympy import Add, Expr, Function, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol, expand
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -290,7 +290,7 @@ def _contraction(total, axes):
     result = nodes[0] if len(nodes) == 1 else _times(nodes, inner)
     if over:
         result = _reduced(result, over)
-    plain = [f for f in constants if not f.atoms(Indexed)]
+    plain = [f for f in constants if not any(isinstance(t, Indexed | Function) and _has_arrays(t) for t in subterms(f))]
     scalars = [*([Scalar((), Mul(*plain))] if plain else []), *(_form(f, ()) for f in constants if f not in plain)]
     return _multiplied([*scalars, result], result.axes) if scalars else result
 
