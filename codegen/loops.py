@@ -230,7 +230,7 @@ class Looped:
             lines.append(fresh_array(e.lhs, dense, self.printer))
         else:
             ranged.sort(key=lambda t: bool(t.conditions))           # what counts everywhere leaves no entry unset
-            partly = bool(row.pushed) or any(t.conditions for t in ranged[:1]) or (ranged and bool(v.primal or not v.state))
+            partly = row.pushed or any(t.conditions for t in ranged[:1]) or (ranged and (v.primal or not v.state))
             zero = partly or e.name in self.summed or any(u for _, u in updates)
             lines.append(self._allocated(v, "zeros" if zero else "empty"))
         first = not whole and not any(u for _, u in updates)

@@ -12,7 +12,9 @@ import argparse
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from derive.errors import DefinitionError, DerivationError
 from derive.referee import TOLERANCE, disagreement
 from tests import random_layers, random_networks, torch_programs
 
+TINY = 1e-25                    # of products of so many small factors that only rounding is left, a gradient of 0
 CLOSE, NOISE = 1e-9, 1e-11      # of gradients with PyTorch's, relative to a parameter's largest entry, or to all
 SMALL = {"N": 2, "D": 3, "H": 2, "C": 2, "T": 2}        # for the referee, whose arithmetic is exact and slow
 
@@ -89,7 +92,7 @@ def judge(net, sizes, small=None, seed=0, judges=("torch", "differences", "refer
     code = module.forward.__code__
     keywords = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
     given = arguments(program, sizes, seed, keywords)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _unset_entries_are_nan():
         loss, grads = module.loss_and_grads(**given)
     if "torch" in judges:
         _by_torch(program, sizes, given, loss, grads)
@@ -106,6 +109,18 @@ def judge(net, sizes, small=None, seed=0, judges=("torch", "differences", "refer
             raise Failure(f"referee: {wrong}")
 
 
+@contextmanager
+def _unset_entries_are_nan():
+    """Let np.empty hold what shows wherever it is read before it is written."""
+    empty = np.empty
+
+    def unset(shape, dtype=float, **rest):
+        return np.full(shape, np.nan, dtype) if np.issubdtype(dtype, np.floating) else empty(shape, dtype, **rest)
+
+    with patch.object(np, "empty", unset):
+        yield
+
+
 def _by_torch(program, sizes, given, loss, grads):
     their_loss, theirs = torch_programs.loss_and_grads(program, sizes, given)
     if not np.isclose(loss, their_loss, rtol=1e-10, atol=1e-12, equal_nan=True):
@@ -114,7 +129,8 @@ def _by_torch(program, sizes, given, loss, grads):
     for name, g in theirs.items():
         ours = getattr(grads, name)
         apart = float(np.max(np.abs(ours - g), initial=0))
-        if np.isfinite(loss) and not (relative(g, ours) <= CLOSE or apart <= NOISE * max(largest, abs(loss))):
+        noise = max(NOISE * max(largest, abs(loss)), TINY)
+        if np.isfinite(loss) and not (relative(g, ours) <= CLOSE or apart <= noise):
             raise Failure(f"PyTorch's gradient of {name} is {apart:.1e} away, of at most {np.max(np.abs(g)):.1e}")
 
 
