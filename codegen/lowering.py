@@ -14,6 +14,7 @@ from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
 from derive.functions import relu, sigmoid
 from derive.program import Equation, Program, Variable
+from derive.sharing import with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
 from .systems import systems_solved
@@ -78,8 +79,8 @@ def lowered(program: Program) -> Lowered:
         else:
             rhs = _without_lse(e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
-    lines = _still_read(lines, program)
-    program, backward, taps = windowed(program.with_equations(lines, variables=variables))
+    program = program.with_equations(_still_read(lines, program), variables=variables)
+    program, backward, taps = windowed(with_named_invariants(program))
     return Lowered(program, parts, backward, taps)
 
 

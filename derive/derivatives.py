@@ -19,6 +19,7 @@ from sympy import (
     Subs,
     Symbol,
     Tuple,
+    log,
 )
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, has_binder, is_binder
@@ -161,20 +162,20 @@ def derivative(expr: Expr, read: Expr) -> Expr:
 
 
 class _Power(Function):
-    """x**K for an integer K in the sizes; SymPy's derivative is K x**K/x, which has no value at 0."""
+    """x**K for a K that is no number; SymPy's derivative is K x**K/x, which has no value at 0."""
 
     def fdiff(self, argindex=1):
         base, power = self.args
-        return power * _Power(base, power - 1)
+        return power * _Power(base, power - 1) if argindex == 1 else _Power(base, power) * log(base)
 
 
-def _is_power_by_a_size(term):
-    return isinstance(term, Pow) and term.exp.is_integer and bool(term.exp.free_symbols)
+def _is_symbolic_power(term):
+    return isinstance(term, Pow) and bool(term.exp.free_symbols)
 
 
 @lru_cache(maxsize=4096)
 def _scalar_derivative(expr, variable):
-    raised = expr.replace(_is_power_by_a_size, lambda t: _Power(*t.args))
+    raised = expr.replace(_is_symbolic_power, lambda t: _Power(*t.args))
     result = raised.diff(variable).replace(_Power, Pow)
     result = result.replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
     return None if result.has(Derivative, Subs) else result

@@ -10,7 +10,7 @@ from .binders import LogSumExp, has_binder
 from .checks import readings
 from .functions import at_zero, half_step, relu, step
 from .guards import guarded, is_guard
-from .program import Equation, Program, Variable, base_of
+from .program import Equation, Program, Variable, base_of, is_cyclic
 from .ranges import Prover, conjuncts
 from .terms import bottom_up, free_indices, index_over, read_name, reads, rename, subterms
 
@@ -60,6 +60,21 @@ class _Root(Function):
 def with_named_exponentials(program: Program) -> Program:
     """Name every exponential of variables: a product of two keeps both, and the derivative of each reads its name."""
     return _with_named(program, lambda term: isinstance(term, exp), 1)
+
+
+def with_named_invariants(program: Program) -> Program:
+    """Name every costly function value that a recurrence reads in all of its turns: it is computed before the loop."""
+    invariant = {term for group in program.groups() if is_cyclic(group) for term in _invariants(group)}
+    return _with_named(program, lambda term: term in invariant, 1) if invariant else program
+
+
+def _invariants(group):
+    """Yield the costly values in a group of equations that are the same at every index that it runs over."""
+    names = {e.name for e in group}
+    for e in group:
+        for term in subterms(e.rhs):
+            if _costly(term) and e.indices[0] not in free_indices(term) and not reads(term, names):
+                yield term
 
 
 def _with_named(program: Program, wanted: Callable[[Expr], bool], least: int = 2) -> Program:
@@ -194,7 +209,8 @@ def _introduced(program, term, order, near):
     of = _softmax_of(term, program)
     stem = f"softmax_{of}" if of else f"{word}_{arguments[0] if len(arguments) == 1 else near}"
     taken = set(program.variables) | {s.name for s in program.sizes}
-    name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+    minus = [f"{word}_minus_{arguments[0]}"] if term.args and read_name(-term.args[0]) else []
+    name = next(n for n in (stem, *minus, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
     shape = tuple(i.upper + 1 for i in order)
     variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in order))
     program = program.with_equations(program.equations, variables={**program.variables, name: variable})

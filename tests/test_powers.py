@@ -1,0 +1,40 @@
+"""Powers whose exponent is a symbol: their derivative has a value at 0 where the mathematics does."""
+
+import numpy as np
+import pytest
+from sympy import Sum, log
+
+from codegen import lambdify
+from derive import Network, softmax
+
+
+def focal_loss():
+    net = Network("focal", "Focal loss of a linear classifier, its exponent an input")
+    N, D, C = net.sizes("N D C")
+    X, y, gamma = net.input("X", N, D), net.labels("y", N, classes=C), net.input("gamma")
+    W = net.parameter("W", D, C)
+    [n] = net.indices(n=N)
+    P = net.define("P", softmax(X @ W))
+    net.loss = -Sum((1 - P[n, y[n]])**gamma * log(P[n, y[n]]), n) / N
+    return net
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gamma", [1.0, 1.5, 2.0, 5.0])
+def test_a_certain_classifier_has_no_focal_gradient(gamma):
+    W = np.array([[400.0, -400.0, 0.0], [-50.0, 50.0, 0.0]])
+    loss, grads = lambdify(focal_loss().backward())(W, np.eye(2), np.array([0, 1]), gamma)
+    assert abs(loss) < 1e-15
+    np.testing.assert_allclose(grads.W, 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.5])
+def test_focal_gradient_is_pytorchs(gamma):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    random = np.random.default_rng(0)
+    W, X, y = random.normal(size=(4, 3)), random.normal(size=(6, 4)), random.integers(0, 3, size=6)
+    _, grads = lambdify(focal_loss().backward())(W, X, y, gamma)
+    w = torch.tensor(W, requires_grad=True)
+    logp = torch.log_softmax(torch.tensor(X) @ w, 1)[torch.arange(6), torch.tensor(y)]
+    (-((1 - logp.exp())**gamma * logp).mean()).backward()
+    np.testing.assert_allclose(grads.W, w.grad.numpy(), rtol=1e-12, atol=1e-15)
