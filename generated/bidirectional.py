@@ -86,19 +86,17 @@ def backward(residuals):
     dV = h[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dVr = g[:0:-1].reshape(-1, K).T @ dz.reshape(-1, C)  # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    dz_padded = np.pad(dz, ((0, 1), (0, 0), (0, 0)))    # (T + 1, N, C)
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
-    dg = dz_padded[::-1] @ Vr.T
+    dg[1:] = dz[::-1] @ Vr.T
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
         # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
         dg[t] += dpre_g[t] @ Ur.T
-    dz_padded_2 = np.pad(dz, ((1, 0), (0, 0), (0, 0)))  # (T + 1, N, C)
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
-    dh = dz_padded_2 @ V.T
+    dh[1:] = dz @ V.T
     for t in reversed(range(T)):
         # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)

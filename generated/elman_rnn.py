@@ -69,10 +69,9 @@ def backward(residuals):
     # z[t, n, c] = (sum_k h[t, n, k] * V[k, c]) + c[c]
     dV = h[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    dz_padded = np.pad(dz, ((1, 0), (0, 0), (0, 0)))    # (T + 1, N, C)
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
-    dh = dz_padded @ V.T
+    dh[1:] = dz @ V.T
     for t in reversed(range(T)):
         # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)

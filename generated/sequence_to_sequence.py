@@ -88,10 +88,9 @@ def backward(residuals):
     # z[t, n, c] = (sum_k g[t, n, k] * V[k, c]) + c[c]
     dV = g[1:].reshape(-1, K).T @ dz.reshape(-1, C)     # (K, C)
     dc = dz.sum(axis=(0, 1))                            # (C,)
-    dz_padded = np.pad(dz, ((1, 0), (0, 0), (0, 0)))    # (T + 1, N, C)
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
-    dg = dz_padded @ V.T
+    dg[1:] = dz @ V.T
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
