@@ -43,7 +43,7 @@ from .arrays import (
     total,
 )
 from .binders import FirstMaximum, LogSumExp, Maximum, Product
-from .determinants import Determinant, LogDeterminant
+from .determinants import LogDeterminant
 from .errors import DefinitionError, DerivationError
 from .functions import relu, sigmoid, softplus
 from .joins import concatenate, cut
@@ -76,7 +76,6 @@ __all__ = [
     "Array",
     "DefinitionError",
     "DerivationError",
-    "Determinant",
     "Equation",
     "FirstMaximum",
     "LogDeterminant",

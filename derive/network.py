@@ -5,22 +5,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import sympy
-from sympy import Add, Equality, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor, sympify
+from sympy import Add, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor, sympify
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .assumptions import Assuming
-from .binders import Product
 from .checks import check_read, check_terms, check_turns, readings
 from .differentiable import Differentiable
 from .errors import DefinitionError
-from .linear_algebra import Unknown, innermost_unknown, is_named
+from .given import as_tuple, renamed, sympified
+from .linear_algebra import Unknown
 from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
+from .unknowns import Implicit
 
 RESERVED = (
     frozenset(
@@ -61,7 +61,7 @@ RESERVED = (
 )
 
 
-class Network(MatrixNotation, Assuming, Differentiable):
+class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     """A loss written as named equations, in array or in index notation.
 
     Parameters
@@ -129,10 +129,6 @@ class Network(MatrixNotation, Assuming, Differentiable):
         self._add(Equation(base[(Integer(-1), *rest)], rhs))
         return base
 
-    def unknown(self, name: str, *shape, note: str = "") -> Expr:
-        """Declare an array, or a scalar, that an equation is to define which it stands in; see `implicitly`."""
-        return self._declare(name, shape, "variable", note=note)
-
     def indices(self, **ranges) -> tuple[Idx, ...]:
         """Return indices, `n=N` for one that runs from 0 to N - 1."""
         for name, size in ranges.items():
@@ -162,7 +158,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
         """
         if is_algebra(value) and not isinstance(variable, Array) and over is None:
             return self._define_matrix(variable, value, note)
-        value = _sympified(value, variable)
+        value = sympified(value, variable)
         if isinstance(value, Unknown) and isinstance(variable, str) and variable != "loss" and over is None:
             return self._define_unknown(variable, value, note)
         if isinstance(variable, Array):
@@ -174,40 +170,12 @@ class Network(MatrixNotation, Assuming, Differentiable):
             shape = shape_of(value)
             indices = self._canonical(shape)
         else:
-            indices = _as_tuple(over)
+            indices = as_tuple(over)
             shape = self._shape_over(indices, variable)
         rhs = self._written(value, indices, variable, shape)
         base = self._declare(variable, shape, "variable", note=note, index_names=tuple(i.name for i in indices))
         self._add(Equation(self._variables[variable].at(*indices), rhs))
         return base
-
-    def positive_definite(self, matrix: Array) -> Array:
-        """State that a variable is a symmetric positive definite matrix, or a stack of them, and return it.
-
-        Modules then solve with its Cholesky factor, and raise LinAlgError where it has none.
-        """
-        name = getattr(matrix, "name", str(matrix))
-        variable = self._variables.get(name)
-        if variable is None or len(variable.shape) < 2:
-            raise DefinitionError(f"{name} is no matrix of {self.name}; define it first")
-        if variable.shape[-1] != variable.shape[-2]:
-            raise DefinitionError(f"{name} has shape {shape_text(variable.shape)}; a definite matrix is square")
-        self._variables[name] = replace(variable, definite=True)
-        return matrix
-
-    def _define_unknown(self, name, node, note):
-        """Define a variable that is an inverse, or the solution of a system."""
-        node = self._with_unknowns(node.func(*(self._with_unknowns(a, name) for a in node.args)), name, inside=True)
-        if not is_named(node.matrix):
-            node = node.named(self.define(self._unused(f"matrix_{name}"), node.matrix))
-        return self.implicitly(self.unknown(name, *node.shape), node.equation(self._variables[name].base), note=note)
-
-    def _with_unknowns(self, value, name, inside=False):
-        """Return an expression in which inverses and solutions of systems are variables."""
-        while (node := innermost_unknown(value)) is not None and not (inside and node == value):
-            stem = f"{node.stem}_{node.matrix.name if isinstance(node.matrix, Array) else name}"
-            value = value.xreplace({node: self._define_unknown(self._unused(stem), node, "")})
-        return value
 
     def _unused(self, stem):
         """Return a name that is not taken: a stem, or a stem with a number."""
@@ -221,63 +189,15 @@ class Network(MatrixNotation, Assuming, Differentiable):
             raise DefinitionError(f"{state.name} is not a state of this network; declare it with net.state(...)")
         if sum(e.name == state.name for e in self._equations) > 1:
             raise DefinitionError(f"{state.name} is defined already")
-        indices = _as_tuple(over or ())
+        indices = as_tuple(over or ())
         if self._shape_over(indices, state.name) != variable.shape:
             raise DefinitionError(
                 f"{state.name} has shape {shape_text(variable.shape)} and is defined over "
                 f"{shape_text(indices)}; give one index for each axis, of the axis's size"
             )
-        self._variables[state.name] = _renamed(variable, indices)
+        self._variables[state.name] = renamed(variable, indices)
         self._add(Equation(state[indices], self._written(value, indices, state.name, variable.shape)))
         return state
-
-    def implicitly(
-        self, unknown: Expr, equation, over: Idx | Sequence[Idx] | None = None, start=0, note: str = ""
-    ) -> Expr:
-        """Define an unknown by an equation that it satisfies, and return it.
-
-            Y = net.unknown("Y", N, M)                                      # solve A Y = B
-            net.implicitly(Y, Eq(A @ Y, B))
-            net.implicitly(Y, Eq(Sum(A[i, k]*Y[k, j], k), B[i, j]), over=(i, j))
-            net.implicitly(Z, Eq(Z, tanh(Z @ W + X)))                       # an equilibrium
-
-        An equation that is linear in the unknown is solved by one factorisation; another one by Newton's method, which
-        must converge from where it starts.
-
-        Parameters
-        ----------
-        unknown : what `unknown` declared.
-        equation : a SymPy `Eq`, or an expression that must vanish: in array or, with `over`, in index notation.
-        over : the indices that the equation holds for all values of, one for each axis of the unknown, of its size: as
-            many equations as unknowns.
-        start : where Newton's method begins, in the same notation.
-
-        Raises
-        ------
-        DefinitionError
-            The unknown is not declared, is defined already, or is not in the equation; shapes that do not fit.
-        """
-        name = getattr(unknown, "name", str(unknown))
-        variable = self._variables.get(name)
-        if variable is None or variable.base != unknown or variable.kind != "variable" or variable.state:
-            raise DefinitionError(f"{name} is not an unknown of {self.name}; declare it with net.unknown(...)")
-        if any(e.name == name for e in self._equations):
-            raise DefinitionError(f"{name} is defined already")
-        residual = equation.lhs - equation.rhs if isinstance(equation, Equality) else equation
-        residual = _sympified(residual, name)
-        indices = variable.indices if over is None else _as_tuple(over)
-        if self._shape_over(indices, name) != variable.shape:
-            raise DefinitionError(
-                f"{name} has shape {shape_text(variable.shape)} and its equation holds over {shape_text(indices)}; "
-                "give one index for each axis, of the axis's size: as many equations as unknowns"
-            )
-        rhs = self._written(residual, indices, name, variable.shape)
-        if not reads(rhs, {name}):
-            raise DefinitionError(f"{name} is not in the equation that should define it: 0 = {rhs}")
-        first = self._written(_sympified(start, name), indices, f"the start of {name}", variable.shape)
-        self._variables[name] = replace(_renamed(variable, indices), note=note or variable.note)
-        self._add(Equation(self._variables[name].at(*indices), rhs, implicit=True, start=first))
-        return unknown
 
     @property
     def loss(self) -> Expr:
@@ -290,7 +210,7 @@ class Network(MatrixNotation, Assuming, Differentiable):
             raise DefinitionError(f"{self.name} has a loss already")
         if is_algebra(value) and not axes_of(value):
             value = self._in_indices(value)
-        value = _sympified(value, "loss")
+        value = sympified(value, "loss")
         if shape_of(value):
             raise DefinitionError(
                 f"the loss of {self.name} has shape {shape_text(shape_of(value))}; it should be a scalar: "
@@ -491,24 +411,6 @@ def _check_fits(have, want, name):
         )
 
 
-def _as_tuple(over):
-    """Return one index, or a sequence of them, as a tuple."""
-    return tuple(over) if isinstance(over, tuple | list) else (over,)
-
-
-def _sympified(value, name):
-    try:
-        value = sympify(value, strict=True)
-    except Exception:
-        kind = type(value).__name__
-        raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
-    if isinstance(value, Expr):
-        value = value.replace(sympy.Product, Product)
-    if not isinstance(value, Expr) or value.is_Matrix:
-        raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
-    return value
-
-
 def _floor_facts(size, value):
     """Return what `size = floor(a/b) + c` implies: a - b*(size - c) >= 0."""
     facts = []
@@ -530,7 +432,3 @@ def _identifier(name, what):
 
 def _length(names):
     return len("".join(names))
-
-
-def _renamed(variable, indices):
-    return replace(variable, index_names=tuple(i.name for i in indices))

@@ -32,21 +32,28 @@ def unnested(program: Program) -> Program:
     """
     if not any(e.rhs.has(Slope) for e in program.equations):
         return program
-    done = program.with_equations(())
+    done = program.with_equations((), variables=_with_unknowns_given(program))
     for e in program.equations:
         while slope := _innermost(e.rhs):
             done = recognised(done)
             before = {x.name for x in done.equations}
             done, value = _value(done, slope, e.name)
-            e = Equation(e.lhs, e.rhs.xreplace({slope: value}))
+            e = e.with_rhs(e.rhs.xreplace({slope: value}))
             *lines, e = placed([*done.equations, e], {x.name for x in done.equations} - before)
             done, (*lines, e) = _without_repeats(done, [*lines, e], before)
             done = done.with_equations(_needed(lines, before, e))
-        done = done.with_equations((*done.equations, e))
+        done = done.with_equations((*done.equations, e), variables={**done.variables, e.name: replace(
+            done.variables[e.name], kind="variable")})
     defined = {e.name for e in done.equations}
     variables = {n: v for n, v in done.variables.items() if v.kind != "variable" or n in defined}
     order = [*program.variables, *(n for n in variables if n not in program.variables)]
     return done.with_equations(done.equations, variables=_as_defined(variables, order, done.equations))
+
+
+def _with_unknowns_given(program):
+    """Return the variables, those that equations define implicitly as inputs: given, until their equation stands."""
+    unknowns = {e.name for e in program.equations if e.implicit}
+    return {n: replace(v, kind="input") if n in unknowns else v for n, v in program.variables.items()}
 
 
 def _without_repeats(program, lines, before):
@@ -56,7 +63,7 @@ def _without_repeats(program, lines, before):
     result = []
     for e in lines:
         rhs = e.rhs.xreplace({r: same[read_name(r)].at(*getattr(r, "indices", ())) for r in reads(e.rhs, same)})
-        e, key = Equation(e.lhs, rhs), (canonical(rhs), e.indices)
+        e, key = e.with_rhs(rhs), (canonical(rhs), e.indices)
         if e.name in {x.name for x in lines[:-1]} - before and key in first:
             same[e.name] = program.variables[first[key].name]
             continue
@@ -92,7 +99,8 @@ def _value(program: Program, slope: Slope, reader: str) -> tuple[Program, Expr]:
     u, x, rows = slope.args
     variable = program.variables.get(read_name(x))
     if variable is None or variable.kind not in ("parameter", "input"):
-        raise DefinitionError(f"{reader}: {slope} is by {x}; expected an input or a parameter")
+        raise DefinitionError(
+            f"{reader}: {slope} is by {x}; expected an input or a parameter, or an unknown in its own equation")
     if read_name(u) not in program.variables:
         program, u = _with_name(program, u, reader)
     active = moved(program, [variable.name])
@@ -203,7 +211,7 @@ def _renamed(program: Program, names: dict[str, str]) -> Program:
     def changed(expr):
         return expr.xreplace({r: bases[read_name(r)].at(*getattr(r, "indices", ())) for r in reads(expr, bases)})
 
-    lines = [Equation(changed(e.lhs), changed(e.rhs)) for e in program.equations]
+    lines = [replace(e, lhs=changed(e.lhs), rhs=changed(e.rhs)) for e in program.equations]
     return program.with_equations(lines, variables=variables)
 
 
