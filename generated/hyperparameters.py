@@ -1,0 +1,177 @@
+"""Penalties of logistic regression, by the loss on examples held out: loss and gradients.
+
+    s = X w                           (N,)   training scores
+    sigmoid_s = sigmoid(s)            (N,)
+    inner_w_s = 1/N (sigmoid_s - y)   (N,)
+    exp_rho = exp(rho)                (D,)
+    exp_rho * w = -X' inner_w_s       (D,)   weights that minimise the penalised loss
+    z = V w                           (M,)   scores held out
+    loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
+
+Parameters  rho (D,); their dtype is the result's.
+Inputs      X (N, D), y (N,), V (M, D), t (M,).
+Outputs     w (D,), by `predict`.
+Cost        2D^2N operations, 16D + 8M + 8N bytes kept for `backward`, to leading order.
+
+dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
+Generated from derive/networks/hyperparameters.py by `derive build hyperparameters`; do not edit.
+The derivation is typeset in hyperparameters.tex.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Params(NamedTuple):
+    """The parameters, or anything with one entry for each of them: gradients, updates."""
+
+    rho: np.ndarray
+
+
+def forward(rho, X, y, V, t):
+    """Return the loss and the residuals that `backward` reads."""
+    rho, X, y, V, t = _checked(rho, X, y, V, t)
+    N = len(X)
+    D = len(rho)
+
+    exp_rho = np.exp(rho)                               # (D,)
+    def newton_w(w):
+        s = X @ w
+        sigmoid_s = _sigmoid(s)
+        inner_w_s = (sigmoid_s - y) / N
+        residual_w = inner_w_s @ X + exp_rho * w
+        matrix_w = X.T @ (_sigmoid_slope(s)[:, None] * X) / N
+        matrix_w[np.arange(D), np.arange(D)] += exp_rho
+        step_w = _solved("w", matrix_w, residual_w)
+        return residual_w, step_w
+    w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,)
+    s = X @ w                                           # (N,)
+    z = V @ w                                           # (M,)
+    loss = np.mean(_softplus(z) - t * z)
+    return loss, (X, V, t, s, w, z, exp_rho)
+
+
+def backward(residuals):
+    """Return the gradients: each line of `forward` reversed in turn."""
+    X, V, t, s, w, z, exp_rho = residuals
+    N = len(X)
+    M = len(V)
+    D = len(w)
+
+    # loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
+    dz = (_sigmoid(z) - t) / M                          # (M,)
+    # s = X w
+    matrix_lam_w = (_sigmoid_slope(s)[:, None] * X).T @ X / N  # (D, D)
+    matrix_lam_w[np.arange(D), np.arange(D)] += exp_rho
+    lam_w = _solved("lam_w", matrix_lam_w, dz @ V)      # (D,)
+    # exp_rho * w = -X' inner_w_s
+    drho = -exp_rho * lam_w * w                         # (D,)
+    return Params(drho)
+
+
+def loss_and_grads(rho, X, y, V, t):
+    """Return the loss and its gradients, a `Params`."""
+    loss, residuals = forward(rho, X, y, V, t)
+    return loss, backward(residuals)
+
+
+def predict(rho, X, y):
+    """Return the weights that minimise the penalised loss w (D,)."""
+    rho, X, y, _, _ = _checked(rho, X, y)
+    N = len(X)
+    D = len(rho)
+
+    exp_rho = np.exp(rho)                               # (D,)
+    def newton_w(w):
+        s = X @ w
+        sigmoid_s = _sigmoid(s)
+        inner_w_s = (sigmoid_s - y) / N
+        residual_w = inner_w_s @ X + exp_rho * w
+        matrix_w = X.T @ (_sigmoid_slope(s)[:, None] * X) / N
+        matrix_w[np.arange(D), np.arange(D)] += exp_rho
+        step_w = _solved("w", matrix_w, residual_w)
+        return residual_w, step_w
+    w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,)
+    s = X @ w                                           # (N,)
+    return w
+
+
+def sgd_step(params, grads, learning_rate):
+    """Return the parameters moved against their gradients: W - learning_rate dW."""
+    return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+
+
+def _sigmoid_slope(x):
+    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
+    e = np.exp(-np.abs(x))
+    return e / (1 + e)**2
+
+
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _solved(name, matrix, right):
+    """Return the solution of a linear system that defines a variable."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"the matrix of {name} is singular; expected one of full rank") from None
+
+
+def _newton(name, system, start):
+    """Return where a residual vanishes, by Newton's method with each step halved until the residual falls.
+
+    It ends with a step that changes no entry by more than eps^(2/3) of the largest: the next would be lost in rounding.
+    """
+    value, (residual, step) = start, system(start)
+    for _ in range(100):
+        if np.abs(step).max() <= np.finfo(step.dtype).eps ** (2 / 3) * max(1, np.abs(value).max()):
+            return value - step
+        size, part = np.abs(residual).max(), 1.0
+        while True:
+            trial = value - part * step
+            residual, following = system(trial)
+            if np.abs(residual).max() < size or part < 1e-3:
+                break
+            part /= 2
+        value, step = trial, following
+    raise ArithmeticError(f"{name}: Newton's method does not converge in 100 steps; its equation is off by {size:.1e}")
+
+
+def _checked(rho, X, y, V=None, t=None):
+    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
+    floats = [np.asarray(p) for p in (rho,)]
+    dtype = np.result_type(*floats)
+    if dtype.kind not in "fc":
+        dtype = np.float64
+    rho, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
+    V = None if V is None else np.asarray(V, dtype)
+    t = None if t is None else np.asarray(t, dtype)
+
+    sizes = {}
+    for name, value, axes in (
+        ("rho", rho, "D"), ("X", X, "ND"), ("y", y, "N"), ("V", V, "MD"), ("t", t, "M"),
+    ):
+        if value is not None:
+            _match(name, value, axes, sizes)
+    return rho, X, y, V, t
+
+
+def _match(name, value, axes, sizes):
+    """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
+    shape, before = value.shape, len(sizes)
+    fits = len(shape) == len(axes) and 0 not in shape
+    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+        return
+    known = dict(list(sizes.items())[:before])
+    expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
+    raise ValueError(f"{name} has shape {shape}; expected ({expected}), each size at least 1")
