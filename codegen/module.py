@@ -71,16 +71,23 @@ def planned(program: Program) -> Plan:
     made = {s.name for s in backward}
     needed = {program.loss} | {n for s in backward for n in s.reads if n not in made}
     forward = statements_of(_needed(ahead, needed), low, printers["forward"])
-    predict = statements_of(_needed(ahead, set(program.outputs)), low, printers["predict"]) if program.outputs else []
+    outputs = set(program.outputs)
+    predict = statements_of(_needed(ahead, outputs), low, printers["predict"], outputs) if outputs else []
     return Plan(program, low, forward, backward, predict, printers)
 
 
-def statements_of(equations, low: Lowered, printer: NumpyPrinter) -> list[Statement]:
-    """Return the statements of equations, each after all that it reads."""
+def statements_of(equations, low: Lowered, printer: NumpyPrinter, outputs: set[str] | None = None
+                  ) -> list[Statement]:
+    """Return the statements of equations, each after all that it reads.
+
+    `outputs` are all that is wanted of them; where they are not told, whatever the program reads is.
+    """
+    readers = low.program.equations if outputs is None else equations
     result = []
     for group in ordered(equations):
         if any(e.implicit for e in group):
-            result += newton_text.statements(group, lambda e: _statement(e, low, printer), printer, low.program)
+            result += newton_text.statements(group, lambda e: _statement(e, low, printer), printer, low.program,
+                                             readers, outputs or set())
             continue
         if is_cyclic(group):
             result += looped(group, low.program, printer)

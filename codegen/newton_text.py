@@ -36,8 +36,9 @@ def _newton(name, system, start):
 }
 
 
-def statements(group: Sequence[Equation], statement_of: Callable, printer, program: Program) -> list[Statement]:
-    """Return the statements that solve for an unknown, and those of what follows from it and is read elsewhere."""
+def statements(group: Sequence[Equation], statement_of: Callable, printer, program: Program,
+               readers: Sequence[Equation], outputs: set[str]) -> list[Statement]:
+    """Return the statements that solve for an unknown, and those of what `readers` or callers need beside it."""
     [unknown] = [e for e in group if e.implicit]
     inner = ordered(e for e in group if not e.implicit)
     if any(len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in inner):
@@ -58,7 +59,7 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     lines = [f"def newton_{name}({name}):", *body, f"    return {residual}, {step}",
              _beside(f'{name} = _newton("{name}", newton_{name}, {start})', program.variables[name].shape)]
     solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
-    wanted = {read_name(r) for e in program.equations if e not in group for r in reads(e.rhs, names)}
+    wanted = outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}
     return [solved, *(s for s in made if _is_wanted(s.name, wanted, made))]
 
 

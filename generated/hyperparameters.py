@@ -92,9 +92,7 @@ def predict(rho, X, y):
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
         return residual_w, step_w
-    w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,)
-    s = X @ w                                           # (N,)
-    return w
+    return _newton("w", newton_w, np.zeros((D,), X.dtype))
 
 
 def sgd_step(params, grads, learning_rate):

@@ -11,6 +11,7 @@ import codegen
 from codegen import verify
 from codegen.memory import module_from
 from derive import DefinitionError, Network, derivative, mean, total
+from derive.networks import named
 from derive.referee import disagreement
 from derive.terms import canonical
 
@@ -75,6 +76,11 @@ def test_derivatives_hold_an_unknown_still_in_its_own_equation_only():
     net.loss = derivative(y**2, y)
     with pytest.raises(DefinitionError, match="or an unknown in its own equation"):
         net.program()
+
+
+def test_predict_computes_nothing_that_it_does_not_return():
+    text = codegen.source(named("hyperparameters").backward())
+    assert text.count("s = X @ w") == 3             # in each Newton, and once for `backward`
 
 
 # ---- sabotage
