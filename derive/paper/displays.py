@@ -2,7 +2,7 @@
 
 from .document import Display, Formula, Line, Reference, Text, Words
 from .latex import plain
-from .layout import GAP, PAGE, TAG, Row, broken, measured, system, text_width, widest
+from .layout import GAP, INDENT, PAGE, TAG, Row, broken, measured, system, text_width, widest
 
 RELATION = 1.35             # ems: the width of `=` with its spaces
 REFERENCE = 2.2             # of (12)
@@ -66,18 +66,33 @@ def _side_by_side(groups):
 
 def _stacked(groups):
     """Each adjoint under the differential that it is read off."""
-    room = PAGE - REFERENCE - GAP - RELATION - widest(x.left for _, g in groups for x in g)
+    whole = PAGE - REFERENCE - GAP - RELATION
+    room = whole - widest(x.left for _, g in groups for x in g if not _is_wide(x))
     rows = []
     for reference, lines in groups:
-        cells = [c for x in lines for c in _equated(x.left, broken(x.right, room))]
+        cells = [c for x in lines for c in _under(x, room)]
         rows += [Row([reference if k == 0 else "", "", *c], k == len(cells) - 1) for k, c in enumerate(cells)]
     return system("align*", rows)
 
 
 def _listed(block):
     """Formulas alone, under each other."""
-    room = PAGE - RELATION - widest(x.left for x in block.lines)
-    return system("align*", [Row(c) for x in block.lines for c in _equated(x.left, broken(x.right, room))])
+    room = PAGE - RELATION - widest(x.left for x in block.lines if not _is_wide(x))
+    return system("align*", [Row(c) for x in block.lines for c in _under(x, room)])
+
+
+def _is_wide(line):
+    """Tell whether a left-hand side is too wide to share a column with others: that of an implicit equation may be."""
+    return measured(line.left) > PAGE / 3
+
+
+def _under(line, room):
+    """Return the cells of an equation in a column, what follows a wide left-hand side under it."""
+    if not _is_wide(line):
+        return _equated(line.left, broken(line.right, room))
+    left, right = broken(line.left, room), broken(line.right, room - INDENT)
+    equal = [f"{'' if k else '= '}{part}" for k, part in enumerate(right)]
+    return [["", part] for part in (*left, *(rf"\qquad {{}}{part}" for part in equal))]
 
 
 def _gradients(block):
