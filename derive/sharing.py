@@ -70,6 +70,8 @@ def with_named_invariants(program: Program) -> Program:
 
 def _invariants(group):
     """Yield the costly values in a group of equations that are the same at every index that it runs over."""
+    if any(e.implicit for e in group):      # they wait for each other until they agree, over no index
+        return
     names = {e.name for e in group}
     for e in group:
         for term in subterms(e.rhs):
