@@ -2,6 +2,7 @@
 
 from sympy import Abs, Piecewise, Rational, erf, exp, pi, sqrt, tanh
 
+from .conversion import symbolic
 from .functions import relu, sigmoid, softplus
 
 HALF, HUNDREDTH = Rational(1, 2), Rational(1, 100)
@@ -57,12 +58,12 @@ def mish(x):
 
 def softsign(x):
     """x/(1 + |x|)."""
-    return x / (1 + Abs(x))
+    return x / (1 + Abs(symbolic(x)))
 
 
 def tanhshrink(x):
     """x - tanh(x)."""
-    return x - tanh(x)
+    return x - tanh(symbolic(x))
 
 
 def softshrink(x, edge=HALF):

@@ -8,10 +8,11 @@ given indices; broadcasting, transposes and products are nothing but the pattern
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, sympify
+from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple
 from sympy import exp as _exp
 
 from .binders import LogSumExp, Maximum, Product, is_binder
+from .conversion import symbolic
 from .errors import DefinitionError
 from .functions import softplus
 from .terms import count, free_indices, subterms
@@ -54,6 +55,8 @@ class Array(ArrayOperators, IndexedBase):
         for index in indices:
             if isinstance(index, slice) or index is None or index is Ellipsis:
                 raise DefinitionError(f"{self.name}[{index}] is a slice; read {self.name} at one index for each axis")
+            if isinstance(index, str):
+                raise DefinitionError(f"{self.name} is read at the text {index[:40]!r}; read it at indices or numbers")
         if len(indices) != len(self.shape):
             raise DefinitionError(
                 f"{self.name} has {len(self.shape)} axes, {shape_text(self.shape)}, and is read with {len(indices)} "
@@ -142,7 +145,7 @@ class Reduced(ArrayNode):
     kinds: ClassVar = {"sum": Sum, "mean": Sum, "maximum": Maximum, "logsumexp": LogSumExp, "product": Product}
 
     def __new__(cls, kind, a, axis=None, keep=False):
-        a = sympify(a)
+        a = symbolic(a)
         rank = len(shape_of(a))
         axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(k, int) and -rank <= k < rank for k in axes) or len({k % rank for k in axes}) < len(axes):
@@ -200,7 +203,7 @@ class Picked(ArrayNode):
 
 def matmul(a, b):
     """Return the matrix product a @ b, also where neither side is an array by name (`exp(A) @ exp(B)`)."""
-    return _checked(MatMul(sympify(a), sympify(b)))
+    return _checked(MatMul(symbolic(a), symbolic(b)))
 
 
 def total(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
@@ -235,17 +238,17 @@ def softmax(a, axis: int = -1):
 
 def log_softmax(a, axis: int = -1):
     """Return log(softmax(a)) along an axis."""
-    return sympify(a) - Reduced("logsumexp", a, axis, keep=True)
+    return symbolic(a) - Reduced("logsumexp", a, axis, keep=True)
 
 
 def cross_entropy(logits, labels):
     """Return -log softmax(logits) at the labels, one value an example: logits (..., C), labels (...)."""
-    return Reduced("logsumexp", logits, -1) - _checked(Picked(sympify(logits), sympify(labels)))
+    return Reduced("logsumexp", logits, -1) - _checked(Picked(symbolic(logits), symbolic(labels)))
 
 
 def binary_cross_entropy(logits, targets):
     """Return -(t log p + (1 - t) log(1 - p)) for p = sigmoid(logits), elementwise and without an overflow."""
-    return softplus(sympify(logits)) - sympify(targets) * sympify(logits)
+    return softplus(symbolic(logits)) - symbolic(targets) * symbolic(logits)
 
 
 def _checked(node):
@@ -315,7 +318,7 @@ def _aligned(shape, indices):
 
 
 def _scope(indices):
-    return frozenset(i.name for e in indices for i in free_indices(sympify(e)))
+    return frozenset(i.name for e in indices for i in free_indices(symbolic(e)))
 
 
 def _text(expr):

@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Expr, Idx, KroneckerDelta, MatrixSymbol, S, Sum
 
 from .arrays import at, is_array, shape_of, shape_text
+from .conversion import symbolic
 from .errors import DefinitionError
 from .matrices import axes_of, indexed, is_algebra
 from .program import Assumption
@@ -91,8 +92,9 @@ class Assuming:
         if any(is_algebra(s) for s in (left, right)):
             shape = next(axes for s in (left, right) if (axes := axes_of(s)) or s is right)
             indices = self._canonical(shape)
-            return [indexed(s, indices, self._index_for) if is_algebra(s) else S(s) for s in (left, right)], indices
-        left, right = S(left), S(right)
+            sides = [indexed(s, indices, self._index_for) if is_algebra(s) else symbolic(s) for s in (left, right)]
+            return sides, indices
+        left, right = symbolic(left), symbolic(right)
         arrays = [shape_of(s) for s in (left, right) if is_array(s)]
         if arrays:
             indices = self._canonical(max(arrays, key=len))

@@ -4,6 +4,7 @@ from sympy import Add, And, Eq, Expr, Ge, Idx, Integer, KroneckerDelta, Max, Mul
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from . import folding as _folding  # noqa: F401  for its repair of SymPy
+from .conversion import symbolic
 from .functions import at_zero
 
 
@@ -13,6 +14,9 @@ class Binder(ExprWithLimits):
     companion_by_term = False   # whether that has an entry for each term, not one for the value
     implicit_companion = False  # whether that is defined by what vanishes
     companion_word = ""         # of what the derivative needs beside the value: ties_y, first_y, others_y
+
+    def __new__(cls, function, *limits, **assumptions):
+        return super().__new__(cls, symbolic(function), *map(symbolic, limits), **assumptions)
 
     def _eval_is_extended_real(self):
         return self.function.is_extended_real

@@ -6,11 +6,16 @@ each one's meaning in stock SymPy, which is all that the referee ever sees.
 
 from sympy import Function, Heaviside, Piecewise, Rational, S, exp, log
 
+from .conversion import symbolic
+
 
 class Elementwise(Function):
     """A real function of one real variable."""
 
     nargs = (1,)
+
+    def __new__(cls, *args, **options):
+        return super().__new__(cls, *map(symbolic, args), **options)
 
     def _eval_is_extended_real(self):
         return self.args[0].is_extended_real

@@ -1,8 +1,9 @@
 """Joining arrays end to end, and cutting pieces out: nothing but guarded reads at shifted indices."""
 
-from sympy import Expr, Integer, sympify
+from sympy import Expr, Integer
 
 from .arrays import ArrayNode, at, shape_of
+from .conversion import symbolic
 from .errors import DefinitionError
 from .guards import guarded
 
@@ -59,7 +60,7 @@ def concatenate(*arrays, axis: int = 0) -> Expr:
     DefinitionError
         Shapes that differ in another axis.
     """
-    parts = tuple(map(sympify, arrays))
+    parts = tuple(map(symbolic, arrays))
     joined = Joined(Integer(axis % len(shape_of(parts[0]))), *parts)
     _ = joined.shape
     return joined
@@ -67,5 +68,5 @@ def concatenate(*arrays, axis: int = 0) -> Expr:
 
 def cut(array, start, size, axis: int = 0) -> Expr:
     """Return `size` entries of an array along an axis, from `start` on; it must be provable that they are in range."""
-    a = sympify(array)
-    return Cut(a, sympify(start), sympify(size), Integer(axis % len(shape_of(a))))
+    a = symbolic(array)
+    return Cut(a, symbolic(start), symbolic(size), Integer(axis % len(shape_of(a))))

@@ -9,9 +9,10 @@ name, `inv_K`, `solve_alpha`; so is a matrix that has none. State `net.positive_
 
 from typing import ClassVar
 
-from sympy import Basic, Eq, Expr, Integer, KroneckerDelta, Symbol, sympify
+from sympy import Basic, Eq, Expr, Integer, KroneckerDelta, Symbol
 
 from .arrays import Array, ArrayNode, MatMul, Transposed, _checked, _scope, at, broadcast, shape_of, shape_text
+from .conversion import symbolic
 from .determinants import Determinant, LogDeterminant
 from .errors import DefinitionError
 
@@ -120,32 +121,32 @@ class OfDeterminant(ArrayNode):
 
 def inverse(a) -> Expr:
     """Return the inverse of a square matrix; prefer `solve`, which needs no inverse, where one is multiplied by it."""
-    return _checked(Inverse(sympify(a)))
+    return _checked(Inverse(symbolic(a)))
 
 
 def solve(a, b) -> Expr:
     """Return the solution Y of a Y = b for a square matrix a; b is a vector, or a matrix of columns."""
-    return _checked(Solved(sympify(a), sympify(b)))
+    return _checked(Solved(symbolic(a), symbolic(b)))
 
 
 def logdet(a) -> Expr:
     """Return log |det a| of a square matrix."""
-    return _checked(OfDeterminant(Symbol("logdet"), sympify(a)))
+    return _checked(OfDeterminant(Symbol("logdet"), symbolic(a)))
 
 
 def det(a) -> Expr:
     """Return the determinant of a square matrix; its gradient needs one that is not singular."""
-    return _checked(OfDeterminant(Symbol("det"), sympify(a)))
+    return _checked(OfDeterminant(Symbol("det"), symbolic(a)))
 
 
 def eye(size) -> Expr:
     """Return the identity matrix of a size."""
-    return Eye(sympify(size))
+    return Eye(symbolic(size))
 
 
 def diagonal(a) -> Expr:
     """Return the diagonal of a square matrix."""
-    return _checked(Diagonal(sympify(a)))
+    return _checked(Diagonal(symbolic(a)))
 
 
 def is_named(matrix: Expr) -> bool:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Add, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor, sympify
+from sympy import Add, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor
 
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .assumptions import Assuming
 from .checks import check_read, check_terms, check_turns, readings
+from .conversion import symbolic
 from .differentiable import Differentiable
 from .errors import DefinitionError
 from .given import as_tuple, renamed, sympified
@@ -125,7 +126,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         base = self._declare(name, shape, "variable", state=True, note=note)
         variable = self._variables[name]
         rest = variable.indices[1:]
-        rhs = self._written(sympify(initial), rest, f"the initial value of {name}", tuple(i.upper + 1 for i in rest))
+        rhs = self._written(symbolic(initial), rest, f"the initial value of {name}", tuple(i.upper + 1 for i in rest))
         self._add(Equation(base[(Integer(-1), *rest)], rhs))
         return base
 
@@ -138,7 +139,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             names = self._index_names.setdefault(self._size_given(f"the index {name}", size), [])
             if name not in names:
                 names.append(name)
-        return tuple(index_over(name, sympify(size)) for name, size in ranges.items())
+        return tuple(index_over(name, symbolic(size)) for name, size in ranges.items())
 
     # ---- defining
 
@@ -316,7 +317,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     def _of_sizes(self, name, value, expected):
         """Return an expression in the sizes, as SymPy has it."""
-        given = S.NaN if isinstance(value, str) else sympify(value)
+        try:
+            given = symbolic(value)
+        except DefinitionError:
+            given = S.NaN
         if not isinstance(given, Expr) or given is S.NaN or not given.free_symbols <= set(self._sizes.values()):
             raise DefinitionError(f"{name} has the size {value}; expected {expected}")
         return given
@@ -396,7 +400,7 @@ class Padded:
         indices = indices if isinstance(indices, tuple) else (indices,)
         read = self.array[indices]
         conditions = []
-        for index, size in zip(map(sympify, indices), self.array.shape, strict=True):
+        for index, size in zip(map(symbolic, indices), self.array.shape, strict=True):
             if index_range(index) != (0, size - 1):
                 conditions += [index >= 0, index <= size - 1]
         from .guards import guarded

@@ -4,9 +4,10 @@ In index notation, `derivative(u[n], x[n])` is the derivative of one entry by an
 axes that u and x share are the examples, each of which depends on its own row of x alone: u (N,) by x (N, D) is (N, D).
 """
 
-from sympy import Expr, Indexed, Integer, Symbol, sympify
+from sympy import Expr, Indexed, Integer, Symbol
 
 from .arrays import Array, ArrayNode, at, is_array, shape_of
+from .conversion import symbolic
 from .errors import DefinitionError
 
 
@@ -58,7 +59,7 @@ def derivative(u, x) -> Expr:
     DefinitionError
         x is no array, parameter or read.
     """
-    u, x = sympify(u), sympify(x)
+    u, x = symbolic(u), symbolic(x)
     if not isinstance(x, Array | Indexed | Symbol):
         raise DefinitionError(f"derivative({u}, {x}): expected an input or a parameter to differentiate by")
     return Slopes(u, x) if is_array(u) or is_array(x) else Slope(u, x)

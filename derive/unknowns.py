@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Basic, Equality, Expr, Idx, sympify
+from sympy import Basic, Equality, Expr, Idx
 
 from .arrays import Array, is_array, shape_of, shape_text
+from .conversion import symbolic
 from .errors import DefinitionError
 from .given import as_tuple, renamed, sympified
 from .linear_algebra import innermost_unknown, is_named
@@ -110,7 +111,7 @@ class Implicit:
             As `implicitly`; an objective that is no scalar, or does not depend on the unknown.
         """
         def stationary(point):
-            value = sympify(objective(point) if _is_function(objective) else objective)
+            value = symbolic(objective(point) if _is_function(objective) else objective)
             if shape_of(value):
                 raise DefinitionError(f"the objective of {point} has shape {shape_text(shape_of(value))}; "
                                       "it should be a scalar: take its mean(...) or total(...)")
