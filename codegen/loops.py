@@ -12,15 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Sum, Symbol, expand
+from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Symbol, expand
 
 from derive.arrays import Array
 from derive.binders import has_binder
 from derive.errors import DerivationError
 from derive.forms import Spread, form
-from derive.guards import guarded, is_guard
+from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program, Variable, ordered
-from derive.ranges import conjuncts
 from derive.terms import free_indices, read_name, reads
 
 from .numpy_text import NumpyPrinter
@@ -130,7 +129,7 @@ class Looped:
 
     def _sorted_terms(self, equation):
         row, index = Row(equation), self._index(equation)
-        terms = [opened(t) for t in Add.make_args(equation.rhs)]
+        terms = [Term(t, tuple(conditions)) for t, conditions in map(drawn_out, Add.make_args(equation.rhs))]
         own = [t for t in terms if not self._inside(t.expr)]
         for term in (t for t in terms if t not in own):
             shifts = {self._shift(r, equation) for r in self._inside(term.expr)}
@@ -428,22 +427,6 @@ def places(expr: Expr, equation: Equation) -> dict[Idx, Expr]:
             if index in equation.free and not free_indices(place):
                 found[index] = place
     return found
-
-
-def opened(expr: Expr) -> Term:
-    """Return a term without its guards, and their conditions; a condition on what is summed stays inside the sum."""
-    if is_guard(expr):
-        inner = opened(expr.args[0][0])
-        return Term(inner.expr, (*conjuncts(expr.args[0][1]), *inner.conditions))
-    if isinstance(expr, Mul):
-        parts = [opened(f) for f in expr.args]
-        return Term(expr.func(*(p.expr for p in parts)), tuple(c for p in parts for c in p.conditions))
-    if isinstance(expr, Sum):
-        inner, bound = opened(expr.function), {limit[0] for limit in expr.limits}
-        kept = [c for c in inner.conditions if bound & set(free_indices(c))]
-        out = tuple(c for c in inner.conditions if c not in kept)
-        return Term(expr.func(guarded(inner.expr, kept), *expr.limits), out) if out else Term(expr)
-    return Term(expr)
 
 
 def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -> list[Statement]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from sympy import Add, Expr, Idx, Indexed, Mul, S, Sum, expand
+from sympy import Add, Expr, Idx, Indexed, S, Sum, expand
 
 from derive.binders import is_binder
-from derive.guards import guarded, is_guard
-from derive.ranges import conjuncts, index_atoms
+from derive.guards import guarded
+from derive.ranges import index_atoms
 from derive.terms import free_indices, rename
 
 
@@ -27,17 +27,6 @@ def boxed(total: Sum) -> Sum:
         limits.append(changes.get(index, index))
     conditions = [c for c in conditions if c != 0 and not (c.is_number and c >= 0)]
     return Sum(rename(guarded(body, conditions), changes), *limits) if conditions or changes else total
-
-
-def opened(expr):
-    """Return a summand without its guard, and the guard's conditions."""
-    if is_guard(expr):
-        inner, more = opened(expr.args[0][0])
-        return inner, conjuncts(expr.args[0][1]) + more
-    if isinstance(expr, Mul) and any(map(is_guard, expr.args)):
-        parts = [opened(f) for f in expr.args]
-        return Mul(*(b for b, _ in parts)), [c for _, cs in parts for c in cs]
-    return expr, []
 
 
 def is_label(position):

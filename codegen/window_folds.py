@@ -4,11 +4,11 @@ from itertools import chain
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, expand
 
-from derive.guards import guarded
+from derive.guards import guarded, unguarded
 from derive.program import Equation
 from derive.terms import free_indices, fresh, index_names, index_over, reads
 
-from .positions import canonical, has_contraction, is_label, opened
+from .positions import canonical, has_contraction, is_label
 from .window_reads import ReadLowering
 
 
@@ -24,7 +24,7 @@ class FoldLowering(ReadLowering):
         sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
         if len(sums) != 1 or self.of.name not in self.backward or self.of.name in self.recurrent:
             return term
-        body, conditions = opened(sums[0].function)
+        body, conditions = unguarded(sums[0].function)
         limits = list(sums[0].limits)
         for k in self.of.free:
             place = self._shifted(k, body, {limit[0] for limit in limits})
@@ -65,7 +65,7 @@ class FoldLowering(ReadLowering):
         sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
         if len(sums) != 1 or any(c.has(KroneckerDelta) for c in constants):
             return term
-        body, conditions = opened(sums[0].function)
+        body, conditions = unguarded(sums[0].function)
         positions: dict[Idx, Expr] = {}
         rest = list(constants)
         for f in Mul.make_args(body):

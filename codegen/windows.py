@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Sum
 
-from derive.guards import guarded, is_guard
+from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program
-from derive.ranges import conjuncts
-from derive.terms import free_indices
 
 from . import joins
 from .window_folds import FoldLowering
@@ -42,7 +40,7 @@ class _Windows(FoldLowering):
         """Append an equation, and before it the arrays that it needs."""
         self.of = e
         if e.name in self.cycle:
-            e = e.with_rhs(Add(*map(_chosen_first, Add.make_args(e.rhs))))
+            e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if isinstance(t, Sum) else t for t in Add.make_args(e.rhs))))
         factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
         self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
         if joins.pieces(e):
@@ -50,13 +48,3 @@ class _Windows(FoldLowering):
             return
         terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(e.rhs))]
         self.lines.append(e.with_rhs(self._changed(Add(*terms))))
-
-
-def _chosen_first(term):
-    """Return a sum of guarded terms as the guarded sum, where the conditions are on no index that is summed."""
-    if not isinstance(term, Sum) or not is_guard(term.function):
-        return term
-    body, condition = term.function.args[0]
-    if any(limit[0] in free_indices(c) for limit in term.limits for c in conjuncts(condition)):
-        return term
-    return guarded(Sum(body, *term.limits), conjuncts(condition))

@@ -1,6 +1,6 @@
 """What a user hands over, as SymPy has it. Text is refused: SymPy would evaluate it as Python."""
 
-from sympy import Basic, SympifyError, sympify
+from sympy import Basic, sympify
 
 from .errors import DefinitionError
 
@@ -15,7 +15,7 @@ def symbolic(value: object) -> Basic:
     """
     try:
         return sympify(value, strict=True)
-    except SympifyError:
+    except Exception:       # an object's own conversion may raise anything
         shown = f"the text {value[:40]!r}" if isinstance(value, str) else f"a {type(value).__name__}"
         raise DefinitionError(f"{shown} stands where an expression is needed; expected an array, a SymPy expression "
                               "or a number") from None

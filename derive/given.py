@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import sympy
-from sympy import Expr, sympify
+from sympy import Expr
 
 from .binders import Product
+from .conversion import symbolic
 from .errors import DefinitionError
 
 
@@ -17,8 +18,8 @@ def as_tuple(over) -> tuple:
 def sympified(value, name):
     """Return what defines a variable as a SymPy expression with real values; raise DefinitionError for another."""
     try:
-        value = sympify(value, strict=True)
-    except Exception:
+        value = symbolic(value)
+    except DefinitionError:
         kind = type(value).__name__
         raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
     if isinstance(value, Expr):

@@ -6,9 +6,10 @@ conditions are proven, removed.
 
 from collections.abc import Iterable, Mapping
 
-from sympy import And, Expr, Ge, Mul, Piecewise, S, expand
+from sympy import And, Expr, Ge, Mul, Piecewise, S, Sum, expand
 
 from .ranges import Prover, conjuncts
+from .terms import free_indices
 
 
 def guarded(term: Expr, nonnegative: Iterable[Expr]) -> Expr:
@@ -29,6 +30,22 @@ def unguarded(expr: Expr) -> tuple[Expr, list[Expr]]:
             conditions += conjuncts(factor.args[0][1]) + more
         else:
             factors.append(factor)
+    return Mul(*factors), conditions
+
+
+def drawn_out(expr: Expr) -> tuple[Expr, list[Expr]]:
+    """Split a product as `unguarded` does, out of its sums too; a condition on what is summed stays inside the sum."""
+    term, conditions = unguarded(expr)
+    factors = []
+    for factor in Mul.make_args(term):
+        if isinstance(factor, Sum):
+            inner, inside = drawn_out(factor.function)
+            bound = {limit[0] for limit in factor.limits}
+            kept = [c for c in inside if bound & set(free_indices(c))]
+            out = [c for c in inside if c not in kept]
+            factor = factor.func(guarded(inner, kept), *factor.limits) if out else factor
+            conditions += out
+        factors.append(factor)
     return Mul(*factors), conditions
 
 

@@ -74,7 +74,7 @@ def _invariants(group):
         return
     names = {e.name for e in group}
     for e in group:
-        for term in subterms(e.rhs):
+        for term in subterms(e.rhs) if e.free == e.indices else ():     # the first row of a state is in no turn
             if _costly(term) and e.indices[0] not in free_indices(term) and not reads(term, names):
                 yield term
 

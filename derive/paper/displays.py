@@ -66,8 +66,7 @@ def _side_by_side(groups):
 
 def _stacked(groups):
     """Each adjoint under the differential that it is read off."""
-    whole = PAGE - REFERENCE - GAP - RELATION
-    room = whole - widest(x.left for _, g in groups for x in g if not _is_wide(x))
+    room = PAGE - REFERENCE - GAP - RELATION - widest(x.left for _, g in groups for x in g if not _is_wide(x))
     rows = []
     for reference, lines in groups:
         cells = [c for x in lines for c in _under(x, room)]
@@ -90,9 +89,8 @@ def _under(line, room):
     """Return the cells of an equation in a column, what follows a wide left-hand side under it."""
     if not _is_wide(line):
         return _equated(line.left, broken(line.right, room))
-    left, right = broken(line.left, room), broken(line.right, room - INDENT)
-    equal = [f"{'' if k else '= '}{part}" for k, part in enumerate(right)]
-    return [["", part] for part in (*left, *(rf"\qquad {{}}{part}" for part in equal))]
+    below = (rf"\qquad {{}}{part}" for _, part in _equated("", broken(line.right, room - INDENT)))
+    return [["", part] for part in (*broken(line.left, room), *below)]
 
 
 def _gradients(block):
