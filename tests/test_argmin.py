@@ -1,7 +1,5 @@
-"""Minima of objectives as variables, unknowns by name, the page on implicit equations."""
+"""Minima of objectives as variables, unknowns by name, and modules sabotaged."""
 
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +14,6 @@ from derive.referee import disagreement
 from derive.terms import canonical
 
 from . import implicit_zoo
-
-PAGE = (Path(__file__).parents[1] / "docs" / "implicit-equations.md").read_text(encoding="utf-8")
 
 
 def ridge(define):
@@ -119,8 +115,3 @@ def test_sabotage_of_a_program_is_caught(made):
                 x.with_rhs(x.rhs + wrong * program.variables[x.name].at(*x.indices)) if x is e else x
                 for x in program.equations)
             assert max(disagreement(net.program(), sabotaged).values()) > 1e-6
-
-
-@pytest.mark.parametrize("block", re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-def test_the_page_runs(block):
-    exec(compile(block, "docs/implicit-equations.md", "exec"), {})

@@ -1,7 +1,6 @@
 """Forward mode, Jacobians, Gauss-Newton, Fisher, per-example gradients: against PyTorch, on whole networks."""
 
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,11 +185,3 @@ def test_second_derivatives_stay_in_range(scale):
         w = two(scale * np.ones(3), 0.0, X, y.astype(float))
         W = several(scale * random.normal(size=(3, 2)), np.zeros(2), X, y)
     assert all(np.all(np.isfinite(block)) for block in (*w, *W))
-
-
-def test_the_page_runs():
-    page = Path(__file__).parents[1] / "docs" / "second-derivatives.md"
-    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block.split("```")[0], {})

@@ -1,7 +1,5 @@
 """Losses in SymPy's matrix algebra: read into indices as they are meant, and refused by name where they are not."""
 
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,9 +150,3 @@ def test_what_has_no_index_notation_is_refused_by_name(loss, by, told):
 def test_what_has_no_matrix_form_is_refused_by_name():
     with pytest.raises(DerivationError, match=r"dT has no form in matrix algebra"):
         matrix_gradient(T[0, 1] ** 2, T)
-
-
-def test_the_page_about_matrix_algebra_runs():
-    page = Path(__file__).parents[1] / "docs" / "matrix-algebra.md"
-    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        exec(compile(block, page.name, "exec"), {})

@@ -1,0 +1,24 @@
+"""The pages of docs/: every block of Python in them runs as it stands, by itself."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+COUNTS = {"implicit-equations": 2, "matrix-algebra": 3, "performance": 1, "second-derivatives": 2}
+
+
+def blocks(page):
+    """Return the blocks of Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_no_block_is_overlooked():
+    assert {page.stem: len(blocks(page)) for page in PAGES} == COUNTS
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, k) for name, count in COUNTS.items() for k in range(count)])
+def test_a_block_runs(name, number):
+    [page] = [page for page in PAGES if page.stem == name]
+    exec(compile(blocks(page)[number], page.name, "exec"), {})
