@@ -34,6 +34,8 @@ def is_reciprocal(expr: Expr) -> bool:
 
 def signed(expr: Expr) -> tuple[bool, list[Expr]]:
     """Return whether an expression is negative, and its factors without the sign."""
+    if isinstance(expr, Sum) and is_negative(expr.function):
+        return True, [Sum(-expr.function, *expr.limits)]
     factors = list(Mul.make_args(expr))
     if not is_negative(expr):
         return False, factors

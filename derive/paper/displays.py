@@ -7,8 +7,10 @@ from .layout import GAP, INDENT, PAGE, TAG, Row, broken, measured, system, text_
 RELATION = 1.35             # ems: the width of `=` with its spaces
 REFERENCE = 2.2             # of (12)
 MOST_LINES = 2              # of one equation, with its shape beside it
-CLOSER = r"\begingroup\abovedisplayskip=3pt plus 2pt \abovedisplayshortskip=\abovedisplayskip" \
-    r" \belowdisplayskip=\abovedisplayskip \belowdisplayshortskip=\abovedisplayskip"
+WIDE = 7.0                  # a left-hand side beside which a long formula has too little room
+CLOSE_BELOW = r"\begingroup\belowdisplayskip=3pt plus 2pt \belowdisplayshortskip=\belowdisplayskip"
+CLOSE_ABOVE = r"\abovedisplayskip=\belowdisplayskip \abovedisplayshortskip=\belowdisplayskip"
+AT_MARGIN = r"\hbox to 0pt{\hss\small "
 SMALL = 0.92                # the size of reasons beside formulas, against that of text
 
 
@@ -124,33 +126,40 @@ def _chain(block):
 
 
 def _steps(block):
-    """Steps with their reasons, each chain of equal expressions by itself."""
+    """Steps with their reasons, each chain of equal expressions by itself, what begins a passage set apart."""
     chains: list[list[Line]] = []
     for line in block.lines:
         chains[-1:] = [[*chains[-1], line]] if chains and line.continues else [*chains[-1:], [line]]
-    lines = [source for chain in chains for source in _chain_of_steps(chain)]
-    return [CLOSER, *lines, r"\endgroup"]
+    first, *others = map(_chain_of_steps, chains)
+    return [CLOSE_BELOW, *first, CLOSE_ABOVE, *(source for chain in others for source in chain), r"\endgroup"]
 
 
 def _chain_of_steps(chain):
-    """Reasons beside the formulas where all fit there, else each on a line of its own before its formula."""
-    room = PAGE - RELATION - widest(x.left for x in chain if not x.continues)
-    beside = room - 2 * GAP - max(_reason_width(x.reason) for x in chain)
-    apart = all(measured(x.right) <= beside for x in chain)
+    """Reasons at the margin, on a line of their own where there is no room beside the formula.
+
+    A wide left-hand side, before a formula that has no room beside it, stands on a line of its own.
+    """
+    wide = widest(x.left for x in chain if not x.continues)
+    alone = wide > WIDE and any(measured(x.right) > PAGE - RELATION - wide for x in chain)
+    start = INDENT if alone else wide
     rows = []
     for x in chain:
-        cells = _equated("" if x.continues else x.left, broken(x.right, room))
-        if apart:
+        left, lines = "" if x.continues else x.left, broken(x.right, PAGE - RELATION - start)
+        cells = _equated(left, lines)
+        if alone:
+            cells = [*([["", plain(left)]] if left else []), *(["", rf"\qquad {right}"] for _, right in cells)]
+        used = RELATION + start + measured(lines[-1])
+        if used + 2 * GAP + SMALL * _reason_width(x.reason) <= PAGE:
             cells[-1] = [*cells[-1], "", _reason(x.reason)]
         else:
-            rows += [Row(["", rf"\quad {part}", "", ""]) for part in _reason_lines(x.reason, room - 1)]
+            cells += [["", "", "", part] for part in _reason_lines(x.reason, PAGE - 1)]
         rows += [Row([*c, *[""] * (4 - len(c))]) for c in cells]
     return system("flalign*", rows)
 
 
 def _reason(text: Text) -> str:
-    """Return a reason as small text in a formula."""
-    return rf"\text{{\small {''.join(map(_in_text, text))}}}" if text else ""
+    """Return a reason as small text at the margin, over whatever room is left beside the formulas."""
+    return rf"{AT_MARGIN}{''.join(map(_in_text, text))}}}" if text else ""
 
 
 def _reason_lines(text, room):

@@ -1,6 +1,7 @@
 """Laying out equations in columns of amsmath's align, so that nothing is wider than the page."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's num
 INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
 LONG = 14                   # rows; longer systems may be broken over pages
 SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
-DEEPER, IN_PRODUCT = 0.45, 0.6      # what a break costs, in parts of a line left empty
+DEEPER, IN_PRODUCT = 0.6, 0.5      # what a break costs, in parts of a line left empty
 THIN = "\\,"
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
 
@@ -141,8 +142,13 @@ def system(environment: str, rows: Sequence[Row]) -> list[str]:
 def text_width(text: str) -> float:
     """Return the width of prose with formulas between dollars."""
     parts = text.split("$")
-    prose = (rf"\text{{{re.sub('[^A-Za-z0-9]', 'x', p)}}}" for p in parts[::2] if p)
+    prose = (rf"\text{{{re.sub('[^A-Za-z0-9]', _as_wide, p)}}}" for p in parts[::2] if p)
     return sum(measured(p) for p in (*prose, *parts[1::2]))
+
+
+def _as_wide(letter):
+    """Return a Latin letter about as wide as another sign; a Korean one is a square."""
+    return "W" if unicodedata.east_asian_width(letter[0]) in "WF" else "x"
 
 
 def widest(cells) -> float:

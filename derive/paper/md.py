@@ -5,7 +5,7 @@ What LaTeX's `align` numbers, and `\eqref` refers to, has its number written out
 
 import re
 
-from .displays import display
+from .displays import AT_MARGIN, display
 from .document import Code, Display, Document, Entry, Formula, Paragraph, Reference, Section, Table, Term, Text
 from .latex import plain
 
@@ -52,7 +52,7 @@ class Printer:
 
     def formulas(self, block: Display) -> str:
         """Return a display as formulas between double dollars, laid out as LaTeX lays it out."""
-        tex = NOISE.sub("", "\n".join(display(block))).replace(r"\text{\small ", r"\text{")
+        tex = NOISE.sub("", "\n".join(display(block))).replace(AT_MARGIN, r"\text{")
         tex = LABEL.sub(lambda m: rf" && ({self.numbers[m[1]]})", tex)
         tex = REFERENCE.sub(lambda m: f"({self.numbers[m[1]]})", tex)
         found = (re.sub(r"\\\\\[1ex\]", r"\\\\", body) for body in BLOCK.findall(tex))

@@ -164,6 +164,9 @@ class Scalars:
             return self.style.call(expr.word, [of])
         if isinstance(expr, Sum) and is_guard(expr.function):
             return self._guarded_sum(expr)
+        negative, [positive] = signed(expr)
+        if negative:
+            return self.style.negated(self._binder(positive))
         word = next((word for kind, word in OPERATORS.items() if isinstance(expr, kind)), None)
         if word is None:
             raise DerivationError(f"{expr} has no notation; expected a sum, a maximum or a log-sum-exp")

@@ -53,7 +53,7 @@ class Printer:
     def _heading(self):
         """A section; a title of more than one line is not justified."""
         text = self._free(self.document.title)
-        wide = HEADING * (2 if self.foreign else 1) * text_width(text) >= PAGE
+        wide = HEADING * text_width(text) >= PAGE
         return rf"\section[{text}]{{\raggedright {text}}}" if wide else rf"\section{{{text}}}"
 
     def _section(self, section):
