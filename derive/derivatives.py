@@ -27,6 +27,7 @@ from .errors import DerivationError
 from .functions import half_step
 from .guards import is_guard
 from .program import Equation, base_of, companion_indices, companion_name
+from .quotients import over_one_divisor
 from .terms import fresh, index_names, reads, rename, subterms
 
 
@@ -178,7 +179,7 @@ def _scalar_derivative(expr, variable):
     raised = expr.replace(_is_symbolic_power, lambda t: _Power(*t.args))
     result = raised.diff(variable).replace(_Power, Pow)
     result = result.replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
-    return None if result.has(Derivative, Subs) else result
+    return None if result.has(Derivative, Subs) else over_one_divisor(result)
 
 
 def _is_real_read(term):
