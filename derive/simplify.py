@@ -51,10 +51,18 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         return _common_factor(term)
     if isinstance(term, Mul):
-        return _common_number(term / term.args[0] if term.args[0] == 1 else term)
+        return _common_number(_without_idle_steps(term / term.args[0] if term.args[0] == 1 else term))
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
     return term
+
+
+def _without_idle_steps(product: Mul) -> Expr:
+    """Leave out a step that a relu beside it says already: relu(x)*step(x) is relu(x)."""
+    idle = {step(base.args[0]) for base, power in map(Expr.as_base_exp, product.args)
+            if isinstance(base, relu) and power.is_positive}
+    kept = [f for f in product.args if f not in idle]
+    return Mul(*kept) if len(kept) < len(product.args) else product
 
 
 def _tidy_sum(total: Sum) -> Expr:
