@@ -71,16 +71,19 @@ def sizes_for(program: Program, largest: int = 5) -> dict[Symbol, int]:
     Raises
     ------
     DerivationError
-        No sizes up to `largest` give derived sizes that are integers in their range.
+        No sizes up to `largest` give derived sizes that are integers in their range, and axes of one entry or more.
     """
     free = [s for s in program.sizes if s not in program.derived]
     if not program.derived:
-        return {s: (3, 4, 2, 5)[k % 4] for k, s in enumerate(free)}
+        sizes = {s: (3, 4, 2, 5)[k % 4] for k, s in enumerate(free)}
+        if _has_entries(program, sizes):
+            return sizes
     random = Random(0)
     tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(600)]
     found = [sizes for chosen in tries if (sizes := with_derived(program, chosen)) is not None]
     if not found:
-        raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(map(str, program.derived))}")
+        wanted = [*map(str, program.derived), *(f"an axis of {e}" for e in _computed_axes(program))]
+        raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(wanted)}")
     work = _work(program)
     dullness = [_dullness(program, sizes) + _number_of(work, sizes) // 5000 for sizes in found]
     return found[dullness.index(min(dullness))]
@@ -105,7 +108,17 @@ def with_derived(program, chosen):
         sizes[s] = value.xreplace(sizes)
         if not (sizes[s].is_Integer and sizes[s] >= program.least.get(s, 1)):
             return None
-    return {s: int(sizes[s]) for s in program.sizes}
+    return {s: int(sizes[s]) for s in program.sizes} if _has_entries(program, sizes) else None
+
+
+def _has_entries(program, sizes):
+    """Tell whether every axis has an entry, those of computed lengths (H - K + 1) as well."""
+    return all(e.xreplace(sizes) >= 1 for e in _computed_axes(program))
+
+
+def _computed_axes(program):
+    """Return the lengths of axes that are no single size."""
+    return list(dict.fromkeys(e for v in program.variables.values() for e in v.shape if e.free_symbols and e.args))
 
 
 def point(program: Program, sizes: Sizes, seed: int = 0, positive: bool = False) -> Values:

@@ -136,6 +136,19 @@ def test_sizes_that_cannot_be_are_refused():
         sizes_for(net.program())
 
 
+def test_axes_of_computed_lengths_have_entries():
+    net = Network("computed")
+    N, H, K = net.sizes("N H K")                    # taken one by one these would be 3, 4 and 2
+    net.loss = total(net.parameter("x", N - H + 1)) + total(net.parameter("w", K))
+    sizes = sizes_for(net.program())
+    assert sizes[N] - sizes[H] + 1 >= 1
+    net = Network("never")
+    N = net.size("N")
+    net.loss = total(net.parameter("x", 1 - N))
+    with pytest.raises(DerivationError, match="an axis of 1 - N"):
+        sizes_for(net.program())
+
+
 def test_a_state_has_one_row_more():
     net = Network("state")
     T = net.size("T")
