@@ -5,6 +5,7 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 """
 
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, Tuple
 
@@ -141,7 +142,7 @@ def update_of(term: Expr, equation: Equation) -> Update | None:
             rest.append(f)
         else:
             positions |= target
-    if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(map(_is_place, positions.values())):
+    if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(starmap(_is_place, positions.items())):
         return None
     chosen = {i for p in positions.values() for i in free_indices(p)}
     inner = [limit for limit in limits if limit[0] not in chosen]
@@ -158,9 +159,11 @@ def _picked(delta, equation, positions):
     return None
 
 
-def _is_place(position):
-    """Tell whether entries can be picked at a position: labels, a constant, a whole index (the diagonal)."""
-    return isinstance(position, Indexed | Idx) or not free_indices(position)
+def _is_place(index, position):
+    """Tell whether entries can be picked at a position: labels, a constant, an index that stays in the axis."""
+    if isinstance(position, Idx):
+        return (index.upper - position.upper).expand().is_nonnegative and (position.lower - index.lower).is_nonnegative
+    return isinstance(position, Indexed) or not free_indices(position)
 
 
 def _scattered(equation, variable, outer, dense, updates, printer):

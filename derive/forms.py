@@ -7,7 +7,7 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Ge, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, Symbol, expand
+from sympy import Add, Expr, Function, Ge, Idx, Indexed, KroneckerDelta, Mul, Ne, Piecewise, Pow, S, Sum, Symbol, expand
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -156,6 +156,8 @@ def _form(expr, axes):
         return _bracket(type(expr), _balanced(*expr.args), axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
+    if isinstance(expr, Add) and len(expr.args) == 2 and isinstance(1 - expr, KroneckerDelta):
+        return _bracket(Ne, (1 - expr).args, axes)
     if isinstance(expr, Add) and not _has_arrays(expr):
         return Index(tuple(_sorted(free_indices(expr), axes)), expr)
     if isinstance(expr, Add) and _common_number(expr) != 1:

@@ -1,0 +1,41 @@
+"""Brackets that are multiplied: masks in the module's dtype, diagonals of arrays that are not square."""
+
+import numpy as np
+import pytest
+from sympy import KroneckerDelta, Max, Rational, Sum, tanh
+
+import codegen
+from derive import Network
+
+
+def _net():
+    net = Network("masked", "A loss with brackets in it")
+    N, C = net.sizes("N C")
+    return net, net.parameter("W", N, C), net.labels("y", N, classes=C), net.indices(n=N, c=C)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_margins_of_right_and_wrong_classes(dtype):
+    """Sabour, Frosst and Hinton's margin loss (2017), by hand, in the dtype of the parameters."""
+    net, W, y, (n, c) = _net()
+    right = KroneckerDelta(y[n], c)
+    net.loss = Sum(right * Max(0, Rational(9, 10) - W[n, c]) ** 2
+                   + (1 - right) / 2 * Max(0, W[n, c] - Rational(1, 10)) ** 2, n, c)
+    random = np.random.default_rng(0)
+    w, labels = random.random((5, 3)).astype(dtype), np.array([0, 2, 1, 1, 0])
+    loss, grads = codegen.lambdify(net.backward())(w, labels)
+    hot = np.arange(3) == labels[:, None]
+    true = np.where(hot, -2 * np.maximum(0.9 - w, 0), np.maximum(w - 0.1, 0))
+    assert loss.dtype == grads.W.dtype == dtype
+    np.testing.assert_allclose(grads.W, true, rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 3)])
+def test_the_diagonal_of_an_array_that_is_not_square(shape):
+    net, W, _, (n, c) = _net()
+    net.loss = Sum((2 - KroneckerDelta(n, c) * 3 * W[n, c]) * tanh(W[n, c]), n, c)
+    w = np.random.default_rng(0).normal(size=shape)
+    grads = codegen.lambdify(net.backward())(w, np.zeros(len(w), int))[1]
+    on = np.eye(*shape)
+    true = (2 - 3 * on * w) * (1 - np.tanh(w) ** 2) - 3 * on * np.tanh(w)
+    np.testing.assert_allclose(grads.W, true, rtol=1e-13)
