@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
 from .guards import guarded, proven_away, unguarded
-from .ranges import Prover, index_atoms
+from .ranges import Prover, index_atoms, index_range
+from .terms import rename
 
 
 @dataclass
@@ -25,6 +26,7 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
     """Return Sum(term * [slots = positions]) with every bracket solved that can be."""
     term, conditions = unguarded(summand.term)
     limits, places = list(summand.limits), list(positions)
+    changes: dict[Expr, Expr] = {}
     for axis, slot in enumerate(slots):
         position = places[axis]
         solution = _solved(slot, position, limits)
@@ -34,11 +36,13 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
         index, value = solution
         [(_, low, high)] = [limit for limit in limits if limit[0] == index]
         limits = [limit for limit in limits if limit[0] != index]
-        conditions += [value - low, high - value]
+        if index_range(value) != (low, high):
+            conditions += [value - low, high - value]
         here = {index: value}
-        term, conditions = term.xreplace(here), [c.xreplace(here) for c in conditions]
+        changes = {i: v.xreplace(here) for i, v in changes.items()} | here
         places = [p.xreplace(here) for p in places]
     ranges = {slot: (slot.lower, slot.upper) for slot in slots} | {i: (low, high) for i, low, high in limits}
+    term, conditions = rename(term, changes), [c.xreplace(changes) for c in conditions]
     term = guarded(term, proven_away(conditions, prover, ranges))
     return Sum(term, *limits) if limits and term != 0 else term
 
@@ -84,6 +88,8 @@ def _is_bound_elsewhere(solution, rest):
 
 def _solved(slot, position, limits):
     """Return (index, value) with value solving slot = position, None where the bracket stays."""
+    if isinstance(position, Idx):
+        return (position, slot) if any(limit[0] == position for limit in limits) else None
     if any(isinstance(a, Indexed) for a in index_atoms(position)):
         return None
     inside = [i for i in index_atoms(position) if isinstance(i, Idx)]

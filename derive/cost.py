@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Poly, expand
+from sympy import Add, Expr, expand
 
 from .counting import numbers, operations_of, touched
 from .program import Equation, Program
@@ -53,8 +53,7 @@ def cost_of(program: Program, itemsize: int = 8) -> Costs:
     shapes = {name: v.shape for name, v in program.variables.items()}
 
     def cost(equations):
-        moved = sum(touched(e, shapes) for e in equations)
-        return Cost(_total(equations), expand(itemsize * moved))
+        return Cost(_total(equations), Add(*(expand(itemsize * touched(e, shapes)) for e in equations)))
 
     made = {e.name for e in program.forward}
     kept = {read_name(r) for e in program.backward for r in reads(e.rhs, made)}
@@ -67,7 +66,7 @@ def operations(program: Program) -> Expr:
 
 
 def _total(equations: tuple[Equation, ...]) -> Expr:
-    return expand(sum(map(operations_of, equations)))
+    return Add(*(expand(operations_of(e)) for e in equations))
 
 
 def leading(cost: Expr) -> str:
@@ -75,13 +74,18 @@ def leading(cost: Expr) -> str:
     sizes = sorted(cost.free_symbols, key=str)
     if not sizes:
         return str(cost)
-    terms = Poly(cost, *sizes).terms()
-    top = max(sum(powers) for powers, _ in terms)
-    shown = [(powers, c) for powers, c in terms if sum(powers) == top]
-    return " + ".join(_monomial(c, powers, sizes) for powers, c in shown)
-
-
-def _monomial(coefficient, powers, sizes):
     wide = any(len(s.name) > 1 for s in sizes)
-    factors = [f"{s}{'' if p == 1 else f'^{p}'}" for s, p in zip(sizes, powers, strict=True) if p]
+    place = {s: k for k, s in enumerate(sizes)}
+    terms = []
+    for term in Add.make_args(expand(cost)):
+        coefficient, product = term.as_coeff_Mul()
+        powers = sorted(((place[s], p) for s, p in product.as_powers_dict().items() if s in place))
+        terms.append((powers, coefficient))
+    top = max(sum(p for _, p in powers) for powers, _ in terms)
+    shown = sorted(([(k, -p) for k, p in powers], c) for powers, c in terms if sum(p for _, p in powers) == top)
+    return " + ".join(_monomial(c, {sizes[k]: -p for k, p in powers}, wide) for powers, c in shown)
+
+
+def _monomial(coefficient, powers, wide):
+    factors = [f"{s}{'' if p == 1 else f'^{p}'}" for s, p in powers.items()]
     return ("" if coefficient == 1 else str(coefficient)) + (" " if wide else "") + ("·" if wide else "").join(factors)

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -239,10 +240,11 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         """Return the forward equations as they were written."""
         if "loss" not in self._variables:
             raise DefinitionError(f"{self.name} has no loss; set net.loss = ...")
+        lines = Counter(e.name for e in self._equations)
         for v in self._variables.values():
-            if v.state and sum(e.name == v.name for e in self._equations) < 2:
+            if v.state and lines[v.name] < 2:
                 raise DefinitionError(f"the state {v.name} of {self.name} is declared but not defined")
-            if v.kind == "variable" and not any(e.name == v.name for e in self._equations):
+            if v.kind == "variable" and not lines[v.name]:
                 raise DefinitionError(f"the unknown {v.name} of {self.name} has no equation; give net.implicitly(...)")
         program = Program(
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
@@ -290,12 +292,15 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         _identifier(name, what)
         if name in RESERVED:
             raise DefinitionError(f"the {what} {name!r} has a name that generated modules use; choose another")
-        taken = set(self._sizes) | set(self._variables)
-        if name in taken:
+        if self._is_taken(name):
             raise DefinitionError(f"the {what} {name!r} is declared already in {self.name}; choose another name")
-        clash = next((t for t in sorted(taken) if name == f"d{t}" or t == f"d{name}"), None)
+        near = [f"d{name}", *([name[1:]] if name.startswith("d") else [])]
+        clash = min(filter(self._is_taken, near), default=None)
         if clash:
             raise DefinitionError(f"the {what} {name!r} clashes with {clash!r}: dV is the adjoint of V; choose another")
+
+    def _is_taken(self, name):
+        return name in self._sizes or name in self._variables
 
     def _declare(self, name, shape, kind, index_names=None, **details):
         self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))

@@ -10,7 +10,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
 from .notations import Notation
-from .ranges import Prover
+from .ranges import Prover, shared_prover
 from .terms import index_over, read_name, reads, subterms
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ class Program:
     @cached_property
     def prover(self) -> Prover:
         """The prover that knows this program's sizes, facts and labels."""
-        return Prover(self.least, self.facts, {v.name: v.classes for v in self.kind("labels")})
+        classes = tuple((v.name, v.classes) for v in self.kind("labels"))
+        return shared_prover(tuple(self.least.items()), self.facts, classes)
 
     @cached_property
     def counted(self) -> frozenset[str]:

@@ -26,12 +26,13 @@ class Prover:
     ):
         self.least, self.facts, self.classes = dict(least or {}), tuple(facts), dict(classes or {})
         self._known = (tuple(self.least.items()), self.facts, tuple(self.classes.items()))
+        self._hash = hash(self._known)
 
     def __eq__(self, other):
-        return isinstance(other, Prover) and self._known == other._known
+        return self is other or (isinstance(other, Prover) and self._known == other._known)
 
     def __hash__(self):
-        return hash(self._known)
+        return self._hash
 
     def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `e >= 0` is proven for every index in its range; False means not proven."""
@@ -110,6 +111,12 @@ class Prover:
 def _proven(prover: Prover, e: Expr, ranges: tuple) -> bool:
     """Remember what has been proven: the passes of a derivation ask the same again and again."""
     return prover._with_facts(e, dict(ranges))
+
+
+@lru_cache(maxsize=256)
+def shared_prover(least: tuple, facts: tuple, classes: tuple) -> Prover:
+    """Return the prover that knows some pairs, facts and pairs: one for all the programs of a derivation."""
+    return Prover(dict(least), facts, dict(classes))
 
 
 def index_range(e: Expr) -> tuple:

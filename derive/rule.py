@@ -14,6 +14,7 @@ variable y that it defines is no part of ybar: the two together vanish, which de
     0  =  Sum over i, r of   lambda[i] * dF/dy[g(i, r)] * [k = g(i, r)]   -  ybar[k]
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from sympy import Add, Expr, S, Sum, Symbol
@@ -28,8 +29,10 @@ from .program import Equation, Program, Variable, base_of
 from .terms import fresh, index_names, read_name, rename, subterms
 
 
-def backward(program: Program) -> Program:
+def backward(program: Program, known: Collection[str] = ()) -> Program:
     """Return the forward equations, then one adjoint equation for each variable between parameters and loss.
+
+    The adjoints of `known` variables have their places in the order, and 0 for a right-hand side: nothing is derived.
 
     Raises
     ------
@@ -42,9 +45,10 @@ def backward(program: Program) -> Program:
     adjoints = {name: _adjoint(program.variables[name], program.variables) for name in active}
     multipliers = {e.name: _multiplier(e, program) for e in program.equations if e.implicit and e.name in active}
     own: dict[str, list[Expr]] = {name: [] for name in multipliers}
+    wanted = {name for name in active if name not in known}
     for equation in program.equations:
-        if equation.name in active:
-            for partial in partials(equation, active):
+        if equation.name in terms:
+            for partial in partials(equation, wanted):
                 target = program.variables[read_name(partial.read)]
                 collected = own if equation.implicit and target.name == equation.name else terms
                 ybar = (multipliers if equation.implicit else adjoints)[equation.name].at(*equation.indices)
@@ -112,7 +116,7 @@ def _settled(term, slots, indices):
                 if index not in changes and index.name in taken:
                     changes[index] = fresh(index, taken | inside)
                 taken |= {changes.get(index, index).name}
-    return rename(rename(term, changes), dict(zip(slots, indices, strict=True)))
+    return rename(term, changes | dict(zip(slots, indices, strict=True)))
 
 
 def _slots(variable):

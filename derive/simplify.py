@@ -1,6 +1,7 @@
 """Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
 
 from collections import Counter
+from functools import lru_cache
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
@@ -31,10 +32,13 @@ def assumed(program: Program) -> Program:
 
 def tidied(program: Program) -> Program:
     """Simplify each right-hand side by itself."""
-    prover = program.prover
-    return program.with_equations(
-        e.with_rhs(bottom_up(e.rhs, lambda term: _tidy(term, prover))) for e in program.equations
-    )
+    return program.with_equations(e.with_rhs(_tidied(e.rhs, program.prover)) for e in program.equations)
+
+
+@lru_cache(maxsize=1 << 14)
+def _tidied(rhs: Expr, prover: Prover) -> Expr:
+    """Simplify a right-hand side; what a pass before has left as it was is known."""
+    return bottom_up(rhs, lambda term: _tidy(term, prover))
 
 
 def _tidy(term: Expr, prover: Prover) -> Expr:

@@ -1,6 +1,7 @@
 """Looking into right-hand sides: reads, free indices, fresh names, renaming. Everything in order of appearance."""
 
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 
 from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Piecewise, Symbol, Tuple
 from sympy.core.relational import Relational
@@ -77,11 +78,13 @@ def fresh(index: Idx, taken: Collection[str]) -> Idx:
     return like(index, next(name for name in names if name not in taken))
 
 
+@lru_cache(maxsize=1 << 14)
 def like(index: Idx, name: str) -> Idx:
     """Return an index of the same range by another name."""
     return Idx(Symbol(name, integer=True), (index.lower, index.upper))
 
 
+@lru_cache(maxsize=1 << 14)
 def index_over(name: str, size: Expr, first: int = 0) -> Idx:
     """Return an index that runs from `first` to size - 1."""
     return Idx(Symbol(name, integer=True), (Integer(first), size - 1))

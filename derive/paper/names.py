@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from types import MappingProxyType
 
 from sympy import Expr, Idx, Indexed, Integer
@@ -92,16 +93,18 @@ class Names:
         self._read_at_numbers = _read_at_numbers(program)
         self._known = {v.primal or n for n, v in program.variables.items()}
         self._symbols: dict[str, str] = {}
+        self._taken: set[str] = set()               # the symbols of all names
         primals = [n for n, v in program.variables.items()
                    if v.primal is None and v.tangent_of is None and n != program.loss]
-        self._symbols |= self._own([*(s.name for s in program.sizes), *primals, program.loss])
+        for name, symbol in self._own([*(s.name for s in program.sizes), *primals, program.loss]).items():
+            self._call(name, symbol)
         for name in [*(s.name for s in program.sizes), *primals]:
             if name not in self._symbols:
                 self._claim(name)
         self._texts: dict[str, str] = {}
         self._place = {name: k for k, name in enumerate([*(s.name for s in program.sizes), *program.variables])}
         self.loss = self._symbols.get(program.loss) or self.unused("L", r"\mathcal L", r"\mathcal{J}")
-        self._symbols[program.loss] = self.loss
+        self._call(program.loss, self.loss)
 
     def _own(self, known):
         """Return the symbols that the reader chose; no two of them are the same."""
@@ -121,13 +124,16 @@ class Names:
         plain = f"{letters(stem, self._known)}^{{({name[len(stem):]})}}" if entries else letters(name, self._known)
         verbatim = rf"\mathtt{{{name.replace('_', chr(92) + '_')}}}"
         ways = [plain, verbatim] if len(name) <= LONGEST else _initials(name)
-        self._symbols[name] = self.unused(*ways)
+        self._call(name, self.unused(*ways))
+
+    def _call(self, name, symbol):
+        self._symbols[name] = symbol
+        self._taken.add(symbol)
 
     def unused(self, *candidates: str) -> str:
         """Return the first symbol that nothing in the program looks like; with primes where all are taken."""
-        taken = set(self._symbols.values())
-        choices = [*candidates, *(f"{candidates[0]}^{{{k * chr(39)}}}" for k in range(1, len(taken) + 2))]
-        return next(c for c in choices if c not in taken)
+        primed = (f"{candidates[0]}^{{{k * chr(39)}}}" for k in count(1))
+        return next(c for c in chain(candidates, primed) if c not in self._taken)
 
     def variable(self, name: str) -> str:
         """Return the symbol of a variable, adjoints included."""
@@ -170,7 +176,8 @@ class Names:
 
     def introduce(self, name: str, symbol: str, text: str) -> None:
         """Add a symbol that stands for an expression."""
-        self._symbols[name], self._texts[name] = symbol, text
+        self._call(name, symbol)
+        self._texts[name] = text
 
     def spelled(self, name: str) -> str:
         """Return a variable's name in text: as in code."""
@@ -182,7 +189,7 @@ class Names:
 
     def is_taken(self, letter: str) -> bool:
         """Tell whether a letter is an index, or looks like a variable or a size."""
-        return letter in self.ranges or letter in self._symbols.values()
+        return letter in self.ranges or letter in self._taken
 
     def index(self, name: str) -> str:
         """Return the symbol of an index; `n2`, of the same range as `n`, is n'."""

@@ -46,8 +46,9 @@ class Sheet:
 
     @cached_property
     def _plain(self) -> Program:
-        """The program with every adjoint, those too that are constants."""
-        return tidied(assumed(tidied(backward(self.primal))))
+        """All adjoints in order; those that have no line of their own are derived again, the others are 0 here."""
+        derived = backward(self.primal, known=self.program.adjoints)
+        return tidied(assumed(tidied(derived.with_equations(derived.backward))))
 
     @cached_property
     def active(self) -> dict[str, None]:
