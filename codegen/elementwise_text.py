@@ -1,5 +1,7 @@
 """Printing elementwise operations: sums, products, powers, functions, choices."""
 
+from dataclasses import replace
+
 from sympy import Add, Mul, Piecewise, Pow, Rational
 from sympy.logic.boolalg import And, Not, Or
 
@@ -11,8 +13,10 @@ from derive.terms import read_name
 from .functions_table import CALLS, HELPERS, SCIPY
 from .lowering import grouped
 from .nodes import (
+    as_numbers,
     inverted,
     is_bracket,
+    is_condition,
     is_constant,
     is_mask,
     is_reciprocal,
@@ -33,6 +37,8 @@ class ElementwisePrinter(SumPrinter):
     def _apply(self, node):
         head = node.head
         if head is Add:
+            if all(is_condition(a) or is_constant(a) for a in node.args):
+                node = replace(node, args=tuple(as_numbers(a) if is_condition(a) else a for a in node.args))
             terms = sorted(((*split_sign(a), a) for a in node.args), key=lambda t: term_order(t[0], t[1]))
             return self._sum([(self.text(part), negative) for negative, part, a in terms])
         if head is Mul:

@@ -1,5 +1,7 @@
 """What printing asks of a node: its sign, its place among terms and factors, whether it may overflow."""
 
+from dataclasses import replace
+
 from sympy import Mul, Pow, S, Symbol
 
 from derive import functions
@@ -76,6 +78,20 @@ def is_constant(node):
 def is_bracket(node):
     """Tell whether a node is a condition on indices or values."""
     return isinstance(node.body if isinstance(node, Spread) else node, Bracket)
+
+
+def is_condition(node):
+    """Tell whether NumPy has True and False for a node, which @ and + count no further than True."""
+    while isinstance(node, Spread | Transpose):
+        node = node.body
+    return isinstance(node, Bracket)
+
+
+def as_numbers(node):
+    """Return a condition as ones and zeros of the module's dtype."""
+    if isinstance(node, Spread | Transpose):
+        return replace(node, body=as_numbers(node.body))
+    return Apply(node.axes, Mul, (node,))
 
 
 def is_mask(node):

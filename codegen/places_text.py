@@ -64,6 +64,8 @@ class PlacePrinter(NumberPrinter):
 
     def place(self, variable: str, axis: int, position: Expr) -> str:
         """Print where along an axis an array holds the entry at a position that is free of indices."""
+        if position.has(Indexed):
+            return self.at(position, ()).code
         return self.size(position + 1 if axis == 0 and variable in self.states else position).code
 
     def _slice_list(self, read):

@@ -67,7 +67,8 @@ def _of_its_primal_shape(variable, program):
 def real_read(equation, program):
     """Return the name of an array of the module's dtype, one that the equation reads if it can be."""
     real = [n for r in reads(equation.rhs, program.variables)
-            if program.variables[n := read_name(r)].kind not in ("labels", "factor") and n not in program.counted]
+            if program.variables[n := read_name(r)].kind not in ("labels", "factor")
+            and not r.is_integer and n not in program.counted]
     return (real or [program.parameters[0].name])[0]
 
 

@@ -1,5 +1,7 @@
 """Printing reductions and contractions."""
 
+from dataclasses import replace
+
 import sympy
 from sympy import Mul, Sum
 
@@ -9,7 +11,7 @@ from derive.errors import DerivationError
 from derive.forms import Read, Reduction, Scalar, arranged
 
 from .contractions import contraction
-from .nodes import is_plain_parameter
+from .nodes import as_numbers, is_condition, is_plain_parameter
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
 
@@ -60,7 +62,7 @@ class SumPrinter(PlacePrinter):
 
     def _reduced(self, function, node):
         places = sorted(node.body.axes.index(i) for i in node.over)
-        body = self.text(node.body)
+        body = self.text(as_numbers(node.body) if is_condition(node.body) else node.body)
         if len(places) == len(node.body.axes):
             return f"{function}({body.code})"
         axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
@@ -69,9 +71,11 @@ class SumPrinter(PlacePrinter):
         return f"{function}({body.code}, axis={axis})"
 
     def _outer(self, node):
+        node = _counting(node)
         return Text(f"np.outer({self.code(node.left)}, {self.code(node.right)})")
 
     def _product(self, node):
+        node = _counting(node)
         left, right, over = node.left, node.right, node.over
         if len(left.axes) == len(right.axes) == 1:
             return self._matmul(*sorted((left, right), key=is_plain_parameter))
@@ -90,3 +94,10 @@ class SumPrinter(PlacePrinter):
 
     def _matmul(self, left, right):
         return Text(f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}", TERM)
+
+
+def _counting(node):
+    """Return a product of two conditions with ones and zeros for the first."""
+    if is_condition(node.left) and is_condition(node.right):
+        return replace(node, left=as_numbers(node.left))
+    return node

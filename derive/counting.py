@@ -2,7 +2,8 @@
 
 Counted as written: a sum over d of products is 2 D operations, whatever BLAS makes of it. A bracket [u = S i + p] costs
 nothing and lets one term in: it takes the range of an index that it determines out of the count, so that a scatter
-counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere.
+counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere. A sum inside
+another is computed once for each value of the indices that it has.
 """
 
 from collections.abc import Collection
@@ -27,7 +28,9 @@ def _of(expr, around):
     if isinstance(expr, LEAVES) or not expr.args:
         return Integer(0)
     if is_binder(expr):
-        around = around | {i: count([(i, low, high)]) for i, low, high in expr.limits}
+        mine = free_indices(expr)
+        around = {i: n for i, n in around.items() if i in mine}
+        around |= {i: count([(i, low, high)]) for i, low, high in expr.limits}
         factors, brackets = _split(expr.function)
         around = _determined(brackets, around)
         return _of_product(factors, around) + _times(around)

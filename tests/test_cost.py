@@ -12,6 +12,8 @@ from derive.cost import cost_of, operations
 from derive.explicit import sizes_for
 from derive.networks import load, named
 
+from .shipped import large
+
 NETWORKS = [net.name for net in load()]
 
 
@@ -126,7 +128,10 @@ class Counting(np.ndarray):
         if out is not None:
             options["out"] = tuple(np.asarray(a) if isinstance(a, Counting) else a for a in out)
         result = getattr(ufunc, method)(*plain, **options)
-        if ufunc is np.matmul:
+        if method == "at":
+            into, places, added = plain
+            Counting.done += np.broadcast(into[places], added).size
+        elif ufunc is np.matmul:
             Counting.done += 2 * np.size(result) * np.shape(plain[0])[-1]
         elif ufunc is np.vecdot:
             Counting.done += 2 * np.size(plain[0])
@@ -137,22 +142,21 @@ class Counting(np.ndarray):
         return result.view(Counting) if isinstance(result, np.ndarray) else result
 
 
-def executed(program, arguments):
-    """Return how many operations `loss_and_grads` does."""
+def executed(program, arguments, direction=()):
+    """Return how many operations `loss_and_grads` does, or the function of a program that has results."""
     module = codegen.lambdify(program).module
     numpy = type("numpy", (), {"__getattr__": staticmethod(lambda name: getattr(np, name))})()
     numpy.asarray = np.asanyarray                       # which keeps what counts
     module.__dict__["np"] = numpy
     Counting.done = 0
-    module.loss_and_grads(*(a.view(Counting) if a.dtype.kind == "f" else a for a in arguments))
+    counting = [a.view(Counting) if a.dtype.kind == "f" else a for a in arguments]
+    more = [[d.view(Counting) for d in direction]] if direction else []
+    getattr(module, program.function or "loss_and_grads")(*counting, *more)
     return Counting.done
 
 
-@pytest.mark.parametrize("name", ["mlp", "autoencoder", "attention", "layer_norm", "logistic_regression"])
-def test_operations_are_those_that_the_module_executes(name):
-    """Within a tenth, at sizes where products count most: masks, labels and shared values differ a little."""
-    program = named(name).backward()
-    sizes = {s: 24 + 3 * k for k, s in enumerate(program.sizes)}
+def drawn(program, sizes):
+    """Return random arguments of a program, in order."""
     random = np.random.default_rng(0)
     arguments = []
     for v in (*program.parameters, *program.inputs):
@@ -160,20 +164,20 @@ def test_operations_are_those_that_the_module_executes(name):
         labels = v.kind == "labels"
         arguments.append(random.integers(0, at(v.classes, program, sizes), shape) if labels
                          else np.asarray(random.normal(size=shape) if shape else 1e-3))
+    return arguments
+
+
+@pytest.mark.parametrize("name", ["mlp", "autoencoder", "attention", "layer_norm", "logistic_regression"])
+def test_operations_are_those_that_the_module_executes(name):
+    """Within a tenth, at sizes where products count most: masks, labels and shared values differ a little."""
+    program = named(name).backward()
+    sizes = {s: 24 + 3 * k for k, s in enumerate(program.sizes)}
+    arguments = drawn(program, sizes)
     formula = at(operations(program), program, sizes)
     assert abs(executed(program, arguments) - formula) <= 0.1 * formula
 
 
 # ---- the bound, and what else is told
-
-
-def large(program):
-    """Return sizes at which leading terms lead, with derived ones as they follow."""
-    small = {"K": 3, "S": 2, "L": 1, "P": 1, "U": 64, "V": 60}
-    sizes = {s: Integer(small.get(s.name, 10 + k)) for k, s in enumerate(program.sizes) if s not in program.derived}
-    for s, formula in program.derived.items():
-        sizes[s] = formula.xreplace(sizes)
-    return sizes
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -13,10 +13,10 @@ from derive.networks import named
 from derive.notes import note
 from derive.text import Texts
 
-from .test_second_derivatives import arguments, with_sizes
-
 torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
-F = torch.nn.functional if torch else None
+second_order = pytest.importorskip("tests.second_order", exc_type=ImportError)
+arguments, with_sizes = second_order.arguments, second_order.with_sizes
+F = torch.nn.functional
 MODELS = {          # network -> its outputs from parameters and X, the loss from outputs and targets
     "logistic_regression": (lambda w, b, X: X @ w + b, F.binary_cross_entropy_with_logits),
     "softmax_regression": (lambda W, b, X: X @ W + b, F.cross_entropy),

@@ -260,3 +260,15 @@ def test_long_formulas_are_broken_at_their_outermost_operators():
     assert all(line.removeprefix(r"\qquad {}").startswith("+ a_") for line in lines[1:])
     joined = "".join(line.removeprefix(r"\qquad {}") for line in lines)
     assert joined.replace(" ", "") == plain(formula).replace(" ", "")
+
+
+def test_a_sum_inside_a_sum_keeps_its_index_when_both_get_calmer_names():
+    net = Network("nested")
+    D = net.size("D")
+    w, A, B = net.parameter("w", D, D), net.input("A", D, D), net.input("B", D, D)
+    d, d2, d3, d4 = net.indices(d=D, d2=D, d3=D, d4=D)
+    Y = net.define("Y", Sum(w[d, d4] * Sum(A[d3, d4] * B[d3, d2], d3), d4), over=(d, d2))
+    net.loss = total(Y)
+    writer = Writer(Sheet(net.program()), Plain, "index")
+    [text] = [writer.equation(e)[1].text for e in net.program().equations if e.name == "Y"]
+    assert text == "sum_d3 w[d, d3] * sum_d4 B[d4, d2] * A[d4, d3]"

@@ -1,9 +1,10 @@
 """Modules of the programs that the rule is tested on: their gradients against differences of their own loss."""
 
+import numpy as np
 import pytest
-from sympy import Sum
+from sympy import KroneckerDelta, Sum
 
-from codegen import source, verify
+from codegen import lambdify, source, verify
 from codegen.memory import module_from
 from derive import Network, sigmoid
 from tests.rule_zoo import ZOO
@@ -14,6 +15,27 @@ def test_differences_agree(name):
     program = ZOO[name]().backward()
     verdict = verify.finite_differences(program, module_from(name, source(program)))
     assert verdict.passed, verdict.complaints
+
+
+def test_conditions_are_counted_as_numbers_in_sums_and_products():
+    net = Network("pairs", "How often two labels meet; NumPy's own sum of True and True is True")
+    N, M, K, S = net.sizes("N M K S")
+    a, b = net.labels("a", N, classes=M), net.labels("b", N, classes=M)
+    w, v, u = net.parameter("w", M, M), net.parameter("v", M), net.parameter("u", N, M)
+    n, m, k, p = net.indices(n=N, m=M, k=M, p=K)
+    met = net.define("met", Sum(KroneckerDelta(a[n], m) * KroneckerDelta(b[n], k), n), over=(m, k))
+    first = net.define("first", KroneckerDelta(a[0], k) + KroneckerDelta(m, k), over=(m, k))
+    steps = net.define("steps", Sum(KroneckerDelta(S * m, p), p), over=m)
+    twice = net.define("twice", KroneckerDelta(a[n], m) + KroneckerDelta(b[n], m), over=(n, m))
+    net.loss = (Sum(w[m, k] * (met[m, k] + first[m, k]), m, k) + Sum(v[m] * steps[m], m)
+                + Sum(u[n, m] * twice[n, m], n, m))
+    one = np.ones((3, 3), np.float32)
+    labels = np.array([0, 0, 0, 1]), np.array([1, 0, 0, 2])
+    _, grads = lambdify(net.backward())(one, one[0], np.ones((4, 3), np.float32), *labels, K=5, S=2)
+    assert np.array_equal(grads.w, [[4, 1, 0], [1, 1, 1], [1, 0, 1]])
+    assert np.array_equal(grads.v, [1, 1, 1])
+    assert np.array_equal(grads.u, [[1, 1, 0], [2, 0, 0], [2, 0, 0], [0, 1, 1]])
+    assert all(g.dtype == np.float32 for g in grads)
 
 
 def test_what_is_the_same_in_all_turns_is_computed_before_the_loop():

@@ -7,7 +7,7 @@ from sympy import Expr, Idx, Indexed, KroneckerDelta, S, Sum, exp
 from ..arrays import Array
 from ..binders import LogSumExp, has_binder, is_binder
 from ..functions import relu, step
-from ..terms import bottom_up, free_indices, like, read_name, reads, rename
+from ..terms import bottom_up, free_indices, instantiated, like, read_name, reads, rename
 from .names import Names
 from .sheet import Sheet, name_of, written_out
 
@@ -142,7 +142,7 @@ class StandIns:
                 changes[index] = self._calmer(index, taken)
                 taken.add(changes[index].name)
             limits = (rename(limit, changes) for limit in expr.limits)
-            return expr.func(self._calm(rename(expr.function, changes), taken), *limits)
+            return expr.func(self._calm(instantiated(expr.function, changes), taken), *limits)
         args = [self._calm(a, taken) for a in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 

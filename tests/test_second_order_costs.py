@@ -1,0 +1,68 @@
+"""What second derivatives cost: that of the closed form, by formula and as executed, not of as many backward passes."""
+
+from itertools import product as pairs
+from math import prod
+
+import pytest
+from sympy import Poly, lambdify
+
+from derive.cost import operations
+from derive.networks import named
+
+from .test_cost import at, drawn, executed
+
+# network -> sizes, and what the closed form of its whole Hessian takes, in operations: its matrix products
+CLOSED = {
+    # X' diag(p (1 - p)) X
+    "logistic_regression": ({"N": 300, "D": 25}, lambda N, D: 2 * N * D**2),
+    # sum_n x_n x_n' (x) (diag(p_n) - p_n p_n')
+    "softmax_regression": ({"N": 300, "D": 12, "C": 6}, lambda N, D, C: 2 * N * D**2 * C**2),
+    # for each rating: q q', p p', p q' multiplied and added, and those with 1 for p or q; then what is on diagonals
+    "matrix_factorisation": ({"N": 300, "U": 15, "I": 12, "K": 9},
+                             lambda N, U, I, K: N * (6 * K**2 + 12 * K) + U * K * I),
+}
+
+
+def at_sizes(program, given):
+    return {s: given[s.name] for s in program.sizes}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_a_hessian_costs_its_closed_form(name):
+    given, closed = CLOSED[name]
+    hessian = named(name).hessian()
+    sizes = at_sizes(hessian, given)
+    done = executed(hessian, drawn(hessian, sizes))
+    assert done <= 1.2 * closed(**given)
+    gradient = named(name).backward()
+    columns = sum(prod(at(s, gradient, sizes) for s in p.shape) for p in gradient.parameters)
+    assert done < 0.7 * columns * executed(gradient, drawn(gradient, sizes))            # as many backward passes
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_the_formula_grows_as_the_closed_form(name):
+    """The count is of sums as they are written, so a factor of at most three apart from that of matrix products."""
+    program = named(name).hessian()
+    symbols = {s.name: s for s in program.sizes}
+    formula, closed = (Poly(e, symbols["N"]) for e in (operations(program), CLOSED[name][1](**symbols)))
+    others = [s for s in program.sizes if s.name != "N"]
+    each, known = (Poly(p.coeff_monomial(symbols["N"]), *others) for p in (formula, closed))
+    most, degree = max(known.terms()), known.total_degree()
+    assert formula.degree() == 1 and each.total_degree() == degree
+    assert 0 < each.coeff_monomial(most[0]) <= 3 * most[1]
+    entries = Poly(sum(prod(p.shape) for p in program.parameters) ** 2, *others)        # of the Hessian, zeros and all
+    assert Poly(formula.coeff_monomial(1), *others).total_degree() <= entries.total_degree()
+
+
+@pytest.mark.parametrize("name", ["mlp", "perceptron", "autoencoder", "logistic_regression", "matrix_factorisation"])
+def test_a_product_costs_at_most_four_gradients(name):
+    """By formula, at sizes of every shape; as executed, at some."""
+    product, gradient = named(name).hessian_vector_product(), named(name).backward()
+    costs = lambdify(gradient.sizes, [operations(product), operations(gradient)])
+    for sizes in pairs((2, 20, 300), repeat=len(gradient.sizes)):
+        once_more, once = costs(*sizes)
+        assert once_more <= 4 * once, sizes
+    sizes = {s: 24 + 3 * k for k, s in enumerate(gradient.sizes)}
+    arguments = drawn(gradient, sizes)
+    done = executed(product, arguments, [a.copy() for a in arguments[:len(gradient.parameters)]])
+    assert done <= 2.5 * executed(gradient, arguments)
