@@ -11,7 +11,7 @@
 Parameters  rho (D,); their dtype is the result's.
 Inputs      X (N, D), y (N,), V (M, D), t (M,).
 Outputs     w (D,), by `predict`.
-Cost        2D^2N operations, 16D + 8M + 8N bytes kept for `backward`, to leading order.
+Cost        4DM + 12DN operations, 16D + 8M + 8N bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/hyperparameters.py by `derive build hyperparameters`; do not edit.
