@@ -11,6 +11,8 @@ from functools import cached_property
 from sympy import Expr, Idx, exp
 
 from ..binders import Binder, LogSumExp, has_binder
+from ..naming import named
+from ..order import between
 from ..program import Equation, Program, companion_name
 from ..rule import backward
 from ..simplify import assumed, tidied
@@ -55,7 +57,8 @@ class Sheet:
         """The variables between the parameters and the loss, parameters included, last first."""
         if self.program.results:                # all lines are shown as they are: nothing is derived on the page
             return {}
-        return dict.fromkeys(self._plain.adjoints)
+        primal = named(self.primal)             # not the derivative itself, which takes as long again
+        return dict.fromkeys([*between(primal), *(p.name for p in primal.parameters)])
 
     @cached_property
     def constants(self) -> dict[str, Equation]:
