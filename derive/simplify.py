@@ -7,6 +7,7 @@ from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Su
 
 from .bracket import collapsed
 from .consequences import with_assumptions
+from .deviations import without_deviations
 from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .inverses import with_known_inverses, with_shared_solutions
@@ -20,7 +21,7 @@ from .terms import bottom_up, canonical, count, free_indices, instantiated, read
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
     for change in (tidied, assumed, without_constants, with_known_inverses, with_shared_solutions, tidied,
-                   with_shared_functions, tidied, with_shared_lines, without_dead):
+                   without_deviations, with_shared_functions, tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
 

@@ -157,7 +157,8 @@ class Derivation:
         readers = tuple(self.unfolding.readers(primal))
         first = Reason("read", {"lines": readers}) if len(readers) < 2 else Reason("contributions", {"lines": readers})
         constants = tuple(self.unfolding.constants_in(primal))
-        last = Reason("constants", {"formulas": constants}) if constants else Reason("tidied")
+        last = Reason("constants", {"formulas": constants}) if constants else \
+            Reason("deviations") if self.unfolding.vanishes_in(primal) else Reason("tidied")
         assumed = self.program.since.get(adjoint.name)
         last = Reason("assumed", {"fact": tuple(a for a in self.program.assumptions if a.fact in assumed)}) \
             if assumed else last

@@ -9,6 +9,7 @@ from sympy.core.function import UndefinedFunction
 
 from ..binders import has_binder
 from ..derivatives import partials
+from ..deviations import means_of, without_vanishing
 from ..functions import Elementwise
 from ..program import Equation, Program
 from ..rule import backward, differential
@@ -157,6 +158,11 @@ class Unfolding:
             terms.append(_summed(sent * self.differentials.tangents[name].at(*at), [(i, i.lower, i.upper) for i in at]))
         substituted = _summed(Mul(ybar, found.rhs, evaluate=False), limits)
         return _summed(ybar * found.lhs, limits), substituted, Add(*terms)
+
+    def vanishes_in(self, name: str) -> bool:
+        """Tell whether a sum of deviations from a mean is among the contributions to an adjoint."""
+        contributed = self.contributed(name)
+        return without_vanishing(contributed, means_of(self.program)) != contributed
 
     def constants_in(self, name: str) -> list[Equation]:
         """Return the adjoints of lines reading a variable that are constants, as equations."""

@@ -91,6 +91,7 @@ WORDS = {
     "contributions": "the sum of what {lines} send back",
     "brackets": "brackets resolved",
     "assumed": "since {fact}",
+    "deviations": "since deviations from a mean sum to 0",
     "constants": "with {formulas}",
     "all written out": "all in one",
 }

@@ -93,6 +93,7 @@ WORDS = {
     "contributions": "식 {lines}에서 돌아오는 값의 합",
     "brackets": "대괄호 정리",
     "assumed": "가정: {fact}",
+    "deviations": "평균에서 벗어난 값들의 합은 0",
     "constants": "{formulas}의 값을 대입",
     "all written out": "모두 한 식으로",
 }
