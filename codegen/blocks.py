@@ -44,7 +44,8 @@ class _Rows:
     def are_apart(self):
         odd = [v for v in self.program.variables.values() if v.state or any(s.has(self.size) for s in (
             v.shape[1:] if v.name in self.rows else v.shape))]
-        if odd or self.program.facts or len(self.program.equations) != len({e.name for e in self.program.equations}):
+        twice = len(self.program.equations) != len({e.name for e in self.program.equations})
+        if odd or twice or any(f.has(self.size) for f in self.program.facts):
             return False
         return all(map(self._is_apart, self.program.equations)) and self.program.loss in self.partial
 

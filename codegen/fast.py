@@ -16,11 +16,12 @@ from .loops import looped
 from .lowering import Lowered, lowered
 from .module import Plan
 from .numpy_text import NumpyPrinter
+from .shared_differences import with_shared_differences
 from .sizes import Sizes, text
 from .slots import in_slots
 from .statements import Statement, added, scaled, split, statement
 
-BLOCK = 2**19       # numbers that the variables of a block have together; arrays are used again, so about a megabyte
+BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
 
 WORKSPACE = '''class Workspace:
     """Arrays that are there already when they are needed again: by name, as large as they ever had to be."""
@@ -50,7 +51,7 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     """Return the text of what the fast style has in place of `loss_and_grads`."""
     block = blocked(program)
     inner = block.program if block else program
-    low = lowered(inner)
+    low = lowered(with_shared_differences(inner))
     labels = frozenset(v.name for v in inner.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps)

@@ -9,7 +9,7 @@ What NumPy cannot compute into a given array (a choice, a gather) is printed as 
 
 import ast
 
-from sympy import Add, Mul, Pow, Rational, S
+from sympy import Add, Integer, Mul, Pow, Rational, S
 
 from derive import functions
 from derive.forms import Apply, Gather, Product, Read, Scalar, Spread
@@ -84,6 +84,7 @@ class InPlacePrinter(NumpyPrinter):
             self.lines.append(f"{name} {'-' if negative else '+'}= {self._operand(part, node.axes)}")
 
     def _times_into(self, name, where, node):
+        node = _scaled_small(node)
         scalars = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
         tops = [a for a in node.args if a not in scalars and not is_reciprocal(a)]
         bottoms = [inverted(a) for a in node.args if a not in scalars and is_reciprocal(a)]
@@ -212,10 +213,12 @@ class InPlacePrinter(NumpyPrinter):
         """Sum what is computed in place first; the rows of a product of two arrays by np.vecdot."""
         body = node.body
         if isinstance(body, Apply) and len(body.axes) > 1:
-            last = tuple(node.over) == body.axes[-1:]
-            if function == "np.sum" and last and body.head is Mul and len(body.args) == 2 \
-                    and all(isinstance(a, Read) and a.axes == body.axes for a in body.args):
-                return f"np.vecdot({', '.join(self.code(a) for a in body.args)})"
+            pair = _pair(body)
+            if function == "np.sum" and pair and tuple(node.over) == body.axes[-1:]:
+                return f"np.vecdot({', '.join(map(self.code, pair))})"
+            if function in ("np.sum", "np.mean") and pair and len(node.over) == len(body.axes):
+                of = f" / {self.code(pair[0])}.size" if function == "np.mean" else ""
+                return f"np.vdot({', '.join(map(self.code, pair))}){of}"
             work = self._work(body.axes)
             name = f"work{self.works if self.works > 1 else ''}"
             self._into(name, work, body)
@@ -227,4 +230,20 @@ class InPlacePrinter(NumpyPrinter):
         return super()._reduced(function, node)
 
 
+def _pair(body):
+    """Return the two arrays whose entries a product multiplies, one array twice for its squares; None for others."""
+    if body.head is Pow and body.args[1] == Scalar((), Integer(2)):
+        body = Apply(body.axes, Mul, (body.args[0], body.args[0]))
+    fits = body.head is Mul and len(body.args) == 2 and all(isinstance(a, Read) and a.axes == body.axes
+                                                            for a in body.args)
+    return body.args if fits else None
 
+
+def _scaled_small(node):
+    """Return a product with its number put to a factor that has fewer axes: (2/D*dv)[:, None]*p, not 2/D*(dv*p)."""
+    number = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
+    small = [a for a in node.args if isinstance(a, Spread) and isinstance(a.body, Read)]
+    if len(number) != 1 or not small or len(node.args) < 3:
+        return node
+    scaled = Spread(small[0].axes, Apply(small[0].body.axes, Mul, (number[0], small[0].body)))
+    return Apply(node.axes, Mul, tuple(scaled if a is small[0] else a for a in node.args if a is not number[0]))

@@ -21,7 +21,7 @@ def with_shared_functions(program: Program) -> Program:
     """Name every costly function value that is needed more than once, and read its name instead."""
     program, shorter = _with_roots(program), None
     while shorter is None or len(shorter.equations) < len(program.equations):       # functions of functions
-        program, shorter = _with_named(program, _costly), program
+        program, shorter = with_named(program, _costly), program
     return program
 
 
@@ -41,7 +41,7 @@ def _with_roots(program):
         return term
 
     program = program.with_equations(e.with_rhs(bottom_up(e.rhs, change)) for e in program.equations)
-    program = _with_named(program, lambda term: isinstance(term, _Root))
+    program = with_named(program, lambda term: isinstance(term, _Root))
     return program.with_equations(
         e.with_rhs(e.rhs.replace(_Root, sqrt)) for e in program.equations
     )
@@ -59,13 +59,13 @@ class _Root(Function):
 
 def with_named_exponentials(program: Program) -> Program:
     """Name every exponential of variables: a product of two keeps both, and the derivative of each reads its name."""
-    return _with_named(program, lambda term: isinstance(term, exp), 1)
+    return with_named(program, lambda term: isinstance(term, exp), 1)
 
 
 def with_named_invariants(program: Program) -> Program:
     """Name every costly function value that a recurrence reads in all of its turns: it is computed before the loop."""
     invariant = {term for group in program.groups() if is_cyclic(group) for term in _invariants(group)}
-    return _with_named(program, lambda term: term in invariant, 1) if invariant else program
+    return with_named(program, lambda term: term in invariant, 1) if invariant else program
 
 
 def _invariants(group):
@@ -79,7 +79,7 @@ def _invariants(group):
                 yield term
 
 
-def _with_named(program: Program, wanted: Callable[[Expr], bool], least: int = 2) -> Program:
+def with_named(program: Program, wanted: Callable[[Expr], bool], least: int = 2) -> Program:
     """Give a name to every wanted term that stands in so many places, and read the name in all of them."""
     naming = _Naming(program, wanted, least)
     for e in program.equations:

@@ -1,5 +1,6 @@
 """The styles of a module say the same: every network that comes along, plain and fast."""
 
+import re
 from functools import cache
 
 import numpy as np
@@ -27,7 +28,7 @@ def modules(name, block=None):
     """Return the plain and the fast module of a network, and arguments; blocks of the fast one take `block` numbers."""
     program, plain, fast = texts(name)
     if block:
-        fast = fast.replace("max(2**19, ", f"min({block}, ")
+        fast = re.sub(r"max\(\s*2\*\*20,", f"min({block},", fast)
     plain, fast = module_from(name, plain), module_from(name, fast)
     return plain, fast, sample(program, plain)
 
