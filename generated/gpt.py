@@ -236,7 +236,7 @@ def backward(residuals):
     # C_hat[n, t, d] = (X2[n, t, d] - mu_C[n, t]) / sqrt_var_C[n, t]
     dvar_C = -np.sum(dC_hat * C_hat, axis=2) / (2 * (var_C + epsilon))  # (N, T)
     # var_C[n, t] = 1/D sum_d (X2[n, t, d] - mu_C[n, t])^2
-    dmu_C = 2 / D * dvar_C * np.sum(mu_C[:, :, None] - X2, axis=2) - dC_hat.sum(axis=2) / sqrt_var_C  # (N, T)
+    dmu_C = -dC_hat.sum(axis=2) / sqrt_var_C            # (N, T)
     # mu_C[n, t] = 1/D sum_d X2[n, t, d]
     dX2 = (
         dC_hat / sqrt_var_C[:, :, None] + 2 / D * dvar_C[:, :, None] * (X2 - mu_C[:, :, None]) + (dmu_C / D)[:, :, None]
@@ -260,7 +260,7 @@ def backward(residuals):
     # B2_hat[n, t, d] = (R2[n, t, d] - mu_B2[n, t]) / sqrt_var_B2[n, t]
     dvar_B2 = -np.sum(dB2_hat * B2_hat, axis=2) / (2 * (var_B2 + epsilon))  # (N, T)
     # var_B2[n, t] = 1/D sum_d (R2[n, t, d] - mu_B2[n, t])^2
-    dmu_B2 = 2 / D * dvar_B2 * np.sum(mu_B2[:, :, None] - R2, axis=2) - dB2_hat.sum(axis=2) / sqrt_var_B2  # (N, T)
+    dmu_B2 = -dB2_hat.sum(axis=2) / sqrt_var_B2         # (N, T)
     # mu_B2[n, t] = 1/D sum_d R2[n, t, d]
     dR2 = (
         dB2_hat / sqrt_var_B2[:, :, None] + 2 / D * dvar_B2[:, :, None] * (R2 - mu_B2[:, :, None]) + dX2
@@ -299,7 +299,7 @@ def backward(residuals):
     # A2_hat[n, t, d] = (X1[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
     dvar_A2 = -np.sum(dA2_hat * A2_hat, axis=2) / (2 * (var_A2 + epsilon))  # (N, T)
     # var_A2[n, t] = 1/D sum_d (X1[n, t, d] - mu_A2[n, t])^2
-    dmu_A2 = 2 / D * dvar_A2 * np.sum(mu_A2[:, :, None] - X1, axis=2) - dA2_hat.sum(axis=2) / sqrt_var_A2  # (N, T)
+    dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d X1[n, t, d]
     dX1 = (
         dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * (X1 - mu_A2[:, :, None]) + dR2
@@ -324,7 +324,7 @@ def backward(residuals):
     # B1_hat[n, t, d] = (R1[n, t, d] - mu_B1[n, t]) / sqrt_var_B1[n, t]
     dvar_B1 = -np.sum(dB1_hat * B1_hat, axis=2) / (2 * (var_B1 + epsilon))  # (N, T)
     # var_B1[n, t] = 1/D sum_d (R1[n, t, d] - mu_B1[n, t])^2
-    dmu_B1 = 2 / D * dvar_B1 * np.sum(mu_B1[:, :, None] - R1, axis=2) - dB1_hat.sum(axis=2) / sqrt_var_B1  # (N, T)
+    dmu_B1 = -dB1_hat.sum(axis=2) / sqrt_var_B1         # (N, T)
     # mu_B1[n, t] = 1/D sum_d R1[n, t, d]
     dR1 = (
         dB1_hat / sqrt_var_B1[:, :, None] + 2 / D * dvar_B1[:, :, None] * (R1 - mu_B1[:, :, None]) + dX1
@@ -363,7 +363,7 @@ def backward(residuals):
     # A1_hat[n, t, d] = (X0[n, t, d] - mu_A1[n, t]) / sqrt_var_A1[n, t]
     dvar_A1 = -np.sum(dA1_hat * A1_hat, axis=2) / (2 * (var_A1 + epsilon))  # (N, T)
     # var_A1[n, t] = 1/D sum_d (X0[n, t, d] - mu_A1[n, t])^2
-    dmu_A1 = 2 / D * dvar_A1 * np.sum(mu_A1[:, :, None] - X0, axis=2) - dA1_hat.sum(axis=2) / sqrt_var_A1  # (N, T)
+    dmu_A1 = -dA1_hat.sum(axis=2) / sqrt_var_A1         # (N, T)
     # mu_A1[n, t] = 1/D sum_d X0[n, t, d]
     dX0 = (
         dA1_hat / sqrt_var_A1[:, :, None] + 2 / D * dvar_A1[:, :, None] * (X0 - mu_A1[:, :, None]) + dR1

@@ -140,7 +140,7 @@ def backward(residuals):
     # A2_hat[n, t, d] = (R[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
     dvar_A2 = -np.sum(dA2_hat * A2_hat, axis=2) / (2 * (var_A2 + epsilon))  # (N, T)
     # var_A2[n, t] = 1/D sum_d (R[n, t, d] - mu_A2[n, t])^2
-    dmu_A2 = 2 / D * dvar_A2 * np.sum(mu_A2[:, :, None] - R, axis=2) - dA2_hat.sum(axis=2) / sqrt_var_A2  # (N, T)
+    dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d R[n, t, d]
     dR = (
         dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * (R - mu_A2[:, :, None]) + dZ
