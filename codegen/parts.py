@@ -4,7 +4,7 @@ import textwrap
 
 from sympy import Max, sympify
 
-from derive.cost import cost_of, leading
+from derive.cost import leading, operations, residuals
 from derive.kinks import conventions
 from derive.program import Variable
 
@@ -37,8 +37,7 @@ def docstring(plan) -> str:
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
-    costs = cost_of(program)
-    amounts = [costs.together.operations, *([costs.residuals] if program.backward else [])]
+    amounts = [operations(program), *([residuals(program)] if program.backward else [])]
     units = ("operations", "bytes kept for `backward`")
     told = [f"{leading(a)} {unit}" for a, unit in zip(amounts, units, strict=False)]
     order = ", to leading order" if any(a.free_symbols for a in amounts) else ""

@@ -9,10 +9,12 @@ Each step is program to program: the new variables are equations like any other,
 
 from typing import NamedTuple
 
-from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Sum
+from sympy import Add, Idx, Indexed, Integer, KroneckerDelta, Mul, Piecewise, Sum
 
+from derive.binders import ArgMaximum, Maximum
 from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program
+from derive.terms import subterms
 
 from . import joins
 from .window_folds import FoldLowering
@@ -38,6 +40,9 @@ def windowed(program: Program) -> Windowed:
 class _Windows(FoldLowering):
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
+        if _is_plain(e.rhs):
+            self.lines.append(e)
+            return
         self.of = e
         if e.name in self.cycle:
             e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if isinstance(t, Sum) else t for t in Add.make_args(e.rhs))))
@@ -48,3 +53,15 @@ class _Windows(FoldLowering):
             return
         terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(e.rhs))]
         self.lines.append(e.with_rhs(self._changed(Add(*terms))))
+
+
+def _is_plain(rhs):
+    """Tell whether all reads are at indices as they are, all sums over whole ranges, and nothing is chosen or put."""
+    for t in subterms(rhs):
+        if isinstance(t, Piecewise | KroneckerDelta | Maximum | ArgMaximum):
+            return False
+        if isinstance(t, Indexed) and not all(isinstance(i, Idx | Integer) for i in t.indices):
+            return False
+        if isinstance(t, Sum) and any((i.lower, i.upper) != (low, high) for i, low, high in t.limits):
+            return False
+    return True

@@ -55,9 +55,15 @@ def cost_of(program: Program, itemsize: int = 8) -> Costs:
     def cost(equations):
         return Cost(_total(equations), Add(*(expand(itemsize * touched(e, shapes)) for e in equations)))
 
+    return Costs(cost(program.forward), cost(program.backward), residuals(program, itemsize))
+
+
+def residuals(program: Program, itemsize: int = 8) -> Expr:
+    """Return how many bytes the adjoint equations read of what the forward equations make."""
+    shapes = {name: v.shape for name, v in program.variables.items()}
     made = {e.name for e in program.forward}
     kept = {read_name(r) for e in program.backward for r in reads(e.rhs, made)}
-    return Costs(cost(program.forward), cost(program.backward), expand(itemsize * numbers(sorted(kept), shapes)))
+    return expand(itemsize * numbers(sorted(kept), shapes))
 
 
 def operations(program: Program) -> Expr:

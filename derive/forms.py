@@ -6,6 +6,7 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import Add, Expr, Function, Ge, Idx, Indexed, KroneckerDelta, Mul, Ne, Piecewise, Pow, S, Sum, Symbol, expand
 from sympy.core.relational import Relational
@@ -110,6 +111,7 @@ class Reduction(Node):
     over: Axes
 
 
+@lru_cache(maxsize=1 << 13)
 def form(expr: Expr, axes: Axes, natural: bool = False) -> Node:
     """Return the array form of an expression over the given axes; `natural` leaves out spreads and transposes.
 

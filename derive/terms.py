@@ -10,6 +10,8 @@ from sympy.logic.boolalg import BooleanFunction
 
 from .binders import is_binder
 
+MANY = 1 << 14          # answers that are remembered of a question that passes ask again and again
+
 
 def subterms(expr: Expr) -> Iterator[Expr]:
     """Yield `expr` and all that it is made of, a parent before its children; bases and ranges are not entered."""
@@ -33,12 +35,23 @@ def read_name(term: Expr) -> str:
 
 def reads(expr: Expr, names: Collection[str]) -> list[Expr]:
     """Return the distinct reads of the variables called `names`."""
-    return list(dict.fromkeys(t for t in subterms(expr) if read_name(t) in names))
+    return [t for name, t in _all_reads(expr) if name in names]
+
+
+@lru_cache(maxsize=MANY)
+def _all_reads(expr):
+    """Return whatever may be a read, with the name that it reads: every pass over a program asks for some of them."""
+    return tuple((name, t) for t in dict.fromkeys(subterms(expr)) if (name := read_name(t)))
 
 
 def free_indices(expr: Expr, bound: frozenset = frozenset()) -> list[Idx]:
     """Return the distinct indices that no binder inside `expr` binds."""
-    return list(dict.fromkeys(_free(expr, bound)))
+    return list(_distinct_free(expr, bound))
+
+
+@lru_cache(maxsize=MANY)
+def _distinct_free(expr, bound):
+    return tuple(dict.fromkeys(_free(expr, bound)))
 
 
 def _free(expr, bound):
@@ -68,7 +81,38 @@ def index_names(expr: Expr) -> set[str]:
 def rename(expr: Expr, changes: dict[Expr, Expr]) -> Expr:
     """Return `expr` with indices replaced, all at once; binders rename theirs along with their ranges."""
     changes = {old: new for old, new in changes.items() if old != new}
+    if changes and all(isinstance(i, Idx) for pair in changes.items() for i in pair):
+        return _renamed(expr, changes)
     return expr.xreplace(changes) if changes else expr
+
+
+def _renamed(expr, changes):
+    """Return `expr` with indices by other names: what holds a binder together is not looked at again."""
+    if expr in changes:
+        return changes[expr]
+    if not expr.args or isinstance(expr, IndexedBase):
+        return expr
+    if isinstance(expr, Idx):
+        return expr.xreplace(changes)
+    args = [_renamed(a, changes) for a in expr.args]
+    if all(a is b for a, b in zip(args, expr.args, strict=True)):
+        return expr
+    if isinstance(expr, Indexed):
+        return read_at(*args)
+    return _bound_again(expr, args) if is_binder(expr) else expr.func(*args)
+
+
+@lru_cache(maxsize=MANY)
+def read_at(base: Expr, *indices: Expr) -> Indexed:
+    """Return the read of an array at some indices, one object wherever it is read."""
+    return Indexed(base, *indices)
+
+
+def _bound_again(binder, args):
+    """Return a binder of other arguments, made as SymPy makes it but for the search for a Piecewise to fold."""
+    made = Expr.__new__(type(binder), *args)
+    made.is_commutative = binder.is_commutative
+    return made
 
 
 def fresh(index: Idx, taken: Collection[str]) -> Idx:
@@ -78,13 +122,13 @@ def fresh(index: Idx, taken: Collection[str]) -> Idx:
     return like(index, next(name for name in names if name not in taken))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=MANY)
 def like(index: Idx, name: str) -> Idx:
     """Return an index of the same range by another name."""
     return Idx(Symbol(name, integer=True), (index.lower, index.upper))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=MANY)
 def index_over(name: str, size: Expr, first: int = 0) -> Idx:
     """Return an index that runs from `first` to size - 1."""
     return Idx(Symbol(name, integer=True), (Integer(first), size - 1))

@@ -17,6 +17,7 @@ class Texts:
     def __init__(self, program: Program, notation: str = "matrix"):
         self.program, self.sheet = program, Sheet(program)
         self.writer = Writer(self.sheet, Plain, notation)
+        self._lines: dict[tuple[Equation, bool], str] = {}
 
     def system(self) -> list[tuple[str, Variable]]:
         """Return the forward equations as they are presented, each with the variable that it defines."""
@@ -107,8 +108,10 @@ class Texts:
         return self.expression(value)
 
     def _line(self, equation, reverse=False):
-        left, right = self.writer.equation(equation, reverse)
-        return f"{left.text} = {right.text}"
+        if (equation, reverse) not in self._lines:
+            left, right = self.writer.equation(equation, reverse)
+            self._lines[equation, reverse] = f"{left.text} = {right.text}"
+        return self._lines[equation, reverse]
 
 
 def _shaped(lines, width):

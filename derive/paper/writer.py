@@ -28,6 +28,8 @@ class Writer:
         self.names = Names(sheet.program, {f"d{n}": n for n in sheet.active}, notation)
         self.style = style(self.names)
         self.stand_ins = StandIns(sheet, self.names, on_paper=style is Latex)
+        states = [n for n, v in sheet.program.variables.items() if v.state]
+        self._states = {name for n in states for name in (n, f"{TANGENT_OF}{n}")}
 
     def equation(self, equation: Equation, reverse: bool = False) -> tuple[Piece, Piece]:
         """Return the two sides of an equation; in the reverse pass P stands for a softmax and Y for labels.
@@ -91,8 +93,7 @@ class Writer:
 
     def _has_matrix_parts(self, rhs, equation):
         """Tell whether all reads are of whole arrays (no state without its row -1), all sums over whole axes."""
-        states = {name for n, v in self.sheet.program.variables.items() if v.state for name in (n, f"{TANGENT_OF}{n}")}
-        if any(read_name(t) in states for side in (equation.lhs, rhs) for t in subterms(side)):
+        if self._states and any(read_name(t) in self._states for side in (equation.lhs, rhs) for t in subterms(side)):
             return False
         whole = all((limit[1], limit[2]) == (limit[0].lower, limit[0].upper)
                     for t in subterms(rhs) if is_binder(t) for limit in t.limits)
