@@ -9,6 +9,7 @@ down as far as it still fails, and the exit status is 1.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ from derive.errors import DefinitionError, DerivationError
 from derive.referee import TOLERANCE, disagreement
 from tests import random_layers, random_networks, torch_programs
 
+LIMIT = 60                      # seconds that a program may take
 TINY = 1e-25                    # of products of so many small factors that only rounding is left, a gradient of 0
 CLOSE, NOISE = 1e-9, 1e-11      # of gradients with PyTorch's, relative to a parameter's largest entry, or to all
 SMALL = {"N": 2, "D": 3, "H": 2, "C": 2, "T": 2}        # for the referee, whose arithmetic is exact and slow
@@ -137,12 +139,41 @@ def _by_torch(program, sizes, given, loss, grads):
 def outcome(number, draws=10**9, judges=("torch", "differences", "referee")):
     """Return "passed", or what is wrong with program `number`, in a line."""
     try:
+        with _within(LIMIT):
+            return _judged(number, draws, judges)
+    except TimeoutError:
+        return f"no end after {LIMIT} s"
+
+
+@contextmanager
+def _within(seconds):
+    """Raise TimeoutError in what takes longer; systems without alarms wait for it."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def late(signum, frame):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _judged(number, draws, judges):
+    try:
         net, sizes, small = network(number, draws)
         judge(net, sizes, small, number, judges)
     except Failure as failure:
         return " ".join(str(failure).split())
     except (DefinitionError, DerivationError) as error:
         return f"{type(error).__name__}: {error}"
+    except TimeoutError:
+        raise
     except Exception as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     return "passed"
