@@ -18,7 +18,7 @@ from derive.arrays import Array
 from derive.binders import has_binder
 from derive.errors import DerivationError
 from derive.forms import Spread, form
-from derive.guards import drawn_out, guarded
+from derive.guards import drawn_out, guarded, strongest
 from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads
 
@@ -101,7 +101,7 @@ class Looped:
         loop = Statement(self.names[-1], tuple(line.code for line in lines),
                          tuple(n for n in dict.fromkeys(needed) if n not in self.names),
                          shown=False, risky=self.printer.risky, marks=marks)
-        made = [self._made(row) for row in self.rows if row.equation.name not in self.local]
+        made = [self._with_risk(row) for row in self.rows if row.equation.name not in self.local]
         return [self._with_dtype(s) for s in (*made, loop)]
 
     def lines(self) -> Iterator[Line]:
@@ -185,7 +185,7 @@ class Looped:
 
     def _left(self, conditions):
         """Return the conditions that do not hold in every turn."""
-        return [c for c in dict.fromkeys(conditions) if not self._always(c)]
+        return [c for c in strongest(conditions) if not self._always(c)]
 
     def _always(self, condition):
         for counter, (low, high) in self.turns.items():
@@ -213,6 +213,10 @@ class Looped:
         return here, left
 
     # ---- before the loop
+
+    def _with_risk(self, row):
+        self.printer.risky = False
+        return replace(self._made(row), risky=self.printer.risky)
 
     def _made(self, row):
         """Allocate a variable, with all that is known of it before the loop."""

@@ -29,7 +29,8 @@ class PlacePrinter(NumberPrinter):
             text = Text(f"np.arange({high.code})" if expr.lower == 0 else f"np.arange({low.code}, {high.code})")
             return indexed(text, (expr,), axes)
         if isinstance(expr, Indexed):
-            if all(isinstance(i, Idx) for i in expr.indices):
+            if all(isinstance(i, Idx) and i.lower == 0 and (i.upper + 1 - size).expand() == 0
+                   for i, size in zip(expr.indices, expr.base.shape, strict=True)):
                 return indexed(Text(expr.base.name), tuple(expr.indices), axes)
             return self._gather(Gather(axes, expr))
         if not free_indices(expr):
@@ -87,6 +88,8 @@ class PlacePrinter(NumberPrinter):
             if last != -1 and not last.is_nonnegative:          # -1 would mean the end: turned round afterwards
                 return f"{self.size(last + 1).code}:{self._edge(start + 1, size)}"
             return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
+        if start.is_negative:
+            raise DerivationError(f"a slice begins at {start}, outside an axis of {size}")
         begin = "" if start == 0 else self.size(start).code
         stop = f"{begin}:{self._stop(start, stride, steps, size)}"
         return stop if stride == 1 else f"{stop}:{self.size(stride).code}"
@@ -105,6 +108,8 @@ class PlacePrinter(NumberPrinter):
     def _stop(self, start, stride, steps, size):
         """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps."""
         short = (size - start - stride * steps - 1).expand()
+        if short.is_Integer and short < 0:
+            raise DerivationError(f"a slice from {start} of so many as {steps + 1} ends outside an axis of {size}")
         if short.is_Integer and short < 2:
             return "" if short == 0 else "-1"
         length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()

@@ -123,7 +123,8 @@ class FoldLowering(ReadLowering):
         """Add a slice for each tap into zeros, and cut out what lies in range."""
         moved = tuple(i for i in inside if i not in [d for ds in split.values() for d in ds])
         taps = [t for k, p in positions.items() for t in self._fold_taps(p)]
-        places = [d for k in self.of.free for d in (split[k] if k in split else [expand(positions[k] + ends[k][0])]
+        before = {k: ends[k][0] - k.lower for k in positions}          # rows that come before the place 0
+        places = [d for k in self.of.free for d in (split[k] if k in split else [expand(positions[k] + before[k])]
                                                     if k in positions else [k])]
         if has_contraction(parts) or (
             not any(t in free_indices(parts) for t in taps) and not isinstance(parts, Indexed)
@@ -133,17 +134,17 @@ class FoldLowering(ReadLowering):
             inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", stored)
             self.lines.append(Equation(inner.at(*stored), parts))
             parts = inner.at(*stored)
-        padded = any(ends[k] != (0, 0) for k in positions)
+        padded = any(ends[k] != (0, 0) or k.lower != 0 for k in positions)
         if not padded and not split and len(Add.make_args(self.of.rhs)) == 1:
             self.taps[self.of.name] = tuple(taps)
             return Sum(Mul(parts, *(KroneckerDelta(k, p) for k, p in positions.items())), *moved)
-        grown = {k: index_over(k.name, k.upper + 1 + sum(ends[k])) for k in positions}
+        grown = {k: index_over(k.name, k.upper - k.lower + 1 + sum(ends[k])) for k in positions}
         indices = tuple(i for k in self.of.free for i in split.get(k, (grown.get(k, k),)))
         new = self._declared(f"{self.of.name}_padded" if padded else f"{self.of.name}_sum", indices)
         self.taps[new.name] = tuple(taps)
-        deltas = [KroneckerDelta(grown[k], expand(p + ends[k][0])) for k, p in positions.items()]
+        deltas = [KroneckerDelta(grown[k], expand(p + before[k])) for k, p in positions.items()]
         self.lines.append(Equation(new.at(*indices), Sum(Mul(parts, *deltas), *moved)))
-        return new.at(*(i + ends[i][0] if i in positions else i for k in self.of.free for i in split.get(k, (k,))))
+        return new.at(*(i + before[i] if i in positions else i for k in self.of.free for i in split.get(k, (k,))))
 
     def _fold_taps(self, position):
         """Return the indices of a position to loop over: those that its windows are looped over; else all but one."""

@@ -2,15 +2,15 @@
 
 from itertools import chain
 
-from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, S, Sum, expand
+from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, expand, log
 
 from derive.arrays import Array
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
-from derive.ranges import conjuncts, index_atoms
-from derive.terms import free_indices, fresh, index_over, reads
+from derive.ranges import conjuncts, index_atoms, is_conjunction
+from derive.terms import free_indices, fresh, index_over, reads, subterms
 
 from .positions import boxed, canonical, is_label, mixed_radix, radix_number
 
@@ -60,24 +60,33 @@ class ReadLowering:
         return largest.func(largest.function.xreplace(windows), *largest.limits)
 
     def _branched(self, choice):
-        """Return a choice by conditions as a guarded correction of its last branch, where a branch reads outside."""
+        """Return a choice by conditions whose branches read what is there."""
         bare = [branch.replace(is_guard, lambda guard: S.Zero) for branch, _ in choice.args]     # guards see to theirs
-        if not any(map(self._reads_outside, bare)):
-            return choice.func(*((self._changed(branch), c) for branch, c in choice.args), evaluate=False)
+        found = [r for branch in bare for r in reads(branch, self.variables) if self._reads_outside(r)]
+        if any(map(self._is_waited_for, found)):
+            return self._corrected(choice, self._reads_outside(bare[-1]))
+        changes = {r: self._padded(r, self._paddings(r)) for r in found}        # the conditions let no zero count
+        return choice.func(*((self._changed(branch.xreplace(changes)), c) for branch, c in choice.args), evaluate=False)
+
+    def _corrected(self, choice, outside):
+        """Return a choice as guarded corrections of its last branch: a recurrence has no zeros around it."""
         value, condition = choice.args[-1]
-        if condition != True or self._reads_outside(value):
-            raise DerivationError(f"{self.of.name}: the last branch of {choice} reads outside a range")
+        if condition != True or outside or not all(is_conjunction(c) for _, c in choice.args):
+            raise DerivationError(f"{self.of.name}: a branch of {choice} reads a recurrence outside its range")
+        result = self._changed(value)
         for branch, condition in reversed(choice.args[:-1]):
             correction = guarded(expand(branch - value), conjuncts(condition))
             if choice in self.outermost:
                 self.outermost |= {correction}
-            value = value + self._changed(correction)
-        return value
+            value, result = value + correction, result + self._changed(correction)
+        return result
+
+    def _paddings(self, read):
+        return [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
 
     def _reads_outside(self, expr):
-        return any(self._padding(p, i) != (0, 0) for r in reads(expr, self.variables)
-                   if isinstance(r, Indexed) and not r.is_integer
-                   for p, i in zip(r.indices, self._axes(r), strict=True))
+        return any(ends != (0, 0) for r in reads(expr, self.variables)
+                   if isinstance(r, Indexed) and not r.is_integer for ends in self._paddings(r))
 
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
@@ -120,17 +129,26 @@ class ReadLowering:
 
     def _zero_outside(self, term, conditions):
         """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""
+        term = term.xreplace(self._padded_labels(term))
         changes, met = {}, set()
         for read in reads(term, self.variables):
             if not isinstance(read, Indexed) or read.is_integer or self._is_waited_for(read):
                 continue
-            padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
+            padding = self._paddings(read)
             if any(p != (0, 0) for p in padding):
                 changes[read] = self._padded(read, padding)
                 if read in Mul.make_args(term):
                     for position, i in zip(read.indices, self._axes(read), strict=True):
                         met |= {expand(position - i.lower), expand(i.upper - position)}
+        if any(_has_no_value_at_zero(t, changes) for t in subterms(term)):      # 0 times that is no 0
+            met = set()
         return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
+
+    def _padded_labels(self, term):
+        """Return reads of labels that leave their range, and those of the labels with zeros around them."""
+        found = sorted((r for r in term.atoms(Indexed) if r.is_integer and r.base.name in self.variables), key=str)
+        paddings = {r: self._paddings(r) for r in found}
+        return {r: self._padded(r, p) for r, p in paddings.items() if any(ends != (0, 0) for ends in p)}
 
     def _is_waited_for(self, read):
         """Tell whether a read is of the recurrence that is going on: no zeros can be put around what is not there."""
@@ -174,7 +192,7 @@ class ReadLowering:
             v = self.variables[name]
             rows = [i.upper - i.lower + 1 + b + a for i, (b, a) in zip(v.indices, padding, strict=True)]
             indices = tuple(index_over(n, s) for n, s in zip(v.index_names, rows, strict=True))
-            new = self._declared(f"{name}_padded", indices)
+            new = self._declared(f"{name}_padded", indices, bool(read.is_integer))
             inner = tuple(i - b + own.lower for i, own, (b, _) in zip(indices, v.indices, padding, strict=True))
             conditions = [c for i, own, (b, a) in zip(inner, v.indices, padding, strict=True) if (b, a) != (0, 0)
                           for c in (i - own.lower, own.upper - i)]
@@ -191,12 +209,16 @@ class ReadLowering:
         """
         if read.is_integer or not any(map(self._is_sum, read.indices)):
             return read
-        padding = [self._padding(p, i) for p, i in zip(read.indices, self._axes(read), strict=True)]
+        padding = self._paddings(read)
         if any(p != (0, 0) for p in padding) and read.base.name not in self.recurrent:
             read = self._padded(read, padding)          # what guarded it stands elsewhere
         read = read if first else self._split(read)
         if not any(map(self._is_sum, read.indices)):
             return read
+        order = [i for p in read.indices for i in canonical(p)[0]]
+        own = order
+        if not first:
+            read = self._apart(read)
         axes = [canonical(p) for p in read.indices]
         order = [i for indices, _ in axes for i in indices]
         kind = "pools" if first else "windows"
@@ -216,7 +238,22 @@ class ReadLowering:
             self.known[key] = new, [order.index(i) for i in stored]
             self.layouts[key[2]] = self.known[key][1]
         new, places = self.known[key]
-        return new.at(*(order[k] for k in places))
+        return new.at(*(own[k] for k in places))
+
+    def _apart(self, read):
+        """Return a read in which no index stands in two positions: a diagonal is taken of the windows, not by them."""
+        met: set[str] = set()
+        positions = []
+        for position in read.indices:
+            again = [i for i in free_indices(position) if i.name in met]
+            taken = met | {i.name for i in free_indices(read)}
+            here = {}
+            for i in again:
+                here[i] = fresh(i, taken)
+                taken.add(here[i].name)
+            positions.append(position.xreplace(here))
+            met |= {i.name for i in free_indices(positions[-1])}
+        return read.base[tuple(positions)]
 
     def _is_sum(self, position):
         return len(free_indices(position)) > 1 and not is_label(position)
@@ -276,7 +313,7 @@ class ReadLowering:
     def _taps_of(self, indices, pattern):
         return [indices[k] for k in self.tapped.get(pattern, ())] if len(indices) > 1 else []
 
-    def _declared(self, stem, indices) -> Variable:
+    def _declared(self, stem, indices, integer=False) -> Variable:
         name, k = stem, 2
         while name in self.taken:
             name, k = f"{stem}_{k}", k + 1
@@ -284,5 +321,12 @@ class ReadLowering:
         if self.of.name in self.backward:
             self.backward.add(name)
         shape = tuple(i.upper + 1 for i in indices)
-        self.variables[name] = Variable(name, Array(name, shape), shape, index_names=tuple(i.name for i in indices))
+        names = tuple(i.name for i in indices)
+        self.variables[name] = Variable(name, Array(name, shape, integer), shape, index_names=names)
         return self.variables[name]
+
+
+def _has_no_value_at_zero(term, changed):
+    """Tell whether a term is a logarithm, or a power that may divide, of a read among those that are changed."""
+    of = term.args[0] if isinstance(term, log) or (isinstance(term, Pow) and not term.exp.is_nonnegative) else S.One
+    return any(r in changed for r in of.atoms(Indexed))

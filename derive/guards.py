@@ -14,10 +14,17 @@ from .terms import free_indices
 
 def guarded(term: Expr, nonnegative: Iterable[Expr]) -> Expr:
     """Return `term` where all the given integer expressions are >= 0, and 0 elsewhere."""
-    conditions = list(dict.fromkeys(map(expand, nonnegative)))
+    conditions = strongest(nonnegative)
     if not conditions or term == 0:
         return term
     return Piecewise((term, And(*(Ge(e, 0, evaluate=False) for e in conditions))), (S.Zero, True), evaluate=False)
+
+
+def strongest(nonnegative: Iterable[Expr]) -> list[Expr]:
+    """Return expressions that must be >= 0 without those that another implies: a - 1 >= 0 says a >= 0 too."""
+    conditions = list(dict.fromkeys(map(expand, nonnegative)))
+    return [c for c in conditions if not any((c - other).is_positive and (c - other).is_Integer
+                                             for other in conditions)]
 
 
 def unguarded(expr: Expr) -> tuple[Expr, list[Expr]]:

@@ -131,6 +131,12 @@ def index_atoms(e: Expr, labels: Collection[str] = ()) -> set:
     return set().union(*(index_atoms(a, labels) for a in e.args)) if e.args else set()
 
 
+def is_conjunction(condition) -> bool:
+    """Tell whether `conjuncts` takes a condition apart."""
+    parts = condition.args if isinstance(condition, And) else (condition,)
+    return all(part == True or isinstance(part, Ge | Gt | Le | Lt) for part in parts)
+
+
 def conjuncts(condition) -> list[Expr]:
     """Return the expressions that must be >= 0 for an integer condition (a conjunction of inequalities) to hold.
 

@@ -1,9 +1,9 @@
 """What sweeps of random programs found, each fault in the smallest program that has it; PyTorch is the judge."""
 
 import pytest
-from sympy import Sum, exp, tanh
+from sympy import Max, Piecewise, Sum, exp, tanh
 
-from derive import Network, padded, relu, sigmoid, softplus
+from derive import Maximum, Network, padded, relu, sigmoid, softplus
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
@@ -59,16 +59,128 @@ def _function_of_a_scalar(function):
     return net
 
 
+def _strided(name):
+    """Return a network, its sizes A and B, where a strided convolution reads, and the indices of that place."""
+    net = Network(name)
+    A, B = net.sizes("A B")
+    P = net.size("P", least=0)
+    I = net.size("I", (A + 2 * P - B) // 2 + 1)
+    b, i = net.indices(b=B, i=I)
+    return net, A, B, 2 * i + b - P, (b, i)
+
+
+def _labels_of_the_row_below():
+    """The adjoint reads labels at the next place, which the last row does not have."""
+    net = Network("labels")
+    A, B = net.sizes("A B")
+    (a,) = net.indices(a=A)
+    u, w, y = net.parameter("u", A), net.parameter("w", B), net.labels("y", A, classes=B)
+    v = net.define("v", padded(u)[a - 1] * w[y[a]], over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
+def _diagonal_of_windows():
+    """Both positions of a read are the same sum of indices."""
+    net, A, _, place, (b, i) = _strided("diagonal")
+    w = net.parameter("w", A, A)
+    v = net.define("v", padded(w)[place, place], over=(b, i))
+    net.loss = Sum(v[b, i] ** 2, b, i)
+    return net
+
+
+def _slope_of_windows():
+    """One position is a sum of indices, another one of them reversed."""
+    net, A, B, place, (b, i) = _strided("slope")
+    w = net.parameter("w", A, B)
+    v = net.define("v", padded(w)[place, B - 1 - b], over=(b, i))
+    net.loss = Sum(v[b, i] ** 2, b, i)
+    return net
+
+
+def _sum_of_brackets():
+    """Several entries of an array meet in one scalar: brackets are added to each other."""
+    net = Network("brackets")
+    C, B = net.sizes("C B")
+    w, u = net.parameter("w", C, B), net.input("u", B)
+    v = net.define("v", u[0] + w[0, 0] + 2 * w[0, B - 1])
+    net.loss = v**2 + Max(v, 0) ** 2
+    return net
+
+
+def _windows_of_a_state():
+    """A state has a row before the first, which windows of its adjoint leave out."""
+    net, A, B, place, (b, i) = _strided("state_windows")
+    (a,) = net.indices(a=A)
+    w, k = net.parameter("w", A), net.input("k", B)
+    h = net.state("h", A, initial=w[0])
+    net.define(h, tanh(h[a - 1] + w[a]), over=a)
+    v = net.define("v", Sum(padded(h)[place] * k[b], b), over=i)
+    net.loss = Sum(v[i] ** 2, i)
+    return net
+
+
+def _two_conditions_on_a_row():
+    """A term counts from row 1 on, and from row 0 on: the stronger condition holds."""
+    net = Network("two_conditions")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w, u = net.parameter("w", A), net.input("u", A)
+    h = net.state("h", A, initial=u[0])
+    net.define(h, tanh(h[a - 1] + w[a]), over=a)
+    v = net.define("v", (h[a] * padded(h)[a - 1]) ** 2, over=a)
+    net.loss = Sum(v[a] * u[a], a)
+    return net
+
+
+def _divided_by_what_is_padded():
+    """0 divided by a row that is not there is no number."""
+    net = Network("divided")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w, u = net.parameter("w", A), net.input("u", A)
+    v = net.define("v", padded(w)[a - 1] / u[a], over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
+def _branches_that_read_outside():
+    """Each branch of a choice reads rows that are there where it counts only."""
+    net = Network("branches")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w, u, x = net.parameter("w", A), net.parameter("u", A), net.input("x", A)
+    h = net.state("h", A, initial=x[0])
+    net.define(h, h[a - 1] * Piecewise((w[a], a >= 1), (u[A - 1 - a], True)) * padded(x)[a + 1] + x[a], over=a)
+    net.loss = Sum(h[a] ** 2, a)
+    return net
+
+
+def _guard_in_a_branch():
+    """The terms of a maximum count at some places, and the guard of one stands inside the choice of another."""
+    net = Network("guard")
+    A, C = net.sizes("A C")
+    a, c = net.indices(a=A, c=C)
+    w, u = net.parameter("w", A, C), net.parameter("u", A)
+    v = net.define("v", Maximum(padded(u)[a + 1] + padded(w)[a, c - 1] * u[a], c), over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
     "the last row": _last_row_unset,
     "another recurrence": _another_recurrence,
     **{f.__name__: lambda f=f: _function_of_a_scalar(f) for f in (relu, sigmoid, softplus, exp)},
+    **{f.__name__.strip("_"): f for f in (
+        _labels_of_the_row_below, _diagonal_of_windows, _slope_of_windows, _sum_of_brackets, _windows_of_a_state,
+        _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_sweep_found_stays_mended(name):
-    sweep.judge(NETWORKS[name](), {"A": 4, "C": 3}, judges=("torch", "differences"))
+    sweep.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
+    sweep.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
