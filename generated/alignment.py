@@ -90,13 +90,15 @@ def backward(residuals):
         np.sum(
             np.where(
                 (np.arange(M) >= 1)[:, None],
-                (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
-                + np.arange(I, dtype=dV.dtype)[:, None, None] * dV[1:]
-                + dV[1:]
-                * _sigmoid(
-                    V_padded[1:, :-1] + _softplus(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1]) - V[:-1]
-                )
-                * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1]),
+                dV[1:]
+                * (
+                    _sigmoid(
+                        V_padded[1:, :-1] + _softplus(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
+                        - V[:-1]
+                    )
+                    * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
+                    - 1
+                ),
                 (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
             )
         )
