@@ -65,8 +65,7 @@ def lowered(program: Program) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided."""
     program = systems_solved(program)
     parts = _all_parts(program)
-    known = {e.name: e for e in program.equations
-             if isinstance(e.rhs, sigmoid | exp) and e.free == e.indices and not reads(e.rhs, parts)}
+    known = _exponentials(program, parts)
     variables = dict(program.variables)
     lines: list[Equation] = []
     for e in program.equations:
@@ -82,6 +81,17 @@ def lowered(program: Program) -> Lowered:
     program = program.with_equations(_still_read(lines, program), variables=variables)
     program, backward, taps = windowed(with_named_invariants(program))
     return Lowered(program, parts, backward, taps)
+
+
+def _exponentials(program, parts):
+    """Return the equations of sigmoids and exponentials, and of a number times what one of these is called."""
+    known: dict[str, Equation] = {}
+    for e in program.equations:
+        inner = e.rhs.as_coeff_Mul()[1]
+        if (isinstance(inner, sigmoid | exp) or read_name(inner) in known) and e.free == e.indices \
+                and not reads(e.rhs, parts):
+            known[e.name] = e
+    return known
 
 
 def _still_read(lines, program):
@@ -237,19 +247,22 @@ def _stable(term, known):
 def _sloped(product, known):
     """Write s sigmoid(-z), where s = sigmoid(z), as the derivative of sigmoid at z: one exponential for both."""
     for f in product.args:
-        if isinstance(f, sigmoid) and f.args[0].could_extract_minus_sign():
+        if isinstance(f, sigmoid):
             for other in product.args:
-                if _definition(other, known) == sigmoid(-f.args[0]):
-                    return product / f / other * slope(-f.args[0])
+                if _definition(other, known) == (1, sigmoid(-f.args[0])):
+                    x = f.args[0]
+                    return product / f / other * slope(-x if x.could_extract_minus_sign() else x)
     return product
 
 
-def _definition(read, known):
-    """Return what a read of a sigmoid or an exponential stands for; another term as it is."""
-    equation = known.get(read_name(read))
-    if equation is None:
-        return read
-    return instantiated(equation.rhs, dict(zip(equation.indices, getattr(read, "indices", ()), strict=True)))
+def _definition(term, known):
+    """Return a term as a number times what it stands for, seen through the names of sigmoids and exponentials."""
+    coefficient, inner = term.as_coeff_Mul()
+    while (equation := known.get(read_name(inner))) is not None:
+        places = dict(zip(equation.indices, getattr(inner, "indices", ()), strict=True))
+        factor, inner = instantiated(equation.rhs, places).as_coeff_Mul()
+        coefficient *= factor
+    return coefficient, inner
 
 
 def _lesser(total):
@@ -263,10 +276,9 @@ def _lesser(total):
 def _without_cancellation(total, known):
     """Write c - c sigmoid(z) as c sigmoid(-z), and c exp(x) - c as c expm1(x)."""
     for t in total.args:
-        coefficient, inner = t.as_coeff_Mul()
+        coefficient, inner = _definition(t, known)
         if -coefficient not in total.args:
             continue
-        inner = _definition(inner, known)
         if isinstance(inner, sigmoid):
             return total - t + coefficient - coefficient * sigmoid(-inner.args[0])
         if isinstance(inner, exp):

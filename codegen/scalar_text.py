@@ -81,7 +81,7 @@ class ScalarPrinter(PythonCodePrinter):
 
     def _print_sign(self, expr):
         text = self._print(expr.args[0])
-        return f"(({text} > 0) - ({text} < 0))"
+        return f"(1.0 if {text} > 0 else -1.0 if {text} < 0 else 0.0)"
 
     def _print_sigmoid(self, expr):
         self.helpers.add("_sigmoid")
@@ -135,8 +135,14 @@ class ScalarPrinter(PythonCodePrinter):
     def _print_Float(self, expr):
         return repr(float(expr))
 
+    def parenthesize(self, item, level, strict=False):
+        """Return an operand's text, in brackets where they are needed: a square is printed as a product."""
+        if _is_square_of_name(item):
+            return f"({self._print(item)})"
+        return super().parenthesize(item, level, strict)
+
     def _print_Pow(self, expr, rational=False):
-        if expr.exp == 2 and isinstance(expr.base, Symbol):
+        if _is_square_of_name(expr):
             text = self._print(expr.base)
             return f"{text}*{text}"
         if abs(expr.exp) == S.Half:
@@ -153,3 +159,7 @@ class ScalarPrinter(PythonCodePrinter):
         rest = self._print(Mul(*(f for f in expr.args if f not in steps)))
         conditions = " and ".join(f"{self.parenthesize(f.args[0], PRECEDENCE['Relational'])} > 0" for f in steps)
         return f"({rest} if {conditions} else 0.0)"
+
+
+def _is_square_of_name(expr):
+    return expr.is_Pow and expr.exp == 2 and isinstance(expr.base, Symbol)

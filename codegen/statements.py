@@ -78,8 +78,13 @@ def _assigned(equation, variable, program, printer):
     node = form(equation.rhs, equation.free)
     primal = program.variables.get(variable.primal)
     gradient = primal is not None and primal.kind == "parameter"
-    if gradient and not node.axes and not reads(equation.rhs, program.variables):
+    fixed = not node.axes and not reads(equation.rhs, program.variables)
+    if gradient and fixed:
         return [_constant(name, variable.primal, equation.rhs, node, printer)], [variable.primal]
+    result = name in program.results.values()
+    if result and fixed:
+        return [f"{name} = {_filled(variable, equation.rhs, node, printer)}"], []
+    gradient = gradient or result           # what is handed back is the caller's own
     if gradient and _is_shared(node, program, printer):
         return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
     if equation.free and (isinstance(node, Spread) or not node.axes):
@@ -94,6 +99,16 @@ def _constant(name, primal, value, node, printer):
     return (
         f"{name} = np.zeros_like({primal})" if value == 0 else f"{name} = np.full_like({primal}, {printer.code(node)})"
     )
+
+
+def _filled(variable, value, node, printer):
+    """Return the call that makes an array of one number, in the variable's shape and the module's dtype."""
+    dtype = f"{printer.like}.dtype"
+    if not variable.shape:
+        return f"{dtype}.type({printer.code(node)})"
+    shape = ", ".join(printer.size(s).code for s in variable.shape)
+    shape = f"({shape}{',' if len(variable.shape) == 1 else ''})"
+    return f"np.zeros({shape}, {dtype})" if value == 0 else f"np.full({shape}, {printer.code(node)}, {dtype})"
 
 
 def _is_shared(node, program, printer):
@@ -176,10 +191,7 @@ def _scattered(equation, variable, outer, dense, updates, printer):
     elif primal is not None:
         first, extra = _constant(name, primal, dense, node, printer), [primal]
     else:
-        shape = ", ".join(printer.size(s).code for s in variable.shape)
-        shape = f"({shape}{',' if len(variable.shape) == 1 else ''})"
-        made = f"zeros({shape}" if dense == 0 else f"full({shape}, {printer.code(node)}"
-        first = f"{name} = np.{made}, {printer.like}.dtype)"
+        first = f"{name} = {_filled(variable, dense, node, printer)}"
     lines = [first, *(added(equation, update, printer) for update in updates)]
     return lines + scaled(name, outer, equation, printer), extra
 
