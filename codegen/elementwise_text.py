@@ -7,7 +7,7 @@ from sympy.logic.boolalg import And, Not, Or
 
 from derive import functions
 from derive.errors import DerivationError
-from derive.forms import Bracket, Gather, Read, Scalar, Spread
+from derive.forms import Apply, Bracket, Gather, Read, Scalar, Spread
 from derive.terms import read_name
 
 from .functions_table import CALLS, HELPERS, SCIPY
@@ -116,7 +116,7 @@ class ElementwisePrinter(SumPrinter):
 
     def _times(self, node):
         """Print a product: numbers and sizes first, then what has fewer axes, the adjoint before other factors."""
-        mean = self._mean(node)
+        mean = self._mean(node) or self._lower_triangle(node)
         if mean is not None:
             return mean
         negative, tops, bottoms = False, [], []
@@ -147,6 +147,20 @@ class ElementwisePrinter(SumPrinter):
             texts = [self.text(t) for t in constant] + texts
         bottoms.sort(key=lambda b: (not isinstance(b, Scalar), self._factor_order(b)))
         return self._quotient(texts, [self._factor(b, False) for b in bottoms], negative)
+
+    def _lower_triangle(self, node):
+        """Print a matrix times [i > j] + [i = j]/2, None for another product."""
+        if len(node.axes) < 2:
+            return None
+        below = functions.half_step(node.axes[-2] - node.axes[-1])
+        half = next((a for a in node.args if isinstance(inner := a.body if isinstance(a, Spread) else a, Apply)
+                     and inner.head is functions.half_step and below.args == (getattr(inner.args[0], "expr", None),)),
+                    None)
+        rest = tuple(a for a in node.args if a is not half)
+        if half is None or not rest:
+            return None
+        self.helpers["lower"] = None
+        return Text(f"_lower({self.code(rest[0] if len(rest) == 1 else Apply(node.axes, Mul, rest))})")
 
     def _factor_order(self, node):
         inner = node.body if isinstance(node, Spread) else node

@@ -30,6 +30,11 @@ def _at_zero(x):
     """Return 1 where x = 0, else 0, in the dtype of x."""
     return (x == 0).astype(x.dtype)
 ''',
+    "_lower": '''
+def _lower(matrix):
+    """Return the lower triangle of a square matrix with half its diagonal."""
+    return (np.tril(matrix) + np.tril(matrix, -1)) / 2
+''',
     "_finite": '''
 def _finite(x):
     """Return x with -inf, the maximum of a row that is masked everywhere, as the lowest finite number."""
@@ -115,6 +120,7 @@ HELPER_OF = {
     "softplus": "_softplus",
     "step": "_step",
     "at_zero": "_at_zero",
+    "lower": "_lower",
     "finite": "_finite",
     "positive": "_positive",
 }

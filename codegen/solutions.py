@@ -79,7 +79,7 @@ class Solution(Binder):
 
     @classmethod
     def made(cls, how: str, name: str, right: Expr, matrix: Expr, rows, columns, places) -> "Solution":
-        """Return a solution; `how` is "lu", "transposed lu", "cholesky" or "general"."""
+        """Return a solution; `how` is "lu", "lower", these "transposed", "cholesky" or "general"."""
         parts = Parts(Str(how), Str(name), right, matrix, Tuple(*rows), Tuple(*columns), Tuple(*places))
         return cls(parts, *rows, *(() if how.endswith("lu") else columns))
 
@@ -110,16 +110,16 @@ class Triangle(Binder):
     """An entry of the Cholesky factor of a matrix, at two places."""
 
     @classmethod
-    def made(cls, matrix: Expr, rows, columns, places) -> "Triangle":
+    def made(cls, name: str, matrix: Expr, rows, columns, places) -> "Triangle":
         """Return the entry of the factor at (row, column)."""
-        return cls(Parts(matrix, *places), rows, columns)
+        return cls(Parts(Str(name), matrix, *places), rows, columns)
 
     def as_node(self, axes) -> "Cholesky":
         """Return the array form."""
-        matrix, *places = self.function.args
+        name, matrix, *places = self.function.args
         bound = tuple(limit[0] for limit in self.limits)
         stack = tuple(i for i in axes if i in free_indices(matrix) and i not in bound)
-        return Cholesky((*stack, *places), form(matrix, (*stack, *bound)), matrix.base.name)
+        return Cholesky((*stack, *places), form(matrix, (*stack, *bound)), name.name)
 
 
 class OfMatrix(Binder):
@@ -258,6 +258,10 @@ class Solve(Node):
             printer.helpers["solved"] = None
             return f'_solved("{self.name}", {self._matrix(printer)}, {code})'
         factor = printer.code(self.matrix)
+        if self.how.endswith("lower"):
+            printer.linalg["solve_triangular"] = None
+            trans = ", trans=1" if self.how.startswith("transposed") else ""
+            return f"solve_triangular({factor}, {code}, lower=True{trans})"
         if self.how == "cholesky":
             printer.linalg["cho_solve"] = None
             return f"cho_solve(({factor}, True), {code})"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, log
 from sympy.core.symbol import Str
 
+from derive.cholesky import factor
 from derive.determinants import Determinant, LogDeterminant
 from derive.guards import is_guard
 from derive.implicit import System, linear_system, resolved, simultaneous
@@ -21,6 +22,7 @@ from derive.program import Equation, Program, Variable, base_of
 from derive.terms import canonical, free_indices, like, read_name, rename, subterms
 
 from . import newton
+from .sides import with_sides_apart
 from .solutions import Factored, Identity, OfMatrix, Parts, Solution, Triangle
 
 
@@ -49,7 +51,7 @@ def systems_solved(program: Program) -> Program:
     """Return the program with linear implicit equations as solutions, explicit ones."""
     if not any(e.implicit or isinstance(e.rhs, Determinant) for e in program.equations):
         return program
-    return _Systems(program).program
+    return _Systems(with_sides_apart(program)).program
 
 
 class _Systems:
@@ -59,6 +61,10 @@ class _Systems:
         self.before: dict[str, list[Equation]] = {}         # what must be computed before an equation
         self.known: dict[Expr, tuple[Variable, bool]] = {}  # a matrix that was named -> its variable, exchanged or not
         self.factors: dict[str, Variable] = {}
+        self.triangles = {e.name: f for e in program.equations if (f := factor(e)) is not None}
+        for name, f in self.triangles.items():
+            if (matrix := read_name(f.known_whole(self.variables))):
+                self.factors.setdefault(matrix, self.variables[name])
         whole = resolved(program, {e.name for e in program.equations if e.implicit})
         self.found = {e.name: s for e in whole.equations if e.implicit and (s := self._solved(e)) is not None}
         lines = [line for e in program.equations for line in self._lines(e)]
@@ -106,7 +112,7 @@ class _Systems:
         """Return a new variable, computed in the backward pass if what needs it first is."""
         shape = tuple(i.upper + 1 for i in indices)
         owner = self.given.variables[near]
-        late = owner.primal is not None
+        late = owner.primal is not None or owner.multiplier
         variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices),
                             primal=owner.primal if late else None, multiplier=late)
         self.variables[name] = variable
@@ -129,6 +135,9 @@ class _Systems:
     def _lines(self, e) -> Iterator[Equation]:
         if isinstance(e.rhs, Determinant):
             yield from self._determined(e)
+            return
+        if e.name in self.triangles:
+            yield self._factored(e)
             return
         if e.implicit and e.name not in self.found:
             waiting = simultaneous(self.given)[e.name]
@@ -160,7 +169,10 @@ class _Systems:
         order = (*s.columns, *rows) if solved.transposed else (*rows, *s.columns)
         whole = matrix.at(*s.stack, *order)
         how, factor = "general", whole
-        if solved.plain and matrix.definite and (solved.looped or not s.stack):
+        if solved.plain and matrix.name in self.triangles and (solved.looped or not s.stack):
+            how = "transposed lower" if solved.transposed else "lower"
+            factor = matrix.at(*s.stack, rows[0], s.columns[0])
+        elif solved.plain and matrix.definite and (solved.looped or not s.stack):
             how, factor = "cholesky", self._triangle(matrix, e.name).at(*s.stack, rows[0], s.columns[0])
             yield from self._made(matrix)
         elif not s.stack and self._users(matrix) > 1:
@@ -168,6 +180,15 @@ class _Systems:
             factor = self._lu(matrix, e.name).base
             yield from self._made(matrix)
         yield Equation(e.lhs, Solution.made(how, e.name, right, factor, rows, s.columns, s.rows))
+
+    def _factored(self, e):
+        """Return the line of a Cholesky factor: of a matrix that is computed and stated to be symmetric, as it is."""
+        row, column = e.indices[-2:]
+        whole = self.triangles[e.name].known_whole(self.variables)
+        name = read_name(whole) or f"the matrix of {e.name}"
+        bound = like(row, "_row0"), like(column, "_column0")
+        whole = rename(whole, dict(zip((row, column), bound, strict=True)))
+        return Equation(e.lhs, Triangle.made(name, whole, *bound, (row, column)))
 
     def _determined(self, e):
         """Yield the lines of a determinant: from the factor that there is, or by a function of NumPy."""
@@ -211,7 +232,8 @@ class _Systems:
             self.factors[matrix.name] = variable
             bound = like(row, "_row0"), like(column, "_column0")
             self.pending = Equation(
-                variable.at(*stack, row, column), Triangle.made(matrix.at(*stack, *bound), *bound, (row, column)))
+                variable.at(*stack, row, column),
+                Triangle.made(matrix.name, matrix.at(*stack, *bound), *bound, (row, column)))
         return self.factors[matrix.name]
 
     pending: Equation | None = None

@@ -30,7 +30,7 @@ class ReadLowering:
         self.taps: dict[str, tuple[Idx, ...]] = {}  # an array of windows, or a fold -> the indices it is looped over
         self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
-        self.backward: set[str] = {n for n, v in program.variables.items() if v.primal}
+        self.backward: set[str] = {n for n, v in program.variables.items() if v.primal or v.multiplier}
         self.cycle = {e.name: k for k, group in enumerate(program.groups()) if is_cyclic(group) for e in group}
         self.recurrent = set(self.cycle)
         self.recurrent |= {v.name for v in program.variables.values() if v.state}

@@ -47,7 +47,7 @@ from .determinants import LogDeterminant
 from .errors import DefinitionError, DerivationError
 from .functions import relu, sigmoid, softplus
 from .joins import concatenate, cut
-from .linear_algebra import det, diagonal, eye, inverse, logdet, solve
+from .linear_algebra import cholesky, det, diagonal, eye, inverse, logdet, solve
 from .losses import (
     absolute_error,
     cosine_embedding,
@@ -88,6 +88,7 @@ __all__ = [
     "backward",
     "binary_cross_entropy",
     "celu",
+    "cholesky",
     "concatenate",
     "cosine_embedding",
     "cosine_similarity",

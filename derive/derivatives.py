@@ -12,6 +12,7 @@ from sympy import (
     Expr,
     Function,
     Heaviside,
+    KroneckerDelta,
     Mul,
     Piecewise,
     Pow,
@@ -74,16 +75,17 @@ def _solved(equation):
 
 
 def _by_place(coefficient):
-    """Return the terms of a derivative, apart where guards let them count at different places."""
+    """Return the terms of a derivative, apart where guards or brackets let them count at different places."""
     terms = [t for t in Add.make_args(coefficient) if t != 0]
-    return terms if any(is_guard(f) for t in terms for f in Mul.make_args(t)) else [coefficient] * bool(terms)
+    placed = any(is_guard(f) or isinstance(f, KroneckerDelta) for t in terms for f in Mul.make_args(t))
+    return terms if placed else [coefficient] * bool(terms)
 
 
 def _reusing(equation, coefficient):
     """Return a derivative in terms of the left-hand side, where that is shorter: of u = x/s by s, -u/s."""
     reused = coefficient.xreplace({equation.rhs: equation.lhs})
     rhs = equation.rhs
-    if rhs == equation.lhs or reused != coefficient or has_binder(rhs) or rhs.has(Piecewise):   # a quotient by 0
+    if rhs == equation.lhs or reused != coefficient or has_binder(rhs) or rhs.has(Piecewise, KroneckerDelta):     # by 0
         return reused
     ratio = _number_between(coefficient, rhs) or coefficient / rhs
     below = _divisors(equation.rhs)

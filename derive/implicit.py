@@ -17,6 +17,7 @@ from .binders import is_binder
 from .bracket import Summand, eliminated
 from .derivatives import partials
 from .errors import DerivationError
+from .guards import guarded, unguarded
 from .program import Equation, Program
 from .terms import (
     bottom_up,
@@ -179,6 +180,7 @@ def _slots(equation):
 
 
 def _has_bracket(term, index, slot):
+    term, _ = unguarded(term)
     return KroneckerDelta(index, slot) in Mul.make_args(term) or (
         isinstance(term, Sum) and _has_bracket(term.function, index, slot))
 
@@ -186,6 +188,10 @@ def _has_bracket(term, index, slot):
 def _without_brackets(term, pairs):
     """Return a term without its brackets of the given pairs, the second of each replaced by the first."""
     gone = {KroneckerDelta(i, slot) for i, slot in pairs}
+    term, conditions = unguarded(term)
+    if conditions:
+        here = {slot: i for i, slot in pairs}
+        return guarded(_without_brackets(term, pairs), [rename(c, here) for c in conditions])
     if isinstance(term, Sum):
         return term.func(_without_brackets(term.function, pairs), *term.limits)
     kept = Mul(*(f for f in Mul.make_args(term) if f not in gone))

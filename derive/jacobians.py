@@ -100,7 +100,8 @@ class Jacobians:
         large = next((f for f in factors if len(free_indices(f)) > 2 and isinstance(f, Indexed)), None)
         inside = [f for f in factors if f is not large and large is not None and free_indices(f)
                   and set(free_indices(f)) <= set(free_indices(large)) and not f.has(KroneckerDelta)]
-        if not inside:
+        if not inside or any(f.has(KroneckerDelta) and set(free_indices(f)) <= set(free_indices(large))
+                             for f in factors):         # on a diagonal of it alone
             return factors
         return [self._name(Mul(large, *inside), name), *(f for f in factors if f is not large and f not in inside)]
 

@@ -18,6 +18,6 @@ def conventions(program: Program) -> list[str]:
             found.setdefault("a softmax whose terms are all masked is 0")
         for term in subterms(e.rhs):
             told = getattr(type(term), "kink", None) or KINKS_OF_SYMPY.get(type(term))
-            if told:
+            if told and not term.args[0].is_integer:
                 found.setdefault(told)
     return list(found)

@@ -1,4 +1,4 @@
-"""Linear algebra in array notation: inverses, solutions of systems, determinants, identity matrices and diagonals.
+"""Linear algebra in array notation: inverses, solutions of systems, Cholesky factors, determinants, diagonals.
 
     alpha = net.define("alpha", solve(K, y))                # K alpha = y, defined implicitly
     net.loss = y @ alpha / 2 + logdet(K) / 2
@@ -9,9 +9,10 @@ name, `inv_K`, `solve_alpha`; so is a matrix that has none. State `net.positive_
 
 from typing import ClassVar
 
-from sympy import Basic, Eq, Expr, Integer, KroneckerDelta, Symbol
+from sympy import Basic, Eq, Expr, Integer, KroneckerDelta, S, Symbol
 
 from .arrays import Array, ArrayNode, MatMul, Transposed, _checked, _scope, at, broadcast, shape_of, shape_text
+from .cholesky import residual
 from .conversion import symbolic
 from .determinants import Determinant, LogDeterminant
 from .errors import DefinitionError
@@ -47,7 +48,9 @@ class Diagonal(ArrayNode):
 
 
 class Unknown(ArrayNode):
-    """An array that is defined implicitly: `equation(Y)` is what Y satisfies."""
+    """An array that is defined implicitly: `equation(Y)` is what Y satisfies, `start` where to look for it."""
+
+    start: Expr = S.Zero
 
     @property
     def matrix(self) -> Expr:
@@ -98,6 +101,38 @@ class Solved(Unknown):
         return Eq(MatMul(self.matrix, unknown), self.args[1], evaluate=False)
 
 
+class CholeskyFactor(Unknown):
+    """The lower triangular matrix whose product with its transpose a matrix is."""
+
+    stem = "chol"
+
+    @property
+    def shape(self):
+        return _square(self.matrix, "the Cholesky factor")
+
+    @property
+    def start(self):
+        return Eye(self.shape[-1])
+
+    def equation(self, unknown: Expr) -> Basic:
+        """Return what vanishes for the factor."""
+        return CholeskyResidual(self.matrix, unknown)
+
+
+class CholeskyResidual(ArrayNode):
+    """L L' minus the symmetric part of a matrix; above the diagonal, what L has there beside it."""
+
+    @property
+    def shape(self):
+        return shape_of(self.args[0])
+
+    def at(self, indices, name_index):
+        matrix, unknown = self.args
+        *stack, row, column = indices
+        whole = at(matrix, indices, name_index) + at(matrix, (*stack, column, row), name_index)
+        return residual(unknown[tuple(indices)], whole / 2)
+
+
 class OfDeterminant(ArrayNode):
     """A determinant, or the logarithm of one."""
 
@@ -127,6 +162,15 @@ def inverse(a) -> Expr:
 def solve(a, b) -> Expr:
     """Return the solution Y of a Y = b for a square matrix a; b is a vector, or a matrix of columns."""
     return _checked(Solved(symbolic(a), symbolic(b)))
+
+
+def cholesky(a) -> Expr:
+    """Return the lower triangular L with L L' = (a + a')/2, which must be positive definite.
+
+    The gradient by `a` is symmetric, as PyTorch's is. Where `a` is stated to be positive definite, and so symmetric
+    (`net.positive_definite`), modules factorise it as it is, once for all that is solved with it too.
+    """
+    return _checked(CholeskyFactor(symbolic(a)))
 
 
 def logdet(a) -> Expr:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
+from .cholesky import with_known_factors
 from .consequences import with_assumptions
 from .deviations import without_deviations
 from .functions import relu, step
@@ -20,8 +21,9 @@ from .terms import bottom_up, canonical, count, free_indices, instantiated, read
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, assumed, without_constants, with_known_inverses, with_shared_solutions, tidied,
-                   without_deviations, with_shared_functions, tidied, with_shared_lines, without_dead):
+    for change in (tidied, assumed, without_constants, with_known_inverses, with_known_factors,
+                   with_shared_solutions, tidied, without_deviations, with_shared_functions, tidied, with_shared_lines,
+                   without_dead):
         program = change(program)
     return program
 

@@ -2,6 +2,7 @@
 
 from sympy import Expr
 
+from .cholesky import factor
 from .cost import operations
 from .paper.derivation import Derivation
 from .paper.language import Language
@@ -110,7 +111,8 @@ class Texts:
     def _line(self, equation, reverse=False):
         if (equation, reverse) not in self._lines:
             left, right = self.writer.equation(equation, reverse)
-            self._lines[equation, reverse] = f"{left.text} = {right.text}"
+            shape = f", {equation.name} lower triangular" if factor(equation) else ""
+            self._lines[equation, reverse] = f"{left.text} = {right.text}{shape}"
         return self._lines[equation, reverse]
 
 

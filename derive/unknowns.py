@@ -138,7 +138,8 @@ class Implicit:
         node = self._with_unknowns(node.func(*(self._with_unknowns(a, name) for a in node.args)), name, inside=True)
         if not is_named(node.matrix):
             node = node.named(self.define(self._unused(f"matrix_{name}"), node.matrix))
-        return self.implicitly(self.unknown(name, *node.shape), node.equation(self._variables[name].base), note=note)
+        return self.implicitly(self.unknown(name, *node.shape), node.equation(self._variables[name].base),
+                               start=node.start, note=note)
 
     def _with_unknowns(self, value, name, inside=False):
         """Return an expression in which inverses and solutions of systems are variables."""

@@ -82,6 +82,13 @@ def info_nce(V, W, X, Y, tau):
     return F.cross_entropy(S, torch.arange(len(X)))
 
 
+def whitened_process(length, signal, noise, u, X, y):
+    scaled = X / torch.exp(length)
+    k = torch.exp(2 * signal - ((scaled[:, None] - scaled[None]) ** 2).sum(2) / 2)
+    f = torch.linalg.cholesky(k + torch.exp(2 * noise) * torch.eye(len(X), dtype=X.dtype)) @ u
+    return F.binary_cross_entropy_with_logits(f, y, reduction="sum") + (u**2).sum() / 2
+
+
 def hyperparameters(rho, X, y, V, t):
     w = torch.zeros_like(rho, requires_grad=True)
     for _ in range(12):                                 # Newton's method, every step of it differentiated

@@ -268,6 +268,7 @@ BEYOND = {                              # where the mathematics itself has no fi
     "leave_one_out": ("±1e4", "±1e4 and 1e-20"),        # penalties of exp(1e4), or no matrix of full rank without one
     "deep_equilibrium": ("±1e4", "±1e4 and 1e-20"),     # a fixed point with weights of 1e8, which Newton does not find
     "hyperparameters": ("±1e4", "±1e4 and 1e-20"),      # penalties of exp(±1e4)
+    "whitened_process": ("±1e4", "±1e4 and 1e-20"),     # covariances of exp(2e4)
     "probabilistic_pca": ("±1e4", "±1e4 and 1e-20"),    # a variance of exp(1e4)
     "soft_targets": ("±1e4", "±1e4 and 1e-20"),         # rows of ±1e4 that sum to one, which float32 does not hold
     "gpt": ("±1e4", "±1e4 and 1e-20"),                  # cubes of 1e13, which float32 does not hold

@@ -24,7 +24,7 @@ SIZES = {                                                     # other sizes than
 NETWORKS = [
     "linear_regression", "ridge_regression", "logistic_regression", "perceptron", "autoencoder", "vae", "batch_norm",
     "layer_norm", "group_norm", "rms_norm", "dropout", "skip_gram", "graph_convolution", "mixture_of_experts",
-    "info_nce", "hyperparameters",
+    "info_nce", "hyperparameters", "whitened_process",
 ]
 BITS = {("logistic_regression", "y"), ("dropout", "mask"), ("graph_convolution", "A"), ("graph_convolution", "known")}
 every_network = pytest.mark.parametrize("name", NETWORKS)

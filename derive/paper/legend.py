@@ -3,6 +3,7 @@
 import re
 from string import ascii_lowercase, ascii_uppercase
 
+from ..cholesky import factor
 from ..program import Variable
 from .document import Code, Display, Entry, Formula, Table, Text, Words
 from .latex import plain
@@ -26,7 +27,7 @@ class Legend:
     def sentences(self) -> list[Text]:
         """The symbols, one sentence each."""
         told = [self._sizes(), self._indices(), self._symbols(), self._states(), self._adjoint(), self._multipliers(),
-                *self._higher(), self._abbreviations()]
+                self._triangular(), *self._higher(), self._abbreviations()]
         return [t for t in told if t]
 
     def _sizes(self):
@@ -86,11 +87,15 @@ class Legend:
         return rf"\mathrm d{self.names.loss} = {pair}"
 
     def _multipliers(self):
-        found = [v for v in self.program.variables.values() if v.multiplier and not v.tangent_of]
+        found = [v for v in self.program.variables.values() if v.multiplier and v.primal and not v.tangent_of]
         if not found:
             return ()
         letter = self.names.variable(found[0].primal or "")
         return self.say("multiplier", variable=Formula(letter), symbol=Formula(self.names.variable(found[0].name)))
+
+    def _triangular(self):
+        found = [self.names.variable(e.name) for e in self.program.equations if factor(e)]
+        return self.say("triangular", factors=self.language.formulas(found)) if found else ()
 
     def _higher(self):
         """Say what tangents, Jacobians and matrices of second derivatives are, where a program has them."""

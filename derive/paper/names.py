@@ -87,7 +87,7 @@ class Names:
                  notation: Notation | None = None):
         self.program, self.notation = program, notation or Notation()
         self._primals = {**{v.name: v.primal for v in program.variables.values() if v.primal}, **adjoints}
-        self._multipliers = {v.name for v in program.variables.values() if v.multiplier}
+        self._multipliers = {v.name for v in program.variables.values() if v.multiplier and v.primal}
         self._tangents = {v.name: v.tangent_of for v in program.variables.values() if v.tangent_of}
         self.ranges = _ranges(program)
         self._read_at_numbers = _read_at_numbers(program)

@@ -125,6 +125,8 @@ class Sheet:
             primal = self._plain.variables[e.name].primal
             if e.name in complete and primal in last:
                 row = last[primal]
+                row.adjoints.extend(h for h in self.program.backward
+                                    if self.program.variables[h.name].companion_of == e.name)
                 (row.gradients if self.is_parameter(primal) else row.adjoints).append(complete[e.name])
         return result
 

@@ -37,6 +37,7 @@ WORDS = {
                          "in {module} it is {code}.",
     "multiplier": "{symbol} is the multiplier of the equation that defines {variable} implicitly: it solves the "
                   "transposed linear system.",
+    "triangular": "Lower triangular: {factors}.",
     "tangent": "The *tangent* {symbol} is the derivative of {variable} in the direction.",
     "jacobian": "{symbol} is what the derivative of {variable} by a parameter needs, without the factors that it "
                 "shares with others.",

@@ -41,6 +41,7 @@ WORDS = {
     "adjoint and shape": "변수 {variable}의 *수반 변수*는 {meaning}입니다. 모양은 {variable}의 모양과 같고, "
                          "{pairing}의 관계가 성립합니다. {module}에서는 {code}라는 이름을 씁니다.",
     "multiplier": "{symbol} 기호는 {variable}의 값을 음함수로 정의하는 식의 승수로, 전치된 선형 방정식의 해입니다.",
+    "triangular": "하삼각 행렬: {factors}.",
     "tangent": "변수 {variable}의 *탄젠트* {symbol} 기호는 주어진 방향으로의 방향 도함수입니다.",
     "jacobian": "{symbol} 기호는 매개변수에 대한 {variable}의 도함수에서 공통 인수를 뺀 것입니다.",
     "block H": "{symbol} 기호는 이계 도함수 {derivatives}의 블록입니다.",

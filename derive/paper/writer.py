@@ -3,6 +3,7 @@
 from sympy import Expr, Idx, Indexed, Symbol
 
 from ..binders import is_binder
+from ..cholesky import as_read
 from ..forms import form
 from ..implicit import sides
 from ..notations import Notation
@@ -45,7 +46,7 @@ class Writer:
 
     def _as_a_system(self, equation, reverse):
         """Return the sides of an equation that defines an unknown: what has the unknown on the left, all else right."""
-        left, right = (Equation(equation.lhs, side) for side in sides(equation))
+        left, right = (Equation(equation.lhs, side) for side in sides(as_read(equation, self.sheet.program.variables)))
         both = [self._as_matrices(e, reverse) for e in (left, right)]
         if not all(both):
             both = [self._with_indices(e, reverse) for e in (left, right)]
