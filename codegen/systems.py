@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, log
 from sympy.core.symbol import Str
 
-from derive.cholesky import factor
 from derive.determinants import Determinant, LogDeterminant
 from derive.guards import is_guard
 from derive.implicit import System, linear_system, resolved, simultaneous
 from derive.program import Equation, Program, Variable, base_of
 from derive.terms import canonical, free_indices, like, read_name, rename, subterms
+from derive.triangles import factor
 
 from . import newton
 from .sides import with_sides_apart

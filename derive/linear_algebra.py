@@ -12,10 +12,10 @@ from typing import ClassVar
 from sympy import Basic, Eq, Expr, Integer, KroneckerDelta, S, Symbol
 
 from .arrays import Array, ArrayNode, MatMul, Transposed, _checked, _scope, at, broadcast, shape_of, shape_text
-from .cholesky import residual
 from .conversion import symbolic
 from .determinants import Determinant, LogDeterminant
 from .errors import DefinitionError
+from .triangles import residual
 
 
 def _square(a, what):

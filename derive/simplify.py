@@ -6,7 +6,6 @@ from functools import lru_cache
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
-from .cholesky import with_known_factors
 from .consequences import with_assumptions
 from .deviations import without_deviations
 from .functions import relu, step
@@ -17,6 +16,7 @@ from .program import Equation, Program
 from .ranges import Prover
 from .sharing import with_shared_functions
 from .terms import bottom_up, canonical, count, free_indices, instantiated, read_name, reads, subterms
+from .triangles import with_known_factors
 
 
 def simplified(program: Program) -> Program:

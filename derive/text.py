@@ -2,7 +2,6 @@
 
 from sympy import Expr
 
-from .cholesky import factor
 from .cost import operations
 from .paper.derivation import Derivation
 from .paper.language import Language
@@ -10,6 +9,7 @@ from .paper.sheet import Sheet
 from .paper.text import Plain
 from .paper.writer import Writer
 from .program import Equation, Program, Variable
+from .triangles import factor
 
 
 class Texts:

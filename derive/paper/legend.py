@@ -3,8 +3,8 @@
 import re
 from string import ascii_lowercase, ascii_uppercase
 
-from ..cholesky import factor
 from ..program import Variable
+from ..triangles import factor
 from .document import Code, Display, Entry, Formula, Table, Text, Words
 from .latex import plain
 

@@ -3,12 +3,12 @@
 from sympy import Expr, Idx, Indexed, Symbol
 
 from ..binders import is_binder
-from ..cholesky import as_read
 from ..forms import form
 from ..implicit import sides
 from ..notations import Notation
 from ..program import Equation
 from ..terms import read_name, subterms
+from ..triangles import as_read
 from .latex import Latex
 from .matrices import Matrices
 from .names import TANGENT_OF, Names
