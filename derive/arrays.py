@@ -15,7 +15,7 @@ from .binders import LogSumExp, Maximum, Product, is_binder
 from .conversion import symbolic
 from .errors import DefinitionError
 from .functions import softplus
-from .terms import count, free_indices, subterms
+from .terms import count, free_indices, read_at, subterms
 
 Namer = Callable[[Expr, frozenset], Idx]        # a fresh index for a size, given the names in scope
 
@@ -63,6 +63,8 @@ class Array(ArrayOperators, IndexedBase):
                 f"indices: {self.name}[{', '.join(map(str, indices))}]"
             )
         self._check_number(indices)
+        if all(isinstance(i, Expr) for i in indices):
+            return read_at(self, *indices)
         return IndexedBase.__getitem__(self, tuple(indices))
 
     def _check_number(self, indices):

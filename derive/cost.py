@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, expand
+from sympy import Add, Expr, Mul, expand
 
 from .counting import numbers, operations_of, touched
 from .program import Equation, Program
@@ -53,7 +53,7 @@ def cost_of(program: Program, itemsize: int = 8) -> Costs:
     shapes = {name: v.shape for name, v in program.variables.items()}
 
     def cost(equations):
-        return Cost(_total(equations), Add(*(expand(itemsize * touched(e, shapes)) for e in equations)))
+        return Cost(_total(equations), Add(*(_expanded(itemsize * touched(e, shapes)) for e in equations)))
 
     return Costs(cost(program.forward), cost(program.backward), residuals(program, itemsize))
 
@@ -72,7 +72,13 @@ def operations(program: Program) -> Expr:
 
 
 def _total(equations: tuple[Equation, ...]) -> Expr:
-    return Add(*(expand(operations_of(e)) for e in equations))
+    return Add(*(_expanded(operations_of(e)) for e in equations))
+
+
+def _expanded(amount):
+    """Return an amount as a sum of products of sizes, which it mostly is."""
+    products = [f for term in Add.make_args(amount) for f in Mul.make_args(term)]
+    return amount if all(f.is_Symbol or f.is_Number for f in products) else expand(amount)
 
 
 def leading(cost: Expr) -> str:

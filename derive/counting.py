@@ -7,6 +7,7 @@ another is computed once for each value of the indices that it has.
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Piecewise, Pow, Symbol
 
@@ -66,7 +67,12 @@ def _range(index):
 
 
 def _times(around):
-    return Mul(*around.values())
+    return _product(*around.values())
+
+
+@lru_cache(maxsize=4096)
+def _product(*sizes):
+    return Mul(*sizes)
 
 
 def _common(terms, around):

@@ -119,7 +119,8 @@ class _Namer:
         if isinstance(expr, Add):
             return expr.func(*map(self._linear, expr.args))
         if isinstance(expr, Sum):
-            return expr.func(self._linear(self._paired(expr)), *expr.limits)
+            term = self._linear(self._paired(expr))
+            return expr if term == expr.function else expr.func(term, *expr.limits)
         if isinstance(expr, Mul):
             inside = [a for a in expr.args if has_binder(a)]
             others = Mul(*(a for a in expr.args if not has_binder(a)))

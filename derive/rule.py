@@ -33,13 +33,18 @@ def backward(program: Program, known: Collection[str] = ()) -> Program:
     """Return the forward equations, then one adjoint equation for each variable between parameters and loss.
 
     The adjoints of `known` variables have their places in the order, and 0 for a right-hand side: nothing is derived.
+    All reductions have names first.
 
     Raises
     ------
     DerivationError
         A function without a derivative; the message names the expression.
     """
-    program = named(program)
+    return adjoined(named(program), known)
+
+
+def adjoined(program: Program, known: Collection[str] = ()) -> Program:
+    """Return what `backward` returns of a program whose reductions have names already."""
     active = between(program)
     terms: dict[str, list[Expr]] = {name: [] for name in active}
     adjoints = {name: _adjoint(program.variables[name], program.variables) for name in active}

@@ -35,6 +35,9 @@ def _with_roots(program):
         _pattern(t.base)[0] for e in program.equations for t in set(subterms(e.rhs)) if _is_half_power(t)
     )
 
+    if all(times == 1 for times in halves.values()):
+        return program
+
     def change(term):
         if _is_half_power(term) and halves[_pattern(term.base)[0]] > 1 and reads(term, program.variables):
             return _Root(term.base) ** (2 * term.exp)

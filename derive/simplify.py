@@ -84,6 +84,8 @@ def _tidy_sum(total: Sum) -> Expr:
     bound = {limit[0] for limit in limits}
     outside = [f for f in Mul.make_args(body) if not bound & set(free_indices(f))]
     inside = [f for f in Mul.make_args(body) if bound & set(free_indices(f))]
+    if len(limits) == len(total.limits) and not outside and not isinstance(body, Add):
+        return total
     summed = Mul(*inside)
     if limits and isinstance(summed, Add) and all(_coefficient(t).is_negative for t in summed.args):
         return Mul(-idle, *outside, Sum(-summed, *limits))
@@ -221,10 +223,12 @@ def _dropped(program, names):
 
 def with_shared_lines(program: Program) -> Program:
     """Where two equations have the same right-hand side, let the second read the first."""
-    first: dict[Expr, Equation] = {}
+    outlines = [(e.indices, frozenset(map(read_name, reads(e.rhs, program.variables)))) for e in program.equations]
+    times = Counter(outlines)
+    first: dict[tuple, Equation] = {}
     lines = []
-    for e in program.equations:
-        key = (canonical(e.rhs), e.indices)
+    for e, outline in zip(program.equations, outlines, strict=True):
+        key = (canonical(e.rhs), e.indices) if times[outline] > 1 else outline
         if e.implicit:
             pass
         elif key in first and isinstance(e.rhs, Expr) and not _is_simple(e.rhs):

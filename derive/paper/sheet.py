@@ -14,7 +14,7 @@ from ..binders import Binder, LogSumExp, has_binder
 from ..naming import named
 from ..order import between
 from ..program import Equation, Program, companion_name
-from ..rule import backward
+from ..rule import adjoined
 from ..simplify import assumed, tidied
 from ..terms import free_indices, instantiated, read_name, reads
 
@@ -47,9 +47,13 @@ class Sheet:
         return self.program.with_equations(equations, variables=variables, adjoints={}, since={})
 
     @cached_property
+    def _named(self) -> Program:
+        return named(self.primal)
+
+    @cached_property
     def _plain(self) -> Program:
         """All adjoints in order; those that have no line of their own are derived again, the others are 0 here."""
-        derived = backward(self.primal, known=self.program.adjoints)
+        derived = adjoined(self._named, known=self.program.adjoints)
         return tidied(assumed(tidied(derived.with_equations(derived.backward))))
 
     @cached_property
@@ -57,8 +61,7 @@ class Sheet:
         """The variables between the parameters and the loss, parameters included, last first."""
         if self.program.results:                # all lines are shown as they are: nothing is derived on the page
             return {}
-        primal = named(self.primal)             # not the derivative itself, which takes as long again
-        return dict.fromkeys([*between(primal), *(p.name for p in primal.parameters)])
+        return dict.fromkeys([*between(self._named), *(p.name for p in self._named.parameters)])
 
     @cached_property
     def constants(self) -> dict[str, Equation]:
