@@ -11,7 +11,7 @@ from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
 from .guards import guarded, proven_away, unguarded
 from .ranges import Prover, index_atoms, index_range
-from .terms import rename
+from .terms import rename, summed
 
 
 @dataclass
@@ -44,7 +44,7 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
     ranges = {slot: (slot.lower, slot.upper) for slot in slots} | {i: (low, high) for i, low, high in limits}
     term, conditions = rename(term, changes), [c.xreplace(changes) for c in conditions]
     term = guarded(term, proven_away(conditions, prover, ranges))
-    return Sum(term, *limits) if limits and term != 0 else term
+    return summed(term, limits)
 
 
 def collapsed(total: Expr, prover: Prover) -> Expr:
@@ -63,7 +63,7 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
         conditions = [c.xreplace(here) for c in (*conditions, index - low, high - index)]
         ranges = {i: (low, high) for i, low, high in limits}
         term = guarded(rest.xreplace(here), proven_away(conditions, prover, ranges))
-        total = Sum(term, *limits) if limits and term != 0 else term
+        total = summed(term, limits)
     return total
 
 

@@ -92,7 +92,7 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
     variable = variables.get(read_name(read))
     if variable is None or variable.base not in (read, getattr(read, "base", None)):
         raise DefinitionError(f"{name} reads {read_name(read)}, which is not defined in {where}; declare it first")
-    knowing = Prover(prover.least, (*prover.facts, *reading.guards), prover.classes)
+    knowing = prover.knowing(reading.guards)
     for axis, (index, size) in enumerate(zip(getattr(read, "indices", ()), variable.shape, strict=True)):
         if index.is_integer is not True:
             raise DefinitionError(
@@ -150,8 +150,7 @@ def _is_earlier(equation: Equation, reading: Reading, program: Program) -> bool:
     variable = program.variables[read_name(reading.read)]
     if not variable.state:
         return False
-    prover = program.prover
-    knowing = Prover(prover.least, (*prover.facts, *reading.guards), prover.classes)
+    knowing = program.prover.knowing(reading.guards)
     for place, size in zip(map(sympify, reading.read.indices), variable.shape, strict=True):
         turns = [i for i in equation.free if i.upper == size - 1]
         if any(knowing.nonnegative(t - 1 - place, reading.ranges) for t in turns):

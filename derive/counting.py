@@ -107,9 +107,11 @@ def _solved(bracket, around):
 
 
 def _is_constant(expr):
-    return not any(
-        isinstance(t, Indexed) or (isinstance(t, Symbol) and not t.is_integer) for t in expr.atoms(Symbol, Indexed)
-    ) and not expr.has(Function)
+    if isinstance(expr, Indexed | Function):
+        return False
+    if isinstance(expr, Symbol):
+        return bool(expr.is_integer)
+    return all(map(_is_constant, expr.args))
 
 
 def touched(equation: Equation, shapes: dict[str, tuple]) -> Expr:

@@ -20,7 +20,7 @@ from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
-from .ranges import Prover, conjuncts, index_range
+from .ranges import conjuncts, index_range, shared_prover
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 from .unknowns import Implicit
 
@@ -84,6 +84,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._facts: list[Expr] = []
         self._assumptions: list[Assumption] = []
         self._variables: dict[str, Variable] = {}
+        self._classes: dict[str, Expr] = {}                 # of labels
         self._equations: list[Equation] = []
         self._outputs: list[str] = []
         self._index_names: dict[Expr, list[str]] = {}
@@ -118,7 +119,9 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def labels(self, name: str, *shape, classes: Expr, note: str = "") -> Expr:
         """Declare integer data in [0, classes), to read other arrays with."""
         classes = self._size_given(f"the classes of {name}", classes)
-        return self._declare(name, shape, "labels", classes=classes, note=note)
+        base = self._declare(name, shape, "labels", classes=classes, note=note)
+        self._classes[name] = classes
+        return base
 
     def state(self, name: str, *shape, initial: Expr, note: str = "") -> Array:
         """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`."""
@@ -326,9 +329,14 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             given = symbolic(value)
         except DefinitionError:
             given = S.NaN
-        if not isinstance(given, Expr) or given is S.NaN or not given.free_symbols <= set(self._sizes.values()):
+        if not isinstance(given, Expr) or given is S.NaN or not all(
+                self._sizes.get(getattr(s, "name", "")) == s for s in given.free_symbols):
             raise DefinitionError(f"{name} has the size {value}; expected {expected}")
         return given
+
+    def _prover(self):
+        """Return the prover that knows what has been declared so far."""
+        return shared_prover(tuple(self._least.items()), tuple(self._facts), tuple(self._classes.items()))
 
     def _add(self, equation):
         self._equations.append(equation)
@@ -382,7 +390,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
                     f"{name}: the index {free} is free on the right but not on the left; sum over it or define over it"
                 )
         check_terms(value, name)
-        prover = Prover(self._least, self._facts, {v.name: v.classes for v in self._variables.values() if v.classes})
+        prover = self._prover()
         for reading in readings(value):
             if reading.read not in self._least:
                 check_read(reading, name, self._variables, prover, self.name)

@@ -34,6 +34,11 @@ class Prover:
     def __hash__(self):
         return self._hash
 
+    def knowing(self, facts: Iterable[Expr]) -> "Prover":
+        """Return the prover that knows some more facts."""
+        more = tuple(facts)
+        return Prover(self.least, (*self.facts, *more), self.classes) if more else self
+
     def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `e >= 0` is proven for every index in its range; False means not proven."""
         return _proven(self, expand(e), tuple((ranges or {}).items()))

@@ -11,7 +11,7 @@ from .checks import readings
 from .functions import at_zero, half_step, relu, step
 from .guards import guarded, is_guard
 from .program import Equation, Program, Variable, base_of, is_cyclic
-from .ranges import Prover, conjuncts
+from .ranges import conjuncts
 from .terms import bottom_up, free_indices, index_over, read_name, reads, rename, subterms
 
 CHEAP = (relu, step, half_step, at_zero, sign, KroneckerDelta, Piecewise, Idx)
@@ -164,8 +164,7 @@ class _Naming:
         )
 
     def _in_range(self, variable, positions, conditions):
-        prover = self.program.prover
-        knowing = Prover(prover.least, (*prover.facts, *conditions), prover.classes) if conditions else prover
+        knowing = self.program.prover.knowing(conditions)
         return all(
             knowing.within(p, i.lower, i.upper) for p, i in zip(positions, variable.indices, strict=True)
         )

@@ -1,9 +1,9 @@
 """Looking into right-hand sides: reads, free indices, fresh names, renaming. Everything in order of appearance."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 
-from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Piecewise, Symbol, Tuple
+from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Piecewise, Sum, Symbol, Tuple
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanFunction
@@ -99,7 +99,7 @@ def _renamed(expr, changes):
         return expr
     if isinstance(expr, Indexed):
         return read_at(*args)
-    return _bound_again(expr, args) if is_binder(expr) else expr.func(*args)
+    return _binding(type(expr), *args) if is_binder(expr) else expr.func(*args)
 
 
 @lru_cache(maxsize=MANY)
@@ -108,10 +108,19 @@ def read_at(base: Expr, *indices: Expr) -> Indexed:
     return Indexed(base, *indices)
 
 
-def _bound_again(binder, args):
-    """Return a binder of other arguments, made as SymPy makes it but for the search for a Piecewise to fold."""
-    made = Expr.__new__(type(binder), *args)
-    made.is_commutative = binder.is_commutative
+def summed(term: Expr, limits: Sequence[tuple]) -> Expr:
+    """Return Sum(term, *limits), with no search for a Piecewise where there is none."""
+    if not limits or term == 0:
+        return term
+    if isinstance(term, Sum) or term.has(Piecewise):
+        return Sum(term, *limits)
+    return _binding(Sum, term, *(Tuple(*limit) for limit in limits))
+
+
+def _binding(kind, term, *limits):
+    """Return a binder made as SymPy makes it, but for its checks of the limits and the search for a Piecewise."""
+    made = Expr.__new__(kind, term, *limits)
+    made.is_commutative = term.is_commutative
     return made
 
 
@@ -215,6 +224,9 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
 
 def _without_repeats(binder):
     """Where one index is bound twice (a sum over n inside a sum over n), give the outer ones names of their own."""
+    bound = [limit[0] for limit in binder.limits]
+    if len(set(bound)) == len(bound):
+        return binder
     limits: list[Tuple] = []
     names = index_names(binder)
     for index, low, high in binder.limits:
