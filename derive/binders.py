@@ -13,6 +13,7 @@ class Binder(ExprWithLimits):
 
     companion_by_term = False   # whether that has an entry for each term, not one for the value
     implicit_companion = False  # whether that is defined by what vanishes
+    empty: Expr = S.NegativeInfinity    # its value of no terms
     companion_word = ""         # of what the derivative needs beside the value: ties_y, first_y, others_y
 
     def __new__(cls, function, *limits, **assumptions):
@@ -53,11 +54,11 @@ class Maximum(Binder):
 
     def companion(self, value: Expr) -> Expr:
         """Return what the derivative needs beside the value: the number of terms that attain it."""
-        return Sum(at_zero(self.function - value), *self.limits)
+        return Sum(_attains(self.function, value), *self.limits)
 
     def partial(self, value: Expr, ties: Expr) -> Expr:
         """Return the derivative of the value by one term: 1 over the number of `ties` where the term is largest."""
-        return at_zero(self.function - value) / ties
+        return _attains(self.function, value) / ties
 
     @staticmethod
     def of(terms):
@@ -68,6 +69,14 @@ class Maximum(Binder):
     def of_equal(term, count):
         """Return its value on so many equal terms."""
         return term
+
+
+def _attains(term, value):
+    """Return 1 where a term is a value, else 0; a term that is left out, as -oo, is none."""
+    if not isinstance(term, Piecewise):
+        return at_zero(term - value)
+    branches = ((S.Zero if t == S.NegativeInfinity else at_zero(t - value), c) for t, c in term.args)
+    return Piecewise(*branches, evaluate=False)
 
 
 class FirstMaximum(Maximum):
@@ -96,6 +105,7 @@ class Product(Binder):
     """The product of the terms; its derivative by one of them is the product of the others, right where some are 0."""
 
     word = "prod"
+    empty = S.One
     companion_word = "others"
     companion_by_term = True
 
