@@ -77,7 +77,7 @@ def _tidy_sum(total: Sum) -> Expr:
     total = _without_diagonals(total)
     if not isinstance(total, Sum):
         return total
-    body = total.function
+    body = _before_guard(total)
     varying = set(free_indices(body))
     limits = [limit for limit in total.limits if limit[0] in varying]
     idle = count([limit for limit in total.limits if limit[0] not in varying])
@@ -90,6 +90,22 @@ def _tidy_sum(total: Sum) -> Expr:
     if limits and isinstance(summed, Add) and all(_coefficient(t).is_negative for t in summed.args):
         return Mul(-idle, *outside, Sum(-summed, *limits))
     return Mul(idle, *outside, Sum(summed, *limits) if limits else summed)
+
+
+def _before_guard(total: Sum) -> Expr:
+    """Return what a sum is of, reads that do not vary before its guard: [i <= t]*a[i]*h[t] is h[t]*([i <= t]*a[i]).
+
+    A read at whole indices is in its range wherever it stands.
+    """
+    bound = {limit[0] for limit in total.limits}
+    if not is_guard(total.function):
+        return total.function
+    inner, conditions = unguarded(total.function)
+    whole = [f for f in Mul.make_args(inner) if isinstance(f, Indexed) and all(
+        isinstance(i, Idx) and i not in bound and (i.lower, i.upper + 1) == (0, size)
+        for i, size in zip(f.indices, f.base.shape, strict=True))]
+    rest = Mul(*(f for f in Mul.make_args(inner) if f not in whole))
+    return Mul(*whole, guarded(rest, conditions)) if whole else total.function
 
 
 def _without_diagonals(total: Sum) -> Expr:
