@@ -1,6 +1,6 @@
 """Elementwise functions that NumPy lacks, as generated modules define them: each stays in range."""
 
-from . import newton_text, solutions
+from . import newton_text, running_sums, solutions
 
 HELPERS = {
     "_sigmoid": '''
@@ -56,7 +56,7 @@ def _add_rows(total, rows, values):
         places = rows.astype(np.intp)[..., None] * width + np.arange(width)
         np.add.at(total.reshape(-1), places, np.broadcast_to(values, places.shape))
 '''
-HELPERS |= solutions.HELPERS | newton_text.HELPERS
+HELPERS |= solutions.HELPERS | newton_text.HELPERS | running_sums.HELPERS
 HELPERS["_first_maximum"] = '''
 def _first_maximum(x):
     """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
@@ -115,6 +115,8 @@ HELPER_OF = {
     "solved": "_solved",
     "inverse": "_inverse",
     "add_rows": "_add_rows",
+    "sums_after": "_sums_after",
+    "sums_before": "_sums_before",
     "sigmoid": "_sigmoid",
     "slope": "_sigmoid_slope",
     "softplus": "_softplus",

@@ -17,6 +17,7 @@ from derive.program import Equation, Program, Variable
 from derive.sharing import with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
+from .running_sums import with_running_sums
 from .systems import systems_solved
 from .windows import windowed
 
@@ -61,8 +62,8 @@ class Lowered:
     taps: dict[str, tuple[Idx, ...]]    # the indices that arrays of windows are looped over
 
 
-def lowered(program: Program) -> Lowered:
-    """Return the program with log-sum-exps split and cancellations avoided."""
+def lowered(program: Program, arrays: bool = True) -> Lowered:
+    """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
     program = systems_solved(program)
     parts = _all_parts(program)
     known = _exponentials(program, parts)
@@ -79,6 +80,7 @@ def lowered(program: Program) -> Lowered:
             rhs = _without_lse(e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(_still_read(lines, program), variables=variables)
+    program = with_running_sums(program) if arrays else program
     program, backward, taps = windowed(with_named_invariants(program))
     return Lowered(program, parts, backward, taps)
 

@@ -58,7 +58,7 @@ class Scalars:
     """The entries of a program's equations at fixed sizes, as scalar expressions in each other's names."""
 
     def __init__(self, program: Program, sizes: Mapping[str, int]):
-        self.low: Lowered = lowered(program)
+        self.low: Lowered = lowered(program, arrays=False)
         self.program = program
         self.sizes = all_sizes(program, sizes)
         self.variables = self.low.program.variables

@@ -2,8 +2,9 @@
 
 Counted as written: a sum over d of products is 2 D operations, whatever BLAS makes of it. A bracket [u = S i + p] costs
 nothing and lets one term in: it takes the range of an index that it determines out of the count, so that a scatter
-counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere. A sum inside
-another is computed once for each value of the indices that it has.
+counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere, but a running sum
+takes one addition for each of its entries. A sum inside another is computed once for each value of the indices that it
+has.
 """
 
 from collections.abc import Collection
@@ -13,6 +14,7 @@ from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Integer, Krone
 
 from .binders import is_binder
 from .guards import unguarded
+from .partial_sums import running
 from .program import Equation
 from .terms import count, free_indices, reads
 
@@ -32,6 +34,8 @@ def _of(expr, around):
         mine = free_indices(expr)
         around = {i: n for i, n in around.items() if i in mine}
         around |= {i: count([(i, low, high)]) for i, low, high in expr.limits}
+        if (found := running(expr)) is not None:
+            around.pop(found.index, None)               # one pass makes the sums at all places
         factors, brackets = _split(expr.function)
         around = _determined(brackets, around)
         return _of_product(factors, around) + _times(around)

@@ -23,6 +23,7 @@ from .program import Assumption, Equation, Program, Variable
 from .ranges import conjuncts, index_range, shared_prover
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 from .unknowns import Implicit
+from .whole_ranges import with_whole_ranges
 
 RESERVED = (
     frozenset(
@@ -380,6 +381,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
         value = without_idle(apart(value, {i.name for i in indices}))
+        value = with_whole_ranges(value, self._prover(), name)
         self._check(value, indices, name)
         return value
 

@@ -33,6 +33,7 @@ from ..determinants import Determinant
 from ..errors import DerivationError
 from ..functions import at_zero, half_step, step
 from ..guards import is_guard
+from ..partial_sums import one_sided
 from ..terms import free_indices, read_name, subterms
 from .conditions import Conditions, indicator, sides
 from .constants import Constants, common_number, is_negative, signed, split_product
@@ -178,6 +179,8 @@ class Scalars:
 
     def _guarded_sum(self, expr):
         """Put before the sum what its bound indices do not decide."""
+        if (found := one_sided(expr)) is not None:
+            return self._one_sided(found)
         value, condition = expr.function.args[0]
         bound = {limit[0] for limit in expr.limits}
         parts = list(condition.args) if isinstance(condition, And) else [condition]
@@ -187,6 +190,12 @@ class Scalars:
         body = self.style.scalar_times([*inner, self._summand(value)])
         total = self.style.total("sum", self._ranges(expr.limits), body)
         return self.style.scalar_times([self.conditions.bracket(*before), total]) if before else total
+
+    def _one_sided(self, found):
+        """Put the condition under the sum: j <= i, j < i, j >= i or j > i."""
+        symbol = (">" if found.onwards else "<") + ("=" if found.included else "")
+        where = self.style.relation(symbol, self.style.index(found.summed.name), self.style.index(found.index.name))
+        return self.style.total("sum", [where.text], self._summand(found.term))
 
     def _ranges(self, limits) -> list[Range]:
         """Return the names of indices over whole axes, and (name, first, last) of the others."""

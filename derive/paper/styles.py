@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .names import TANGENT_OF, Names
 from .pieces import ADD, ADJOINT, BIG, FUNCTION, HADAMARD, READ, TANGENT, TIMES, Piece, Term
 
-Range = str | tuple[str, str, str]          # an index over its whole axis; or its name, its first and its last value
+Range = str | tuple[str, str, str]  # an index over its whole axis, or j <= i; or its name, its first and its last value
 
 
 class Style(ABC):

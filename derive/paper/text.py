@@ -121,9 +121,10 @@ class Plain(Style):
     # ---- binders, brackets, cases
 
     def total(self, word, ranges, body):
-        """sum_n x, sum_{n, d} x, sum_{k=0..2} x."""
+        """sum_n x, sum_{n, d} x, sum_{k=0..2} x, sum_{j <= i} x."""
         whole = [r for r in ranges if isinstance(r, str)]
-        text = [f"{word}_{whole[0]}" if len(whole) == 1 else f"{word}_{{{', '.join(whole)}}}"] if whole else []
+        plain = len(whole) == 1 and " " not in whole[0]         # an index, not j <= i
+        text = [f"{word}_{whole[0]}" if plain else f"{word}_{{{', '.join(whole)}}}"] if whole else []
         bounded = [r for r in ranges if not isinstance(r, str)]
         text += [f"{word}_{{{name}={first}..{last}}}" for name, first, last in bounded]
         inner = f"({body.text})" if word == "prod" and body.level == ADD else body.text
