@@ -1,7 +1,7 @@
 """Printing places: indices as values, slices, picked entries, conditions on indices."""
 
 import sympy
-from sympy import Add, Expr, Idx, Indexed, Mul
+from sympy import Add, Expr, Idx, Indexed, Mul, floor
 
 from derive.errors import DerivationError
 from derive.forms import Gather, Index, Spread, Transpose, arranged
@@ -9,7 +9,7 @@ from derive.terms import free_indices
 
 from .contractions import transposition
 from .numbers_text import RELATIONS, NumberPrinter, is_negative, numerators, positive_first, without_sign
-from .precedence import ATOM, SUM, TERM, Text
+from .precedence import ATOM, SIGN, SUM, TERM, Text
 
 
 class PlacePrinter(NumberPrinter):
@@ -40,6 +40,9 @@ class PlacePrinter(NumberPrinter):
             return self._sum([(self.at(t, axes), negative) for t, negative in parts])
         if isinstance(expr, Mul):
             return self._quotient([self.at(f, axes) for f in numerators(expr)], [], is_negative(expr))
+        if isinstance(expr, floor):
+            above, below = (self.at(part, axes) for part in expr.args[0].together().as_numer_denom())
+            return Text(f"{above.inside(TERM)} // {below.inside(SIGN)}", TERM)
         raise DerivationError(f"the index {expr} cannot be printed; expected sums and products of indices and sizes")
 
     def _gather(self, node):
@@ -157,5 +160,7 @@ def trimmed(parts):
 
 
 def is_array_index(position):
-    """Tell whether a position is an array of integers: labels, or a sum of indices."""
-    return any(isinstance(a, Indexed) for a in sympy.preorder_traversal(position)) or len(free_indices(position)) > 1
+    """Tell whether a position is an array of integers: labels, a sum of indices, an index divided."""
+    inside = free_indices(position)
+    return len(inside) > 1 or any(
+        isinstance(a, Indexed) or (isinstance(a, floor) and inside) for a in sympy.preorder_traversal(position))

@@ -7,11 +7,11 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, floor
 
 from .guards import guarded, proven_away, unguarded
 from .ranges import Prover, index_atoms, index_range
-from .terms import rename, summed
+from .terms import free_indices, fresh, index_over, rename, summed
 
 
 @dataclass
@@ -36,6 +36,8 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
         index, value = solution
         [(_, low, high)] = [limit for limit in limits if limit[0] == index]
         limits = [limit for limit in limits if limit[0] != index]
+        value, more = _with_remainder(value, position, [*slots, *(i for i, *_ in limits), *free_indices(term)])
+        limits += more
         if index_range(value) != (low, high):
             conditions += [value - low, high - value]
         here = {index: value}
@@ -58,6 +60,9 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
         bracket, index, value = found
         [(_, low, high)] = [limit for limit in limits if limit[0] == index]
         limits = [limit for limit in limits if limit[0] != index]
+        position = next((side for side in bracket.args if isinstance(side, floor)), bracket)
+        value, more = _with_remainder(value, position, [*(i for i, *_ in limits), *free_indices(term)])
+        limits += more
         rest = Mul(*(f for f in Mul.make_args(term) if f is not bracket))
         here = {index: value}
         conditions = [c.xreplace(here) for c in (*conditions, index - low, high - index)]
@@ -86,8 +91,24 @@ def _is_bound_elsewhere(solution, rest):
     return labels and any(f.has(index) for f in rest if isinstance(f, KroneckerDelta))
 
 
+def _with_remainder(value, position, taken):
+    """Return all values that solve slot = position, and limits: of floor((i + c)/b) b*slot - c + r, where r < b."""
+    if not isinstance(position, floor):
+        return value, []
+    below = position.args[0].together().as_numer_denom()[1]
+    remainder = fresh(index_over("r", below), {i.name for i in taken})
+    return (value + remainder).expand(), [(remainder, remainder.lower, remainder.upper)]
+
+
 def _solved(slot, position, limits):
-    """Return (index, value) with value solving slot = position, None where the bracket stays."""
+    """Return (index, value) with value solving slot = position, None where the bracket stays.
+
+    Of slot = floor((i + c)/b) the value is the first of b.
+    """
+    if isinstance(position, floor):
+        above, below = position.args[0].together().as_numer_denom()
+        able = [i for i, *_ in limits if above.coeff(i, 1) == 1 and index_atoms(above) == {i}]
+        return (able[0], below * slot - (above - able[0])) if able and below.is_positive else None
     if isinstance(position, Idx):
         return (position, slot) if any(limit[0] == position for limit in limits) else None
     if any(isinstance(a, Indexed) for a in index_atoms(position)):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
-from sympy import And, Expr, Ge, Gt, Idx, Indexed, Integer, Le, Lt, Symbol, expand
+from sympy import Add, And, Expr, Ge, Gt, Idx, Indexed, Integer, Le, Lt, Symbol, expand, floor
 
 Range = tuple[Expr, Expr]
 
@@ -41,7 +41,7 @@ class Prover:
 
     def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
         """Tell whether `e >= 0` is proven for every index in its range; False means not proven."""
-        return _proven(self, expand(e), tuple((ranges or {}).items()))
+        return _proven(self, _without_floor(expand(e)), tuple((ranges or {}).items()))
 
     def _with_facts(self, e, ranges):
         """Tell whether `e >= 0` is proven with the help of up to two facts, those about indices first."""
@@ -110,6 +110,19 @@ class Prover:
     def _facts_about_sizes(self):
         found = (self._coefficients(f) for f in self.facts if not self._atoms(f))
         return [c for c in found if c is not None]
+
+
+def _without_floor(e):
+    """Return what is >= 0 just where an integer expression with one floor(a/b) in it is: a/b - x for floor(a/b) - x."""
+    floors = [t for t in Add.make_args(e) if isinstance(t.as_coeff_Mul()[1], floor)]
+    if len(floors) != 1:
+        return e
+    [(sign, inside)] = [t.as_coeff_Mul() for t in floors]
+    above, below = inside.args[0].together().as_numer_denom()
+    if abs(sign) != 1 or not below.is_positive:
+        return e
+    rest = e - floors[0]
+    return expand(above + below * rest if sign == 1 else below * (rest + 1) - 1 - above)
 
 
 @lru_cache(maxsize=1 << 14)
