@@ -13,7 +13,8 @@ GAP, TAG = 1.0, 3.0         # the least space between columns, an equation's num
 INDENT, FEWEST = 2.0, 6.0   # what a broken formula's further lines are moved in; no line is narrower
 LONG = 14                   # rows; longer systems may be broken over pages
 SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
-DEEPER, IN_PRODUCT = 0.6, 0.5      # what a break costs, in parts of a line left empty
+DEEPER, IN_PRODUCT, BEFORE_ELEMENTWISE = 0.6, 0.5, 0.3      # what a break costs, in parts of a line left empty
+ELEMENTWISE = (r"\odot", r"\oslash", r"\big/")
 THIN = "\\,"
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
 
@@ -71,7 +72,8 @@ def _end_of_line(pieces, start, room):
             break
         if end == len(pieces):
             return end
-        price = pieces[end].price + (1 - used / room)
+        inside = pieces[end].text.lstrip().startswith(ELEMENTWISE)
+        price = pieces[end].price + BEFORE_ELEMENTWISE * inside + (1 - used / room)
         if cost is None or price <= cost:
             best, cost = end, price
     return best
