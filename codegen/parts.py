@@ -4,7 +4,7 @@ import textwrap
 
 from sympy import Max, sympify
 
-from derive.cost import leading, operations, residuals
+from derive.cost import leading, operations_told, residuals
 from derive.kinks import conventions
 from derive.program import Variable
 
@@ -37,11 +37,13 @@ def docstring(plan) -> str:
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
-    amounts = [operations(program), *([residuals(program)] if program.backward else [])]
+    work, iterated = operations_told(program)
+    amounts = [work, *([residuals(program)] if program.backward else [])]
     units = ("operations", "bytes kept for `backward`")
     told = [f"{leading(a)} {unit}" for a, unit in zip(amounts, units, strict=False)]
     order = ", to leading order" if any(a.free_symbols for a in amounts) else ""
-    facts.append(("Cost", f"{', '.join(told)}{order}."))
+    steps = f"; one step of Newton's method for {', '.join(iterated)} is counted" if iterated else ""
+    facts.append(("Cost", f"{', '.join(told)}{order}{steps}."))
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:

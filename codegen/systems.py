@@ -18,11 +18,11 @@ from derive.determinants import Determinant, LogDeterminant
 from derive.guards import is_guard
 from derive.implicit import System, linear_system, resolved, simultaneous
 from derive.program import Equation, Program, Variable, base_of
+from derive.sides import with_sides_apart
 from derive.terms import canonical, free_indices, like, read_name, rename, subterms
 from derive.triangles import factor
 
 from . import newton
-from .sides import with_sides_apart
 from .solutions import Factored, Identity, OfMatrix, Parts, Solution, Triangle
 
 

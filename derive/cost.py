@@ -6,6 +6,8 @@ from sympy import Add, Expr, Mul, expand
 
 from .counting import numbers, operations_of, touched
 from .program import Equation, Program
+from .sides import with_sides_apart
+from .solving import Solving, is_solved
 from .terms import read_name, reads
 
 
@@ -28,12 +30,14 @@ class Cost:
 class Costs:
     """The cost of a program's forward equations, of its adjoint equations, and the bytes kept from one to the other.
 
-    Residuals are what the adjoint equations read of the forward ones; parameters and inputs are there anyway.
+    Residuals are what the adjoint equations read of the forward ones; parameters and inputs are there anyway. Of the
+    unknowns that are `iterated`, one step of Newton's method is counted.
     """
 
     forward: Cost
     backward: Cost
     residuals: Expr
+    iterated: tuple[str, ...] = ()
 
     @property
     def together(self) -> Cost:
@@ -42,20 +46,27 @@ class Costs:
     def __str__(self) -> str:
         rows = [("forward", self.forward), ("backward", self.backward), ("together", self.together)]
         lines = [f"{name:9} {cost.operations} operations, {cost.bytes} bytes" for name, cost in rows]
-        return "\n".join([*lines, f"residuals {self.residuals} bytes"])
+        told = [f"counting one step of Newton's method for {', '.join(self.iterated)}"] if self.iterated else []
+        return "\n".join([*lines, f"residuals {self.residuals} bytes", *told])
 
 
 def cost_of(program: Program, itemsize: int = 8) -> Costs:
     """Return what a program costs, forward, backward and together, for numbers of `itemsize` bytes.
 
-    Of an implicit equation, one evaluation of its residual is counted; solving it is not.
+    Implicit equations are solved, each matrix factorised once (see `solving`); of those that Newton's method solves,
+    which are `iterated`, one step is counted.
     """
     shapes = {name: v.shape for name, v in program.variables.items()}
+    counted, iterated = _counted(program)
 
-    def cost(equations):
-        return Cost(_total(equations), Add(*(_expanded(itemsize * touched(e, shapes)) for e in equations)))
+    def cost(part, equations):
+        moved = Add(*(_expanded(itemsize * touched(e, shapes)) for e in equations))
+        return Cost(Add(*(counted[e] for e in part)), moved)
 
-    return Costs(cost(program.forward), cost(program.backward), residuals(program, itemsize))
+    late = {e.name for e in program.backward} | {n for n, v in program.variables.items() if v.multiplier}
+    ahead = [e for e in counted if e.name not in late]
+    back = [e for e in counted if e.name in late]
+    return Costs(cost(ahead, program.forward), cost(back, program.backward), residuals(program, itemsize), iterated)
 
 
 def residuals(program: Program, itemsize: int = 8) -> Expr:
@@ -68,11 +79,23 @@ def residuals(program: Program, itemsize: int = 8) -> Expr:
 
 def operations(program: Program) -> Expr:
     """Return the number of additions, multiplications, powers and function values that all equations take together."""
-    return _total(program.equations)
+    return operations_told(program)[0]
 
 
-def _total(equations: tuple[Equation, ...]) -> Expr:
-    return Add(*(_expanded(operations_of(e)) for e in equations))
+def operations_told(program: Program) -> tuple[Expr, tuple[str, ...]]:
+    """Return the operations of a program, and the unknowns of which they count one step of Newton's method."""
+    counted, iterated = _counted(program)
+    return Add(*counted.values()), iterated
+
+
+def _counted(program: Program) -> tuple[dict[Equation, Expr], tuple[str, ...]]:
+    """Return the operations of each equation, and the unknowns that Newton's method solves for."""
+    if not any(map(is_solved, program.equations)):
+        return {e: _expanded(operations_of(e)) for e in program.equations}, ()
+    apart = with_sides_apart(program)
+    solving = Solving(apart)
+    counted = {e: expand(solving.operations(e) if is_solved(e) else operations_of(e)) for e in apart.equations}
+    return counted, tuple(solving.iterated)
 
 
 def _expanded(amount):
@@ -100,4 +123,5 @@ def leading(cost: Expr) -> str:
 
 def _monomial(coefficient, powers, wide):
     factors = [f"{s}{'' if p == 1 else f'^{p}'}" for s, p in powers.items()]
-    return ("" if coefficient == 1 else str(coefficient)) + (" " if wide else "") + ("·" if wide else "").join(factors)
+    apart = wide or not coefficient.is_Integer
+    return ("" if coefficient == 1 else str(coefficient)) + (" " if apart else "") + ("·" if wide else "").join(factors)

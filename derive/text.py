@@ -2,7 +2,7 @@
 
 from sympy import Expr
 
-from .cost import operations
+from .cost import operations_told
 from .paper.derivation import Derivation
 from .paper.language import Language
 from .paper.sheet import Sheet
@@ -57,7 +57,9 @@ class Texts:
             backward, heads = [], [f"{self.program.title}: {self.program.subject}", "", "Equations"]
         else:
             heads = [self.program.title, "", "Forward"]
-        cost = str(operations(self.program)).replace("**", "^").replace("*", " ")
+        work, iterated = operations_told(self.program)
+        cost = str(work).replace("**", "^").replace("*", " ")
+        cost += f", one step of Newton's method for {', '.join(iterated)} counted" if iterated else ""
         return "\n".join([
             *heads, *_shaped(forward, width), *(["", "Backward", *self._backward(backward, width)] if backward else []),
             *(["", "Assumes", *(f"    {a}" for a in self.assumptions())] if self.program.assumptions else []),

@@ -248,6 +248,9 @@ class Composer:
         forward, backward, kept = (Formula(f"{MARK} + ".join(map(self.formula, terms)) or "0") for terms in shown)
         key = "cost" if self.program.backward else "cost of equations"
         told = self.language.say(key, forward=forward, backward=backward, kept=kept)
+        if costs.iterated:
+            unknowns = self.language.formulas([self.writer.names.variable(n) for n in costs.iterated])
+            told = (*told, Words(" "), *self.language.say("one step", unknowns=unknowns))
         return told if whole else (*told, Words(" "), *self.language.say("leading terms"))
 
     def _kinks(self) -> Text:

@@ -75,6 +75,7 @@ WORDS = {
             "values, counted as written. Of 8-byte numbers, {kept} bytes are kept in between.",
     "cost of equations": "The equations take {forward} additions, multiplications, powers and function values, counted "
                          "as written.",
+    "one step": "Of Newton's method for {unknowns}, one step is counted.",
     "leading terms": "Of long sums, the terms of the highest degree are given.",
     "path": "How a change of {variable} reaches the loss, all else held fixed, line by line:",
     "path back": "And back, each adjoint written out:",

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from sympy import Indexed, Mul, Sum
 
-from derive.implicit import System, linear_system
-from derive.program import Equation, Program, base_of
-from derive.terms import free_indices, fresh, index_names, instantiated
+from .implicit import System, linear_system
+from .program import Equation, Program, base_of
+from .terms import free_indices, fresh, index_names, instantiated
 
 
 def with_sides_apart(program: Program) -> Program:
