@@ -9,7 +9,8 @@
 Parameters  A (H, H), B (H, H), U (D, H), b (H,), V (H, C), c (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     F (N, C), by `predict`.
-Cost        6CHN + 4DHN + 6H^3 + 10H^2N operations, 8CN + 8H^2 + 8HN bytes kept for `backward`, to leading order.
+Cost        4/3 H^3N operations, 8CN + 8H^2 + 8HN bytes kept for `backward`, to leading order; one step of Newton's
+            method for Z is counted.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/deep_equilibrium.py by `derive build deep_equilibrium`; do not edit.

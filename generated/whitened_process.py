@@ -13,7 +13,7 @@
 Parameters  length (D,), signal, a scalar, noise, a scalar, u (N,); their dtype is the result's.
 Inputs      X (N, D), y (N,).
 Outputs     f (N,), by `predict`.
-Cost        3N^4 operations, 16N^2 bytes kept for `backward`, to leading order.
+Cost        10DN^2 + 13/3 N^3 operations, 16N^2 bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/whitened_process.py by `derive build whitened_process`; do not edit.
