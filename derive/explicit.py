@@ -122,13 +122,13 @@ def _computed_axes(program):
 
 
 def point(program: Program, sizes: Sizes, seed: int = 0, positive: bool = False) -> Values:
-    """Return random rational values for parameters and inputs, between -2 and 2 (or 0 and 2), and random labels."""
+    """Return random rational values for parameters and inputs, between -2 and 2 (or 0 and 1), and random labels."""
     random = Random(seed)
 
     def value(variable):
         if variable.kind == "labels":
             return Integer(random.randrange(_number_of(variable.classes, sizes)))
-        size = Rational(random.randint(1, 119), random.randint(60, 70))
+        size = Rational(random.randint(1, 119), random.randint(120, 140) if positive else random.randint(60, 70))
         return size if positive or random.random() < 0.5 else -size
 
     drawn = {v.name: {index: value(v) for index in entries(v, sizes)} for v in (*program.parameters, *program.inputs)}
