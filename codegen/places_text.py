@@ -54,6 +54,8 @@ class PlacePrinter(NumberPrinter):
             parts = trimmed(self._slice_list(read))
             text = Text(f"{name}[{', '.join(parts)}]" if parts else name)
             return self._arranged(self._turned(text, read), tuple(order), node.axes)
+        if twice := _diagonal(read):
+            return self._arranged(Text(_diagonal_text(name, read, twice)), _diagonal_axes(read, twice), node.axes)
         apart = len(labels) == 1 and len(set(order)) == len(order)
         if apart:
             parts = self._slice_list(read)
@@ -157,6 +159,24 @@ def trimmed(parts):
     while parts and parts[-1] == ":":
         parts = parts[:-1]
     return parts
+
+
+def _diagonal(read):
+    """Return the index that a read of whole axes has twice, all others once; None for another read."""
+    whole = all(isinstance(i, Idx) and i.lower == 0 and i.upper + 1 == size
+                for i, size in zip(read.indices, read.base.shape, strict=True))
+    repeated = [i for i in dict.fromkeys(read.indices) if read.indices.count(i) > 1]
+    return repeated[0] if whole and len(repeated) == 1 and read.indices.count(repeated[0]) == 2 else None
+
+
+def _diagonal_axes(read, twice):
+    return (*(i for i in read.indices if i != twice), twice)
+
+
+def _diagonal_text(name, read, twice):
+    first, second = [axis for axis, i in enumerate(read.indices) if i == twice]
+    where = "" if len(read.indices) == 2 else f", axis1={first}, axis2={second}"
+    return f"np.diagonal({name}{where})"
 
 
 def is_array_index(position):

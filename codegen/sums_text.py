@@ -8,7 +8,7 @@ from sympy import Mul, Sum
 from derive import binders
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
-from derive.forms import Read, Reduction, Scalar, arranged
+from derive.forms import Gather, Read, Reduction, Scalar, arranged
 
 from .contractions import contraction
 from .nodes import as_numbers, is_condition, is_plain_parameter
@@ -64,7 +64,8 @@ class SumPrinter(PlacePrinter):
         places = sorted(node.body.axes.index(i) for i in node.over)
         body = self.text(as_numbers(node.body) if is_condition(node.body) else node.body)
         if len(places) == len(node.body.axes):
-            return f"{function}({body.code})"
+            trace = function == "np.sum" and body.code.startswith("np.diagonal(") and isinstance(node.body, Gather)
+            return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"
         axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
         if body.level == ATOM and isinstance(node.body, Read):
             return f"{body.code}.{function.removeprefix('np.')}(axis={axis})"

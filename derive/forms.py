@@ -8,7 +8,24 @@ X^T dZ1 on paper; `b[h]` over (n, h) becomes a `Spread` of b, which is `b` in co
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Function, Ge, Idx, Indexed, KroneckerDelta, Mul, Ne, Piecewise, Pow, S, Sum, Symbol, expand
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Ge,
+    Gt,
+    Idx,
+    Indexed,
+    KroneckerDelta,
+    Mul,
+    Ne,
+    Piecewise,
+    Pow,
+    S,
+    Sum,
+    Symbol,
+    expand,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -155,7 +172,7 @@ def _form(expr, axes):
     if isinstance(expr, KroneckerDelta):
         return _bracket(KroneckerDelta, expr.args, axes)
     if isinstance(expr, Relational):
-        return _bracket(type(expr), _balanced(*expr.args), axes)
+        return _bracket(*_strict(type(expr), *_balanced(*expr.args)), axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and len(expr.args) == 2 and isinstance(1 - expr, KroneckerDelta):
@@ -218,6 +235,13 @@ def _balanced(left, right):
     difference = expand(left - right)
     minus = Add(*(t for t in Add.make_args(difference) if t.as_coeff_Mul()[0].is_negative))
     return expand(difference - minus), -minus
+
+
+def _strict(head, left, right):
+    """Return a head and two sides: i > j for i >= j + 1."""
+    if head is Ge and isinstance(right, Add) and right.args[0] == 1 and not _has_arrays(right):
+        return Gt, (left, right - 1)
+    return head, (left, right)
 
 
 def _bracket(head, sides, axes):

@@ -36,7 +36,6 @@ class Params(NamedTuple):
 def forward(V, W, X, Y, tau):
     """Return the loss and the residuals that `backward` reads."""
     V, W, X, Y, tau = _checked(V, W, X, Y, tau)
-    N = len(X)
 
     P = X @ V                                           # (N, K)
     Q = Y @ W                                           # (N, K)
@@ -51,7 +50,7 @@ def forward(V, W, X, Y, tau):
     T_S = S.max(axis=1)                                 # (N,)
     E_S = np.exp(S - T_S[:, None])                      # (N, N)
     S_S = E_S.sum(axis=1)                               # (N,)
-    loss = np.mean(np.log(S_S) + (T_S - S[np.arange(N), np.arange(N)]))
+    loss = np.mean(np.log(S_S) + (T_S - np.diagonal(S)))
     return loss, (X, Y, tau, P, Q, p, q, A, B, E_S, S_S)
 
 

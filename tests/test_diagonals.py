@@ -1,0 +1,55 @@
+"""Diagonals and traces: read as an expert reads them, right in every place among the axes."""
+
+import numpy as np
+import pytest
+from sympy import Piecewise, Sum
+
+import codegen
+from derive import Network
+
+torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_diagonals_of_matrices_and_of_stacks(style):
+    net = Network("diagonals", "A stack of matrices by its diagonals")
+    T, K = net.sizes("T K")
+    a, B = net.parameter("a", K, T, K), net.parameter("B", K, K)
+    t, k = net.indices(t=T, k=K)
+    r = net.define("r", a[k, t, k] * B[k, k], over=(t, k))
+    net.loss = Sum(r[t, k] ** 2, t, k) + 3 * Sum(B[k, k], k)
+    generator = torch.Generator().manual_seed(0)
+    A = torch.randn(3, 5, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+    b = torch.randn(3, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+    loss = ((A.diagonal(dim1=0, dim2=2) * b.diagonal()) ** 2).sum() + 3 * b.trace()
+    loss.backward()
+    value, grads = codegen.lambdify(net.backward(), style=style)(A.detach().numpy(), b.detach().numpy())
+    assert value == pytest.approx(loss.item(), rel=1e-13)
+    np.testing.assert_allclose(grads.a, A.grad.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(grads.B, b.grad.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_a_gradient_that_is_a_diagonal_can_be_written_to():
+    net = Network("own", "The diagonal of a product")
+    K = net.size("K")
+    d, M = net.parameter("d", K), net.input("M", K, K)
+    k = net.indices(k=K)[0]
+    net.loss = Sum(d[k] * M[k, k], k)
+    M0 = np.arange(9.0).reshape(3, 3)
+    grads = codegen.lambdify(net.backward())(np.ones(3), M0)[1]
+    grads.d[0] = 5
+    assert M0[0, 0] == 0 and grads.d[0] == 5
+
+
+def test_traces_and_strict_masks_read_well():
+    net = Network("read", "A trace, and what lies below the diagonal")
+    K = net.size("K")
+    B = net.parameter("B", K, K)
+    i, j = net.indices(i=K, j=K)
+    net.loss = Sum(B[i, i], i) ** 2 + Sum(Piecewise((B[i, j] ** 2, i > j), (0, True)), i, j)
+    source = codegen.source(net.backward())
+    assert "np.trace(B)" in source and "np.arange(K)[:, None] > np.arange(K)" in source
+    b = np.random.default_rng(0).normal(size=(4, 4))
+    value, grads = codegen.lambdify(net.backward())(b)
+    assert value == pytest.approx(np.trace(b) ** 2 + np.sum(np.tril(b, -1) ** 2), rel=1e-14)
+    np.testing.assert_allclose(grads.B, 2 * np.trace(b) * np.eye(4) + 2 * np.tril(b, -1), rtol=1e-14)
