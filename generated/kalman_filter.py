@@ -78,7 +78,7 @@ def forward(A, C, q, r, y, m0, L0):
         v[t] = y[t] - C @ mu[t]
         m[t + 1] = v[t] @ G[t] + mu[t]
     w = _solved("w", S, v[..., None])[..., 0]           # (T, M)
-    logdet = 2 * np.sum(np.log(chol_S[np.arange(T)[:, None], np.arange(M), np.arange(M)]), axis=1)  # (T,)
+    logdet = 2 * np.sum(np.log(np.diagonal(chol_S, axis1=1, axis2=2)), axis=1)  # (T,)
     inverse_logdet = _solved("inverse_logdet", S.mT, np.eye(M, dtype=S.dtype))  # (T, M, M)
     loss = np.sum(logdet + np.sum(v * w, axis=1) + M * np.log(2 * np.pi, dtype=logdet.dtype)) / 2
     return loss, (A, C, m, P, mu, AP, Q, v, B, G, w, inverse_logdet, exp_q, exp_r, chol_S)
@@ -125,9 +125,9 @@ def backward(residuals):
     # v = y - mu C'
     dC = dS.reshape(-1, M).T @ B.reshape(-1, D) + (dB @ Q.mT).sum(axis=0) - dv.T @ mu  # (M, D)
     # Q[t, i, j] = (sum_k AP[t, i, k] * A[j, k]) + [i = j] * exp_q[i]
-    dq = exp_q * np.sum(dQ[np.arange(T)[:, None], np.arange(D), np.arange(D)], axis=0)  # (D,)
+    dq = exp_q * np.sum(np.diagonal(dQ, axis1=1, axis2=2), axis=0)  # (D,)
     # S[t, a, b] = (sum_k B[t, a, k] * C[b, k]) + [a = b] * exp_r[a]
-    dr = exp_r * np.sum(dS[np.arange(T)[:, None], np.arange(M), np.arange(M)], axis=0)  # (M,)
+    dr = exp_r * np.sum(np.diagonal(dS, axis1=1, axis2=2), axis=0)  # (M,)
     return Params(dA, dC, dq, dr)
 
 

@@ -51,7 +51,6 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     X, y, B, h, e, exp_penalty, chol_M = residuals
     N = len(X)
-    D = len(B)
 
     # loss = 1/N sum_n e[n]^2
     de = 2 / N * e                                      # (N,)
@@ -63,7 +62,7 @@ def backward(residuals):
     lam_B = cho_solve((chol_M, True), dB)               # (D, N)
     dM = -lam_B @ B.T                                   # (D, D)
     # M = X' X + diag(exp_penalty)
-    dpenalty = dM[np.arange(D), np.arange(D)] * exp_penalty  # (D,)
+    dpenalty = np.diagonal(dM) * exp_penalty            # (D,)
     return Params(dpenalty)
 
 

@@ -40,23 +40,22 @@ def forward(W, t, S):
     C[np.arange(D), np.arange(D)] += exp_t
     chol_C = _cholesky("C", C)                          # (D, D)
     solve_C = cho_solve((chol_C, True), S)              # (D, D)
-    logdet_C = 2 * np.sum(np.log(chol_C[np.arange(D), np.arange(D)]))
+    logdet_C = 2 * np.sum(np.log(np.diagonal(chol_C)))
     inverse_logdet_C = cho_solve((chol_C, True), np.eye(D, dtype=chol_C.dtype))  # (D, D)
-    loss = (logdet_C + np.sum(solve_C[np.arange(D), np.arange(D)])) / 2
+    loss = (logdet_C + np.trace(solve_C)) / 2
     return loss, (W, solve_C, inverse_logdet_C, exp_t)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     W, solve_C, inverse_logdet_C, exp_t = residuals
-    D = len(solve_C)
 
     # C solve_C = S
     lam_solve_C = inverse_logdet_C / 2                  # (D, D)
     dC = inverse_logdet_C / 2 - lam_solve_C @ solve_C.T  # (D, D)
     # C = W W' + exp_t I
     dW = dC @ W + dC.T @ W                              # (D, K)
-    dt = exp_t * np.sum(dC[np.arange(D), np.arange(D)])
+    dt = exp_t * np.trace(dC)
     return Params(dW, dt)
 
 
