@@ -31,7 +31,8 @@ class PlacePrinter(NumberPrinter):
         if isinstance(expr, Indexed):
             if all(isinstance(i, Idx) and i.lower == 0 and (i.upper + 1 - size).expand() == 0
                    for i, size in zip(expr.indices, expr.base.shape, strict=True)):
-                return indexed(Text(expr.base.name), tuple(expr.indices), axes)
+                order = tuple(i for i in axes if i in expr.indices)
+                return indexed(self._arranged(Text(expr.base.name), tuple(expr.indices), order), order, axes)
             return self._gather(Gather(axes, expr))
         if not free_indices(expr):
             return self.size(expr)

@@ -2,6 +2,10 @@
 
 Each row: the number of its equation, what is differentiated and by what, and what the Cookbook says it is. A
 row names the matrices that its identity takes to be symmetric.
+
+All of sections 2.1, 2.2 and 2.4 to 2.8 but what defines rather than derives (133 to 137: chain rules and the structure
+matrices that 138 to 144 use). 47, 48, 50, 73 to 75, 79, 80, 90 and 144 are by entries, not in matrix form, and stand in
+tests/test_cookbook.py.
 """
 
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from sympy import (
     Inverse,
     KroneckerProduct,
     MatrixSymbol,
+    OneMatrix,
     Symbol,
     Trace,
     Transpose,
@@ -29,6 +34,7 @@ F, G, H = MatrixSymbol("F", K, K), MatrixSymbol("G", K, M), MatrixSymbol("H", M,
 L, Q = MatrixSymbol("L", N, M), MatrixSymbol("Q", N, K)
 x, a, b, c, d, s = (MatrixSymbol(name, N, 1) for name in "xabcds")
 u, v = MatrixSymbol("u", M, 1), MatrixSymbol("v", M, 1)
+P = MatrixSymbol("P", M, N)
 t = Symbol("t")
 
 
@@ -41,6 +47,7 @@ class Row:
     by: Expr
     theirs: Expr
     symmetric: tuple[str, ...] = ()
+    matrix_form: bool = True            # whether the Cookbook prints matrices, not sums over entries
     as_printed: Expr | None = None      # where the Cookbook is in error: what it prints; `theirs` is put right
     note: str = ""
 
@@ -49,14 +56,22 @@ def _det(matrix):
     return Determinant(matrix)
 
 
+def _squares(matrix):
+    return Trace(x.T * matrix.T * matrix * x)
+
+
 XtAX = X.T * A * X
+Y, dY = A + t * B + t**2 * C, B + 2 * t * C
 DETERMINANTS = [
+    Row("46", _det(Y), t, _det(Y) * Trace(Inverse(Y) * dY), note="Y = A + t B + t^2 C"),
     Row("49", _det(S), S, _det(S) * Inverse(S).T),
     Row("51", _det(A * S * B), S, _det(A * S * B) * Inverse(S).T),
     Row("52", _det(S.T * A * S), S, 2 * _det(S.T * A * S) * Inverse(S).T),
     Row("53", _det(XtAX), X, 2 * _det(XtAX) * A * X * Inverse(XtAX), ("A",)),
     Row("54", _det(XtAX), X, _det(XtAX) * (A * X * Inverse(XtAX) + A.T * X * Inverse(X.T * A.T * X))),
     Row("55", log(_det(X.T * X)), X, 2 * X * Inverse(X.T * X), note="the transposed pseudoinverse, written out"),
+    Row("56", -log(_det(P * P.T)), P, -2 * Inverse(P * P.T) * P,
+        note="P is the pseudoinverse of X: X' X is the inverse of P P', and X' that times P"),
     Row("57", log(abs(_det(S))), S, Inverse(S).T),
     Row("62", _det(Inverse(S)), S, -_det(Inverse(S)) * Inverse(S).T),
     Row("58", _det(S**3), S, 3 * _det(S**3) * Inverse(S).T),
@@ -85,6 +100,7 @@ VECTORS_AND_MATRICES = [
     Row("71", u.T * X.T * a, X, a * u.T),
     Row("72", a.T * S * a, S, a * a.T),
     Row("72, turned", a.T * S.T * a, S, a * a.T),
+    Row("76", Trace(OneMatrix(M, N) * X) ** 2, X, 2 * Trace(OneMatrix(M, N) * X) * OneMatrix(N, M), matrix_form=False),
     Row("77", u.T * X.T * X * v, X, X * (u * v.T + v * u.T)),
     Row("78", (B * x + b).T * C * (D * x + d), x, B.T * C * (D * x + d) + D.T * C.T * (B * x + b)),
     Row("81", x.T * B * x, x, (B + B.T) * x),
@@ -101,10 +117,15 @@ VECTORS_AND_MATRICES = [
         S.T * S**2 * b * a.T + S**2 * b * a.T * S.T + S.T * S**2 * a * b.T + S**2 * a * b.T * S.T,
         as_printed=S * a * b.T * (S**2).T + a * b.T * (S**2).T * S + S**2 * a * b.T * S.T + S.T * S**2 * a * b.T,
         note="the Cookbook's first term of each pair stands there transposed"),
+    Row("93", (B * x).T * A * (D * x), x, B.T * A * D * x + D.T * A.T * B * x, note="s = B x and r = D x"),
+    Row("95", _squares(A) / _squares(B), x,
+        2 * A.T * A * x / _squares(B) - 2 * _squares(A) * B.T * B * x / _squares(B) ** 2),
     Row("97", x.T * A * x + b.T * x, x, (A + A.T) * x + b),
 ]
 
 TRACES = [
+    Row("128, to order 5", Trace(S - S**3 / 6 + S**5 / 120), S, (Identity(N) - S**2 / 2 + S**4 / 24).T,
+        note="of Tr sin X, the series that defines it; SymPy has no symbol for a function of a whole matrix"),
     Row("99", Trace(S), S, Identity(N)),
     Row("100", Trace(X * H), X, H.T),
     Row("101", Trace(U * X * V), X, U.T * V.T),

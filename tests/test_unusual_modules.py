@@ -38,6 +38,18 @@ def test_conditions_are_counted_as_numbers_in_sums_and_products():
     assert all(g.dtype == np.float32 for g in grads)
 
 
+def test_labels_are_turned_round_where_their_second_index_is_kept():
+    net = Network("words", "How often a word stands at a place, weighted")
+    N, T, M = net.sizes("N T M")
+    a, u, w = net.labels("a", N, T, classes=M), net.input("u", N, T), net.parameter("w", T, M)
+    n, t, m = net.indices(n=N, t=T, m=M)
+    C = net.define("C", Sum(KroneckerDelta(a[n, t], m) * u[n, t], n), over=(t, m))
+    net.loss = Sum(w[t, m] * C[t, m], t, m)
+    labels, weights = np.array([[0, 1], [0, 2], [1, 1]]), np.array([[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]])
+    _, grads = lambdify(net.backward())(np.ones((2, 3)), labels, weights)
+    assert np.array_equal(grads.w, [[5, 16, 0], [0, 34, 8]])
+
+
 def test_what_is_the_same_in_all_turns_is_computed_before_the_loop():
     net = Network("average", "A learned exponential moving average")
     T, D = net.sizes("T D")
