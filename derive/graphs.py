@@ -43,7 +43,7 @@ class Graph:
         """Return the graph in DOT, top to bottom, shapes on its edges: values forward, adjoints back in red."""
         lines = [
             f'digraph "{self.name}" {{',
-            f"  graph [rankdir=TB nodesep=0.35 ranksep=0.45 bgcolor=transparent {FONT}];",
+            f"  graph [rankdir=TB nodesep=0.35 ranksep=0.45 pad=\"0.3,0.05\" bgcolor=transparent {FONT}];",
             f"  node [{FONT} fontsize=12 height=0.35 margin=\"0.12,0.05\"];",
             f'  edge [{FONT} fontsize=10 color="#5d6b7e" arrowsize=0.7];',
         ]

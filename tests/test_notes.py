@@ -42,7 +42,7 @@ def complaints(text, folder, engine="pdflatex"):
         log = (folder / "note.log").read_text(encoding="utf-8", errors="replace")
         if done.returncode or not re.search(r"Rerun|undefined references", log):
             break
-    found = [line for line in log.splitlines() if re.search(r"^!|Warning|Overfull|Underfull", line)]
+    found = [line for line in log.splitlines() if re.search(r"^!|Warning|Overfull|Underfull|Missing character", line)]
     return found if done.returncode == 0 else [*found, done.stdout[-800:]]
 
 

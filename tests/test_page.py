@@ -16,7 +16,7 @@ from docutils.utils.math import MathError
 from codegen import building, cli
 from codegen.module import source
 from codegen.page import html
-from codegen.page.formulas import in_pieces, mathml
+from codegen.page.formulas import in_pieces, leaves, mathml
 from codegen.page.lines import listing
 from derive.networks import loading
 from derive.notes import document
@@ -100,10 +100,10 @@ def test_every_formula_becomes_mathml(name):
                 pieces = in_pieces(line.right)
             except MathError as error:
                 pytest.fail(f"{line.right}: {error}")
-            letters = [re.sub(r"<[^>]*>|&\w+;|\s", "", "".join(p for part in pieces for p in part)),
+            letters = [re.sub(r"<[^>]*>|&\w+;|\s", "", "".join(leaves(pieces))),
                        re.sub(r"<[^>]*>|&\w+;|\s", "", mathml(line.right))]
             assert letters[0] == letters[1]
-            assert "".join(p for part in breakable(line.right) for p in part)
+            assert "".join(leaves(breakable(line.right)))
 
 
 @pytest.mark.parametrize("name", SOME)

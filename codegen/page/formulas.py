@@ -6,7 +6,7 @@ docutils does the work; what it does not know of the LaTeX that notes use is put
 import re
 
 from derive.paper.latex import plain
-from derive.paper.layout import breakable
+from derive.paper.layout import Broken, breakable
 
 from ..extras import extra
 
@@ -38,16 +38,27 @@ def mathml(tex: str) -> str:
     unopened = len(CLOSES.findall(tex)) - len(OPENS.findall(tex))
     text = re.sub(r">\s+<", "><", converter.tex2mathml(r"\bigl." * unopened + tex).strip())
     text = text.replace(' displaystyle="false" scriptlevel="0"', "")       # as it is in a line of text anyway
+    text = re.sub("(?:<mo>'</mo>)+", lambda m: f'<mi>{"′" * m[0].count("<mo>")}</mi>', text)
     text = re.sub("<mo>([⟨⟩])</mo>", lambda m: f'<mo form="{FORMS[m[1]]}" stretchy="false">{m[1]}</mo>', text)
     return re.sub(r'^<math xmlns="[^"]*"', "<math", text)
 
 
-def in_pieces(tex: str) -> list[list[str]]:
+def in_pieces(tex: str) -> list[Broken]:
     """Return a formula as MathML elements: parts that go to a line of their own first, each in smaller ones."""
-    parts = [[mathml(piece) for piece in part if piece.strip()] for part in breakable(tex)]
-    parts = [part for part in parts if part]
-    return [[piece if k == j == 0 else _continued(piece) for j, piece in enumerate(part)]
-            for k, part in enumerate(parts)]
+    return [part for k, piece in enumerate(breakable(tex)) if (part := _converted(piece, k == 0))]
+
+
+def _converted(piece, first):
+    """Return a piece, or what it may be broken into, as MathML; nothing of it is left empty."""
+    if isinstance(piece, str):
+        text = mathml(piece) if piece.strip() else ""
+        return text if first else _continued(text)
+    return [part for k, inner in enumerate(piece) if (part := _converted(inner, first and k == 0))]
+
+
+def leaves(pieces: Broken) -> list[str]:
+    """Return the smallest pieces of a formula, in order."""
+    return [pieces] if isinstance(pieces, str) else [leaf for piece in pieces for leaf in leaves(piece)]
 
 
 def _continued(piece):

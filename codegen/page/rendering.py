@@ -1,19 +1,22 @@
 """From a built network to its page: the document's blocks as HTML, filled into the template."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from derive.notations import Notation
 from derive.notes import document
+from derive.paper.displays import WIDE
 from derive.paper.document import Code, Display, Formula, Line, Paragraph, Reference, Table, Term, Text
+from derive.paper.layout import measured
 from derive.program import Program
 
 from ..extras import extra
 from ..module import source
 from ..pictures import network_graph
 from ..verify import Verdict, by_parameter
-from .formulas import in_pieces, mathml
+from .formulas import in_pieces, leaves, mathml
 from .lines import listing
 from .words import WORDS
 
@@ -71,7 +74,7 @@ class Page:
 
     def _span(self, span):
         if isinstance(span, Formula):
-            return "<wbr>".join(piece for part in in_pieces(span.text) for piece in part)
+            return "<wbr>".join(leaves(in_pieces(span.text)))
         if isinstance(span, Reference):
             number = self.numbers[span.label]
             return f'<a class="reference" href="#equation-{number}">({number})</a>'
@@ -85,10 +88,15 @@ class Page:
 
     def right(self, line: Line) -> str:
         """Return the right-hand side of a line with its relation, broken where there is no room for it."""
-        parts = in_pieces(line.right)
-        parts[0][0] = EQUALS + parts[0][0]
-        shown = ("".join(f"<span>{piece}</span>" for piece in part) for part in parts)
-        return "<wbr>".join(f'<span class="part">{part}</span>' for part in shown)
+        return _broken(in_pieces(line.right), EQUALS)
+
+    def left(self, line: Line) -> str:
+        """Return the left-hand side of a line, broken where it stands apart and there is no room for it."""
+        return _broken(in_pieces(line.left)) if self.apart(line) else mathml(line.left)
+
+    def apart(self, line: Line) -> bool:
+        """Tell whether a left-hand side is so wide that it stands on a line of its own."""
+        return not line.continues and measured(line.left) > WIDE
 
     def number(self, line: Line) -> str:
         """Return the number of a line of the forward pass; of another line, that of the line it belongs to."""
@@ -100,6 +108,21 @@ class Page:
 
     def reason(self, line: Line) -> str:
         return self.text(line.reason)
+
+
+def _broken(parts, before=""):
+    """Return the pieces of a formula as boxes in boxes, the inner ones broken where these have too little room."""
+    first, *others = map(_boxed, parts)
+    return "<wbr>".join(f'<span class="part">{part}</span>' for part in (_after(before, first), *others))
+
+
+def _boxed(piece):
+    return piece if isinstance(piece, str) else "".join(f"<span>{_boxed(inner)}</span>" for inner in piece)
+
+
+def _after(before, text):
+    """Put a relation into the innermost box that a formula begins with."""
+    return re.sub("^((?:<span>)*)", lambda boxes: boxes[1] + before, text)
 
 
 def _picture(svg, title):

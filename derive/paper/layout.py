@@ -15,7 +15,9 @@ LONG = 14                   # rows; longer systems may be broken over pages
 SOURCE, WIDEST_CELL = 118, 60           # letters: lines of the source; cells that others are padded to
 DEEPER, IN_PRODUCT, BEFORE_ELEMENTWISE = 0.6, 0.5, 0.3      # what a break costs, in parts of a line left empty
 ELEMENTWISE = (r"\odot", r"\oslash", r"\big/")
+LONG_FACTOR = 13.0          # ems
 THIN = "\\,"
+Broken = str | list["Broken"]            # a formula, or what it may be broken into, each part further
 OPEN, CLOSE = re.compile(r"\\[bB]igg?l[(\[]|\\langle|[(\[]"), re.compile(r"\\[bB]igg?r[)\]]|\\rangle|[)\]]")
 
 
@@ -98,14 +100,31 @@ def _pieces(tex) -> list[_Part]:
     return [*pieces, current]
 
 
-def breakable(tex: str) -> list[list[str]]:
-    """Split a formula where a line may end: at its outermost operators, and the parts between them further inside."""
-    parts: list[list[str]] = []
-    for part in _pieces(tex):
-        if part.price == 0 or not parts:
-            parts.append([])
-        parts[-1].append(part.text)
-    return parts
+def breakable(tex: str) -> list[Broken]:
+    """Split a formula where a line may end: at its outermost operators, each part at those inside it, and so on."""
+    pieces = _pieces(tex)
+    return [_further(group) for group in _split(pieces, 0.0)]
+
+
+def _further(pieces) -> Broken:
+    """Split at the breaks that cost least, what is between them further; a long factor is better broken inside."""
+    if len(pieces) == 1:
+        return pieces[0].text
+    soft = {piece.price: piece.soft for piece in pieces[1:]}
+    splits = [(soft[price], _split(pieces, price)) for price in sorted(soft)]
+    groups = next((groups for is_soft, groups in splits if not (is_soft and _has_long(groups))), splits[0][1])
+    return [_further(group) for group in groups]
+
+
+def _has_long(factors):
+    """Tell whether a factor that may be broken inside is long."""
+    return any(len(f) > 1 and measured("".join(piece.text for piece in f)) > LONG_FACTOR for f in factors)
+
+
+def _split(pieces, price):
+    """Group pieces between the breaks of a price."""
+    starts = [k for k, piece in enumerate(pieces) if k == 0 or piece.price == price]
+    return [pieces[i:j] for i, j in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def columns(rows: Sequence[Row]) -> list[str]:

@@ -6,7 +6,7 @@ from .latex import plain
 from .layout import PAGE, Row, columns, text_width
 from .prose import code, escaped, wrapped
 
-TOLERANT = r"\begingroup\emergencystretch=4em \hbadness=10000     % formulas in the prose may ask for wide spaces"
+TOLERANT = r"\begingroup\tolerance=3000 \emergencystretch=4em \hbadness=10000 % for formulas in prose"
 HEADING = 1.8               # how much wider a section's number and title are than text of the same letters
 MOST_ROWS = 30              # of one table; a longer one is continued in another, so that a page can end between them
 ENGLISH = r"""\documentclass{article}
