@@ -22,6 +22,7 @@ from derive.guards import drawn_out, guarded, strongest
 from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads
 
+from . import newton_loops
 from .numpy_text import NumpyPrinter
 from .statements import Statement, added, fresh_array, signed, update_of
 
@@ -88,7 +89,10 @@ class Looped:
         self.local: dict[str, int] = dict(around.local) if around else {}   # variables without rows -> their loops
         self.begun: set[str] = set(around.begun) if around else set()       # arrays that hold a part of the value
         self.summed: set[str] = around.summed if around else set()          # arrays that are added to from the start
+        self.unknowns = {e.name for e in self.main if e.implicit}           # what Newton's method solves for
         self.local |= {row.equation.name: len(self.outer) + 1 for row in self.rows if self._is_local(row)}
+        if self.unknowns:
+            self.local |= dict.fromkeys(newton_loops.only_inside(self), len(self.outer) + 1)
 
     def statements(self) -> list[Statement]:
         """Return what stands before the loop, and the loop."""
@@ -163,7 +167,7 @@ class Looped:
         variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
         if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
             return False
-        if any(self._left(t.conditions) for t in row.pulled) or self._waits(row):
+        if any(self.left(t.conditions) for t in row.pulled) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
@@ -178,12 +182,12 @@ class Looped:
     def _waits(self, row):
         """Tell whether a row waits for itself within one turn: a loop in the loop computes it."""
         return any(
-            len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in self._turn() for e in g if e.name == row.equation.name
+            len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in self.turn() for e in g if e.name == row.equation.name
         )
 
     # ---- conditions
 
-    def _left(self, conditions):
+    def left(self, conditions):
         """Return the conditions that do not hold in every turn."""
         return [c for c in strongest(conditions) if not self._always(c)]
 
@@ -197,7 +201,7 @@ class Looped:
         """Return the indices over which a term counts, as replacements, and the conditions on turns that are left."""
         here: dict[Idx, Expr] = dict(places(term.expr, equation))
         left = []
-        for c in self._left(c.xreplace(here) for c in term.conditions):
+        for c in self.left(c.xreplace(here) for c in term.conditions):
             inside = free_indices(c)
             if not inside:
                 left.append(c)
@@ -265,10 +269,12 @@ class Looped:
         forward = self._direction()
         size = self.printer.size(self.counted.upper + 1).code
         yield Line(f"for {self.counter} in {f'range({size})' if forward else f'reversed(range({size}))'}:")
-        for group in self._turn():
+        for group in self.turn():
             rows = [r for r in self.rows if r.equation.name in {e.name for e in group}]
             if len(rows) == 1 and not reads(group[0].rhs, {group[0].name}):
-                yield from inside(marked(self._pulled(rows[0]), rows[0]))
+                yield from inside(marked(self.pulled(rows[0]), rows[0]))
+            elif any(r.equation.implicit for r in rows):
+                yield from inside(marked(newton_loops.lines(self, rows), rows[0]))
             else:
                 yield from inside(self._loop_inside(rows))
         for row in self.rows:
@@ -283,7 +289,7 @@ class Looped:
             )
         return max(shifts) <= 0
 
-    def _turn(self) -> list[list[Equation]]:
+    def turn(self) -> list[list[Equation]]:
         """Return the equations of one turn in an order in which it can compute them; each waits for what it reads."""
         now = []
         for row in self.rows:
@@ -307,18 +313,18 @@ class Looped:
         for row in rows:
             here = {self._index(row.equation): self.counter}
             terms = [t.at(here) for t in row.pulled]
-            rhs = Add(*(guarded(t.expr, self._left(t.conditions)) for t in terms), evaluate=False)
+            rhs = Add(*(guarded(t.expr, self.left(t.conditions)) for t in terms), evaluate=False)
             equations.append(Equation(row.equation.lhs.xreplace(here), rhs))
         if any(len(e.free) == 0 for e in equations):
             raise DerivationError(f"{', '.join(r.equation.name for r in rows)}: wait for each other within one row")
         yield from Looped(equations, self.program, self.printer, self).lines()
 
-    def _pulled(self, row):
+    def pulled(self, row):
         """Compute a row: what counts in full first, then what counts at some places or in some turns."""
         here = {self._index(row.equation): self.counter}
         lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
         terms = [t.at(here) for t in row.pulled]
-        whole = [t for t in terms if not self._left(t.conditions) and not places(t.expr, lhs)]
+        whole = [t for t in terms if not self.left(t.conditions) and not places(t.expr, lhs)]
         parts = [t for t in terms if t not in whole]
         if whole:
             yield from self._assigned(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
@@ -335,7 +341,7 @@ class Looped:
 
     def _choice(self, terms):
         """Return (condition, what holds there, what holds elsewhere) where two terms share all turns between them."""
-        left = [self._left(t.conditions) for t in terms]
+        left = [self.left(t.conditions) for t in terms]
         if [len(conditions) for conditions in left] != [1, 1]:
             return None
         [one], [other] = left
@@ -376,12 +382,12 @@ class Looped:
                 self.summed.add(equation.name)
         expr = Mul(*(f for f in Mul.make_args(expr) if not places(f, equation)))
         axes = tuple(now for i in equation.free if isinstance(now := here.get(i, i), Idx))
-        where, what = (self.printer.code(form(self._plain(e.xreplace(here)), axes)) for e in (equation.lhs, expr))
+        where, what = (self.printer.code(form(self.plain(e.xreplace(here)), axes)) for e in (equation.lhs, expr))
         yield from self._under(left, f"{where} {sign} {what}")
         if fresh and not here and not left:
             self.begun.add(equation.name)
 
-    def _plain(self, expr):
+    def plain(self, expr):
         """Return an expression in which variables without rows are read whole."""
         changes = {}
         for read in reads(expr, self.local):
@@ -412,7 +418,7 @@ class Looped:
             target = self.counter - shift
             now = term.at({index: target})
             ends = [target - index.lower, index.upper - target]
-            by_place.setdefault((shift, *self._left([*ends, *now.conditions])), []).append(now.expr)
+            by_place.setdefault((shift, *self.left([*ends, *now.conditions])), []).append(now.expr)
         for (shift, *conditions), terms in by_place.items():
             lhs = Equation(e.lhs.xreplace({index: self.counter - shift}), e.rhs)
             together = list(self._assigned(lhs, Term(Add(*terms), tuple(conditions))))

@@ -85,7 +85,7 @@ def statements_of(equations, low: Lowered, printer: NumpyPrinter, outputs: set[s
     readers = low.program.equations if outputs is None else equations
     result = []
     for group in ordered(equations):
-        if any(e.implicit for e in group):
+        if any(e.implicit for e in group) and not any(low.program.variables[e.name].state for e in group):
             result += newton_text.statements(group, lambda e: _statement(e, low, printer), printer, low.program,
                                              readers, outputs or set())
             continue

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from sympy import Expr, Idx
 
-from derive.errors import DerivationError
 from derive.forms import form
 from derive.program import Equation, Program, ordered
 from derive.terms import read_name, reads
@@ -41,9 +40,6 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     """Return the statements that solve for an unknown, and those of what `readers` or callers need beside it."""
     [unknown] = [e for e in group if e.implicit]
     inner = ordered(e for e in group if not e.implicit)
-    if any(len(g) > 1 or reads(g[0].rhs, {g[0].name}) for g in inner):
-        raise DerivationError(
-            f"{unknown.name}: an equation that is not linear, inside a recurrence, is not yet printed as NumPy")
     made = [statement_of(g[0]) for g in inner]
     name = unknown.name
     names = {name, *(s.name for s in made)}
@@ -54,13 +50,17 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     printer.helpers["newton"] = None
     residual = next(s.name for s in made if s.name.startswith(f"residual_{name}"))
     step = read_name(unknown.rhs)
-    body = [f"    {line}" for s in made for line in s.lines]
-    start = _start(unknown, printer)
-    lines = [f"def newton_{name}({name}):", *body, f"    return {residual}, {step}",
-             _beside(f'{name} = _newton("{name}", newton_{name}, {start})', program.variables[name].shape)]
+    call = f'{name} = _newton("{name}", newton_{name}, {start(unknown, printer)})'
+    lines = [*function(name, name, made, residual, step), _beside(call, program.variables[name].shape)]
     solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
     wanted = outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}
     return [solved, *(s for s in made if _is_wanted(s.name, wanted, made))]
+
+
+def function(name: str, argument: str, made: Sequence[Statement], residual: str, step: str) -> list[str]:
+    """Return the lines of the function that gives the residual and the step of an unknown."""
+    return [f"def newton_{name}({argument}):", *(f"    {line}" for s in made for line in s.lines),
+            f"    return {residual}, {step}"]
 
 
 def _beside(line, shape):
@@ -74,7 +74,7 @@ def _is_wanted(name, wanted, made):
     return name in wanted or any(name in s.reads for s in made if s.name in wanted)
 
 
-def _start(unknown: Equation, printer) -> str:
+def start(unknown: Equation, printer) -> str:
     """Print where the iteration starts: an array of the unknown's shape."""
     axes: tuple[Idx, ...] = unknown.free
     node = form(unknown.start, axes)

@@ -69,6 +69,9 @@ class Implicit:
             equation = equation(unknown)
         name = getattr(unknown, "name", str(unknown))
         variable = self._variables.get(name)
+        if variable is not None and variable.state:
+            raise DefinitionError(f"{name} is a state; define an unknown y of its shape by the equation, with {name} "
+                                  f"read at earlier rows, and then {name} by y")
         if variable is None or variable.base != unknown or variable.kind != "variable" or variable.state:
             raise DefinitionError(f"{name} is not an unknown of {self.name}; declare it with net.unknown(...)")
         if any(e.name == name for e in self._equations):
