@@ -6,8 +6,8 @@ HELPERS = {
     "_sigmoid": '''
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    e = np.exp(-np.abs(x))
-    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        return 1 / (1 + np.exp(-x))
 ''',
     "_sigmoid_slope": '''
 def _sigmoid_slope(x):
@@ -67,16 +67,13 @@ def _first_maximum(x):
     return first
 '''
 HELPERS["_sigmoid_into"] = '''
-def _sigmoid_into(x, out, work):
+def _sigmoid_into(x, out):
     """Return 1 / (1 + exp(-x)) in the array out, exact to the last digits at both ends."""
-    np.abs(x, out=work)
-    np.negative(work, out=work)
-    np.exp(work, out=work)
-    np.greater_equal(x, 0, out=out)
-    np.maximum(work, out, out=out)
-    work += 1
-    out /= work
-    return out
+    np.negative(x, out=out)
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        np.exp(out, out=out)
+    out += 1
+    return np.divide(1, out, out=out)
 '''
 HELPERS["_sigmoid_slope_into"] = '''
 def _sigmoid_slope_into(x, out, work):

@@ -159,6 +159,9 @@ class InPlacePrinter(NumpyPrinter):
         head, argument = node.head, node.args[0]
         if head in STEPS:
             self.helpers[f"{STEPS[head]}_into"] = None
+            if head is functions.sigmoid:
+                self.lines.append(f"{name} = _sigmoid_into({self._started(name, where, argument, node.axes)}, {where})")
+                return
             x, work = self._operand(argument, node.axes), self._work(node.axes)
             self.lines.append(f"{name} = {STEPS[head]}_into({x}, {where}, {work})")
             self.works -= 1

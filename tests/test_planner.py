@@ -1,0 +1,68 @@
+"""What the planner rewrites is equal to what it was, to the last digits: PyTorch and mpmath say so."""
+
+import warnings
+
+import numpy as np
+import pytest
+from mpmath import exp as exact_exp
+from mpmath import mpf
+from sympy import Sum, tanh
+
+import codegen
+from codegen.transposes import laid_out
+from derive import Network, mean, sigmoid, total
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize(("dtype", "end"), [(np.float32, 87), (np.float64, 708)])
+def test_sigmoid_is_exact_at_both_ends(style, dtype, end):
+    net = Network("s", "A sigmoid")
+    [N] = net.sizes("N")
+    x, w = net.parameter("x", N), net.input("w", N)
+    net.loss = total(sigmoid(x) * w)
+    f = codegen.lambdify(net.backward(), style=style)
+    x = np.linspace(-end, end, 41).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        far = f(x=np.array([-1e4, 1e4, -np.inf, np.inf], dtype), w=np.ones(4, dtype))
+        single = [float(f(x=v[None], w=np.ones(1, dtype))[0]) for v in x]
+    assert far[0] == 2 and not far[1].x.any()
+    exact = [1 / (1 + exact_exp(-mpf(float(v)))) for v in x]
+    assert all(abs(mpf(a) - t) <= 4 * np.finfo(dtype).eps * t for a, t in zip(single, exact, strict=True))
+
+
+def test_transposed_weights_are_laid_out_before_the_loop():
+    lines = ["for t in reversed(range(T)):", "    da = dz[t] @ U.T",
+             "    dh[t] += da @ V.reshape(K, -1).T + b[t] @ h[t].T"]
+    before, inside = laid_out(lines, {"h", "da", "t"}, {"U_T"})
+    assert before == ["U_T2 = np.ascontiguousarray(U.T)", "V_T = np.ascontiguousarray(V.reshape(K, -1).T)"]
+    assert inside == [lines[0], "    da = dz[t] @ U_T2", "    dh[t] += da @ V_T + b[t] @ h[t].T"]
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_two_stacked_recurrences_are_those_of_pytorch(style):
+    torch = pytest.importorskip("torch")
+    net = Network("stacked", "Two recurrences, the second on the first, weights in three axes")
+    T, N, D, K = net.sizes("T N D K")
+    W, U, V = net.parameter("W", D, K), net.parameter("U", K, K), net.parameter("V", K, 2, K)
+    X, Y = net.input("X", T, N, D), net.input("Y", T, N, K)
+    t, n, d, k, j = net.indices(t=T, n=N, d=D, k=K, j=K)
+    h, g = net.state("h", T, N, K, initial=0), net.state("g", T, N, K, initial=0)
+    net.define(h, tanh(Sum(X[t, n, d] * W[d, k], d) + Sum(h[t - 1, n, j] * U[j, k], j)), over=(t, n, k))
+    net.define(g, tanh(Sum(h[t, n, j] * V[j, 0, k], j) + Sum(g[t - 1, n, j] * V[j, 1, k], j)), over=(t, n, k))
+    net.loss = mean((g - Y) ** 2)
+    rng = np.random.default_rng(0)
+    shapes = {"W": (3, 4), "U": (4, 4), "V": (4, 2, 4), "X": (5, 2, 3), "Y": (5, 2, 4)}
+    values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    loss, grads = codegen.lambdify(net.backward(), style=style)(**values)
+    p = {name: torch.tensor(v, requires_grad=name in "WUV") for name, v in values.items()}
+    h, g, rows = torch.zeros(2, 4, dtype=torch.float64), torch.zeros(2, 4, dtype=torch.float64), []
+    for x in p["X"]:
+        h = torch.tanh(x @ p["W"] + h @ p["U"])
+        g = torch.tanh(h @ p["V"][:, 0] + g @ p["V"][:, 1])
+        rows.append(g)
+    want = ((torch.stack(rows) - p["Y"]) ** 2).mean()
+    want.backward()
+    assert np.isclose(loss, want.item(), rtol=1e-13)
+    for name in "WUV":
+        assert np.allclose(getattr(grads, name), p[name].grad, rtol=1e-11, atol=1e-15), name
