@@ -89,6 +89,7 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
         bool(summed),
         result != axes,
         result[:1] != axes[:1],
+        bool(longer) and not shorter and len(right.own) > 1,        # reshaped in any case: one product, not one each
         left.reshaped + right.reshaped,
         joined,
         not contiguous,

@@ -25,6 +25,7 @@ from derive.terms import free_indices, read_name, reads
 from . import newton_loops
 from .numpy_text import NumpyPrinter
 from .statements import Statement, added, fresh_array, signed, update_of
+from .transposes import laid_out
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,14 @@ class Looped:
         """Return what stands before the loop, and the loop."""
         self.printer.like, self.printer.risky = self._float_array(), False
         self.begun |= {row.equation.name for row in self.rows if row.before or row.pushed}
-        needed = [read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
-                  for r in reads(t.expr, self.program.variables)]
+        needed = dict.fromkeys(read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
+                               for r in reads(t.expr, self.program.variables))
         lines = list(self._loop())
-        marks = tuple((k, line.name) for k, line in enumerate(lines) if line.name)
-        loop = Statement(self.names[-1], tuple(line.code for line in lines),
-                         tuple(n for n in dict.fromkeys(needed) if n not in self.names),
+        varying = {*self.names, *(c.name for c in self.printer.counters)}
+        taken = {*self.program.variables, *(s.name for s in self.program.sizes)}
+        weights, code = laid_out([line.code for line in lines], varying, taken)
+        marks = tuple((k + len(weights), line.name) for k, line in enumerate(lines) if line.name)
+        loop = Statement(self.names[-1], (*weights, *code), tuple(n for n in needed if n not in self.names),
                          shown=False, risky=self.printer.risky, marks=marks)
         made = [self._with_risk(row) for row in self.rows if row.equation.name not in self.local]
         return [self._with_dtype(s) for s in (*made, loop)]
