@@ -89,7 +89,6 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
         bool(summed),
         result != axes,
         result[:1] != axes[:1],
-        bool(longer) and not shorter and len(right.own) > 1,        # reshaped in any case: one product, not one each
         left.reshaped + right.reshaped,
         joined,
         not contiguous,
@@ -99,6 +98,9 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
 
 
 def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
+    if printer.joined and left.stack and not right.stack and not left.swapped and set(left.stack) <= set(axes) \
+            and len(right.own) > 1:
+        left = View(left.node, (), left.stack + left.own, left.over)
     longer = max(left.stack, right.stack, key=len)
     text = Text(f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}", TERM)
     places = [k for k, i in enumerate(longer) if i not in axes]

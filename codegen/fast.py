@@ -54,9 +54,10 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     low = lowered(with_shared_differences(inner))
     labels = frozenset(v.name for v in inner.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
-    plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps)
+    plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,
+                         joined=True)
     fast = InPlacePrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,
-                          sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
+                          joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
     lines: list[Statement] = []
     groups = ordered(low.program.equations)
     for group in sorted(groups, key=lambda group: group[0].name in low.backward):
