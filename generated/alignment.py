@@ -128,8 +128,8 @@ def sgd_step(params, grads, learning_rate):
 
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    e = np.exp(-np.abs(x))
-    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        return 1 / (1 + np.exp(-x))
 
 
 def _softplus(x):

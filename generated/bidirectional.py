@@ -89,19 +89,21 @@ def backward(residuals):
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
     dg[1:] = dz[::-1] @ Vr.T
+    Ur_T = np.ascontiguousarray(Ur.T)
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
         # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
-        dg[t] += dpre_g[t] @ Ur.T
+        dg[t] += dpre_g[t] @ Ur_T
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
     dh[1:] = dz @ V.T
+    U_T = np.ascontiguousarray(U.T)
     for t in reversed(range(T)):
         # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
         # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
-        dh[t] += dpre_h[t] @ U.T
+        dh[t] += dpre_h[t] @ U_T
     # pre_g[t, n, k] = (sum_d x[T - t - 1, n, d] * Wr[d, k]) + (sum_j g[t - 1, n, j] * Ur[j, k]) + br[k]
     dWr = x[::-1].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
     dUr = g[:-1].reshape(-1, K).T @ dpre_g.reshape(-1, K)  # (K, K)

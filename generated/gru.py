@@ -83,13 +83,16 @@ def backward(residuals):
     dpre_r = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
     dh = np.zeros((T + 1, N, K), pre_z.dtype)           # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
+    U_T = np.ascontiguousarray(U.T)
+    Ur_T = np.ascontiguousarray(Ur.T)
+    Uz_T = np.ascontiguousarray(Uz.T)
     for t in reversed(range(T)):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dc = dh[t + 1] * _sigmoid(-pre_z[t])
         # c[t, n, k] = tanh(pre_c[t, n, k])
         dpre_c[t] = dc * (1 - c[t]**2)
         # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
-        dh_r = dpre_c[t] @ U.T
+        dh_r = dpre_c[t] @ U_T
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
         # z[t, n, k] = sigmoid(pre_z[t, n, k])
@@ -99,7 +102,7 @@ def backward(residuals):
         # r[t, n, k] = sigmoid(pre_r[t, n, k])
         dpre_r[t] = dr * _sigmoid_slope(pre_r[t])
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
-        dh[t] += dpre_r[t] @ Ur.T + dpre_z[t] @ Uz.T + dh_r * r[t] + dh[t + 1] * z[t]
+        dh[t] += dpre_r[t] @ Ur_T + dpre_z[t] @ Uz_T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
     dUr = h[:-1].reshape(-1, K).T @ dpre_r.reshape(-1, K)  # (K, K)
     dbr = dpre_r.sum(axis=(0, 1))                       # (K,)
@@ -155,8 +158,8 @@ def sgd_step(params, grads, learning_rate):
 
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    e = np.exp(-np.abs(x))
-    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        return 1 / (1 + np.exp(-x))
 
 
 def _sigmoid_slope(x):

@@ -61,11 +61,13 @@ def forward(A, C, q, r, y, m0, L0):
     G = np.empty((T, M, D), A.dtype)                    # (T, M, D)
     P = np.empty((T + 1, D, D), A.dtype)                # (T + 1, D, D)
     P[0] = L0 @ L0.T
+    A_T = np.ascontiguousarray(A.T)
+    C_T = np.ascontiguousarray(C.T)
     for t in range(T):
         AP[t] = A @ P[t]
-        Q[t] = AP[t] @ A.T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
+        Q[t] = AP[t] @ A_T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
         B[t] = C @ Q[t]
-        S[t] = B[t] @ C.T + exp_r[:, None] * (np.arange(M)[:, None] == np.arange(M))
+        S[t] = B[t] @ C_T + exp_r[:, None] * (np.arange(M)[:, None] == np.arange(M))
         chol_S[t] = _cholesky("S", S[t])
         G[t] = cho_solve((chol_S[t], True), B[t])
         P[t + 1] = Q[t] - B[t].T @ G[t]
@@ -154,11 +156,13 @@ def predict(A, C, q, r, y, m0, L0):
     G = np.empty((T, M, D), A.dtype)                    # (T, M, D)
     P = np.empty((T + 1, D, D), A.dtype)                # (T + 1, D, D)
     P[0] = L0 @ L0.T
+    A_T = np.ascontiguousarray(A.T)
+    C_T = np.ascontiguousarray(C.T)
     for t in range(T):
         AP[t] = A @ P[t]
-        Q[t] = AP[t] @ A.T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
+        Q[t] = AP[t] @ A_T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
         B[t] = C @ Q[t]
-        S[t] = B[t] @ C.T + exp_r[:, None] * (np.arange(M)[:, None] == np.arange(M))
+        S[t] = B[t] @ C_T + exp_r[:, None] * (np.arange(M)[:, None] == np.arange(M))
         chol_S[t] = _cholesky("S", S[t])
         G[t] = cho_solve((chol_S[t], True), B[t])
         P[t + 1] = Q[t] - B[t].T @ G[t]

@@ -79,6 +79,7 @@ def backward(residuals):
     dc = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
+    U_T = np.ascontiguousarray(U.reshape(K, -1).T)
     for t in reversed(range(T)):
         # h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]
         do = dh[t + 1] * tanh_c[t]
@@ -95,7 +96,7 @@ def backward(residuals):
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
-        dh[t] += dz[t].reshape(N, -1) @ U.reshape(K, -1).T
+        dh[t] += dz[t].reshape(N, -1) @ U_T
     dW = (x.reshape(-1, D).T @ dz.reshape(-1, 4 * K)).reshape(D, 4, K)  # (D, 4, K)
     dU = (h[:-1].reshape(-1, K).T @ dz.reshape(-1, 4 * K)).reshape(K, 4, K)  # (K, 4, K)
     db = dz.sum(axis=(0, 1))                            # (4, K)
@@ -145,8 +146,8 @@ def sgd_step(params, grads, learning_rate):
 
 def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    e = np.exp(-np.abs(x))
-    return np.maximum(e, x >= 0) / (1 + e)              # np.where is slow
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        return 1 / (1 + np.exp(-x))
 
 
 def _sigmoid_slope(x):

@@ -91,11 +91,12 @@ def backward(residuals):
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
     dg[1:] = dz @ V.T
+    Q_T = np.ascontiguousarray(Q.T)
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
         # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
-        dg[t] += dpre_g[t] @ Q.T
+        dg[t] += dpre_g[t] @ Q_T
     dF = np.zeros_like(F)                               # (C, D)
     _add_rows(dF, u, dpre_g @ P.T)
     dP = F[u].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
@@ -104,11 +105,12 @@ def backward(residuals):
     dpre_h = np.empty((S, N, K), h.dtype)               # (S, N, K)
     dh = np.zeros((S + 1, N, K), h.dtype)               # (S + 1, N, K)
     dh[S] += dg[0]
+    U_T = np.ascontiguousarray(U.T)
     for s in reversed(range(S)):
         # h[s, n, k] = tanh(pre_h[s, n, k])
         dpre_h[s] = dh[s + 1] * (1 - h[s + 1]**2)
         # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
-        dh[s] += dpre_h[s] @ U.T
+        dh[s] += dpre_h[s] @ U_T
     dE = np.zeros_like(E)                               # (M, D)
     _add_rows(dE, w, dpre_h @ W.T)
     dW = E[w].reshape(-1, D).T @ dpre_h.reshape(-1, K)  # (D, K)
