@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, Sum
+from sympy import Expr, Idx, Indexed, Mul, Sum, Symbol
 
-from .guards import unguarded
+from .guards import guarded, unguarded
 from .ranges import index_atoms
-from .terms import free_indices, subterms
+from .terms import free_indices, subterms, summed
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,36 @@ def running(total: Expr) -> Running | None:
     if found is None or found.index in free_indices(found.term) or not _varies(found.term, found.summed):
         return None
     return found if _range(found.index) == _range(found.summed) else None
+
+
+def running_inside(total: Sum) -> Expr:
+    """Return a sum over several indices by the running sum in it: of [i <= t]*a[i]*b[t] over i and t, b[t]*sum_i.
+
+    What stands before the running sum counts wherever it is read.
+    """
+    term, conditions = unguarded(total.function)
+    if len(conditions) != 1 or len(total.limits) < 2:
+        return total
+    for limit in total.limits:
+        before = [f for f in Mul.make_args(term) if limit[0] not in free_indices(f)]
+        inside = [f for f in Mul.make_args(term) if limit[0] in free_indices(f)]
+        told = {*free_indices(Mul(*before)), *index_atoms(conditions[0])} - {limit[0]}
+        alone = [other for other in total.limits if other[0] not in told and other is not limit]
+        found = Sum(guarded(summed(Mul(*inside), alone), conditions), limit)
+        if inside and running(found) is not None and all(map(is_whole, before)):
+            others = [other for other in total.limits if other[0] in told]
+            return Sum(Mul(*before, found), *others) if others else Mul(*before, found)
+    return total
+
+
+def is_whole(factor: Expr) -> bool:
+    """Tell whether a factor is a number, or a read or a power of one, in its range whatever its indices are."""
+    base, power = factor.as_base_exp()
+    if base.is_number or not power.is_Integer or power < 1:
+        return base.is_number
+    return isinstance(base, Symbol) or (isinstance(base, Indexed) and all(
+        isinstance(i, Idx) and (i.lower, i.upper + 1) == (0, size)
+        for i, size in zip(base.indices, base.base.shape, strict=True)))
 
 
 def _range(index):

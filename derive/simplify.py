@@ -12,6 +12,7 @@ from .functions import relu, step
 from .guards import guarded, is_guard, proven_away, unguarded
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
+from .partial_sums import is_whole, running_inside
 from .program import Equation, Program
 from .ranges import Prover
 from .sharing import with_shared_functions
@@ -77,6 +78,9 @@ def _tidy_sum(total: Sum) -> Expr:
     total = _without_diagonals(total)
     if not isinstance(total, Sum):
         return total
+    whole = running_inside(total)
+    if whole is not total:
+        return whole
     body = _before_guard(total)
     varying = set(free_indices(body))
     limits = [limit for limit in total.limits if limit[0] in varying]
@@ -101,9 +105,7 @@ def _before_guard(total: Sum) -> Expr:
     if not is_guard(total.function):
         return total.function
     inner, conditions = unguarded(total.function)
-    whole = [f for f in Mul.make_args(inner) if isinstance(f, Indexed) and all(
-        isinstance(i, Idx) and i not in bound and (i.lower, i.upper + 1) == (0, size)
-        for i, size in zip(f.indices, f.base.shape, strict=True))]
+    whole = [f for f in Mul.make_args(inner) if is_whole(f) and not bound & set(free_indices(f))]
     rest = Mul(*(f for f in Mul.make_args(inner) if f not in whole))
     return Mul(*whole, guarded(rest, conditions)) if whole else total.function
 

@@ -116,3 +116,28 @@ def test_limits_outside_of_a_declared_range_are_refused():
     m = Symbol("m", integer=True)
     with pytest.raises(DefinitionError, match="m was declared without a range"):
         net.define("c", Sum(x[m], (m, 0, i)), over=i)
+
+
+def test_linear_attention_takes_time_linear_in_its_length():
+    """Of Katharopoulos, Vyas, Pappas and Fleuret (2020), causal; the masked product of PyTorch agrees."""
+    net = Network("linear_attention", "Causal linear attention, its features squared")
+    T, K = net.sizes("T K")
+    q, p, v = (net.parameter(name, T, K) for name in ("q", "p", "v"))
+    t, s, k, m = net.indices(t=T, s=T, k=K, m=K)
+    S = net.define("S", Sum(p[s, k] ** 2 * v[s, m], (s, 0, t)), over=(t, k, m))
+    z = net.define("z", Sum(p[s, k] ** 2, (s, 0, t)), over=(t, k))
+    O = net.define("O", Sum(q[t, k] ** 2 * S[t, k, m], k) / Sum(q[t, k] ** 2 * z[t, k], k), over=(t, m))
+    net.loss = Sum(O[t, m] ** 3, t, m)
+    program = net.backward()
+    assert program.cost().together.operations.as_poly(T).degree() == 1
+    assert "np.where" not in codegen.source(program)
+    random = np.random.default_rng(0)
+    values = [random.normal(size=(6, 3)) for _ in range(3)]
+    Q, P, V = (torch.tensor(x, requires_grad=True) for x in values)
+    weights = torch.tril(Q ** 2 @ (P ** 2).T)
+    loss = ((weights / weights.sum(1, keepdim=True) @ V) ** 3).sum()
+    loss.backward()
+    value, grads = codegen.lambdify(program)(*values)
+    assert value == pytest.approx(loss.item(), rel=1e-12)
+    for ours, theirs in zip(grads, (Q, P, V), strict=True):
+        np.testing.assert_allclose(ours, theirs.grad.numpy(), rtol=1e-10, atol=1e-13)
