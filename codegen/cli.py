@@ -20,7 +20,6 @@ from derive.text import Texts
 
 from . import building, doctor, page, results, tables, verify
 from .extras import MissingExtra
-from .memory import module_from
 from .module import STYLES, source
 from .notation_options import Level, Look, UsageError, check_form, on_paper
 from .pictures import network_graph
@@ -239,18 +238,6 @@ def check(
         raise typer.Exit(1)
 
 
-def _compared(net, program, place, theirs):
-    """Print how far somebody's backprop is from the derived one, of a network that the doctor does not examine."""
-    try:
-        verdict = verify.handwritten(program, module_from(net.name, source(program)), theirs)
-    except Exception as error:
-        raise _Failed(f"{place}: {type(error).__name__}: {error}") from error
-    out.print(tables.verdicts(net.name, program, [verdict]))
-    for complaint in verdict.complaints:
-        out.print(complaint, markup=False, soft_wrap=True)
-    return verdict.passed
-
-
 def _against(net, program, place):
     """Print the table and the diagnosis of somebody's backprop; tell whether it is right."""
     path, colon, functions = place.rpartition(":")
@@ -260,8 +247,6 @@ def _against(net, program, place):
         theirs = [verify.function_in(Path(path), function) for function in functions.split(",", 1)]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not doctor.is_examinable(program):
-        return _compared(net, program, place, theirs[0])
     found = doctor.diagnose(net, doctor.layered(*theirs) if len(theirs) == 2 else theirs[0])
     if found.verdict == doctor.UNKNOWN:
         arguments = ", ".join(v.name for v in (*program.parameters, *program.inputs))

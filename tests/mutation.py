@@ -1,314 +1,108 @@
 """Every generated gradient sabotaged in its text: the differences must catch it, and the doctor name it.
 
-    python -m tests.mutation [NAME ...] [--each K]      all mutants, or K a network
+    python -m tests.mutation [NAME ...] [--ask K] [--each K] [--keep]
 
-Mutants are made from the syntax tree of the generated `backward`, knowing nothing of the doctor's hypotheses: a term or
-a factor dropped, a sign or an axis changed, another array of the same shape, an update made an assignment, ...
+All mutants are made and checked; the doctor is asked about all of them, or about K of each network, drawn at random.
+`--keep` puts the counts into docs/mutation.csv, network by network, and the table made of them into docs/doctor.md.
 """
 
 import argparse
-import ast
-import copy
 import random
 import sys
 import time
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from codegen.differences import compare, derivative_estimate
-from codegen.doctor import diagnose, is_examinable
+from codegen.doctor import diagnose
 from codegen.doctor.trials import points
 from codegen.memory import module_from
 from codegen.module import source
 from derive.networks import loading
+from tests import mutation_table
+from tests.sabotage import mutants
 
 SAME = 1e-9             # a mutant that changes no gradient by more, at any point, is equivalent
 SECONDS = 10.0          # that the doctor may search
 SEEN = 1e-6             # of its largest entry, by which a gradient must differ for differences to catch it
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One sabotage: the line, what was done, and the text of the module with it."""
-
-    words: str
-    line: str
-    text: str
-
-
-# ---- making them
-
-
-def mutants(text: str, shapes: dict[str, tuple]) -> Iterator[Mutant]:
-    """Yield the mutants of a module's `backward`; `shapes` has those of the arrays in it."""
-    tree = ast.parse(text)
-    place = next(k for k, n in enumerate(tree.body) if isinstance(n, ast.FunctionDef) and n.name == "backward")
-    function = tree.body[place]
-    for k, original in enumerate(ast.walk(function)):
-        if not hasattr(original, "lineno") or _is_docstring(original):
-            continue
-        line = text.splitlines()[original.lineno - 1].split("#")[0].strip()
-        if line.startswith(("return", "def ")) or "= residuals" in line or ".shape[" in line or "len(" in line:
-            continue
-        for words, change in CHANGES:
-            for variant in range(40):
-                replacement = change(original, variant, shapes)
-                if replacement is None:
-                    break
-                new = copy.deepcopy(tree)
-                node = list(ast.walk(new.body[place]))[k]
-                if _put(new.body[place], node, replacement):
-                    yield Mutant(f"{words}: {ast.unparse(node)} -> {_unparsed(replacement)}", line,
-                                 ast.unparse(ast.fix_missing_locations(new)))
-
-
-def _is_docstring(node):
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _unparsed(node):
-    return "nothing" if isinstance(node, ast.Pass) else ast.unparse(ast.fix_missing_locations(copy.deepcopy(node)))
-
-
-def _put(root, old, new):
-    for parent in ast.walk(root):
-        for name, value in ast.iter_fields(parent):
-            if value is old:
-                setattr(parent, name, new)
-                return True
-            if isinstance(value, list) and any(v is old for v in value):
-                value[next(k for k, v in enumerate(value) if v is old)] = new
-                return True
-    return False
-
-
-def one(function):
-    """A change with one variant only."""
-    return lambda node, variant, shapes: function(node) if variant == 0 else None
-
-
-def chosen(function):
-    """A change with several variants, given as a list."""
-    def change(node, variant, shapes):
-        options = function(node, shapes)
-        return options[variant] if variant < len(options) else None
-
-    return change
-
-
-def _dropped_term(node, shapes):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and not _is_index(node):
-        left, right = copy.deepcopy(node.left), copy.deepcopy(node.right)
-        return [left, right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), right)]
-    return []
-
-
-def _is_index(node):
-    return all(isinstance(n, ast.Name | ast.Constant | ast.BinOp | ast.operator | ast.expr_context)
-               and (not isinstance(n, ast.Name) or (len(n.id) == 1 and n.id.islower())) for n in ast.walk(node))
-
-
-def _dropped_factor(node, shapes):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div) and not _is_index(node):
-        options = [copy.deepcopy(node.left)]
-        if isinstance(node.op, ast.Mult):
-            options.append(copy.deepcopy(node.right))
-        return options
-    return []
-
-
-def _other_sign(node):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and not _is_index(node):
-        return ast.BinOp(copy.deepcopy(node.left), ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(),
-                         copy.deepcopy(node.right))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
-        return copy.deepcopy(node.operand)
-    return None
-
-
-def _negated(node):
-    if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant | ast.Tuple) and \
-            not ast.unparse(node.value).startswith(("np.zeros", "np.empty")):
-        return ast.Assign([copy.deepcopy(t) for t in node.targets], ast.UnaryOp(ast.USub(), copy.deepcopy(node.value)))
-    return None
-
-
-def _divided_for_multiplied(node):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return ast.BinOp(copy.deepcopy(node.left), ast.Mult(), copy.deepcopy(node.right))
-    return None
-
-
-def _divided_twice(node):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return ast.BinOp(copy.deepcopy(node), ast.Div(), copy.deepcopy(node.right))
-    return None
-
-
-def _power(node):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        return copy.deepcopy(node.left)
-    return None
-
-
-def _transposed(node, shapes):
-    if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-        return [copy.deepcopy(node.value)]
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        return [ast.BinOp(ast.Attribute(copy.deepcopy(node.left), "T", ast.Load()), ast.MatMult(),
-                          copy.deepcopy(node.right)),
-                ast.BinOp(copy.deepcopy(node.left), ast.MatMult(),
-                          ast.Attribute(copy.deepcopy(node.right), "T", ast.Load()))]
-    return []
-
-
-def _is_sum(node):
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sum"
-
-
-def _mean_for_sum(node):
-    if _is_sum(node):
-        new = copy.deepcopy(node)
-        new.func.attr = "mean"
-        return new
-    return None
-
-
-def _other_axis(node, shapes):
-    if not _is_sum(node):
-        return []
-    options = []
-    for k, keyword in enumerate(node.keywords):
-        if keyword.arg == "axis":
-            for axis in (0, 1, 2):
-                new = copy.deepcopy(node)
-                new.keywords[k].value = ast.Constant(axis)
-                if ast.unparse(new) != ast.unparse(node):
-                    options.append(new)
-    return options
-
-
-def _assigned(node):
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
-        return ast.Assign([copy.deepcopy(node.target)], copy.deepcopy(node.value))
-    return None
-
-
-def _left_out(node):
-    return ast.Pass() if isinstance(node, ast.AugAssign) else None
-
-
-def _other_update(node):
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
-        return ast.AugAssign(copy.deepcopy(node.target), ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(),
-                             copy.deepcopy(node.value))
-    return None
-
-
-def _other_comparison(node, shapes):
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Gt):
-        return [ast.Compare(copy.deepcopy(node.left), [op], copy.deepcopy(node.comparators))
-                for op in (ast.GtE(), ast.Lt())]
-    return []
-
-
-def _other_constant(node, shapes):
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return [ast.Constant(node.value + 1), ast.Constant(node.value - 1)] if node.value in (1, 2, 0) else []
-    return []
-
-
-def _other_array(node, shapes):
-    if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and len(shapes.get(node.id, ())) > 0):
-        return []
-    return [ast.Name(other, ast.Load()) for other, shape in shapes.items()
-            if other != node.id and shape == shapes[node.id]][:4]
-
-
-def _other_direction(node):
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reversed":
-        return copy.deepcopy(node.args[0])
-    return None
-
-
-CHANGES = [
-    ("a term dropped", chosen(_dropped_term)), ("a factor dropped", chosen(_dropped_factor)),
-    ("a sign changed", one(_other_sign)), ("a line negated", one(_negated)),
-    ("multiplied for divided", one(_divided_for_multiplied)), ("divided twice", one(_divided_twice)),
-    ("a power dropped", one(_power)), ("a transpose", chosen(_transposed)), ("a mean for a sum", one(_mean_for_sum)),
-    ("another axis", chosen(_other_axis)), ("= for +=", one(_assigned)), ("an update left out", one(_left_out)),
-    ("-= for +=", one(_other_update)), ("another comparison", chosen(_other_comparison)),
-    ("a constant", chosen(_other_constant)), ("another array", chosen(_other_array)),
-    ("the loop forwards", one(_other_direction)),
-]  # fmt: skip
-
-
-# ---- judging them
-
-
 @dataclass
 class Outcome:
-    """What became of the mutants of one network."""
+    """What became of the mutants of one network; `counts` has them by class and by what became of them."""
 
     network: str
-    total: int = 0
-    failing: int = 0                                        # raise at every point
-    equivalent: int = 0
-    caught: int = 0
-    named: int = 0
+    counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     missed: list[str] = field(default_factory=list)         # by the differences
     unnamed: list[str] = field(default_factory=list)        # by the doctor
     seconds: float = 0.0
 
+    def total(self, column: str) -> int:
+        """Return how many mutants, of all classes, are in a column of the table."""
+        return sum(counts[column] for counts in self.counts.values())
 
-def judged(name: str, each: int | None, seed: int = 0) -> Outcome:
-    """Sabotage one network's module, all mutants or so many drawn at random."""
+
+def judged(name: str, each: int | None = None, ask: int | None = None, seed: int = 0) -> Outcome:
+    """Sabotage a network's module, all mutants or `each` drawn at random; ask the doctor about all or `ask` of them."""
     net, start = loading.named(name), time.perf_counter()
     program = net.backward()
     text, tried = source(program), [p for p in points(program) if not p.kinked]
     module = module_from(name, text)
     shapes = _shapes(module, tried[0])
     found = list({m.text: m for m in mutants(text, shapes)}.values())
-    if each is not None:
-        found = random.Random(f"{seed} {name}").sample(found, min(each, len(found)))
-    outcome = Outcome(name, len(found))
+    order = random.Random(f"{seed} {name}").sample(found, len(found))[:each]
+    outcome = Outcome(name)
     rights = [_gradients(module, p) for p in tried]
     estimates = _estimates(module, tried[0], [p.name for p in program.parameters])
-    for mutant in found:
-        _judge(mutant, net, outcome, tried, rights, estimates)
+    for mutant in order:
+        counts = outcome.counts[mutant.kind]
+        counts["mutants"] += 1
+        try:
+            sabotaged = module_from(net.name, mutant.text)
+            answers = [_gradients(sabotaged, p) for p in tried]
+        except Exception:
+            answers = []
+        if all(a is None for a in answers):
+            counts["raise"] += 1
+        elif _is_equivalent(answers, rights):
+            counts["equal"] += 1
+        else:
+            told = f"{outcome.network}: {mutant.line}    {mutant.words}"
+            _check(answers, rights, estimates, outcome, counts, told)
+            if ask is None or outcome.total("asked") < ask:
+                _ask(net, sabotaged, outcome, counts, told)
     outcome.seconds = time.perf_counter() - start
     return outcome
 
 
-def _judge(mutant, net, outcome, tried, rights, estimates):
-    try:
-        sabotaged = module_from(net.name, mutant.text)
-        answers = [_gradients(sabotaged, p) for p in tried]
-    except Exception:
-        outcome.failing += 1
-        return
-    if all(a is None for a in answers):
-        outcome.failing += 1
-        return
-    pairs = [(a, r) for a, r in zip(answers, rights, strict=True) if a is not None]
-    if all(_apart(a[n], r[n]) <= SAME for a, r in pairs for n in r) and len(pairs) == len(tried):
-        outcome.equivalent += 1
-        return
-    told = f"{outcome.network}: {mutant.line}    {mutant.words}"
+def _is_equivalent(answers, rights):
+    """Tell whether a mutant gives the right gradients everywhere."""
+    return all(a is not None and all(_apart(a[n], r[n]) <= SAME for n in r)
+               for a, r in zip(answers, rights, strict=True))
+
+
+def _check(answers, rights, estimates, outcome, counts, told):
+    """Compare with finite differences: at the first point, or, where it is right there, at others."""
     if answers[0] is None or any(not _agrees(estimates[n], g) for n, g in answers[0].items()):
-        outcome.caught += 1
-    else:
-        others = [k for k, a in enumerate(answers) if a is None or any(_apart(a[n], rights[k][n]) > SEEN for n in a)]
-        outcome.caught += bool(others)                      # right at the first point, wrong at another one
-        if not others:
-            outcome.missed.append(told)
+        counts["caught"] += 1
+        return
+    others = any(a is None or any(_apart(a[n], rights[k][n]) > SEEN for n in a) for k, a in enumerate(answers))
+    counts["caught"] += others
+    if not others:
+        outcome.missed.append(told)
+
+
+def _ask(net, sabotaged, outcome, counts, told):
+    """Ask the doctor: the mistake is named where the verdict is "wrong" and no part of it is left unknown."""
     diagnosis = diagnose(net, sabotaged.loss_and_grads, SECONDS)
+    counts["asked"] += 1
+    if diagnosis.verdict == "wrong":
+        counts["wrong"] += 1
     if diagnosis.verdict == "wrong" and "unknown" not in diagnosis.kinds:
-        outcome.named += 1
+        counts["named"] += 1
     else:
         outcome.unnamed.append(f"{told}\n        {diagnosis}")
 
@@ -375,22 +169,27 @@ def main(arguments=None) -> int:
     """Judge networks, print a table; exit status 1 where a mutant escapes, or less than nine in ten are named."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks; all of them by default")
-    parser.add_argument("--each", type=int, help="so many mutants a network, drawn at random; all by default")
+    parser.add_argument("--ask", type=int, metavar="K", help="ask the doctor about K mutants a network; all by default")
+    parser.add_argument("--each", type=int, metavar="K", help="make only K mutants a network, drawn at random")
     parser.add_argument("--show", action="store_true", help="print what was missed")
+    parser.add_argument("--keep", action="store_true", help="put the counts into docs/")
     options = parser.parse_args(arguments)
-    total = Counter()
-    print(f"{'network':24}{'mutants':>8}{'failing':>8}{'equal':>8}{'caught':>8}{'named':>8}{'seconds':>9}")
-    for name in options.names or [n for n in loading.names() if is_examinable(loading.named(n).program())]:
-        o = judged(name, options.each)
-        real = o.total - o.failing - o.equivalent
-        print(f"{name:24}{o.total:8}{o.failing:8}{o.equivalent:8}{o.caught:8}{o.named:8}{o.seconds:9.1f}", flush=True)
-        total.update(mutants=o.total, failing=o.failing, equal=o.equivalent, real=real, caught=o.caught, named=o.named)
+    rows = []
+    print(f"{'network':24}" + "".join(f"{c:>9}" for c in (*mutation_table.COLUMNS, "seconds")))
+    for name in options.names or loading.names():
+        o = judged(name, options.each, options.ask)
+        columns = "".join(f"{o.total(c):9}" for c in mutation_table.COLUMNS)
+        print(f"{name:24}{columns}{o.seconds:9.1f}", flush=True)
         for line in [*(f"    missed  {m}" for m in o.missed), *(f"    unnamed {m}" for m in o.unnamed)]:
             if options.show:
                 print(line)
-    print(f"{total['mutants']} mutants: {total['failing']} raise, {total['equal']} change nothing; of {total['real']} "
-          f"the differences catch {total['caught']}, the doctor names {total['named']}")
-    return 0 if total["caught"] == total["real"] and total["named"] >= 0.9 * total["real"] else 1
+        made = [mutation_table.Row(name, kind, Counter(counts)) for kind, counts in sorted(o.counts.items())]
+        rows += made
+        if options.keep:
+            mutation_table.keep(made)
+    total = mutation_table.summed(rows)
+    print(mutation_table.sentence(total))
+    return 0 if total["caught"] == mutation_table.real(total) and total["named"] >= 0.9 * total["asked"] else 1
 
 
 if __name__ == "__main__":

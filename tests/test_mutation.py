@@ -9,16 +9,15 @@ SAMPLE = {"mlp": 4, "logistic_regression": 3, "batch_norm": 2, "elman_rnn": 2, "
 
 def test_sabotage_is_caught_and_named():
     outcomes = [judged(name, each, seed=1) for name, each in SAMPLE.items()]
-    real = sum(o.total - o.failing - o.equivalent for o in outcomes)
-    assert real >= 10
+    asked = sum(o.total("asked") for o in outcomes)
+    assert asked >= 10
     assert [line for o in outcomes for line in o.missed] == []
-    assert sum(o.named for o in outcomes) >= 0.9 * real, [line for o in outcomes for line in o.unnamed]
+    assert sum(o.total("named") for o in outcomes) >= 0.9 * asked, [line for o in outcomes for line in o.unnamed]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "layer_norm", "lstm", "max_pooling", "vae"])
 def test_most_sabotage_of_a_network_is_named(name):
     o = judged(name, each=40)
-    real = o.total - o.failing - o.equivalent
     assert o.missed == []
-    assert o.named >= 0.9 * real, o.unnamed
+    assert o.total("named") >= 0.9 * o.total("asked"), o.unnamed

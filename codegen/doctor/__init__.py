@@ -3,20 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from derive.determinants import Determinant, LogDeterminant
 from derive.network import Network
-from derive.program import Program
 
 from .diagnosis import UNKNOWN, Diagnosis, Finding
 from .examination import SECONDS, Examination
 from .layers import layered
 
-__all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "is_examinable", "layered"]
-
-
-def is_examinable(program: Program) -> bool:
-    """Tell whether the doctor can run a program's mutants: not where equations are implicit, or hold determinants."""
-    return not any(e.implicit or e.rhs.has(Determinant, LogDeterminant) for e in program.equations)
+__all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "layered"]
 
 
 def diagnose(
@@ -32,13 +25,5 @@ def diagnose(
     seconds : how long to search at most.
     at : arguments of a check of your own, by name (and sizes that no array shows): one more point to compare at, and
         told if they make a bad check (integers, float32, gradients that are all 0).
-
-    Raises
-    ------
-    ValueError
-        The network has implicit equations or determinants.
     """
-    if not is_examinable(net.program()):
-        raise ValueError(f"{net.name} has implicit equations; the doctor examines networks without, "
-                         "check_gradient judges any")
     return Examination(net, function, seconds, at).done()

@@ -5,7 +5,7 @@ And in the gradient of a softmax: its diagonal only, the true class only, a smal
 
 from collections.abc import Iterator
 
-from sympy import Add, Expr, Float, Function, KroneckerDelta, Mul, S, exp, tanh
+from sympy import Add, Expr, Float, Function, KroneckerDelta, Mul, S, Sum, exp, tanh
 
 from derive.binders import LogSumExp, Maximum
 from derive.functions import sigmoid, step
@@ -27,15 +27,24 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
         [read] = upstream
         slope = [f for f in product.args if f is not read and reads(f, program.variables)
                  and not isinstance(f, KroneckerDelta)]
-        rest = Mul(*(f for f in product.args if f not in slope))
+        known = _functions_of(program, program.variables[equation.name].primal)
+        part = [f for f in slope if {read_name(r) for r in reads(f, program.variables)} <= known]
+        rests = [Mul(*(f for f in product.args if f not in some)) for some in (slope, part)]
         for words, other, rank in _others(program, read, equation):
-            for value, told in ((rest * other, words), (product * other, f"a derivative too many: times {words}")):
-                if value == product or (told is not words and other == 1):
-                    continue
-                new = equation.rhs.xreplace({product: value})
-                told = told if told is not words else f"the derivative is taken to be {words}"
-                yield Mutant(equation.name, (Equation(equation.lhs, new),), told, "slope",
-                             rank if value != product * other else RARE)
+            told = f"the derivative is taken to be {words}"
+            values = [(rest * other, told, rank) for rest in dict.fromkeys(rests)]
+            if other != 1:
+                values.append((product * other, f"a derivative too many: times {words}", RARE))
+            for value, told, likely in values:
+                if value != product:
+                    new = equation.rhs.xreplace({product: value})
+                    yield Mutant(equation.name, (equation.with_rhs(new),), told, "slope", likely)
+
+
+def _functions_of(program, name):
+    """Return the names of a variable, and of those that are computed from it alone."""
+    return {name, *(e.name for e in program.forward
+                    if {read_name(r) for r in reads(e.rhs, program.variables)} == {name})}
 
 
 def _others(program, read, equation):
@@ -44,7 +53,7 @@ def _others(program, read, equation):
     y = primal.at(*getattr(read, "indices", ()))
     found: dict[Expr, tuple[str, int]] = {S.One: ("1: it is missing", LIKELY)}
     sources = [("its output", y)]
-    for forward in program.defining(primal.name):
+    for forward in (e for e in program.defining(primal.name) if not e.implicit):
         here = dict(zip(forward.indices, getattr(read, "indices", ()), strict=True))
         if all(k in forward.free for k in here):
             inner = instantiated(forward.rhs, here)
@@ -82,6 +91,20 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
     for total in dict.fromkeys(t for t in subterms(rhs) if isinstance(t, Add)):
         yield from _cross_entropies(program, equation, total)
         yield from _logistic(equation, total, program)
+        yield from _true_class(program, equation, total)
+
+
+def _true_class(program, equation, total):
+    """The entry of the true class, [c = y[n]], of margins: left at 0, or counted once rather than for each margin."""
+    labels = {v.name for v in program.kind("labels")}
+    for term in total.args:
+        for y in (f for f in Mul.make_args(term) if isinstance(f, KroneckerDelta) and reads(f, labels)):
+            yield _mutant(equation, total, (1 - y) * total, "the entry of the true class is left at 0", "softmax", RARE)
+            for part in (f for f in Mul.make_args(term) if isinstance(f, Sum)):
+                once = term.xreplace({part: Maximum(part.function, *part.limits)})
+                for value in (total - term + once, (1 - y) * (total - term) + once):
+                    yield _mutant(equation, total, value, "the true class is counted once, however many margins are "
+                                  "positive", "softmax", RARE)
 
 
 def _cross_entropies(program, equation, total):
@@ -103,6 +126,8 @@ def _cross_entropies(program, equation, total):
                             (shifted**2 / p - y, "exp(z - max) is multiplied by its sum")):
             yield _mutant(equation, total, value, f"probabilities are not normalised: {told}", "softmax", POSSIBLE)
     yield _mutant(equation, total, (1 - y) * p, "the entry of the true class is 0", "softmax", RARE)
+    yield _mutant(equation, total, -y / p, "it is the gradient with respect to the probabilities: the softmax's own "
+                  "derivative is missing", "softmax", POSSIBLE)
     for value in (1, -1):
         yield _mutant(equation, total, (1 - y) * p + value * y, f"the entry of the true class is set to {value} rather "
                       f"than changed by it", "softmax", RARE)
@@ -117,7 +142,7 @@ def _cross_entropies(program, equation, total):
 def _written(program, term):
     """Return what defines a read, or the term itself."""
     lines = program.defining(read_name(term)) if read_name(term) else []
-    if len(lines) != 1 or lines[0].free != lines[0].indices:
+    if len(lines) != 1 or lines[0].implicit or lines[0].free != lines[0].indices:
         return term
     return instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(term, "indices", ()), strict=True)))
 
@@ -147,6 +172,8 @@ def _logistic(equation, total, program):
     y = -(total - s)
     yield _mutant(equation, total, total * s * (1 - s), "s (1 - s) is applied once more: s - y has it already, so this "
                   "is the gradient of the squared error", "another loss", LIKELY)
+    yield _mutant(equation, total, total / (s * (1 - s)), "the sigmoid's derivative s (1 - s) is missing", "slope",
+                  LIKELY)
     for epsilon in EPSILONS:
         yield _mutant(equation, total, s * (1 - s) * ((1 - y) / (1 - s + epsilon) - y / (s + epsilon)),
                       f"the gradient is that of log(s + epsilon) with epsilon = {float(epsilon):g} inside the "
@@ -154,4 +181,4 @@ def _logistic(equation, total, program):
 
 
 def _mutant(equation, old, new, words, kind, rank):
-    return Mutant(equation.name, (Equation(equation.lhs, equation.rhs.xreplace({old: new})),), words, kind, rank)
+    return Mutant(equation.name, (equation.with_rhs(equation.rhs.xreplace({old: new})),), words, kind, rank)

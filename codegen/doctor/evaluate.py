@@ -1,9 +1,10 @@
-"""Evaluating a program as it stands: each equation by broadcasting, a recurrence swept until it rests.
+"""Evaluating a program as it stands: each equation by broadcasting, a recurrence swept until it rests, roots by Newton.
 
 Nothing is planned or printed, so any equation can be changed and evaluated again, a wrong one too. Sizes are small.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from derive.terms import read_name, reads
 
 from .expressions import Scope, compiled
 
+STEP = 1e-6             # of the differences that Newton's Jacobian is made of
+MOST_STEPS = 50
 Values = dict[str, Any]
 Group = Sequence[Equation]
 
@@ -71,6 +74,36 @@ class Evaluated:
         for e in group:
             values[e.name] = self._empty(e)
         self.scope.values = values
+        implicit, explicit = [e for e in group if e.implicit], [e for e in group if not e.implicit]
+        parts = ordered(explicit) if implicit else []
+        if implicit and not any(map(is_cyclic, parts)):
+            self._solve(implicit, [e for part in parts for e in part], values)
+        else:
+            self._sweep(group, cyclic, names, values)
+
+    def _solve(self, implicit, explicit, values):
+        """Find the unknowns for which all implicit right-hand sides vanish."""
+        shapes = [np.shape(values[e.name]) for e in implicit]
+        ends = np.cumsum([int(np.prod(s)) for s in shapes])
+
+        def residual(unknowns):
+            for e, shape, part in zip(implicit, shapes, np.split(unknowns, ends[:-1]), strict=True):
+                values[e.name] = part.reshape(shape)
+            for e in explicit:
+                self._assign(e, values)
+            return np.concatenate([np.ravel(self._value(e, shape)) for e, shape in zip(implicit, shapes, strict=True)])
+
+        unknowns = np.concatenate([np.ravel(self._value(replace(e, rhs=e.start), shape))
+                                   for e, shape in zip(implicit, shapes, strict=True)])
+        unknowns = root(residual, unknowns)
+        if unknowns is None:
+            unknowns = np.full(ends[-1], np.nan)
+        residual(unknowns)
+
+    def _value(self, equation, shape):
+        return np.broadcast_to(np.asarray(compiled(equation.rhs, equation.free)(self.scope), float), shape)
+
+    def _sweep(self, group, cyclic, names, values):
         if not cyclic:
             for e in group:
                 self._assign(e, values)
@@ -91,6 +124,9 @@ class Evaluated:
         return np.zeros(shape, int if isinstance(equation.rhs, ArgMaximum) else float)
 
     def _assign(self, equation, values):
+        if equation.implicit:
+            self._solve([equation], [], values)
+            return
         number, state = self.scope.number, equation.name in self.scope.states
         where: list[Any] = []
         for axis, i in enumerate(equation.indices):
@@ -98,3 +134,28 @@ class Evaluated:
             where.append(slice(number(i.lower) + shift, number(i.upper) + 1 + shift) if isinstance(i, Idx)
                          else int(i) + shift)
         values[equation.name][tuple(where)] = compiled(equation.rhs, equation.free)(self.scope)
+
+
+def root(function: Callable[[Any], Any], start: Any) -> Any:
+    """Return where a function of a vector vanishes, None where Newton's method, its steps halved, does not find it."""
+    x, value = start, function(start)
+    for _ in range(MOST_STEPS):
+        size = np.max(np.abs(value), initial=0.0)
+        if not np.isfinite(size):
+            return None
+        if size == 0:
+            return x
+        steps = STEP * np.maximum(1.0, np.abs(x))
+        columns = [(function(x + h) - function(x - h)) / (2 * np.max(h)) for h in np.diag(steps)]
+        try:
+            step = np.linalg.solve(np.stack(columns, axis=1), value)
+        except np.linalg.LinAlgError:
+            return None
+        for scale in 0.5 ** np.arange(12):
+            moved = function(x - scale * step)
+            if np.max(np.abs(moved)) < size:
+                break
+        else:                           # as small as rounding lets it be, or stuck
+            return x if size <= 1e-9 * max(1.0, float(np.max(np.abs(x)))) else None
+        x, value = x - scale * step, moved
+    return None

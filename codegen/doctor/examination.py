@@ -13,6 +13,7 @@ from derive.program import Program
 
 from . import domains, forward, kinks, leaves
 from .activations import slopes, softmaxes
+from .axes import other_axes
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
@@ -21,11 +22,14 @@ from .inlining import inlined
 from .losses import lost_scalars
 from .mutants import LIKELY, Mutant, Mutator
 from .normalisations import compact_forms
+from .orders import other_orders
+from .other_networks import on_values_of, rederived
 from .patient import Patient
 from .places import overwritten
 from .scales import named_ratio, ratios
 from .search import Hypotheses, Search
 from .shapes import in_shape
+from .systems import other_systems
 from .telling import finding, no_match, together
 from .trials import points
 
@@ -40,7 +44,7 @@ class Examination:
     def __init__(self, net: Network, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None):
         self.net, self.program = net, net.backward()
         self.patient = Patient(self.program, function)
-        self.deadline = time.monotonic() + seconds
+        self.deadline = time.thread_time() + seconds
         self.diagnosis = Diagnosis(net.name)
         self.points = points(self.program)
         if at is not None:
@@ -154,6 +158,10 @@ class Examination:
         self.diagnosis.find("forward", f"{loss.words}; {words}", loss.mutant.name if loss.mutant else "loss")
         if wrong and theirs:
             other = forward.with_mutant(self.net, loss)
+            if other is not None and self._is_usual(other, seen):
+                self.diagnosis.find("forward", "the gradients are what the derived equations give on the values of "
+                                    "that forward pass: mend it, and they are right", "", wrong)
+                return
             if other is not None:
                 moved = [Seen(replace(s.point, program=other), s.answer) for s in seen]
                 against = Evidence(other, moved)
@@ -161,6 +169,12 @@ class Examination:
                     self._mistakes(against, other, ())
                     return
             self._mistakes(evidence, self.program, ())
+
+    def _is_usual(self, other, seen):
+        """Tell whether the gradients are the network's own equations, run on another forward pass."""
+        usual = on_values_of(other, self.program)
+        moved = Evidence(usual, [Seen(replace(s.point, program=usual), s.answer) for s in seen])
+        return not moved.wrong()
 
     def _mistakes(
         self, evidence: Evidence, program: Program, kinked: Sequence[Seen], seconds: float | None = None,
@@ -175,17 +189,36 @@ class Examination:
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
                 self._value(evidence, name, words)
-        search = Search(program, evidence, self._left(0.6) if seconds is None else seconds, pairs)
+        search = Search(program, evidence, self._left(0.6) if seconds is None else seconds, pairs=False)
         first = evidence.seen[0].point.ours
         makers = [mutator.of, partial(slopes, program), partial(softmaxes, program), partial(overwritten, program),
-                  partial(compact_forms, program, mutator, first), partial(inlined, program, mutator)]
+                  partial(other_axes, program), partial(other_orders, mutator.wording),
+                  other_systems,
+                  partial(compact_forms, program, mutator, first),
+                  partial(inlined, program, mutator)]
         hypotheses = Hypotheses(program, makers, lost_scalars(program), partial(self._ratios, evidence, mutator))
-        for hits in search.hits(hypotheses):
-            for hit in hits:
-                self.diagnosis.findings.append(finding(hit, evidence, mutator.wording))
-        self._unexplained(evidence)
+        self._found(search, hypotheses, mutator)
+        if program is self.program and evidence.wrong():
+            self._rederived(evidence)
+        if pairs:
+            search.pairs = True
+            self._found(search, hypotheses, mutator)
+        self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)
+
+    def _found(self, search, hypotheses, mutator):
+        """Add what a search finds."""
+        for hits in search.hits(hypotheses):
+            self.diagnosis.findings += [finding(hit, search.evidence, mutator.wording) for hit in hits]
+
+    def _rederived(self, evidence):
+        """Take the mistakes found, which leave something unknown, for one that explains it all."""
+        found = rederived(self.net.program(), self.program, evidence, self._left(0.6))
+        if found:
+            self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS] + [found]
+            for name in evidence.wrong():
+                self._set_aside(evidence, name)
 
     def _told(self, name, kind):
         return any(f.kind == kind and name in f.explains for f in self.diagnosis.findings)
@@ -213,11 +246,12 @@ class Examination:
             if named:
                 found.setdefault(named[0], named[1])
         lines = {e.name: e for e in mutator.program.backward}
+        simplest = sorted(found.items(), key=lambda pair: pair[0].count_ops())
         return [replace(mutator.scaled(lines[n], expr, words, LIKELY),
                         kind="sign" if expr == -1 else "mean" if expr.free_symbols else "scale")
-                for expr, words in found.items() for n in places]
+                for expr, words in simplest for n in places]
 
-    def _unexplained(self, evidence):
+    def _unexplained(self, evidence, reached):
         for name in evidence.wrong():
             relation = leaves.relation(evidence, name)
             if relation:
@@ -230,7 +264,7 @@ class Examination:
         if worst < 1e-5:
             self.diagnosis.remarks.append(f"gradients agree to {worst:.0e} only, as differences or float32 would")
             return
-        self.diagnosis.find("unknown", no_match(evidence, self.wording, wrong), "", wrong)
+        self.diagnosis.find("unknown", no_match(evidence, self.wording, wrong, reached), "", wrong)
 
     def _kinks(self, program, kinked, search):
         evidence = Evidence(program, kinked)
@@ -253,4 +287,4 @@ class Examination:
             self.diagnosis.remarks.append(words)
 
     def _left(self, part):
-        return max(0.5, part * (self.deadline - time.monotonic()))
+        return max(0.5, part * (self.deadline - time.thread_time()))

@@ -16,6 +16,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 
 from derive.binders import ArgMaximum, LogSumExp, Maximum, Product, is_binder
+from derive.determinants import Determinant, LogDeterminant
 
 MOST_CELLS = 3_000_000          # of one broadcast
 FUNCTIONS: dict[str, Callable] = {
@@ -41,12 +42,17 @@ class Scope:
     states: frozenset[str]
     sizes: Mapping[Symbol, int]
     numbers: dict[Expr, int] = field(default_factory=dict)
+    fixed: dict[object, Any] = field(default_factory=dict)      # what depends on the sizes alone, by its code
 
     def number(self, expr: Expr) -> int:
         """Return the value of an expression in the sizes."""
         if expr not in self.numbers:
             self.numbers[expr] = int(expr.xreplace({s: Integer(n) for s, n in self.sizes.items()}))
         return self.numbers[expr]
+
+    def is_fixed(self, expr: Expr) -> bool:
+        """Tell whether none of the numbers in an expression is a value."""
+        return not any(s.name in self.values for s in expr.free_symbols if s.is_Symbol and s not in self.sizes)
 
 
 @lru_cache(maxsize=50_000)
@@ -61,6 +67,31 @@ def compiled(expr: Expr, context: tuple[Idx, ...]) -> Code:
     if expr.is_Number or expr.is_NumberSymbol:
         constant = int(expr) if expr.is_Integer else float(expr)
         return lambda scope: constant
+    code = _code(expr, context)
+    return _once(code, expr) if _may_be_fixed(expr) else code
+
+
+def _may_be_fixed(expr):
+    """Tell whether an expression is of integers without a place: indices and sizes, or labels that are one number."""
+    return not expr.has(Indexed) and all(s.is_integer for s in expr.free_symbols)
+
+
+def _once(code, expr):
+    """Return code that is run once for each scope, where it is of indices and sizes alone."""
+    key = object()
+
+    def fixed(scope):
+        found = scope.fixed.get(key)
+        if found is None:
+            found = code(scope)
+            if scope.is_fixed(expr):
+                scope.fixed[key] = found
+        return found
+
+    return fixed
+
+
+def _code(expr, context):
     if isinstance(expr, Idx):
         return _index(expr, context)
     if isinstance(expr, Indexed):
@@ -121,6 +152,8 @@ def _power(base, exponent):
 
 
 def _index(index, context):
+    if index not in context:
+        raise NotImplementedError(f"{index.name} runs over nothing here")
     shape = [-1 if k == context.index(index) else 1 for k in range(len(context))]
     return lambda scope: np.arange(scope.number(index.lower), scope.number(index.upper) + 1).reshape(shape)
 
@@ -128,13 +161,20 @@ def _index(index, context):
 def _read(expr, context):
     """A look-up; a place outside the range is one that some guard does not count."""
     name, places = expr.base.name, [compiled(i, context) for i in expr.indices]
+    key, may_be_fixed = object(), all(_may_be_fixed(i) for i in expr.indices)
 
     def code(scope):
-        array, shift = scope.values[name], 1 if name in scope.states else 0
+        array = scope.values[name]
+        found = scope.fixed.get(key)
+        if found is not None:
+            return array[found]
+        shift = 1 if name in scope.states else 0
         where = []
         for axis, place in enumerate(places):
             at = place(scope) + shift if axis == 0 else place(scope)
             where.append(np.minimum(np.maximum(at, 0), array.shape[axis] - 1))
+        if may_be_fixed and all(scope.is_fixed(i) for i in expr.indices):
+            scope.fixed[key] = tuple(where)
         return array[tuple(where)]
 
     return code
@@ -180,6 +220,10 @@ def _reduction(binder):
         return lambda value, axes: value.max(axis=axes)
     if isinstance(binder, Product):
         return lambda value, axes: value.prod(axis=axes)
+    if isinstance(binder, LogDeterminant):
+        return lambda value, axes: np.linalg.slogdet(value)[1]
+    if isinstance(binder, Determinant):
+        return lambda value, axes: np.linalg.det(value)
     if hasattr(binder, "reduced"):
         return binder.reduced
     raise NotImplementedError(f"{type(binder).__name__} is not evaluated entry by entry")

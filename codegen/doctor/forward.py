@@ -1,7 +1,7 @@
 """When the code's loss is not the network's: by which number or constant, or which other network it is the loss of."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from derive.program import Equation, Program
 from derive.terms import subterms
 
 from ..differences import derivative_estimate
+from .axes import softmax_axes
 from .evaluate import Evaluated
 from .evidence import Seen, largest
 from .mutants import POSSIBLE, RARE, Mutant, Mutator
@@ -73,16 +74,18 @@ def _named(mutant):
 
 
 def _near(theirs, ours, single):
+    if not (np.isfinite(theirs) and np.isfinite(ours)):
+        return not np.isfinite(theirs) and not np.isfinite(ours)
     tolerance = 1e-4 if single else CLOSE
     return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), 1e-9)
 
 
 def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
     """Return the changed forward equation whose loss the code computes."""
-    deadline = time.monotonic() + seconds
+    deadline = time.thread_time() + seconds
     points = [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
     for mutant in sorted(mutants(program), key=lambda m: m.rank):
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             return None
         if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s) for e, a, s in points):
             return mutant
@@ -93,7 +96,7 @@ def _weighted(program, points):
     """Return the loss with one of its terms times a number, where the code computes that."""
     for equation in program.defining(program.loss):
         for term in Add.make_args(equation.rhs) if equation.rhs.is_Add else ():
-            without = Equation(equation.lhs, equation.rhs - term)
+            without = equation.with_rhs(equation.rhs - term)
             numbers = []
             for evaluated, loss, _ in points:
                 rest, whole = float(evaluated.changed([without])["loss"]), float(evaluated.values["loss"])
@@ -118,14 +121,16 @@ def mutants(program: Program) -> list[Mutant]:
     mutator = Mutator(program)
     found: list[Mutant] = []
     for equation in reversed(program.equations):
-        found += _other_functions(equation)
+        found += other_functions(equation)
         found += _epsilons(equation)
-        found += _spreads(program, equation)
+        found += spreads(program, equation)
+        found += softmax_axes(equation)
         found += [m for m in mutator.of(equation) if m.kind not in ("kink",)]
     return found
 
 
-def _other_functions(equation):
+def other_functions(equation: Equation) -> Iterator[Mutant]:
+    """Yield the changes of an activation into another one."""
     found = {t for t in subterms(equation.rhs) if isinstance(t, relu | sigmoid | tanh | softplus)}
     for old in sorted(found, key=str):
         for new in (relu, sigmoid, tanh, softplus):
@@ -147,15 +152,15 @@ def _epsilons(equation):
             yield _made(equation, rhs, f"1e-{k} is added inside a logarithm", RARE)
 
 
-def _spreads(program, equation):
-    """A sum divided by N - 1 rather than N."""
+def spreads(program: Program, equation: Equation) -> Iterator[Mutant]:
+    """Yield the changes that divide a sum by N - 1 rather than N."""
     for size in sorted((s for s in equation.rhs.free_symbols if s in set(program.sizes)), key=str):
         rhs = equation.rhs.xreplace({1 / size: 1 / (size - 1)})
         yield _made(equation, rhs, f"{size} - 1 divides where {size} should", POSSIBLE)
 
 
 def _made(equation, rhs, words, rank):
-    return Mutant(equation.name, (Equation(equation.lhs, rhs),), words, "forward", rank)
+    return Mutant(equation.name, (equation.with_rhs(rhs),), words, "forward", rank)
 
 
 def with_mutant(net: Network, forward: Forward) -> Program | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from derive.binders import has_binder
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
@@ -14,12 +13,12 @@ def inlined(program: Program, mutator: Mutator, equation: Equation) -> Iterator[
     """Yield the mutants of an equation in which one adjoint that it reads is written out."""
     for read in reads(equation.rhs, set(program.adjoints.values())):
         lines = program.defining(read_name(read))
-        if len(lines) != 1 or read_name(read) == equation.name or has_binder(lines[0].rhs):
+        if len(lines) != 1 or lines[0].implicit or read_name(read) == equation.name:
             continue
         inner = instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
         if reads(inner, {equation.name, read_name(read)}):
             continue
-        whole = Equation(equation.lhs, equation.rhs.xreplace({read: inner}).expand(deep=False))
+        whole = equation.with_rhs(equation.rhs.xreplace({read: inner}).expand(deep=False))
         for mutant in mutator.of(whole):
             if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign") and mutant.rank < FARFETCHED:
                 yield replace(mutant, rank=FARFETCHED)

@@ -20,20 +20,20 @@ def conventions(program: Program) -> Iterator[tuple[str, bool, Lines]]:
     masks = [e for e in program.backward if e.rhs.has(step)]
     for value, change in (("1", lambda z: 1 - step(-z)), ("1/2", half_step)):
         words = f"relu'(0) is taken to be {value}"
-        changed = [Equation(e.lhs, _masks(program, e.rhs, change)) for e in masks]
+        changed = [e.with_rhs(_masks(program, e.rhs, change)) for e in masks]
         yield from ((words, True, lines) for lines in _together(changed))
     signs = [e for e in program.backward if e.rhs.has(sign, Abs)]
     for side in (1, -1):
         words = f"|x|'(0) is taken to be {side}"
-        changed = [Equation(e.lhs, e.rhs.replace(sign, partial(_sign, side))) for e in signs]
+        changed = [e.with_rhs(e.rhs.replace(sign, partial(_sign, side))) for e in signs]
         yield from ((words, True, lines) for lines in _together(changed))
     for e in program.backward:
         for words, rhs in ties(program, e).items():
-            yield words, "share" in words, (Equation(e.lhs, rhs),)
+            yield words, "share" in words, (e.with_rhs(rhs),)
         counts = [r for r in reads(e.rhs, program.variables) if read_name(r).startswith("ties_")]
         if counts:
             yield ("every entry that attains a maximum gets the whole gradient", False,
-                   (Equation(e.lhs, e.rhs.xreplace(dict.fromkeys(counts, 1))),))
+                   (e.with_rhs(e.rhs.xreplace(dict.fromkeys(counts, 1))),))
 
 
 def _sign(at_zero, x):

@@ -1,13 +1,16 @@
 """What can be seen of one gradient by itself: zero, another parameter's gradient, clipping, a regulariser, rows."""
 
+from itertools import permutations
+
 import numpy as np
 
 from .evidence import Evidence, largest, near
+from .scales import named_ratio, ratio_of
 
 
 def relation(evidence: Evidence, name: str) -> str:
     """Say what a gradient is that no changed equation gives, "" where nothing is known."""
-    tests = (_zero, _constant, _another, _regulariser, _clipped)
+    tests = (_zero, _constant, _another, _regulariser, _clipped, _to_a_norm, _reordered)
     return next((words for test in tests if (words := test(evidence, name))), "")
 
 
@@ -40,7 +43,7 @@ def _another(evidence, name):
 
 
 def _regulariser(evidence, name):
-    found = []
+    rates = []
     for k, s in enumerate(evidence.seen):
         value = np.asarray(s.point.arguments[name], float)
         more = s.answer.gradients[name] - evidence.gradients(k)[name]
@@ -48,10 +51,12 @@ def _regulariser(evidence, name):
         rate = float(np.sum(more * value)) / size if size else 0.0
         if not np.all(np.isfinite(more)) or largest(more - rate * value) > s.tolerance * 10 * largest(more) or not rate:
             return ""
-        found.append(rate)
-    if max(found) - min(found) <= 1e-6 * abs(found[0]):
-        return f"has {found[0]:.6g} {name} added: a regulariser that the network's loss does not have"
-    return f"has a multiple of {name} added: a regulariser that the network's loss does not have"
+        rates.append(rate)
+    named = named_ratio(evidence.program, [s.point for s in evidence.seen], rates)
+    if named is None and np.size(evidence.seen[0].point.arguments[name]) == 1:
+        return ""               # any number is a multiple of another
+    times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
+    return f"has {times} {name} added: a regulariser that the network's loss does not have"
 
 
 def _clipped(evidence, name):
@@ -72,6 +77,46 @@ def _clipped(evidence, name):
     if not tops or free < 3 or max(tops) - min(tops) > 1e-9 * max(tops):
         return ""
     return f"is clipped at {tops[0]:.6g}: larger entries are cut off, the others are as derived"
+
+
+def _to_a_norm(evidence, name):
+    """A gradient that is shortened wherever its norm, or that of all gradients together, is above a bound."""
+    for together in (False, True):
+        bounds, kept = [], []
+        for k, s in enumerate(evidence.seen):
+            ours = evidence.gradients(k)
+            ratio = ratio_of(s.answer.gradients[name], ours[name], s.tolerance)
+            if ratio is None or ratio > 1 + s.tolerance or ratio < 0:
+                return ""
+            size = _norm([ours[n] for n in ours] if together else [ours[name]])
+            if ratio < 1 - s.tolerance:
+                bounds.append(size * ratio)
+            elif not np.isnan(ratio):
+                kept.append(size)
+        if len(bounds) > 1 and max(bounds) - min(bounds) <= 1e-6 * max(bounds) and max(kept, default=0) <= max(bounds):
+            what = "the norm of all gradients together" if together else "its norm"
+            return f"is clipped inside the function: it is shortened so that {what} is at most {bounds[0]:.6g}"
+    return ""
+
+
+def _norm(arrays):
+    return float(np.sqrt(sum(np.sum(np.square(a)) for a in arrays)))
+
+
+def _reordered(evidence, name):
+    """The derived entries in another order: reshaped where it should be transposed, or turned round along an axis."""
+    axes = np.ndim(evidence.seen[0].answer.gradients[name])
+    if not 2 <= axes <= 5:
+        return ""
+    for order in permutations(range(axes)):
+        if list(order) != sorted(order) and _all(evidence, name, lambda s, g, o, order=order: near(
+                s, g, np.reshape(np.transpose(o, order), o.shape))):
+            told = ", ".join(map(str, order))
+            return f"has the derived entries in another order: reshaped as if its axes were ({told}); transpose first"
+    for axis in range(axes):
+        if _all(evidence, name, lambda s, g, o, axis=axis: near(s, g, np.flip(o, axis))):
+            return f"has the derived entries turned round along axis {axis}"
+    return ""
 
 
 def partly(evidence: Evidence, name: str) -> str:

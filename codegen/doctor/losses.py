@@ -21,7 +21,7 @@ def lost_scalars(program: Program) -> Iterator[Mutant]:
         far = _reading(program, near)
         for value in (S.Zero, S.One):
             for levels in ((), (near,), (far, near)):
-                changed = [Equation(e.lhs, _lost(e.rhs, scalar, near, levels, value)) for e in program.backward]
+                changed = [e.with_rhs(_lost(e.rhs, scalar, near, levels, value)) for e in program.backward]
                 changed = [new for new, e in zip(changed, program.backward, strict=True) if new.rhs != e.rhs]
                 if changed and all(e.rhs.is_finite is not False for e in changed):
                     words = f"{scalar.name} is taken to be {value} on the way back"

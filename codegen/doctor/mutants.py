@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol
+from sympy import Add, Eq, Expr, Gt, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol
 from sympy.core.relational import Relational
 
 from derive.binders import is_binder
@@ -64,26 +64,35 @@ class Mutator:
     def of(self, equation: Equation) -> Iterator[Mutant]:
         """Yield the mutants of one equation; a sign and a factor two for the whole of it come first."""
         others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
+        changes: dict[Expr, Found] = {}
         for found in self._changes(equation):
+            same = changes.get(found.expr)
+            if same and found.kind == "term":           # the plainest words for one and the same change
+                changes[found.expr] = replace(found, rank=min(found.rank, same.rank))
+            changes.setdefault(found.expr, found)
+        for found in changes.values():
             if found.expr != equation.rhs:
-                changed = Equation(equation.lhs, found.expr)
+                changed = equation.with_rhs(found.expr)
                 yield Mutant(equation.name, (*others, changed), found.words, found.kind, found.rank, found.square)
 
     def scaled(self, equation: Equation, factor: Expr, words: str, rank: int = RARE) -> Mutant:
         """Return the mutant that has the whole of an equation times a factor."""
         others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
-        return Mutant(equation.name, (*others, Equation(equation.lhs, factor * equation.rhs)), words, "scale", rank)
+        rhs = factor * equation.rhs
+        if equation.implicit:           # F(x) = 0 has x times the factor where F(x / factor) = 0
+            rhs = equation.rhs.xreplace({r: r / factor for r in reads(equation.rhs, {equation.name})})
+        return Mutant(equation.name, (*others, equation.with_rhs(rhs)), words, "scale", rank)
 
     def _changes(self, equation):
         rhs, name = equation.rhs, equation.name
         yield Found(-rhs, "the sign is wrong", "sign", LIKELY)
+        yield Found(S.Zero, "nothing is sent back through it: it is 0", "detached", RARE)
         yield Found(2 * rhs, "a factor 2 too many", "scale", RARE)
         yield Found(rhs / 2, "a factor 1/2 too many", "scale", RARE)
         yield from self._walk(rhs, equation)
         for read in reads(rhs, self.variables):
             yield from self._other_reads(read, rhs, name)
             yield from self._reversed(read, rhs)
-        yield from self._other_slots(rhs)
         yield from self._other_places(rhs)
 
     def _walk(self, expr: Expr, equation: Equation, around: Change = lambda e: e) -> Iterator[Found]:
@@ -115,8 +124,15 @@ class Mutator:
             value = expr.args[0][0]
             if len(expr.args) == 2 and expr.args[1][0] == 0:
                 yield Found(value, f"the mask {self.wording.condition(expr)} is missing", "mask", LIKELY)
+            elif all(value != 0 for value, _ in expr.args):
+                yield from self._cases(expr)
         elif isinstance(expr, step):
             yield from self._kinks(expr)
+
+    def _cases(self, chosen):
+        """One case of several, taken everywhere: the square of Huber's loss without its ends."""
+        for value, _ in chosen.args:
+            yield Found(value, f"the case {self.wording.text(value)} is taken everywhere", "case", POSSIBLE)
 
     # ---- terms and factors
 
@@ -127,6 +143,15 @@ class Mutator:
             yield from self._but_at_first(term, rest, words)
             yield Found(Add(*rest, -term), f"{words} has the wrong sign", "sign", POSSIBLE)
             yield Found(Add(*rest, 2 * term), f"{words} is doubled", "scale", RARE)
+            if len(total.args) > 2:
+                yield Found(term, f"only {words} counts: assigned (=) where it should be added (+=)", "overwritten",
+                            RARE)
+            for part in (f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1):
+                [(index, low, high)] = part.limits
+                for end, value in (("last", high), ("first", low)):
+                    yield Found(term.xreplace({part: part.function.xreplace({index: value})}),
+                                f"only {words} counts, and of it the {end} {self.wording.index(index)}: assigned (=) "
+                                "where it should be added (+=)", "overwritten", RARE)
 
     def _but_at_first(self, term, rest, words):
         """A term from another step that only the initial row of a state's adjoint has kept."""
@@ -144,7 +169,7 @@ class Mutator:
         for k, factor in enumerate(factors):
             rest = Mul(*factors[:k], *factors[k + 1:])
             words, kind, rank = self.wording.factor(factor)
-            words += f" of {self.wording.text(product)}" if kind == "scale" and around else ""
+            words += f" of {self.wording.text(product)}" if kind in ("scale", "mean") and around else ""
             yield Found(rest, self.wording.lost(factor, words), kind, rank)
             if not free_indices(factor) and factor != -1:
                 yield Found(rest * factor**2, f"{words} is there twice", kind, POSSIBLE)
@@ -264,6 +289,22 @@ class Mutator:
             yield Found(rhs.xreplace({read: moved}),
                         f"{variable.name} is read at {words} step: {self.wording.text(moved)} for "
                         f"{self.wording.text(read)}", "step", POSSIBLE)
+        yield from self._at_the_first_step(read, rhs, variable)
+
+    def _at_the_first_step(self, read, rhs, variable):
+        """The row before the first of a state: by an index of -1, which is the last in an array, or taken to be 0."""
+        first, rest = read.indices[0], read.indices[1:]
+        for t in (i for i in first.atoms(Idx) if variable.state and first == i - 1 and i.lower == 0):
+            for value, words in ((read.base[(variable.shape[0] - 1, *rest)], "the last (an index of -1 wraps around)"),
+                                 (S.Zero, "taken to be 0")):
+                chosen = Piecewise((value, Eq(t, 0, evaluate=False)), (read, True), evaluate=False)
+                yield Found(rhs.xreplace({read: chosen}), f"the initial row of {variable.name} is {words}", "step",
+                            RARE)
+        for t in (i for i in first.atoms(Idx) if variable.name in self.adjoints and first == i + 1):
+            later = Idx(Symbol("later", integer=True), (0, t.upper))
+            below = Piecewise((read.base[(later, *rest)], Gt(later, t, evaluate=False)), (S.Zero, True), evaluate=False)
+            yield Found(rhs.xreplace({read: Sum(below, (later, 0, t.upper))}), f"{variable.name} of all later steps is "
+                        "added up (+=), where that of the next step alone should be carried (=)", "step", RARE)
 
     def _reversed(self, read, rhs):
         """An array read from its other end: a kernel that is flipped, or is not, a sequence backwards."""
@@ -279,15 +320,6 @@ class Mutator:
             flipped = read.base[tuple(back.get(i, i) for i in read.indices)]
             words = f"{read_name(read)} is read backwards along {taps[0].name} and {taps[1].name}: a kernel flipped"
             yield Found(rhs.xreplace({read: flipped}), words, "reversed", RARE)
-
-    def _other_slots(self, rhs):
-        """Brackets [q = 0], [q = 1], ... exchanged: gates in another order."""
-        slots = sorted((d for d in rhs.atoms(KroneckerDelta) if any(a.is_Integer for a in d.args[:2])), key=str)
-        for a, b in combinations(slots, 2):
-            if a.atoms(Idx) == b.atoms(Idx):
-                yield Found(rhs.xreplace({a: b, b: a}),
-                            f"{self.wording.text(a)} and {self.wording.text(b)} are exchanged: parts in another order",
-                            "order", POSSIBLE)
 
     def _other_places(self, rhs):
         """Yield the changes that ignore a size wherever it is part of a place: a stride, a padding, a dilation."""

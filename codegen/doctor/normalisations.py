@@ -47,7 +47,7 @@ def _compact(program, ours, equation):
         dU = program.variables[adjoint].at(*forward.indices)
         if not over or set(forward.free) != set(indices):
             continue
-        compact = Equation(equation.lhs, _formula(factor, U, dU, over))
+        compact = equation.with_rhs(_formula(factor, U, dU, over))
         values = ours.changed([compact])
         if values is not None and np.allclose(values[equation.name], ours.values[equation.name], rtol=1e-9, atol=1e-13):
             yield compact, (factor, U, dU, over)
@@ -74,7 +74,7 @@ def _other_axes(equation, factor, U, dU, over):
             told = f"means are over the wrong axis: over {_names(other)} where they should be over {_names(over)}"
             for first, second in ((other, other), (over, other), (other, over)):
                 rhs = factor * (dU - _mean(dU, list(first)) - U * _mean(dU * U, list(second)))
-                yield Mutant(equation.name, (Equation(equation.lhs, rhs),), told, "axis", LIKELY)
+                yield Mutant(equation.name, (equation.with_rhs(rhs),), told, "axis", LIKELY)
 
 
 def _names(indices):

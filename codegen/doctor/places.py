@@ -1,10 +1,10 @@
 """Mistakes in adding up what several windows, or several look-ups, send back to one entry; and at ties of a maximum."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
-from sympy import Expr, Gt, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Gt, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from derive.binders import Binder, FirstMaximum
 from derive.functions import at_zero
@@ -13,6 +13,8 @@ from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads, subterms
 
 from .mutants import POSSIBLE, RARE, Mutant
+
+OVERWRITTEN = "what overlaps is overwritten (=) instead of added up (+=, np.add.at)"
 
 
 class Last(Binder):
@@ -45,14 +47,57 @@ def overwritten(program: Program, equation: Equation) -> Iterator[Mutant]:
                 if not {i for i, *_ in outer} & chosen:
                     continue
                 inner = [limit for limit in limits if limit not in outer]
-                covers = Sum(Mul(*placed), *inner) if inner else Mul(*placed)
-                brought = Sum(total.function, *inner) if inner else total.function
-                term = Piecewise((brought, Gt(covers, 0, evaluate=False)), (S.NaN, True), evaluate=False)
-                last = Last(term, *outer)
-                words = ("what overlaps is overwritten (=) instead of added up (+=, np.add.at): "
-                         f"only the last of {', '.join(str(i.name) for i, *_ in outer)} stands")
-                yield Mutant(equation.name, (Equation(equation.lhs, equation.rhs.xreplace({total: last})),),
-                             words, "overwritten", POSSIBLE if size <= 2 else RARE)
+                words = f"{OVERWRITTEN}: only the last of {', '.join(str(i.name) for i, *_ in outer)} stands"
+                rank = POSSIBLE if size <= 2 else RARE
+                for order in (outer, outer[::-1]):
+                    last = _last(total.function, placed, order, inner)
+                    yield _mutant(equation, {total: last}, words, rank)
+                if inner:
+                    each = Sum(_last(total.function, placed, outer, []), *inner)
+                    yield _mutant(equation, {total: each}, words, RARE)
+    yield from _one_after_another(equation)
+
+
+def _last(body, placed, outer, inner):
+    """Return the last of the terms along `outer`, each of them summed over `inner`."""
+    covers = Sum(Mul(*placed), *inner) if inner else Mul(*placed)
+    brought = Sum(body, *inner) if inner else body
+    return Last(Piecewise((brought, Gt(covers, 0, evaluate=False)), (S.NaN, True), evaluate=False), *outer)
+
+
+def _one_after_another(equation):
+    """Sums that go to places by look-up, each assigned: the later ones overwrite the earlier, or what is dense."""
+    for whole in (t for t in subterms(equation.rhs) if isinstance(t, Add) and len(t.args) in (2, 3)):
+        parts = [(t, _placed(t)) for t in whole.args]
+        if sum(not placed for _, placed in parts) > 1 or not any(placed for _, placed in parts):
+            continue
+        for order in (o for o in permutations(parts) if all(placed for _, placed in o[1:])):
+            for way in (1, -1):
+                value = S.Zero if order[0][1] else order[0][0]
+                for (rest, total), placed in ((_parted(t), p) for t, p in order if p):
+                    limits = [tuple(limit) for limit in total.limits][::way]
+                    there = Gt(Sum(Mul(*placed), *limits), 0, evaluate=False)
+                    value = Piecewise((rest * _last(total.function, placed, limits, []), there), (value, True),
+                                      evaluate=False)
+                yield _mutant(equation, {whole: value}, f"{OVERWRITTEN}: only what is assigned last stands", RARE)
+
+
+def _parted(term):
+    """Return a term's other factors and its sum."""
+    total = next(f for f in Mul.make_args(term) if isinstance(f, Sum))
+    return Mul(*(f for f in Mul.make_args(term) if f is not total)), total
+
+
+def _placed(term):
+    """Return the brackets in the sum that a term is, [] where it is none or has none."""
+    total = next((f for f in Mul.make_args(term) if isinstance(f, Sum)), None)
+    if total is None:
+        return []
+    return [f for f in Mul.make_args(unguarded(total.function)[0]) if isinstance(f, KroneckerDelta)]
+
+
+def _mutant(equation, changes, words, rank):
+    return Mutant(equation.name, (equation.with_rhs(equation.rhs.xreplace(changes)),), words, "overwritten", rank)
 
 
 def _arrays(bracket):

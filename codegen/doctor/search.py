@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
 from .weights import updated, weighted
 
-MOST_MISTAKES = 5
+MOST_MISTAKES = 8
 MOST_PAIRS = 4000
 ENOUGH = 3              # so many parameters that a mutant does not explain, and it is given up
 
@@ -42,8 +42,8 @@ class Search:
 
     def __init__(self, program: Program, evidence: Evidence, seconds: float, pairs: bool = True):
         self.program, self.evidence = program, evidence
-        self.pairs = pairs
-        self.deadline = time.monotonic() + seconds
+        self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
+        self.deadline = time.thread_time() + seconds
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
         self.reached = _reached(program)
 
@@ -51,11 +51,12 @@ class Search:
         """Yield mistakes one by one, each a list: several where only together they explain anything."""
         for _ in range(MOST_MISTAKES):
             wrong = self.evidence.wrong()
-            if not wrong or time.monotonic() > self.deadline:
+            if not wrong or time.thread_time() > self.deadline:
                 return
-            found = self._best(hypotheses, wrong)
+            found = None if self.stuck else self._best(hypotheses, wrong)
             hits = [found] if found else self._pair(hypotheses, wrong) if self.pairs else []
-            if not hits:
+            self.stuck = not hits
+            if self.stuck:
                 return
             for hit in hits:
                 self._make(hit.mutant)
@@ -68,7 +69,7 @@ class Search:
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
             scaled = [h for m in hypotheses.ratios(rank, places) if (h := self.hit(m, wrong))]
             for mutant in hypotheses.ranked(rank, places, self.changed):
-                if time.monotonic() > self.deadline:
+                if time.thread_time() > self.deadline:
                     break
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
@@ -155,7 +156,7 @@ class Search:
             if not self.reached[second.name] & self.reached[first.name]:
                 continue
             tried += 1
-            if tried > MOST_PAIRS or time.monotonic() > self.deadline:
+            if tried > MOST_PAIRS or time.thread_time() > self.deadline:
                 return []
             if hit := self.hit(second, wrong, first.equations):
                 return [replace(hit, mutant=first), hit]

@@ -1,6 +1,6 @@
 """Sentences: a mistake with its place, what it explains and the numbers; or where an unknown one first appears."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def finding(hit: Hit, evidence: Evidence, wording: Wording) -> Finding:
     words = f"{mutant.name}: {mutant.words} ({wording.equation(mutant.name)})"
     if mutant.name != f"d{explained[0]}" or len(explained) > 1:
         words += f"; this explains {told}"
-    return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, mutant.words)
+    return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, mutant.words.split(" of ")[0])
 
 
 def together(findings: Sequence[Finding]) -> list[Finding]:
@@ -58,7 +58,9 @@ def _numbers(hit, evidence):
     return text + (f"; it agrees {' and '.join(agreeing[:3])}" if agreeing else "")
 
 
-def no_match(evidence: Evidence, wording: Wording, wrong: Sequence[str]) -> str:
+def no_match(
+    evidence: Evidence, wording: Wording, wrong: Sequence[str], reached: Mapping[str, frozenset[str]],
+) -> str:
     """Say where a disagreement that no known mistake explains first appears."""
     order = [evidence.program.variables[e.name].primal for e in evidence.program.backward]
     right = [n for n in evidence.usual if n not in wrong]
@@ -73,6 +75,9 @@ def no_match(evidence: Evidence, wording: Wording, wrong: Sequence[str]) -> str:
     words += f", by {apart:.1g} of its largest entry {seen.point.words} ({seen.point.told})"
     rows = partly(evidence, first)
     words += f"; it {rows}" if rows else ""
+    above = [e.name for e in evidence.program.backward if reached[e.name] == set(wrong) and e.name != adjoint]
+    if right and above:
+        words += f"; just these come from {', '.join(dict.fromkeys(above))}: look there, and at what they are made of"
     if right:
         words += f"; {', '.join(f'd{n}' for n in right)} {'is' if len(right) == 1 else 'are'} right"
     return words

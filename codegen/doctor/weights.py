@@ -38,7 +38,7 @@ def weighted(
         told = f"{words} has the wrong sign" if named[0] == -1 else f"{words} is {times(named[0])} what it should be"
         explained = tuple(n for n in evidence.usual if n in left)
         whole = {e.lhs: e.rhs for e in lines(mutant.name)}
-        equations = tuple(Equation(e.lhs, e.rhs + named[0] * (whole[e.lhs] - e.rhs)) for e in mutant.equations)
+        equations = tuple(e.with_rhs(e.rhs + named[0] * (whole[e.lhs] - e.rhs)) for e in mutant.equations)
         kind = "sign" if named[0] == -1 else "scale"
         yield replace(mutant, equations=equations, words=told, kind=kind, rank=RARE), explained
 
@@ -53,9 +53,9 @@ def updated(
         for line in lines(name):
             for read in reads(line.rhs, parameters):
                 step = program.variables[program.adjoints[read_name(read)]].at(*getattr(read, "indices", ()))
-                whole = Equation(line.lhs, line.rhs.xreplace({read: read - step}))
+                whole = line.with_rhs(line.rhs.xreplace({read: read - step}))
                 for rate in _rates(evidence, Mutant(name, (whole,), "", "updated", RARE), wrong):
-                    equation = Equation(line.lhs, line.rhs.xreplace({read: read - rate[0] * step}))
+                    equation = line.with_rhs(line.rhs.xreplace({read: read - rate[0] * step}))
                     words = f"{read_name(read)} is read after its update, {read_name(read)} - {float(rate[0]):.4g} "
                     words += f"d{read_name(read)}: take all gradients first, then update"
                     yield Mutant(name, (equation,), words, "updated", RARE), rate[1]

@@ -1,0 +1,95 @@
+"""The backward pass of another network: derived anew from a forward equation with a mistake in it.
+
+Two readings: that network's own gradient, and its backward equations run on the right values of the forward pass, as
+where somebody differentiated y = x/r for y = g x/r.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derive.pipeline import derived
+from derive.program import Program
+from derive.terms import read_name, reads
+
+from .axes import softmax_axes
+from .diagnosis import Finding
+from .evaluate import Evaluated
+from .evidence import Evidence
+from .forward import other_functions, spreads
+from .mutants import FARFETCHED, Mutant, Mutator
+
+KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
+         "step")
+
+
+def rederived(forward: Program, program: Program, evidence: Evidence, seconds: float) -> Finding | None:
+    """Return what the code's gradients, all of them, are the gradients of, None where nothing is found in time."""
+    deadline = time.thread_time() + seconds
+    plain = Evidence(program, evidence.seen)
+    wrong = plain.wrong()
+    for mutant in _mistakes(forward, wrong):
+        if time.thread_time() > deadline:
+            return None
+        equations = {e.lhs: e for e in mutant.equations}
+        try:
+            other = derived(forward.with_equations(equations.get(e.lhs, e) for e in forward.equations))
+        except Exception:               # no network any more
+            continue
+        for told, candidate in (("on the right values", on_values_of(program, other)), ("throughout", other)):
+            if _matches(plain, candidate):
+                place = Mutator(program).wording.equation(mutant.name)
+                words = (f"the gradients are those of another network, in which {mutant.words} ({place}), {told}; this "
+                         f"explains {', '.join(f'd{n}' for n in wrong)}")
+                return Finding("another network", words, mutant.name, tuple(wrong), mutant.words)
+    return None
+
+
+def on_values_of(program: Program, other: Program) -> Program:
+    """Return another network's backward equations, reading the values of a program's own forward pass."""
+    own = {e.name for e in program.forward}
+    equations = [*program.forward, *(e for e in other.forward if e.name not in own), *other.backward]
+    return replace(other, variables={**other.variables, **program.variables, **{
+        n: other.variables[n] for n in other.adjoints.values()}}, equations=tuple(equations))
+
+
+def _matches(plain, candidate):
+    for k, seen in enumerate(plain.seen):
+        try:
+            gradients = Evaluated(candidate, seen.point.sizes, seen.point.arguments).gradients()
+        except (NotImplementedError, KeyError, ValueError, IndexError):
+            return False
+        if not all(plain.close(k, n, g) for n, g in gradients.items()):
+            return False
+    return True
+
+
+def _mistakes(forward: Program, wrong: list[str]) -> Iterator[Mutant]:
+    """Yield changed forward equations, of those that all wrong parameters go into, the likeliest first."""
+    below = _sources(forward)
+    places = [e for e in reversed(forward.equations) if set(wrong) <= below[e.name]]
+    places.sort(key=lambda e: len(below[e.name]))
+    mutator = Mutator(forward)
+    found = []
+    for equation in places:
+        found += [*other_functions(equation), *spreads(forward, equation), *softmax_axes(equation)]
+        found += [m for m in mutator.of(equation) if m.kind in KINDS and m.rank < FARFETCHED and not m.square]
+    yield from sorted(found, key=lambda m: m.rank)
+
+
+def _sources(forward: Program) -> dict[str, set[str]]:
+    """Return for every variable the parameters that it is computed from."""
+    needs: dict[str, set[str]] = {}
+    for e in forward.equations:
+        needs.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, forward.variables))
+    parameters = {p.name for p in forward.parameters}
+    found = {}
+    for name in needs:
+        seen, todo = set(), [name]
+        while todo:
+            n = todo.pop()
+            if n not in seen:
+                seen.add(n)
+                todo += needs.get(n, ())
+        found[name] = seen & parameters
+    return found
