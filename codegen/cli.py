@@ -50,6 +50,7 @@ def build(
     sizes: FixedSizes = "",
 ) -> None:
     """Derive networks, write modules and notes, verify them, print the table. A FILE.py is run to find its networks."""
+    targets, of = results.asked(targets, of)
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
     _refuse_doubles(nets)
     if output.exists() and not output.is_dir():

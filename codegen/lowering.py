@@ -17,6 +17,7 @@ from derive.program import Equation, Program, Variable
 from derive.sharing import with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
+from .gram import with_weighted
 from .running_sums import with_running_sums
 from .systems import systems_solved
 from .windows import windowed
@@ -81,7 +82,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(_still_read(lines, program), variables=variables)
     program = with_running_sums(program) if arrays else program
-    program, backward, taps = windowed(with_named_invariants(program))
+    program, backward, taps = windowed(with_named_invariants(with_weighted(program, slope)))
     return Lowered(program, parts, backward, taps)
 
 

@@ -37,6 +37,12 @@ EXAMPLES = (
 )
 
 
+def asked(targets: list[str] | None, of: str) -> tuple[list[str] | None, str]:
+    """Return networks and what is derived of them; the name of a committed example stands for both."""
+    known = {f"{name}_{what}": ([name], what) for name, what in EXAMPLES}
+    return known.get(targets[0], (targets, of)) if targets and len(targets) == 1 else (targets, of)
+
+
 def texts(program: Program) -> dict[str, str]:
     """Return the files of a program of one function: its module and its note."""
     return {f"{program.name}.py": source(program), f"{program.name}.tex": note(program)}

@@ -307,3 +307,10 @@ def test_misuse_is_told_in_one_line_and_writes_nothing(derive, line, named):
     assert (status, out) == (2, "")
     assert err.startswith("derive: ") and len(err.splitlines()) == 1 and named in err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_committed_example_is_built_by_the_name_of_its_file(derive, tmp_path):
+    code, out, _ = derive(f"build logistic_regression_hessian --output {tmp_path}")
+    assert code == 0 and "logistic_regression_hessian" in out
+    text = (tmp_path / "logistic_regression_hessian.py").read_text(encoding="utf-8")
+    assert "def hessian(" in text and "`derive build logistic_regression --of hessian`" in text

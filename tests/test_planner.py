@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from mpmath import exp as exact_exp
 from mpmath import mpf
-from sympy import Sum, tanh
+from sympy import Sum, exp, tanh
 
 import codegen
 from codegen.transposes import laid_out
-from derive import Network, mean, sigmoid, total
+from derive import Network, mean, sigmoid, softplus, total
 
 
 @pytest.mark.parametrize("style", ["plain", "fast"])
@@ -66,3 +66,45 @@ def test_two_stacked_recurrences_are_those_of_pytorch(style):
     assert np.isclose(loss, want.item(), rtol=1e-13)
     for name in "WUV":
         assert np.allclose(getattr(grads, name), p[name].grad, rtol=1e-11, atol=1e-15), name
+
+
+def regression(loss):
+    """Return a linear model under a loss of its outputs, targets and weights of examples, all of one size."""
+    net = Network("regression", "A linear model")
+    N, D = net.sizes("N D")
+    w, X = net.parameter("w", D), net.input("X", N, D)
+    y, a = net.input("y", N), net.input("a", N)
+    z = net.define("z", X @ w)
+    net.loss = total(loss(z, y, a))
+    return net
+
+
+LOSSES = {          # a loss, its second derivative by hand, whether the sign of that is known
+    "Poisson": (lambda z, y, a: exp(z) - y * z, lambda z, a: np.exp(z), True),
+    "logistic": (lambda z, y, a: softplus(z) - y * z, lambda z, a: np.exp(z) / (1 + np.exp(z)) ** 2, True),
+    "squared weights": (lambda z, y, a: a**2 * (z - y) ** 2, lambda z, a: 2 * a**2, True),
+    "weights of any sign": (lambda z, y, a: a * (z - y) ** 2, lambda z, a: 2 * a, False),
+    "a cube": (lambda z, y, a: z**3, lambda z, a: 6 * z, False),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_hessians_of_known_sign_are_a_matrix_times_itself(kind):
+    loss, second, known = LOSSES[kind]
+    program = regression(loss).hessian()
+    assert ("weighted_X.T @ weighted_X" in codegen.source(program)) is known
+    rng = np.random.default_rng(0)
+    w, X, y, a = rng.normal(size=4), rng.normal(size=(9, 4)), rng.normal(size=9), rng.normal(size=9)
+    want = X.T @ np.diag(second(X @ w, a)) @ X
+    assert np.allclose(codegen.lambdify(program)(w=w, X=X, y=y, a=a), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_examples_far_out_are_0(dtype):
+    hessian = codegen.lambdify(regression(LOSSES["logistic"][0]).hessian())
+    X, zeros = np.array([[1e4], [-1e4], [0.5]], dtype), np.zeros(3, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        H = hessian(w=np.ones(1, dtype), X=X, y=zeros, a=zeros)
+    s = 1 / (1 + np.exp(-0.5))
+    assert H.dtype == dtype and np.allclose(H, 0.25 * s * (1 - s), rtol=1e-6)
