@@ -42,7 +42,8 @@ def forward(rho, X, y, V, t):
         sigmoid_s = _sigmoid(s)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        matrix_w = X.T @ (_sigmoid_slope(s)[:, None] * X) / N
+        weighted_X = np.sqrt(_sigmoid_slope(s))[:, None] * X / N**0.5
+        matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
         return residual_w, step_w
@@ -50,20 +51,20 @@ def forward(rho, X, y, V, t):
     s = X @ w                                           # (N,)
     z = V @ w                                           # (M,)
     loss = np.mean(_softplus(z) - t * z)
-    return loss, (X, V, t, s, w, z, exp_rho)
+    weighted_X_2 = np.sqrt(_sigmoid_slope(s))[:, None] * X / N**0.5  # (N, D)
+    return loss, (V, t, w, z, exp_rho, weighted_X_2)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, V, t, s, w, z, exp_rho = residuals
-    N = len(X)
+    V, t, w, z, exp_rho, weighted_X_2 = residuals
     M = len(V)
     D = len(w)
 
     # loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
     dz = (_sigmoid(z) - t) / M                          # (M,)
     # s = X w
-    matrix_lam_w = (_sigmoid_slope(s)[:, None] * X).T @ X / N  # (D, D)
+    matrix_lam_w = weighted_X_2.T @ weighted_X_2        # (D, D)
     matrix_lam_w[np.arange(D), np.arange(D)] += exp_rho
     lam_w = _solved("lam_w", matrix_lam_w, dz @ V)      # (D,)
     # exp_rho * w = -X' inner_w_s
@@ -89,7 +90,8 @@ def predict(rho, X, y):
         sigmoid_s = _sigmoid(s)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        matrix_w = X.T @ (_sigmoid_slope(s)[:, None] * X) / N
+        weighted_X = np.sqrt(_sigmoid_slope(s))[:, None] * X / N**0.5
+        matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
         return residual_w, step_w

@@ -33,7 +33,8 @@ def hessian(w, b, X, y):
     N = len(X)
 
     z = X @ w + b                                       # (N,)
-    H_w_w = (_sigmoid_slope(z)[:, None] * X).T @ X / N  # (D, D)
+    weighted_X = np.sqrt(_sigmoid_slope(z))[:, None] * X  # (N, D)
+    H_w_w = weighted_X.T @ weighted_X / N               # (D, D)
     H_w_b = _sigmoid_slope(z) @ X / N                   # (D,)
     H_b_b = np.mean(_sigmoid_slope(z))
     return Hessian(H_w_w, H_w_b, H_b_b)
