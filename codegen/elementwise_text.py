@@ -1,6 +1,5 @@
 """Printing elementwise operations: sums, products, powers, functions, choices."""
 
-from dataclasses import replace
 
 from sympy import Add, Mul, Piecewise, Pow, Rational
 from sympy.logic.boolalg import And, Not, Or
@@ -37,10 +36,10 @@ class ElementwisePrinter(SumPrinter):
     def _apply(self, node):
         head = node.head
         if head is Add:
-            if all(is_condition(a) or is_constant(a) for a in node.args):
-                node = replace(node, args=tuple(as_numbers(a) if is_condition(a) else a for a in node.args))
-            terms = sorted(((*split_sign(a), a) for a in node.args), key=lambda t: term_order(t[0], t[1]))
-            return self._sum([(self.text(part), negative) for negative, part, a in terms])
+            terms = sorted(map(split_sign, node.args), key=lambda t: term_order(*t))
+            if all(is_condition(part) or is_constant(part) for _, part in terms):
+                terms = [(negative, as_numbers(part) if is_condition(part) else part) for negative, part in terms]
+            return self._sum([(self.text(part), negative) for negative, part in terms])
         if head is Mul:
             return self._times(node)
         if head is Pow:

@@ -23,6 +23,8 @@ def pieces(equation: Equation) -> tuple[int, list[Indexed]] | None:
     [axis] = axes
     index = equation.free[axis]
     starts = {expand(index - t.indices[axis]): (t, conditions) for t, conditions in terms}
+    if len(starts) < len(terms):                # two arrays side by side are added, not joined
+        return None
     start, order = expand(index.lower), []
     while start in starts:
         read, conditions = starts.pop(start)

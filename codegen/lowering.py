@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sympy import Add, Expr, Function, Idx, Min, Mul, Piecewise, S, Sum, Symbol, Wild, exp, log
 from sympy.codegen.cfunctions import expm1, log1p
+from sympy.core.relational import Relational
 
 from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
@@ -171,7 +172,8 @@ def _plain_reads(expr, name):
     if read_name(expr) == name:
         return 1
     if isinstance(expr, Piecewise):
-        return sum(_plain_reads(branch, name) for branch, _ in expr.args)
+        sides = (side for _, c in expr.args for r in c.atoms(Relational) for side in r.args)
+        return sum(_plain_reads(e, name) for e in (*(branch for branch, _ in expr.args), *sides))
     return sum(
         _plain_reads(a, name) for a in getattr(expr, "args", ()) if isinstance(a, Expr) and not isinstance(a, Idx)
     )
@@ -200,10 +202,17 @@ def _top_down(expr, change):
     if changed != expr or not expr.args or expr.is_Indexed or isinstance(expr, Idx):
         return changed
     if isinstance(expr, Piecewise):
-        return Piecewise(*((_top_down(branch, change), c) for branch, c in expr.args), evaluate=False)
+        return Piecewise(*((_top_down(branch, change), _in_condition(c, change)) for branch, c in expr.args),
+                         evaluate=False)
     args = [a if not isinstance(a, Expr) or a.is_Indexed else _top_down(a, change) for a in expr.args]
     args = [change(a) if a.is_Indexed else a for a in args]
     return expr if tuple(args) == expr.args else expr.func(*args)
+
+
+def _in_condition(condition, change):
+    if isinstance(condition, Relational) and not condition.lhs.is_integer:
+        return condition.func(*(_top_down(side, change) for side in condition.args))
+    return condition.func(*(_in_condition(c, change) for c in condition.args)) if condition.args else condition
 
 
 def _ratio(term, parts):

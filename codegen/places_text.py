@@ -148,6 +148,9 @@ class PlacePrinter(NumberPrinter):
 
 def indexed(text, have, want):
     """Return code whose axes `have` lie along the axes `want`: new axes before them need nothing, after them None."""
+    here = tuple(i for i in want if i in have)
+    if here != have:
+        text, have = Text(f"{text.inside(ATOM)}{transposition(have, here)}"), here
     if not have or have == want[len(want) - len(have):]:
         return text
     first = want.index(have[0])

@@ -37,7 +37,7 @@ def is_label(position):
 def canonical(position):
     """Return the indices of a position in an order that does not depend on their names, and the pattern they make."""
     if is_label(position):
-        return [], (str(position),)
+        return [], ((str(position),), "")
     inside = free_indices(position)
     known = sorted(((str(position.coeff(i, 1)), str(i.lower), str(i.upper)), i.name, i) for i in inside)
     offset = expand(position - Add(*(position.coeff(i, 1) * i for i in inside)))

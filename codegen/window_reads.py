@@ -210,15 +210,13 @@ class ReadLowering:
         if read.is_integer or not any(map(self._is_sum, read.indices)):
             return read
         padding = self._paddings(read)
-        if any(p != (0, 0) for p in padding) and read.base.name not in self.recurrent:
+        if any(p != (0, 0) for p in padding) and not self._is_waited_for(read):
             read = self._padded(read, padding)          # what guarded it stands elsewhere
         read = read if first else self._split(read)
         if not any(map(self._is_sum, read.indices)):
             return read
-        order = [i for p in read.indices for i in canonical(p)[0]]
-        own = order
-        if not first:
-            read = self._apart(read)
+        own = [i for p in read.indices for i in ([p] if is_label(p) else canonical(p)[0])]
+        read = self._apart(read)
         axes = [canonical(p) for p in read.indices]
         order = [i for indices, _ in axes for i in indices]
         kind = "pools" if first else "windows"
@@ -241,10 +239,15 @@ class ReadLowering:
         return new.at(*(own[k] for k in places))
 
     def _apart(self, read):
-        """Return a read in which no index stands in two positions: a diagonal is taken of the windows, not by them."""
+        """Return a read in which no index stands in two positions: a diagonal is taken of the windows, not by them.
+
+        So are rows that labels choose.
+        """
         met: set[str] = set()
         positions = []
-        for position in read.indices:
+        for position, axis in zip(read.indices, self._axes(read), strict=True):
+            if is_label(position):
+                position = axis
             again = [i for i in free_indices(position) if i.name in met]
             taken = met | {i.name for i in free_indices(read)}
             here = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sympy import (
+    Abs,
     Add,
     Derivative,
     DiracDelta,
@@ -21,6 +22,7 @@ from sympy import (
     Symbol,
     Tuple,
     log,
+    sign,
 )
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, has_binder, is_binder
@@ -172,14 +174,26 @@ class _Power(Function):
         return power * _Power(base, power - 1) if argindex == 1 else _Power(base, power) * log(base)
 
 
+class _Modulus(Function):
+    """|x| of a real x; SymPy's derivative speaks of angles where it cannot tell that x is real."""
+
+    def fdiff(self, argindex=1):
+        return _Sign(self.args[0])
+
+
+class _Sign(Function):
+    def fdiff(self, argindex=1):
+        return S.Zero
+
+
 def _is_symbolic_power(term):
     return isinstance(term, Pow) and bool(term.exp.free_symbols)
 
 
 @lru_cache(maxsize=4096)
 def _scalar_derivative(expr, variable):
-    raised = expr.replace(_is_symbolic_power, lambda t: _Power(*t.args))
-    result = raised.diff(variable).replace(_Power, Pow)
+    raised = expr.replace(_is_symbolic_power, lambda t: _Power(*t.args)).replace(Abs, _Modulus).replace(sign, _Sign)
+    result = raised.diff(variable).replace(_Power, Pow).replace(_Modulus, Abs).replace(_Sign, sign)
     result = result.replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
     return None if result.has(Derivative, Subs) else over_one_divisor(result)
 

@@ -214,6 +214,10 @@ class Explicit:
         if is_binder(expr):
             scalar = self._plain if isinstance(expr, Maximum | ArgMaximum) else self._expanded
             terms = [scalar(expr.function, now, reads) for now in self._bound(expr.limits[::-1], inner)]
+            if isinstance(expr, Maximum):               # what is read twice has two shares of a tie
+                now = self._bound(expr.limits[::-1], inner)
+                terms = [self._cell_of(expr.function, here, reads) if t in terms[:k] else t
+                         for k, (t, here) in enumerate(zip(terms, now, strict=True))]
             return expr.of(terms) if isinstance(expr, Binder) else Add(*terms)
         if isinstance(expr, Max | Min):
             return expr.func(*(self._plain(a, inner, reads) for a in expr.args))

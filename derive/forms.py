@@ -441,6 +441,8 @@ def _multiplied_once(nodes, over, inner):
         return [_times(nodes, inner)]
     pairs = [(len({*a.axes, *b.axes}), j, k) for k, b in enumerate(nodes) for j, a in enumerate(nodes[:k])
              if any(i in a.axes and i in b.axes for i in over)]
+    if not pairs:
+        return [_times(nodes, inner)]
     _, j, k = min(pairs)
     return [_times([nodes[j], nodes[k]], inner), *(n for m, n in enumerate(nodes) if m not in (j, k))]
 

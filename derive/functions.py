@@ -52,7 +52,9 @@ class half_step(Elementwise):
 
     @classmethod
     def eval(cls, x):
-        return Heaviside(x) if x.is_number else None
+        if x.is_number:
+            return Heaviside(x)
+        return 1 - cls(-x) if x.could_extract_minus_sign() else None    # both sides of a maximum: one difference
 
     def fdiff(self, argindex=1):
         return S.Zero

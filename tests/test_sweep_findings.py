@@ -1,9 +1,11 @@
 """What sweeps of random programs found, each fault in the smallest program that has it; PyTorch is the judge."""
 
 import pytest
-from sympy import Max, Piecewise, Sum, exp, tanh
+from sympy import Max, Piecewise, Rational, Sum, exp, sqrt, tanh
 
-from derive import Maximum, Network, padded, relu, sigmoid, softplus
+from derive import Maximum, Network, concatenate, mean, padded, relu, sigmoid, softmax, softplus, total
+from derive.activations import hardsigmoid
+from derive.losses import huber
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
@@ -167,6 +169,79 @@ def _guard_in_a_branch():
     return net
 
 
+def _labels_turned_round():
+    """Labels of two axes lie along the axes of a sum the other way about."""
+    net = Network("labels_turned")
+    A, B, C = net.sizes("A B C")
+    a, b, c = net.indices(a=A, b=B, c=C)
+    w, y = net.parameter("w", A, B, C), net.labels("y", A, B, classes=C)
+    (a2,) = net.indices(a2=A)
+    v = net.define("v", Sum(w[a2, b, y[a, b]] ** 2, a2), over=(a, b))
+    net.loss = Sum(v[a, b] * tanh(Sum(w[a, b, c], c)), a, b)
+    return net
+
+
+def _added_and_joined():
+    """The adjoint of a joined array is one piece of it and another array, side by side."""
+    net = Network("added")
+    A, C = net.sizes("A C")
+    w, v, u = net.parameter("w", A, C), net.parameter("v", C), net.parameter("u", 2 * C)
+    z = net.define("z", w * 2)
+    pre = net.define("pre", z + v)
+    both = net.define("both", concatenate(z, pre * sigmoid(pre), axis=1))
+    net.loss = total((both @ u) ** 2)
+    return net
+
+
+def _sides_of_a_maximum():
+    """Where both sides of a maximum are one number but for rounding, one of them counts, not both and not none."""
+    net = Network("sides")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w, u = net.parameter("w", A), net.input("u", A)
+    z = net.define("z", sigmoid(u[a]) * w[a] + (1 - sigmoid(u[a])) * relu(w[a]), over=a)
+    net.loss = Sum(Max(w[a], z[a]), a) + Sum(Max(w[a], sigmoid(u[a]) * w[a] + (1 - sigmoid(u[a])) * relu(w[a])), a)
+    return net
+
+
+def _size_of_a_quotient():
+    """SymPy cannot tell that a root is real, and writes the derivative of |x| with angles."""
+    net = Network("size")
+    A = net.size("A")
+    w, u = net.parameter("w", A), net.parameter("u", A)
+    net.loss = total(huber(w / sqrt(mean(w**2) + Rational(1, 10)), u))
+    return net
+
+
+def _condition_on_a_softmax():
+    """A condition reads a log-sum-exp."""
+    net = Network("condition")
+    A = net.size("A")
+    w, u = net.parameter("w", A), net.parameter("u", A)
+    net.loss = total(hardsigmoid(softmax(w * 2)) * u)
+    return net
+
+
+def _difference_of_conditions():
+    """NumPy subtracts no comparisons."""
+    net = Network("difference")
+    A, C = net.sizes("A C")
+    w, u = net.parameter("w", A, C), net.parameter("u", A)
+    v = net.define("v", w[0, 0] * u[0] - w[0, C - 1] * u[0])
+    net.loss = v**2
+    return net
+
+
+def _rows_of_windows():
+    """Labels choose the rows of windows."""
+    net, A, B, place, (b, i) = _strided("rows")
+    (a,) = net.indices(a=A)
+    w, y = net.parameter("w", A, B), net.labels("y", A, classes=B)
+    v = net.define("v", padded(w)[place, y[a]] ** 2, over=(a, b, i))
+    net.loss = Sum(v[a, b, i], a, b, i)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
@@ -175,7 +250,9 @@ NETWORKS = {
     **{f.__name__: lambda f=f: _function_of_a_scalar(f) for f in (relu, sigmoid, softplus, exp)},
     **{f.__name__.strip("_"): f for f in (
         _labels_of_the_row_below, _diagonal_of_windows, _slope_of_windows, _sum_of_brackets, _windows_of_a_state,
-        _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch)},
+        _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch,
+        _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
+        _difference_of_conditions, _rows_of_windows)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
@@ -184,3 +261,16 @@ NETWORKS = {
 def test_what_a_sweep_found_stays_mended(name):
     sweep.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
     sweep.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+
+
+def test_the_referee_counts_a_term_as_often_as_it_is_read():
+    """The maximum over the rows that labels choose, all of them equal: a row that is chosen twice has two shares."""
+    net = Network("chosen")
+    A, B = net.sizes("A B")
+    (a,) = net.indices(a=A)
+    (b,) = net.indices(b=B)
+    w, y = net.parameter("w"), net.labels("y", A, classes=B)
+    z = net.define("z", w**2, over=b)
+    net.loss = Maximum(z[y[a]], a) ** 2
+    for seed in range(4):
+        sweep.judge(net, {"A": 3, "B": 2}, seed=seed)
