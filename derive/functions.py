@@ -54,7 +54,9 @@ class half_step(Elementwise):
     def eval(cls, x):
         if x.is_number:
             return Heaviside(x)
-        return 1 - cls(-x) if x.could_extract_minus_sign() else None    # both sides of a maximum: one difference
+        if x.could_extract_minus_sign() and not x.is_integer:
+            return 1 - cls(-x)              # both sides of a maximum compare one difference
+        return None
 
     def fdiff(self, argindex=1):
         return S.Zero
