@@ -8,18 +8,27 @@ from sympy import Add, S, Sum
 from .errors import DefinitionError
 from .jacobians import Jacobians
 from .pipeline import derived
-from .program import Program
+from .program import Equation, Program
 from .sharing import with_named_exponentials
 from .simplify import simplified, tidied, without_constants
-from .tangents import Parts, tangent, whole
+from .tangents import Parts, tangent, tangents_of, whole
 from .textbook import recognised
 
 
 def hessian_vector_product(program: Program) -> Program:
     """Return the product of the Hessian of a forward program's loss with a direction, one array for each parameter."""
-    moving = tangent(derived(program))
+    moving = _with_still(tangent(derived(program)))
     results = {p.name: tangent_name(moving, moving.adjoints[p.name]) for p in program.parameters}
     return for_results(moving, "hessian_vector_product", results, "product of the Hessian with a direction")
+
+
+def _with_still(moving):
+    """Return the program with the tangents of gradients that do not move, as those of a piecewise linear loss: 0."""
+    told = {v.tangent_of for v in moving.variables.values()}
+    still = tangents_of(moving, [g for p in moving.parameters if (g := moving.adjoints[p.name]) not in told], ())
+    lines = [Equation(t.at(*t.indices), S.Zero) for t in still.values()]
+    return moving.with_equations([*moving.equations, *lines],
+                                 variables={**moving.variables, **{t.name: t for t in still.values()}})
 
 
 def hessian(program: Program, names: Sequence[str] = ()) -> Program:
