@@ -156,7 +156,8 @@ class ElementwisePrinter(SumPrinter):
                      and inner.head is functions.half_step and below.args == (getattr(inner.args[0], "expr", None),)),
                     None)
         rest = tuple(a for a in node.args if a is not half)
-        if half is None or not rest:
+        varied = {i for a in rest for i in (a.body if isinstance(a, Spread) else a).axes}
+        if half is None or not set(node.axes[-2:]) <= varied:           # a row or a column has no triangle
             return None
         self.helpers["lower"] = None
         return Text(f"_lower({self.code(rest[0] if len(rest) == 1 else Apply(node.axes, Mul, rest))})")

@@ -7,7 +7,7 @@ from sympy import Add, Expr, Integer, Mul
 from derive.forms import Apply, Product, Reduction, Scalar, Spread, form
 from derive.program import Equation, Program, is_cyclic, ordered
 
-from . import parts, taps
+from . import assumptions, parts, taps
 from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
@@ -49,7 +49,7 @@ WORKSPACE = '''class Workspace:
 
 def pieces(program: Program, plan: Plan) -> list[str]:
     """Return the text of what the fast style has in place of `loss_and_grads`."""
-    block = blocked(program)
+    block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     inner = block.program if block else program
     low = lowered(with_shared_differences(inner))
     labels = frozenset(v.name for v in inner.kind("labels"))
@@ -66,7 +66,7 @@ def pieces(program: Program, plan: Plan) -> list[str]:
         else:
             lines.append(_in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]
-    lines = in_slots(lines, low.program, {inner.loss, *gradients})
+    lines = in_slots(assumptions.beside(lines, inner, plain), low.program, {inner.loss, *gradients})
     forward = [s for s in lines if s.name not in low.backward]
     backward = [s for s in lines if s.name in low.backward]
     own = Plan(inner, low, forward, backward, [], {"forward": plain, "backward": plain, "predict": plain})

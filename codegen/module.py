@@ -10,7 +10,7 @@ from derive.errors import DerivationError
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.text import Texts
 
-from . import checks, helpers, newton_text, parts
+from . import assumptions, checks, helpers, newton_text, parts
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
@@ -69,8 +69,9 @@ def planned(program: Program) -> Plan:
     back = [e for e in low.program.equations if e.name in low.backward]
     backward = statements_of(back, low, printers["backward"])
     made = {s.name for s in backward}
-    needed = {program.loss} | {n for s in backward for n in s.reads if n not in made}
+    needed = {program.loss, *program.checked} | {n for s in backward for n in s.reads if n not in made}
     forward = statements_of(_needed(ahead, needed), low, printers["forward"])
+    forward = assumptions.beside(forward, program, printers["forward"])
     outputs = set(program.outputs)
     predict = statements_of(_needed(ahead, outputs), low, printers["predict"], outputs) if outputs else []
     return Plan(program, low, forward, backward, predict, printers)

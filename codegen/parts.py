@@ -28,7 +28,7 @@ def docstring(plan) -> str:
     facts = []
     if program.parameters:
         facts.append(("Parameters", f"{_listed(program.parameters)}; their dtype is the result's."))
-    if program.inputs:
+    if _inputs_listed(program):
         facts.append(("Inputs", f"{_inputs_listed(program)}."))
     if plan.keyword_sizes:
         facts.append(("Sizes", f"{', '.join(s.name for s in plan.keyword_sizes)}, given by keyword."))

@@ -64,7 +64,8 @@ class SumPrinter(PlacePrinter):
         places = sorted(node.body.axes.index(i) for i in node.over)
         body = self.text(as_numbers(node.body) if is_condition(node.body) else node.body)
         if len(places) == len(node.body.axes):
-            trace = function == "np.sum" and body.code.startswith("np.diagonal(") and isinstance(node.body, Gather)
+            single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)
+            trace = single and body.code.startswith("np.diagonal(")
             return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"
         axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
         if body.level == ATOM and isinstance(node.body, Read):

@@ -98,7 +98,7 @@ def finite_differences(
 
 def _without_assumptions(program, module):
     """Let a module take parameters that leave what is assumed of them, as each does when an entry of its moves."""
-    if any(program.variables[n].kind == "parameter" for a in program.assumptions for n in a.about):
+    if any(program.variables[n].kind in ("parameter", "variable") for a in program.assumptions for n in a.about):
         for name in ("_assume", "_assume_positive"):
             setattr(module, name, lambda *_: None)
 
@@ -203,7 +203,7 @@ def _random(program, sizes, seed, positive):
 
 def assumed(program, drawn, sizes):
     """Return the values of what assumptions are about, changed so that they hold."""
-    names = {n for a in program.assumptions for n in a.about}
+    names = {n for a in program.assumptions for n in a.about if n in drawn}
     if not names:
         return {}
     entries = {n: {at: Rational(float(drawn[n][at])) for at in np.ndindex(np.shape(drawn[n]))} for n in names}

@@ -17,9 +17,12 @@ from .matrices import axes_of, indexed, is_algebra
 from .program import Assumption
 from .terms import free_indices, fresh, read_name, reads
 
+KNOWN = ("parameter", "input", "variable")
+CHECKED_GIVEN = ("positive definite",)          # by a factorisation, which a computed matrix gets anyway
+
 
 class Assuming:
-    """What a network can be told of its parameters and inputs."""
+    """What a network can be told of its parameters, inputs and variables."""
 
     _assumptions: list[Assumption]
     _variables: dict
@@ -37,13 +40,13 @@ class Assuming:
         Parameters
         ----------
         fact : a clause that stands after "since" in the note.
-        left, right : expressions in declared parameters and inputs, in any notation; `left` is replaced by `right`
+        left, right : expressions in parameters, inputs and variables, in any notation; `left` is replaced by `right`
             where that is shorter, if it is a product of reads or a sum of one.
 
         Raises
         ------
         DefinitionError
-            A variable that an equation defines, none at all, or shapes that differ.
+            Labels, states, no variable at all, or shapes that differ.
         """
         sides, indices = self._sides(left, right)
         written = [self._written(side, indices, f"the assumption that {fact}", _sizes(indices)) for side in sides]
@@ -123,12 +126,12 @@ class Assuming:
         if not names:
             raise DefinitionError(f"the assumption that {fact} is about no variable of {self.name}")
         for name in names:
-            if self._variables[name].kind not in ("parameter", "input"):
-                raise DefinitionError(
-                    f"{fact}: {name} is {'labels' if self._variables[name].kind == 'labels' else 'defined'} by the "
-                    "network; expected an assumption about parameters and inputs, which a module can check when it is "
-                    "called"
-                )
+            variable = self._variables[name]
+            if variable.kind not in KNOWN or variable.state or (variable.kind == "variable" and kind in CHECKED_GIVEN):
+                what = "labels" if variable.kind == "labels" else "a state" if variable.state else "computed"
+                remedy = f"; say net.positive_definite({name})" if kind == "positive definite" else ""
+                raise DefinitionError(f"{fact}: {name} is {what}; expected parameters, inputs or variables, of which a "
+                                      f"module can check it{remedy}")
         self._assumptions.append(Assumption(fact, tuple(names), tuple(equalities), kind))
 
 

@@ -2,8 +2,8 @@
 
 An equation `left = right` is found in a product, or in a sum of one, wherever the reads of `left` stand in it at
 indices of their own. A symmetric matrix is read in the order of its indices that needs the fewest terms and transposes.
-What is known of parameters is used last of all, in adjoints only: a program so shortened is right where it holds, and
-is not differentiated again.
+What is known of parameters and of computed variables is used last of all, in adjoints only: a program so shortened is
+right where it holds, and is not differentiated again.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ MOST_READS = 6              # of symmetric matrices in one equation, all orders 
 def with_assumptions(program: Program, tidied: Callable[[Program], Program], of_parameters: bool = False) -> Program:
     """Return the program with its assumptions used, and in `since` by which fact each variable became shorter."""
     known = [a for a in program.assumptions if all(n in program.variables for n in a.about)
-             and is_of_parameters(a, program) is of_parameters]
+             and is_of_what_moves(a, program) is of_parameters]
     since = dict(program.since)
     lines = []
     for e in program.equations:
@@ -37,9 +37,9 @@ def with_assumptions(program: Program, tidied: Callable[[Program], Program], of_
     return program.with_equations(lines, since=since)
 
 
-def is_of_parameters(assumption: Assumption, program: Program) -> bool:
-    """Tell whether an assumption is about a parameter."""
-    return any(program.variables[n].kind == "parameter" for n in assumption.about)
+def is_of_what_moves(assumption: Assumption, program: Program) -> bool:
+    """Tell whether an assumption is about what moves: a parameter, or a variable that is computed from parameters."""
+    return any(program.variables[n].kind in ("parameter", "variable") for n in assumption.about)
 
 
 def _applied(equation: Equation, assumption: Assumption, program: Program, tidied) -> tuple[Equation, bool]:

@@ -22,7 +22,8 @@ def satisfying(program: Program, values: Mapping[str, Entries], sizes: Mapping[S
     """
     result = dict(values)
     for a in program.assumptions:
-        result |= _MADE[a.kind](a, result, sizes)
+        if set(a.about) <= set(values):             # of what is computed, nothing can be made
+            result |= _MADE[a.kind](a, result, sizes)
     return result
 
 

@@ -125,5 +125,7 @@ def for_results(program: Program, function: str, results: dict[str, str], subjec
     """Return a program of one function, which returns some variables, simplified to what they need."""
     program = without_constants(tidied(program))
     name = f"{program.network}_{function}"
+    given = tuple(a for a in program.assumptions if not set(a.about) & set(program.checked))
     return simplified(program.with_equations(
-        program.equations, name=name, results=results, function=function, subject=subject, adjoints={}, outputs=()))
+        program.equations, name=name, results=results, function=function, subject=subject, adjoints={}, outputs=(),
+        assumptions=given))

@@ -25,12 +25,11 @@ def named(program: Program) -> Program:
     Raises
     ------
     DerivationError
-        Facts about parameters were used, at which alone the program is right: it is not differentiated again.
+        Facts about what moves were used, at which alone the program is right: it is not differentiated again.
     """
     used = {fact for facts in program.since.values() for fact in facts}
-    parameters = {p.name for p in program.parameters}
     for a in program.assumptions:
-        if a.fact in used and parameters & set(a.about):
+        if a.fact in used and any(program.variables[n].kind in ("parameter", "variable") for n in a.about):
             raise DerivationError(f"{program.name} is right only where {a.fact}; differentiate that of the network")
     namer = _Namer(program)
     for equation in program.equations:

@@ -203,7 +203,13 @@ class Program:
         if self.results:
             return list(self.results.values())
         gradients = [self.adjoints[p.name] for p in self.parameters if p.name in self.adjoints]
-        return [self.loss, *self.outputs, *gradients]
+        return [self.loss, *self.outputs, *gradients, *self.checked]
+
+    @property
+    def checked(self) -> list[str]:
+        """The names of the computed variables of which something is assumed, which a module checks."""
+        about = dict.fromkeys(n for a in self.assumptions for n in a.about)
+        return [n for n in about if n in self.variables and self.variables[n].kind == "variable"]
 
     def defining(self, name: str) -> list[Equation]:
         """Return the equations that define a variable: one, or two for a state."""

@@ -9,7 +9,7 @@ from sympy import MatrixSymbol, Sum, Trace
 import codegen
 from codegen import verify
 from codegen.memory import module_from
-from derive import DefinitionError, DerivationError, Network, backward, log_softmax, total
+from derive import DefinitionError, DerivationError, Network, backward, log_softmax, softmax, total
 from derive.notes import note
 from derive.text import Texts
 
@@ -144,11 +144,14 @@ def test_what_cannot_be_assumed_is_refused():
     net = Network("refusing")
     n, c = net.sizes("N C")
     X, w, y = net.input("X", n, c), net.parameter("w", c), net.labels("y", n, classes=c)
-    z = net.define("z", X @ w)
     with pytest.raises(DefinitionError, match="expected a square matrix"):
         net.assume_symmetric(X)
-    with pytest.raises(DefinitionError, match="z is defined by the network; expected an assumption about"):
-        net.assume("z sums to one", total(z), 1)
+    S = net.define("S", X.T @ X)
+    with pytest.raises(DefinitionError, match=r"S is computed; .* say net.positive_definite"):
+        net.assume_positive_definite(S)
+    h = net.state("h", n, c, initial=w)
+    with pytest.raises(DefinitionError, match="h is a state"):
+        net.assume("h sums to one", total(h), 1)
     with pytest.raises(DefinitionError, match="y is labels"):
         net.assume("y sums to one", total(y), 1)
     with pytest.raises(DefinitionError, match="about no variable"):
@@ -173,3 +176,69 @@ def test_second_derivatives_do_not_take_a_parameter_for_what_it_is_assumed_to_be
     assert all(np.allclose(a, b) for a, b in zip(*products, strict=True))
     with pytest.raises(DerivationError, match="right only where A is symmetric"):
         backward(assumed.backward())
+
+
+# ---- of computed variables
+
+
+def shifted(known):
+    """A softmax that is scaled row by row: by b, the loss gains what a row sums to."""
+    net = Network("shifted")
+    N, C = net.sizes("N C")
+    Z, b, T = net.parameter("Z", N, C), net.parameter("b", N), net.input("T", N, C)
+    n, c = net.indices(n=N, c=C)
+    Y = net.define("Y", softmax(Z, axis=1))
+    if known:
+        net.assume("each row of Y sums to one", total(Y, axis=1), 1)
+    E = net.define("E", b[n] * Y[n, c] - T[n, c], over=(n, c))
+    net.loss = total(E) + Sum(b[n] ** 2 * Y[n, c], n, c)
+    return net
+
+
+def test_a_fact_about_a_computed_variable_is_used_cited_and_checked():
+    program = shifted(True).backward()
+    text = Texts(program).listing()
+    assert re.search(r"db = 1 \+ 2 b +\(N,\)   since each row of Y sums to one", text)
+    assert "since" not in Texts(shifted(False).backward()).listing()
+    assert "each row of $Y$ sums to one" in note(program)
+    source = codegen.source(program)
+    assert '    _assume("Y", "each row of Y sums to one", Y.sum(axis=1), 1)' in source
+    given = RANDOM.normal(size=(3, 4)), RANDOM.normal(size=3), RANDOM.normal(size=(3, 4))
+    _, ours = codegen.lambdify(program)(*given)
+    _, plain = codegen.lambdify(shifted(False).backward())(*given)
+    for a, b in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-14)
+    assert verify.finite_differences(program, module_from("shifted", source)).passed
+    assert verify.referee(shifted(True), program).passed
+
+
+def test_a_false_fact_about_a_computed_variable_is_told_in_every_style():
+    net = Network("squares")
+    N, C = net.sizes("N C")
+    Z, b = net.parameter("Z", N, C), net.parameter("b", N)
+    Y = net.define("Y", Z**2)
+    net.assume("each row of Y sums to one", total(Y, axis=1), 1)
+    net.loss = total(b * total(Y, axis=1))
+    for style in ("plain", "fast"):
+        function = codegen.lambdify(net.backward(), style=style)
+        loss, grads = function(np.full((2, 4), 0.5), np.ones(2))
+        assert loss == 2 and np.array_equal(grads.b, [1, 1])
+        with pytest.raises(ValueError, match="Y is off by 3 where each row of Y sums to one"):
+            function(np.ones((2, 4)), np.ones(2))
+
+
+def test_a_computed_matrix_that_is_symmetric_needs_no_transpose():
+    for known in (False, True):
+        net = Network("gram")
+        N, D = net.sizes("N D")
+        W, v = net.parameter("W", N, D), net.parameter("v", N)
+        C = net.define("C", W @ W.T)
+        if known:
+            net.assume_symmetric(C)
+        net.loss = total((C @ v) ** 2)
+        text = Texts(net.backward()).listing()
+        assert ("dv = C dsum_loss" in text, "since C is symmetric" in text) == (known, known)
+        products = codegen.lambdify(net.hessian_vector_product())       # of the loss as it was written
+        W0, v0 = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=3)
+        [_, Hv] = products(W0, v0, [np.zeros((3, 2)), v0])
+        np.testing.assert_allclose(Hv, 2 * W0 @ W0.T @ W0 @ W0.T @ v0, rtol=1e-12)

@@ -50,6 +50,17 @@ def test_labels_are_turned_round_where_their_second_index_is_kept():
     assert np.array_equal(grads.w, [[5, 16, 0], [0, 34, 8]])
 
 
+def test_a_sum_along_a_diagonal_and_another_axis_is_one_number():
+    net = Network("block", "The sum of a block's diagonals, and a trace")
+    N, D = net.sizes("N D")
+    A, B = net.parameter("A", N, D, N), net.parameter("B", N, N)
+    n, d = net.indices(n=N, d=D)
+    net.loss = Sum(A[n, d, n], n, d) + Sum(B[n, n], n)
+    values = np.arange(12.0).reshape(2, 3, 2), np.arange(4.0).reshape(2, 2)
+    loss, _ = lambdify(net.backward())(*values)
+    assert loss == np.einsum("ndn->", values[0]) + np.trace(values[1])
+
+
 def test_what_is_the_same_in_all_turns_is_computed_before_the_loop():
     net = Network("average", "A learned exponential moving average")
     T, D = net.sizes("T D")
