@@ -4,7 +4,7 @@ import textwrap
 
 from sympy import Max, sympify
 
-from derive.cost import leading, operations_told, residuals
+from derive.cost import leading_grouped, moved, operations_told, residuals
 from derive.kinks import conventions
 from derive.program import Variable
 
@@ -38,9 +38,9 @@ def docstring(plan) -> str:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
     work, iterated = operations_told(program)
-    amounts = [work, *([residuals(program)] if program.backward else [])]
-    units = ("operations", "bytes kept for `backward`")
-    told = [f"{leading(a)} {unit}" for a, unit in zip(amounts, units, strict=False)]
+    amounts = [work, moved(program), *([residuals(program)] if program.backward else [])]
+    units = ("operations", "bytes read and written", "bytes kept for `backward`")
+    told = [f"{leading_grouped(a, program.derived)} {unit}" for a, unit in zip(amounts, units, strict=False)]
     order = ", to leading order" if any(a.free_symbols for a in amounts) else ""
     steps = f"; one step of Newton's method for {', '.join(iterated)} is counted" if iterated else ""
     facts.append(("Cost", f"{', '.join(told)}{order}{steps}."))

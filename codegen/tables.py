@@ -24,7 +24,8 @@ def summary(built: Sequence[Built]) -> Table:
     for b in built:
         by_judge = {v.judge: v for v in b.verdicts}
         table.add_row(
-            b.name, str(len(b.program.equations)), str(len(b.program.parameters)), leading(b.operations),
+            b.name, str(len(b.program.equations)), str(len(b.program.parameters)),
+            leading(b.operations, b.program.derived),
             *(_cell(by_judge.get(judge)) for judge in JUDGES), *(f"{b.seconds[s]:.2f}" for s in STEPS),
         )
     return table

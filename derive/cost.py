@@ -1,8 +1,11 @@
 """What a program costs: operations, bytes moved and residual memory, as expressions in its sizes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
+from types import MappingProxyType
 
-from sympy import Add, Expr, Mul, expand
+from sympy import Add, Expr, Mul, Symbol, expand
 
 from .counting import numbers, operations_of, touched
 from .program import Equation, Program
@@ -56,17 +59,22 @@ def cost_of(program: Program, itemsize: int = 8) -> Costs:
     Implicit equations are solved, each matrix factorised once (see `solving`); of those that Newton's method solves,
     which are `iterated`, one step is counted.
     """
-    shapes = {name: v.shape for name, v in program.variables.items()}
     counted, iterated = _counted(program)
 
     def cost(part, equations):
-        moved = Add(*(_expanded(itemsize * touched(e, shapes)) for e in equations))
-        return Cost(Add(*(counted[e] for e in part)), moved)
+        return Cost(Add(*(counted[e] for e in part)), moved(program, equations, itemsize))
 
     late = {e.name for e in program.backward} | {n for n, v in program.variables.items() if v.multiplier}
     ahead = [e for e in counted if e.name not in late]
     back = [e for e in counted if e.name in late]
     return Costs(cost(ahead, program.forward), cost(back, program.backward), residuals(program, itemsize), iterated)
+
+
+def moved(program: Program, equations: Sequence[Equation] | None = None, itemsize: int = 8) -> Expr:
+    """Return how many bytes some equations of a program, or all, read and write, each by itself."""
+    shapes = {name: v.shape for name, v in program.variables.items()}
+    chosen = program.equations if equations is None else equations
+    return Add(*(_expanded(itemsize * touched(e, shapes)) for e in chosen))
 
 
 def residuals(program: Program, itemsize: int = 8) -> Expr:
@@ -104,24 +112,65 @@ def _expanded(amount):
     return amount if all(f.is_Symbol or f.is_Number for f in products) else expand(amount)
 
 
-def leading(cost: Expr) -> str:
-    """Return the terms of highest degree, shortly: "4DHN + 6CHN"."""
-    sizes = sorted(cost.free_symbols, key=str)
-    if not sizes:
-        return str(cost)
-    wide = any(len(s.name) > 1 for s in sizes)
-    place = {s: k for k, s in enumerate(sizes)}
+def in_named_sizes(cost: Expr, derived: Mapping[Symbol, Expr]) -> Expr:
+    """Write products of sizes by their name: H*E as D where D = H*E, so that terms are seen to be of one degree."""
+    named = {s: e.as_powers_dict() for s, e in derived.items() if e.is_Mul and e.is_commutative}
     terms = []
     for term in Add.make_args(expand(cost)):
-        coefficient, product = term.as_coeff_Mul()
-        powers = sorted(((place[s], p) for s, p in product.as_powers_dict().items() if s in place))
-        terms.append((powers, coefficient))
-    top = max(sum(p for _, p in powers) for powers, _ in terms)
-    shown = sorted(([(k, -p) for k, p in powers], c) for powers, c in terms if sum(p for _, p in powers) == top)
-    return " + ".join(_monomial(c, {sizes[k]: -p for k, p in powers}, wide) for powers, c in shown)
+        for size, factors in named.items():
+            powers = term.as_powers_dict()
+            times = min((powers[f] // p for f, p in factors.items()), default=0)
+            if times > 0:
+                term *= size**times / Mul(*(f ** (p * times) for f, p in factors.items()))
+        terms.append(term)
+    return Add(*terms)
 
 
-def _monomial(coefficient, powers, wide):
-    factors = [f"{s}{'' if p == 1 else f'^{p}'}" for s, p in powers.items()]
-    apart = wide or not coefficient.is_Integer
-    return ("" if coefficient == 1 else str(coefficient)) + (" " if apart else "") + ("·" if wide else "").join(factors)
+def grouped(terms: Sequence[Expr]) -> tuple[Expr, list[Expr]]:
+    """Return the factor that terms have in common, and what is left of each: 2*N*H, [C, D]."""
+    parts = [term.as_coeff_Mul() for term in terms]
+    coefficient = gcd(*(int(c) for c, _ in parts)) if all(c.is_Integer for c, _ in parts) else 1
+    powers = [product.as_powers_dict() for _, product in parts]
+    shared = (s ** min(p.get(s, 0) for p in powers) for s in powers[0] if s.is_Symbol)
+    factor = Mul(coefficient, *shared)
+    return factor, [term / factor for term in terms]
+
+
+def leading(cost: Expr, derived: Mapping[Symbol, Expr] = MappingProxyType({})) -> str:
+    """Return the terms of highest degree, shortly: "4DHN + 6CHN"."""
+    return _sum_text(_of_highest_degree(in_named_sizes(cost, derived)))
+
+
+def leading_grouped(cost: Expr, derived: Mapping[Symbol, Expr] = MappingProxyType({})) -> str:
+    """Return the terms of highest degree, what they have in common before a parenthesis: "2HN(2D + 3C)"."""
+    terms = _of_highest_degree(in_named_sizes(cost, derived))
+    common, left = grouped(terms)
+    if common == 1 or len(terms) == 1:
+        return _sum_text(terms)
+    apart = "·" if any(len(s.name) > 1 for s in common.free_symbols) else ""
+    return f"{_sum_text([common])}{apart}({_sum_text(left)})"
+
+
+def _of_highest_degree(cost):
+    """Return the terms of the highest degree in the sizes, by the names of these."""
+    terms = [(sum(p for _, p in _powers(term)), term) for term in Add.make_args(expand(cost))]
+    top = max(degree for degree, _ in terms)
+    chosen = [term for degree, term in terms if degree == top]
+    return sorted(chosen, key=lambda term: [(str(s), -int(p)) for s, p in _powers(term)])
+
+
+def _powers(term):
+    return sorted(((s, p) for s, p in term.as_powers_dict().items() if s.free_symbols), key=lambda pair: str(pair[0]))
+
+
+def _sum_text(terms):
+    wide = any(len(s.name) > 1 for term in terms for s in term.free_symbols)
+    return " + ".join(_monomial(term, wide) for term in terms)
+
+
+def _monomial(term, wide):
+    coefficient, powers = term.as_coeff_Mul()[0], _powers(term)
+    factors = [f"{s}{'' if p == 1 else f'^{p}'}" for s, p in powers]
+    apart = " " if factors and (wide or not coefficient.is_Integer) else ""
+    number = "" if coefficient == 1 and factors else str(coefficient)
+    return number + (apart if number else "") + ("·" if wide else "").join(factors)

@@ -18,12 +18,13 @@ from sympy import (
     Poly,
     Pow,
     Rational,
+    expand,
     symbols,
 )
 
 import codegen
 from derive.binders import is_binder
-from derive.cost import cost_of, operations
+from derive.cost import cost_of, grouped, in_named_sizes, leading_grouped, operations
 from derive.explicit import sizes_for
 from derive.networks import load, named
 
@@ -244,3 +245,21 @@ def test_costs_add_up_and_scale_with_the_bytes_of_a_number():
     assert single.together.operations == (single.forward.operations + single.backward.operations).expand()
     assert single.together.operations == operations(program)
     assert str(single).splitlines()[3].startswith("residuals ")
+
+
+def test_products_of_sizes_are_written_by_their_name_and_terms_share_what_they_have_in_common():
+    """Of a transformer, D = H E: projections 2 N T D D each, perceptron 2 N T D M, so that both are of degree 4."""
+    program = named("transformer_block").backward()
+    forward = leading_grouped(program.cost().forward.operations, program.derived)
+    assert forward == "NT(8D^2 + 4DM + 4DT + 5HT)"      # 4 projections, 2 layers, scores and values, and the softmax
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_grouped_terms_are_the_same_sum(name):
+    program = named(name).backward()
+    cost = program.cost()
+    for amount in (cost.forward.operations, cost.backward.operations, cost.forward.bytes, cost.residuals):
+        terms = Add.make_args(in_named_sizes(amount, program.derived))
+        common, left = grouped(terms)
+        products = {s: e for s, e in program.derived.items() if e.is_Mul}
+        assert expand((common * Add(*left)).xreplace(products) - amount.xreplace(products)) == 0

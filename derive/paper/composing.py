@@ -4,7 +4,7 @@ import re
 
 from sympy import Expr, Idx, Mul
 
-from ..cost import cost_of
+from ..cost import cost_of, grouped, in_named_sizes
 from ..kinks import conventions
 from ..notations import Notation
 from ..program import Equation, Program
@@ -238,20 +238,31 @@ class Composer:
         return self.language.say(key, rate=Formula(rate), step=step)
 
     def _cost(self) -> Text:
-        """Operations, and bytes kept for the way back: the terms of the highest degree where there are many."""
+        """Operations, bytes moved, and bytes kept: the terms of the highest degree where there are many."""
         costs = cost_of(self.program)
-        amounts = [costs.forward.operations, costs.backward.operations, costs.residuals]
+        amounts = [in_named_sizes(amount, self.program.derived) for amount in (
+            costs.forward.operations, costs.backward.operations,
+            costs.forward.bytes, costs.backward.bytes, costs.residuals)]
         shown = [_leading(amount) for amount in amounts]
         whole = all(len(terms) == len(_by_degree(a)) for terms, a in zip(shown, amounts, strict=True))
         if max(map(len, shown)) > MOST_TERMS:
             return ()
-        forward, backward, kept = (Formula(f"{MARK} + ".join(map(self.formula, terms)) or "0") for terms in shown)
+        parts = ("forward", "backward", "moved", "moved_back", "kept")
+        formulas = (Formula(self._amount(terms)) for terms in shown)
         key = "cost" if self.program.backward else "cost of equations"
-        told = self.language.say(key, forward=forward, backward=backward, kept=kept)
+        told = self.language.say(key, **dict(zip(parts, formulas, strict=True)))
         if costs.iterated:
             unknowns = self.language.formulas([self.writer.names.variable(n) for n in costs.iterated])
             told = (*told, Words(" "), *self.language.say("one step", unknowns=unknowns))
         return told if whole else (*told, Words(" "), *self.language.say("leading terms"))
+
+    def _amount(self, terms):
+        """Return a sum with what its terms have in common before it."""
+        if len(terms) < 2:
+            return self.formula(terms[0]) if terms else "0"
+        common, left = grouped(terms)
+        text = f"{MARK} + ".join(map(self.formula, left))
+        return text if common == 1 else f"{self.formula(common)} ({text})"
 
     def _kinks(self) -> Text:
         """The conventions at kinks."""

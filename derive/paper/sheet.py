@@ -124,12 +124,14 @@ class Sheet:
         result = [Row(e) for e in reversed(self.primal.equations) if e.name in self.active and e.name not in passed]
         last = {name: row for row in result for name in self.needs(row.line) if name not in self.hidden}
         complete = self.constants | {e.name: e for e in self.program.backward}
+        companions: dict[str, list[Equation]] = {}
+        for e in self.program.backward:
+            companions.setdefault(self.program.variables[e.name].companion_of or "", []).append(e)
         for e in self._plain.backward:
             primal = self._plain.variables[e.name].primal
             if e.name in complete and primal in last:
                 row = last[primal]
-                row.adjoints.extend(h for h in self.program.backward
-                                    if self.program.variables[h.name].companion_of == e.name)
+                row.adjoints.extend(companions.get(e.name, ()))
                 (row.gradients if self.is_parameter(primal) else row.adjoints).append(complete[e.name])
         return result
 

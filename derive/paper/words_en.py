@@ -71,10 +71,11 @@ WORDS = {
     "update": "A step of gradient descent at the learning rate {rate} is {step}.",
     "update of several": "A step of gradient descent at the learning rate {rate} is {step}, and likewise for the other "
                          "parameters.",
-    "cost": "Forward {forward} operations, backward {backward}: additions, multiplications, powers and function "
-            "values, counted as written. Of 8-byte numbers, {kept} bytes are kept in between.",
-    "cost of equations": "The equations take {forward} additions, multiplications, powers and function values, counted "
-                         "as written.",
+    "cost": "Operations (additions, multiplications, powers and function values, counted as written): {forward} "
+            "forward, {backward} backward. Bytes that lines read and write, 8 a number: {moved} forward, "
+            "{moved_back} backward. Bytes kept in between: {kept}.",
+    "cost of equations": "Operations (additions, multiplications, powers and function values, counted as written): "
+                         "{forward}. Bytes that lines read and write, 8 a number: {moved}.",
     "one step": "Of Newton's method for {unknowns}, one step is counted.",
     "leading terms": "Of long sums, the terms of the highest degree are given.",
     "path": "How a change of {variable} reaches the loss, all else held fixed, line by line:",
