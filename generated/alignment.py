@@ -11,7 +11,8 @@
 Parameters  W (D, E), g, a scalar; their dtype is the result's.
 Inputs      x (I, N, D), y (J, N, E).
 where       M = J + 1.
-Cost        6DEIJN operations, 8IJN + 8IMN bytes kept for `backward`, to leading order.
+Cost        6DEIJN operations, 8N(2DI + 2EJ + 7IJ + 10IM) bytes read and written, 8IN(J + M) bytes kept for `backward`,
+            to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/alignment.py by `derive build alignment`; do not edit.

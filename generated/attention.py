@@ -13,7 +13,8 @@
 Parameters  Wq (D, E), Wk (D, E), Wv (D, E); their dtype is the result's.
 Inputs      X (N, T, D), Y (N, T, E).
 Outputs     O (N, T, E), A (N, T, T), by `predict`.
-Cost        12DENT + 12ENT^2 operations, 32ENT + 8NT^2 bytes kept for `backward`, to leading order.
+Cost        12ENT(D + T) operations, 8NT(6D + 23E + 18T) bytes read and written, 8NT(4E + T) bytes kept for `backward`,
+            to leading order.
 Convention  a softmax whose terms are all masked is 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -8,7 +8,8 @@
 Parameters  W1 (D, K), b1 (K,), W2 (K, D), b2 (D,); their dtype is the result's.
 Inputs      X (N, D).
 Outputs     H (N, K), R (N, D), by `predict`.
-Cost        10DKN operations, 8DN + 8KN bytes kept for `backward`, to leading order.
+Cost        10DKN operations, 8(5DK + 11DN + 11KN) bytes read and written, 8N(D + K) bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/autoencoder.py by `derive build autoencoder`; do not edit.

@@ -8,7 +8,8 @@ Inputs      Y (N, C, A, B).
 Sizes       K, S, given by keyword.
 where       A = floor((-K + U)/S) + 1; B = floor((-K + V)/S) + 1.
 Outputs     y (N, C, A, B), by `predict`.
-Cost        2ABCK^2N operations, 8ABCN bytes kept for `backward`, to leading order.
+Cost        2ABCK^2N operations, 8CN(7AB + 2UV) bytes read and written, 8ABCN bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/average_pooling.py by `derive build average_pooling`; do not edit.

@@ -17,7 +17,8 @@ Parameters  W1 (D, H), gamma (H,), beta (H,), W2 (H, C), b2 (C,); their dtype is
 Inputs      X (N, D), running_m (H,), running_v (H,), momentum, a scalar, epsilon, a scalar; labels y (N,), integers in
             [0, C).
 Outputs     Y (N, C), next_m (H,), next_v (H,), by `predict`.
-Cost        6CHN + 4DHN operations, 8CN + 24HN bytes kept for `backward`, to leading order.
+Cost        2HN(3C + 2D) operations, 8(3CH + 7CN + 2DH + 2DN + 31HN) bytes read and written, 8N(C + 3H) bytes kept for
+            `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -15,7 +15,8 @@ Parameters  W (D, K), U (K, K), b (K,), Wr (D, K), Ur (K, K), br (K,), V (K, C),
             result's.
 Inputs      x (T, N, D); labels y (T, N), integers in [0, C).
 Outputs     z (T, N, C), by `predict`.
-Cost        12CKNT + 8DKNT + 12K^2NT operations, 8CNT + 16KNT bytes kept for `backward`, to leading order.
+Cost        4KNT(3C + 2D + 3K) operations, 8NT(9C + 4D + 30K) bytes read and written, 8NT(C + 2K) bytes kept for
+            `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/bidirectional.py by `derive build bidirectional`; do not edit.

@@ -10,7 +10,8 @@ Inputs      Y (N, G, M, I).
 Sizes       S, L, P, given by keyword.
 where       C = G*J; F = G*M; I = floor((-L*(K - 1) + 2*P + U - 1)/S) + 1.
 Outputs     y (N, G, M, I), by `predict`.
-Cost        6GIJKMN operations, 8GIMN bytes kept for `backward`, to leading order.
+Cost        6CIKMN operations, 24(CNU + 3FIN + FJK) bytes read and written, 8FIN bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/convolution_1d.py by `derive build convolution_1d`; do not edit.

@@ -10,7 +10,8 @@ Inputs      Y (N, G, M, A, B).
 Sizes       S, L, P, given by keyword.
 where       C = G*J; F = G*M; A = floor((-L*(K - 1) + 2*P + U - 1)/S) + 1; B = floor((-L*(K - 1) + 2*P + V - 1)/S) + 1.
 Outputs     y (N, G, M, A, B), by `predict`.
-Cost        6ABGJK^2MN operations, 8ABGMN bytes kept for `backward`, to leading order.
+Cost        6ABCK^2MN operations, 24(3ABFN + CNUV + FJK^2) bytes read and written, 8ABFN bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/convolution_2d.py by `derive build convolution_2d`; do not edit.

@@ -9,8 +9,8 @@
 Parameters  A (H, H), B (H, H), U (D, H), b (H,), V (H, C), c (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     F (N, C), by `predict`.
-Cost        4/3 H^3N operations, 8CN + 8H^2 + 8HN bytes kept for `backward`, to leading order; one step of Newton's
-            method for Z is counted.
+Cost        4/3 H^3N operations, 8(3CH + 7CN + 2DH + 2DN + 11H^2 + 17HN) bytes read and written, 8(CN + H^2 + HN) bytes
+            kept for `backward`, to leading order; one step of Newton's method for Z is counted.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/deep_equilibrium.py by `derive build deep_equilibrium`; do not edit.

@@ -9,7 +9,8 @@
 Parameters  W (D, K), U (K, K), b (K,), V (K, C), c (C,); their dtype is the result's.
 Inputs      x (T, N, D), h0 (N, K); labels y (T, N), integers in [0, C).
 Outputs     z (T, N, C), by `predict`.
-Cost        6CKNT + 4DKNT + 6K^2NT operations, 8CNT + 8KNT bytes kept for `backward`, to leading order.
+Cost        2KNT(3C + 2D + 3K) operations, 8NT(7C + 2D + 15K) bytes read and written, 8NT(C + K) bytes kept for
+            `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/elman_rnn.py by `derive build elman_rnn`; do not edit.

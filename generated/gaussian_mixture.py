@@ -7,7 +7,8 @@
 
 Parameters  a (K,), mu (K, D), s (K, D); their dtype is the result's.
 Inputs      X (N, D).
-Cost        18DKN operations, 8DK + 8KN bytes kept for `backward`, to leading order.
+Cost        18DKN operations, 8(11DK + 3DN + 7KN) bytes read and written, 8K(D + N) bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gaussian_mixture.py by `derive build gaussian_mixture`; do not edit.

@@ -14,7 +14,8 @@
 Parameters  length (D,), signal, a scalar, noise, a scalar; their dtype is the result's.
 Inputs      X (N, D), y (N,).
 Outputs     alpha (N,), by `predict`.
-Cost        10DN^2 + 7/3 N^3 operations, 16N^2 bytes kept for `backward`, to leading order.
+Cost        N^2(10D + 7/3 N) operations, 8N(2D + 23N) bytes read and written, 16N^2 bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gaussian_process.py by `derive build gaussian_process`; do not edit.

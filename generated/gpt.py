@@ -63,7 +63,8 @@ Inputs      epsilon, a scalar; labels w (N, T), integers in [0, V); labels y (N,
 Sizes       H, E, given by keyword.
 where       D = E*H.
 Outputs     Z (N, T, V), by `predict`.
-Cost        12DEHNT + 24EHNT^2 operations, 16EHNT + 16HNT^2 bytes kept for `backward`, to leading order.
+Cost        2NT(24D^2 + 12DM + 12DT + 3DV + 10HT) operations, 288HNT^2 bytes read and written, 16HNT^2 bytes kept for
+            `backward`, to leading order.
 Convention  a softmax whose terms are all masked is 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -12,7 +12,8 @@
 Parameters  W1 (D, H), W2 (H, C); their dtype is the result's.
 Inputs      X (N, D), A (N, N), known (N,); labels y (N,), integers in [0, C).
 Outputs     Z (N, C), by `predict`.
-Cost        6CHN + 4DHN + 2DN^2 + 4HN^2 operations, 8CN + 8DN + 16HN + 8N^2 bytes kept for `backward`, to leading order.
+Cost        2N(3CH + 2DH + DN + 2HN) operations, 8(3CH + 6CN + 2DH + 4DN + 14HN + 6N^2) bytes read and written, 8N(C + D
+            + 2H + N) bytes kept for `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

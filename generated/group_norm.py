@@ -17,7 +17,8 @@ Inputs      X (N, D, H, W), epsilon, a scalar; labels y (N,), integers in [0, K)
 Sizes       G, M, given by keyword.
 where       C = G*M.
 Outputs     Y (N, K), by `predict`.
-Cost        4CDHNW + 27GHMNW operations, 24GHMNW bytes kept for `backward`, to leading order.
+Cost        4CDHNW operations, 16HNW(13C + D) bytes read and written, 24CHNW bytes kept for `backward`, to leading
+            order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -15,7 +15,8 @@ Parameters  Wr (D, K), Ur (K, K), br (K,), Wz (D, K), Uz (K, K), bz (K,), W (D, 
             result's.
 Inputs      x (T, N, D), Y (T, N, K), h0 (N, K).
 Outputs     h (T, N, K), by `predict`.
-Cost        12DKNT + 18K^2NT operations, 40KNT bytes kept for `backward`, to leading order.
+Cost        6KNT(2D + 3K) operations, 24NT(2D + 21K) bytes read and written, 40KNT bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gru.py by `derive build gru`; do not edit.

@@ -4,7 +4,7 @@
 
 Parameters  g, a scalar; their dtype is the result's.
 Inputs      target, a scalar.
-Cost        6 operations, 0 bytes kept for `backward`.
+Cost        6 operations, 48 bytes read and written, 0 bytes kept for `backward`.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/guess.py by `derive build guess`; do not edit.

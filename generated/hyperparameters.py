@@ -11,8 +11,8 @@
 Parameters  rho (D,); their dtype is the result's.
 Inputs      X (N, D), y (N,), V (M, D), t (M,).
 Outputs     w (D,), by `predict`.
-Cost        4/3 D^3 + 14D^2N operations, 16D + 8M + 8N bytes kept for `backward`, to leading order; one step of Newton's
-            method for w is counted.
+Cost        D^2(4/3 D + 14N) operations, 8D(2M + 3N) bytes read and written, 8(2D + M + N) bytes kept for `backward`, to
+            leading order; one step of Newton's method for w is counted.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/hyperparameters.py by `derive build hyperparameters`; do not edit.

@@ -14,7 +14,8 @@
 Parameters  V (D, K), W (F, K); their dtype is the result's.
 Inputs      X (N, D), Y (N, F), tau, a scalar.
 Outputs     S (N, N), by `predict`.
-Cost        4DKN + 4FKN + 6KN^2 operations, 32KN + 8N^2 bytes kept for `backward`, to leading order.
+Cost        2KN(2D + 2F + 3N) operations, 16(DK + DN + FK + FN + 13KN + 3N^2) bytes read and written, 8N(4K + N) bytes
+            kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/info_nce.py by `derive build info_nce`; do not edit.

@@ -21,8 +21,8 @@
 Parameters  A (D, D), C (M, D), q (D,), r (M,); their dtype is the result's.
 Inputs      y (T, M), m0 (D,), L0 (D, D).
 Outputs     m (T, D), by `predict`.
-Cost        12D^3T + 12D^2MT + 12DM^2T + 7/3 M^3T operations, 24D^2T + 16DMT + 16M^2T bytes kept for `backward`, to
-            leading order.
+Cost        T(12D^3 + 12D^2M + 12DM^2 + 7/3 M^3) operations, 16T(10D^2 + 11DM + 6M^2) bytes read and written, 8T(3D^2 +
+            2DM + 2M^2) bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/kalman_filter.py by `derive build kalman_filter`; do not edit.

@@ -14,7 +14,8 @@
 Parameters  W1 (D, H), b1 (H,), gamma (H,), beta (H,), W2 (H, K), b2 (K,); their dtype is the result's.
 Inputs      X (N, D), T (N, K), epsilon, a scalar.
 Outputs     Y (N, K), by `predict`.
-Cost        4DHN + 6HKN operations, 24HN + 8KN bytes kept for `backward`, to leading order.
+Cost        2HN(2D + 3K) operations, 8(2DH + 2DN + 3HK + 32HN + 9KN) bytes read and written, 8N(3H + K) bytes kept for
+            `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -11,7 +11,8 @@
 Parameters  penalty (D,); their dtype is the result's.
 Inputs      X (N, D), y (N,).
 Outputs     e (N,), by `predict`.
-Cost        1/3 D^3 + 8D^2N operations, 8D^2 + 8DN bytes kept for `backward`, to leading order.
+Cost        D^2(1/3 D + 8N) operations, 8D(4D + 15N) bytes read and written, 8D(D + N) bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/leave_one_out.py by `derive build leave_one_out`; do not edit.

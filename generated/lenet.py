@@ -16,8 +16,9 @@ Inputs      x (N, C, U, V); labels y (N,), integers in [0, D).
 where       U1 = -K + U + 1; V1 = -K + V + 1; A1 = floor(U1/2); B1 = floor(V1/2); U2 = A1 - K + 1; V2 = B1 - K + 1; A2 =
             floor(U2/2); B2 = floor(V2/2).
 Outputs     z (N, D), by `predict`.
-Cost        2 A1·B1·F·G·K^2·N + 4 C·F·K^2·N·U1·V1 + 4 F·G·K^2·N·U2·V2 operations, 16 A1·B1·F·N + 16 A2·B2·G·N + 8
-            F·N·U1·V1 + 8 G·N·U2·V2 bytes kept for `backward`, to leading order.
+Cost        2FK^2N(A1·B1·G + 2 C·U1·V1 + 2 G·U2·V2) operations, 8(7 A1·B1·F·N + 3 A2·B2·D·G + 7 A2·B2·G·N + 2 C·F·K^2 +
+            2 C·N·U·V + 3 F·G·K^2 + 11 F·N·U1·V1 + 12 G·N·U2·V2) bytes read and written, 8N(2 A1·B1·F + 2 A2·B2·G +
+            F·U1·V1 + G·U2·V2) bytes kept for `backward`, to leading order.
 Convention  a maximum gives its gradient to the first that attains it.
 Convention  relu'(0) = 0.
 

@@ -6,7 +6,8 @@
 
 Parameters  W (D, K); their dtype is the result's.
 Inputs      X (N, D).
-Cost        10DKN operations, 8DN + 8KN bytes kept for `backward`, to leading order.
+Cost        10DKN operations, 8(4DK + 9DN + 5KN) bytes read and written, 8N(D + K) bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/linear_autoencoder.py by `derive build linear_autoencoder`; do not edit.

@@ -8,7 +8,7 @@
 
 Parameters  w (D,), b, a scalar; their dtype is the result's.
 Inputs      X (N, D), y (N,).
-Cost        6D^2N operations, to leading order.
+Cost        6D^2N operations, 8D(D + 3N) bytes read and written, to leading order.
 
 Generated from derive/networks/logistic_regression.py by `derive build logistic_regression --of hessian`; do not edit.
 The derivation is typeset in logistic_regression_hessian.tex.

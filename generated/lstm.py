@@ -16,7 +16,8 @@
 Parameters  W (D, 4, K), U (K, 4, K), b (4, K); their dtype is the result's.
 Inputs      x (T, N, D), Y (T, N, K), h0 (N, K), c0 (N, K).
 Outputs     h (T, N, K), by `predict`.
-Cost        16DKNT + 24K^2NT operations, 56KNT bytes kept for `backward`, to leading order.
+Cost        8KNT(2D + 3K) operations, 8NT(2D + 75K) bytes read and written, 56KNT bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/lstm.py by `derive build lstm`; do not edit.

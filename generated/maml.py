@@ -14,7 +14,8 @@
 
 Parameters  W (D, H), v (H,); their dtype is the result's.
 Inputs      X (N, D), y (N,), U (M, D), z (M,), alpha, a scalar.
-Cost        4DHM + 8DHN operations, 8HM + 8HN bytes kept for `backward`, to leading order.
+Cost        4DH(M + 2N) operations, 8(8DH + 2DM + 4DN + 8HM + 17HN) bytes read and written, 8H(M + N) bytes kept for
+            `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/maml.py by `derive build maml`; do not edit.

@@ -6,7 +6,8 @@
 
 Parameters  P (U, K), b (U,), Q (I, K), c (I,), mu, a scalar; their dtype is the result's.
 Inputs      r (N,), penalty, a scalar; labels who (N,), integers in [0, U); labels what (N,), integers in [0, I).
-Cost        6IK + 6KN + 6KU operations, 8N bytes kept for `backward`, to leading order.
+Cost        6K(I + N + U) operations, 8K(3I + 4N + 3U) bytes read and written, 8N bytes kept for `backward`, to leading
+            order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/matrix_factorisation.py by `derive build matrix_factorisation`; do not edit.

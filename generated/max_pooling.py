@@ -9,7 +9,8 @@ Inputs      Y (N, C, A, B).
 Sizes       K, S, given by keyword.
 where       A = floor((-K + U)/S) + 1; B = floor((-K + V)/S) + 1.
 Outputs     y (N, C, A, B), by `predict`.
-Cost        2ABCK^2N operations, 16ABCN bytes kept for `backward`, to leading order.
+Cost        2ABCK^2N operations, 24CN(3AB + UV) bytes read and written, 16ABCN bytes kept for `backward`, to leading
+            order.
 Convention  a maximum gives its gradient to the first that attains it.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

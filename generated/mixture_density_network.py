@@ -14,7 +14,8 @@
 Parameters  W1 (D, H), b1 (H,), Wa (H, K), ba (K,), Wm (H, K), bm (K,), Ws (H, K), bs (K,); their dtype is the result's.
 Inputs      X (N, D), y (N, 1).
 Outputs     a (N, K), m (N, K), s (N, K), by `predict`.
-Cost        4DHN + 18HKN operations, 8HN + 32KN bytes kept for `backward`, to leading order.
+Cost        2HN(2D + 9K) operations, 8(2DH + 2DN + 9HK + 15HN + 35KN) bytes read and written, 8N(H + 4K) bytes kept for
+            `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/mixture_density_network.py by `derive build mixture_density_network`; do not edit.

@@ -12,7 +12,8 @@
 Parameters  Wg (D, E), W1 (E, D, H), b1 (E, H), W2 (E, H, K), b2 (E, K); their dtype is the result's.
 Inputs      X (N, D), T (N, K).
 Outputs     Y (N, K), G (N, E), by `predict`.
-Cost        4DEHN + 6EHKN operations, 8EHN + 8EKN bytes kept for `backward`, to leading order.
+Cost        2EHN(2D + 3K) operations, 8E(2DH + 3HK + 11HN + 7KN) bytes read and written, 8EN(H + K) bytes kept for
+            `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

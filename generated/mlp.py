@@ -8,7 +8,8 @@
 Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     Z2 (N, C), by `predict`.
-Cost        6CHN + 4DHN operations, 8CN + 8HN bytes kept for `backward`, to leading order.
+Cost        2HN(3C + 2D) operations, 8(3CH + 7CN + 2DH + 2DN + 11HN) bytes read and written, 8N(C + H) bytes kept for
+            `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -13,7 +13,7 @@
 
 Parameters  W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
-Cost        5CHN + 3DHN operations, to leading order.
+Cost        HN(5C + 3D) operations, 8HN(C + D) bytes read and written, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

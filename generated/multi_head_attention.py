@@ -14,7 +14,8 @@
 Parameters  Wq (D, H, E), Wk (D, H, E), Wv (D, H, E), Wo (H, E, D); their dtype is the result's.
 Inputs      X (N, T, D), Y (N, T, D).
 Outputs     Z (N, T, D), A (N, H, T, T), by `predict`.
-Cost        18DEHNT + 12EHNT^2 operations, 32EHNT + 8HNT^2 bytes kept for `backward`, to leading order.
+Cost        6EHNT(3D + 2T) operations, 24HNT(7E + 6T) bytes read and written, 8HNT(4E + T) bytes kept for `backward`, to
+            leading order.
 Convention  a softmax whose terms are all masked is 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

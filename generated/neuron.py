@@ -7,7 +7,7 @@
 Parameters  W (D,); their dtype is the result's.
 Inputs      X (D,), y, a scalar.
 Outputs     r, a scalar, by `predict`.
-Cost        3D operations, 8 bytes kept for `backward`, to leading order.
+Cost        3D operations, 32D bytes read and written, 8 bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/neuron.py by `derive build neuron`; do not edit.

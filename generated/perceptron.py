@@ -13,7 +13,8 @@
 Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), W3 (K, M), b3 (M,), W4 (M, C), b4 (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     Z4 (N, C), by `predict`.
-Cost        6CMN + 4DHN + 6HKN + 6KMN operations, 8CN + 8HN + 8KN + 24MN bytes kept for `backward`, to leading order.
+Cost        2N(3CM + 2DH + 3HK + 3KM) operations, 8(3CM + 7CN + 2DH + 2DN + 3HK + 11HN + 3KM + 12KN + 16MN) bytes read
+            and written, 8N(C + H + K + 3M) bytes kept for `backward`, to leading order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

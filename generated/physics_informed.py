@@ -14,7 +14,8 @@
 Parameters  w (K,), b (K,), v (K,); their dtype is the result's.
 Inputs      x (N,), f (N,), z (M,), g (M,).
 Outputs     u (N,), by `predict`.
-Cost        15KM + 42KN operations, 8KM + 8KN bytes kept for `backward`, to leading order.
+Cost        3K(5M + 14N) operations, 8K(9M + 11N) bytes read and written, 8K(M + N) bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/physics_informed.py by `derive build physics_informed`; do not edit.

@@ -10,7 +10,8 @@
 Parameters  W (D, K), t, a scalar; their dtype is the result's.
 Inputs      S (D, D).
 Assumes     S is symmetric: S[d2, d] = S[d, d2].
-Cost        19/3 D^3 + 6D^2K operations, 16D^2 bytes kept for `backward`, to leading order.
+Cost        D^2(19/3 D + 6K) operations, 8D(16D + 3K) bytes read and written, 16D^2 bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/probabilistic_pca.py by `derive build probabilistic_pca`; do not edit.

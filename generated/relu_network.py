@@ -9,7 +9,8 @@
 Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,); their dtype is the result's.
 Inputs      x (D,), y (K,).
 Outputs     r2 (K,), by `predict`.
-Cost        3DH + 5HK operations, 8H + 8K bytes kept for `backward`, to leading order.
+Cost        H(3D + 5K) operations, 8H(2D + 3K) bytes read and written, 8(H + K) bytes kept for `backward`, to leading
+            order.
 Convention  relu'(0) = 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

@@ -6,7 +6,7 @@
 Parameters  w (D,), b, a scalar; their dtype is the result's.
 Inputs      X (N, D), y (N,), alpha, a scalar.
 Outputs     f (N,), by `predict`.
-Cost        4DN operations, 8N bytes kept for `backward`, to leading order.
+Cost        4DN operations, 16DN bytes read and written, 8N bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/ridge_regression.py by `derive build ridge_regression`; do not edit.

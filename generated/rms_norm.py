@@ -13,7 +13,8 @@
 Parameters  W1 (D, H), gamma (H,), W2 (H, K); their dtype is the result's.
 Inputs      X (N, D), T (N, K), epsilon, a scalar.
 Outputs     Y (N, K), by `predict`.
-Cost        4DHN + 6HKN operations, 40HN + 8KN bytes kept for `backward`, to leading order.
+Cost        2HN(2D + 3K) operations, 8(2DH + 2DN + 3HK + 28HN + 8KN) bytes read and written, 8N(5H + K) bytes kept for
+            `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/rms_norm.py by `derive build rms_norm`; do not edit.

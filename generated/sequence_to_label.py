@@ -10,7 +10,8 @@
 Parameters  E (M, D), W (D, K), U (K, K), b (K,), V (K, C), c (C,); their dtype is the result's.
 Inputs      labels w (T, N), integers in [0, M); labels y (N,), integers in [0, C).
 Outputs     z (N, C), by `predict`.
-Cost        6DKNT + 6K^2NT operations, 8DNT + 8KNT bytes kept for `backward`, to leading order.
+Cost        6KNT(D + K) operations, 16NT(3D + 8K) bytes read and written, 8NT(D + K) bytes kept for `backward`, to
+            leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/sequence_to_label.py by `derive build sequence_to_label`; do not edit.

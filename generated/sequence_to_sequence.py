@@ -14,8 +14,8 @@ Parameters  E (M, D), F (C, D), W (D, K), U (K, K), b (K,), P (D, K), Q (K, K), 
 Inputs      labels w (S, N), integers in [0, M); labels u (T, N), integers in [0, C); labels y (T, N), integers in [0,
             C).
 Outputs     z (T, N, C), by `predict`.
-Cost        6CKNT + 6DKNS + 6DKNT + 6K^2NS + 6K^2NT operations, 8CNT + 8KNS + 8KNT bytes kept for `backward`, to leading
-            order.
+Cost        6KN(CT + DS + DT + KS + KT) operations, 8N(7CT + 2DS + 2DT + 15KS + 16KT) bytes read and written, 8N(CT + KS
+            + KT) bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/sequence_to_sequence.py by `derive build sequence_to_sequence`; do not edit.

@@ -9,7 +9,7 @@
 
 Parameters  E (V, D), F (V, D); their dtype is the result's.
 Inputs      labels w (N,), integers in [0, V); labels c (N,), integers in [0, V); labels r (N, K), integers in [0, V).
-Cost        6DKN operations, 8DKN bytes kept for `backward`, to leading order.
+Cost        6DKN operations, 48DKN bytes read and written, 8DKN bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/skip_gram.py by `derive build skip_gram`; do not edit.

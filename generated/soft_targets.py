@@ -7,7 +7,7 @@ Parameters  W (D, C), b (C,); their dtype is the result's.
 Inputs      X (N, D), Y (N, C).
 Outputs     Z (N, C), by `predict`.
 Assumes     each row of Y sums to one: sum_c Y[n, c] = 1.
-Cost        4CDN operations, 8CN bytes kept for `backward`, to leading order.
+Cost        4CDN operations, 8(2CD + 9CN + 2DN) bytes read and written, 8CN bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/soft_targets.py by `derive build soft_targets`; do not edit.

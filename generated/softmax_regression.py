@@ -6,7 +6,7 @@
 Parameters  W (D, C), b (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
 Outputs     Z (N, C), by `predict`.
-Cost        4CDN operations, 8CN bytes kept for `backward`, to leading order.
+Cost        4CDN operations, 16(CD + 3CN + DN) bytes read and written, 8CN bytes kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/softmax_regression.py by `derive build softmax_regression`; do not edit.

@@ -9,7 +9,7 @@
 
 Parameters  W (D, C), b (C,); their dtype is the result's.
 Inputs      X (N, D); labels y (N,), integers in [0, C).
-Cost        3C^2D^2N operations, to leading order.
+Cost        3C^2D^2N operations, 8C^2D^2 bytes read and written, to leading order.
 
 J_V is what the derivative of V by a parameter needs, without the factors that it shares with others.
 Generated from derive/networks/softmax_regression.py by `derive build softmax_regression --of hessian`; do not edit.

@@ -3,7 +3,7 @@
     loss = x^2
 
 Parameters  x, a scalar; their dtype is the result's.
-Cost        2 operations, 0 bytes kept for `backward`.
+Cost        2 operations, 32 bytes read and written, 0 bytes kept for `backward`.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/square.py by `derive build square`; do not edit.

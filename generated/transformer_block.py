@@ -31,7 +31,8 @@ Inputs      X (N, T, D), Y (N, T, D), epsilon, a scalar.
 Sizes       H, E, given by keyword.
 where       D = E*H.
 Outputs     Z (N, T, D), by `predict`.
-Cost        6DEHNT + 12EHNT^2 operations, 8EHNT + 8HNT^2 bytes kept for `backward`, to leading order.
+Cost        2NT(12D^2 + 6DM + 6DT + 5HT) operations, 144HNT^2 bytes read and written, 8HNT^2 bytes kept for `backward`,
+            to leading order.
 Convention  a softmax whose terms are all masked is 0.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.

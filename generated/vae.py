@@ -17,7 +17,8 @@ Parameters  W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), W3 (H, K), b3 (K,), W4 (K, H
             dtype is the result's.
 Inputs      X (N, D), noise (N, K).
 Outputs     mu (N, K), sigma (N, K), Y (N, D), by `predict`.
-Cost        10DHN + 18HKN operations, 8DN + 16HN + 24KN bytes kept for `backward`, to leading order.
+Cost        2HN(5D + 9K) operations, 8(5DH + 11DN + 9HK + 25HN + 30KN) bytes read and written, 8N(D + 2H + 3K) bytes
+            kept for `backward`, to leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/vae.py by `derive build vae`; do not edit.
