@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sympy import Expr, Idx
+from sympy import Expr, Idx, KroneckerDelta
 
 from derive.forms import form
 from derive.program import Equation, Program, ordered
@@ -53,8 +53,8 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     call = f'{name} = _newton("{name}", newton_{name}, {start(unknown, printer)})'
     lines = [*function(name, name, made, residual, step), _beside(call, program.variables[name].shape)]
     solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
-    wanted = outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}
-    return [solved, *(s for s in made if _is_wanted(s.name, wanted, made))]
+    wanted = _wanted(outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}, made)
+    return [solved, *(s for s in made if s.name in wanted)]
 
 
 def function(name: str, argument: str, made: Sequence[Statement], residual: str, step: str) -> list[str]:
@@ -70,8 +70,12 @@ def _beside(line, shape):
     return f"{line.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _is_wanted(name, wanted, made):
-    return name in wanted or any(name in s.reads for s in made if s.name in wanted)
+def _wanted(names, made):
+    """Return names, and those of all that they read in turn; `made` come each after what it reads."""
+    wanted = set(names)
+    for s in reversed(made):
+        wanted |= set(s.reads) if s.name in wanted else set()
+    return wanted
 
 
 def start(unknown: Equation, printer) -> str:
@@ -85,4 +89,6 @@ def start(unknown: Equation, printer) -> str:
         return f"np.zeros({shape}, {printer.like}.dtype)"
     if not node.axes:
         return f"np.full({shape}, {printer.code(node)}, {printer.like}.dtype)"
-    return f"np.array(np.broadcast_to({printer.code(node)}, {shape}))"
+    if len(axes) == 2 and value == KroneckerDelta(*axes):
+        return f"np.eye({printer.size(axes[0].upper + 1).code}, dtype={printer.like}.dtype)"
+    return f"np.array(np.broadcast_to({printer.code(node)}, {shape}), {printer.like}.dtype)"

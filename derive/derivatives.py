@@ -28,7 +28,7 @@ from sympy import (
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, has_binder, is_binder
 from .errors import DerivationError
 from .functions import half_step
-from .guards import is_guard
+from .guards import guarded, is_guard, unguarded
 from .program import Equation, base_of, companion_indices, companion_name
 from .quotients import over_one_divisor
 from .terms import fresh, index_names, reads, rename, subterms
@@ -116,13 +116,19 @@ def _partials(expr, equation, names, limits, factor) -> Iterator[Partial]:
         for part in (*(a for a in expr.args if has_binder(a)), plain):
             yield from _partials(part, equation, names, limits, factor)
     elif isinstance(expr, Mul):
-        [inside] = [a for a in expr.args if has_binder(a)]
-        others = Mul(*(a for a in expr.args if a != inside))
-        yield from _partials(inside, equation, names, limits, factor * others)
+        for k, a in enumerate(expr.args):
+            if reads(a, names):
+                others = Mul(*expr.args[:k], *expr.args[k + 1:])
+                yield from _partials(a, equation, names, limits, factor * others)
     elif is_binder(expr):
-        expr = _apart(expr, {i.name for i in equation.free} | {limit[0].name for limit in limits})
+        bound = index_names(factor) if has_binder(factor) else set()
+        expr = _apart(expr, {i.name for i in equation.free} | {limit[0].name for limit in limits} | bound)
         factor = factor * _by_term(expr, equation)
         yield from _partials(expr.function, equation, names, limits + expr.limits, factor)
+    elif is_guard(expr):
+        inner, conditions = unguarded(expr)
+        for p in _partials(inner, equation, names, limits, S.One):
+            yield replace(p, coefficient=factor * guarded(p.coefficient, conditions))
     else:
         raise DerivationError(f"{equation.name}: a reduction inside {expr} was not named first")
 

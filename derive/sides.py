@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sympy import Indexed, Mul, Sum
 
-from .implicit import System, linear_system
+from .implicit import System, linear_system, resolved
 from .program import Equation, Program, base_of
 from .terms import free_indices, fresh, index_names, instantiated
 
@@ -18,8 +18,10 @@ def with_sides_apart(program: Program) -> Program:
     """Return the program with each system whose matrix is a product of two, one for each axis, as two systems."""
     variables = dict(program.variables)
     lines: list[Equation] = []
+    candidates = {e.name for e in program.equations if e.implicit and len(e.free) > 1}
+    whole = {e.name: e for e in resolved(program, candidates).equations} if candidates else {}
     for e in program.equations:
-        system = linear_system(e, program) if e.implicit and len(e.free) > 1 else None
+        system = linear_system(whole[e.name], program) if e.name in candidates and e.implicit else None
         lines += [e] if system is None or len(system.rows) != 2 else _apart(e, system, variables)
     return program.with_equations(lines, variables=variables)
 

@@ -85,7 +85,7 @@ class Implicit:
                 "give one index for each axis, of the axis's size: as many equations as unknowns"
             )
         rhs = self._written(residual, indices, name, variable.shape)
-        if not reads(rhs, {name}):
+        if not reads(rhs, self._following(name)):
             raise DefinitionError(f"{name} is not in the equation that should define it: 0 = {rhs}")
         first = self._written(sympified(start, name), indices, f"the start of {name}", variable.shape)
         self._variables[name] = replace(renamed(variable, indices), note=note or variable.note)
@@ -135,6 +135,13 @@ class Implicit:
             raise DefinitionError(f"{name} has shape {shape_text(variable.shape)}; a definite matrix is square")
         self._variables[name] = replace(variable, definite=True)
         return matrix
+
+    def _following(self, name):
+        """Return a variable's name, and those of what is defined by it."""
+        found = {name}
+        while more := {e.name for e in self._equations if reads(e.rhs, found)} - found:
+            found |= more
+        return found
 
     def _define_unknown(self, name, node, note):
         """Define a variable that is an inverse, or the solution of a system."""
