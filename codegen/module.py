@@ -108,11 +108,16 @@ def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
     """Return the equations that the wanted variables need."""
     from derive.terms import read_name, reads
 
-    names = {e.name for e in equations}
+    lines: dict[str, list[Equation]] = {}
+    for e in equations:
+        lines.setdefault(e.name, []).append(e)
     live: set[str] = set()
-    for e in reversed(equations):
-        if e.name in wanted or e.name in live:
-            live |= {e.name} | {read_name(r) for r in reads(e.rhs, names)}
+    todo = [n for n in lines if n in wanted]
+    while todo:
+        name = todo.pop()
+        if name not in live:
+            live.add(name)
+            todo += [read_name(r) for e in lines[name] for side in (e.rhs, e.start) for r in reads(side, lines)]
     return [e for e in equations if e.name in live]
 
 

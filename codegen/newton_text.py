@@ -25,7 +25,8 @@ def _newton(name, system, start):
         size, part = np.abs(residual).max(), 1.0
         while True:
             trial = value - part * step
-            residual, following = system(trial)
+            with np.errstate(all="ignore"):             # a trial may leave the domain: it is halved then
+                residual, following = system(trial)
             if np.abs(residual).max() < size or part < 1e-3:
                 break
             part /= 2
@@ -52,7 +53,8 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     step = read_name(unknown.rhs)
     call = f'{name} = _newton("{name}", newton_{name}, {start(unknown, printer)})'
     lines = [*function(name, name, made, residual, step), _beside(call, program.variables[name].shape)]
-    solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False)
+    solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False,
+                       risky=any(s.risky for s in made))
     wanted = _wanted(outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}, made)
     return [solved, *(s for s in made if s.name in wanted)]
 

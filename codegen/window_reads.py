@@ -31,9 +31,14 @@ class ReadLowering:
         self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
         self.backward: set[str] = {n for n, v in program.variables.items() if v.primal or v.multiplier}
-        self.cycle = {e.name: k for k, group in enumerate(program.groups()) if is_cyclic(group) for e in group}
+        self.cycle = {e.name: k for k, group in enumerate(program.groups()) if self._is_loop(group) for e in group}
         self.recurrent = set(self.cycle)
         self.recurrent |= {v.name for v in program.variables.values() if v.state}
+
+    def _is_loop(self, group):
+        """Tell whether equations wait for each other over an index, not until they agree."""
+        agree = any(e.implicit for e in group) and not any(self.variables[e.name].state for e in group)
+        return is_cyclic(group) and not agree
 
     def _changed(self, expr: Expr) -> Expr:
         """Return an expression whose reads are plain, slices, or picked by labels."""

@@ -68,7 +68,8 @@ def simultaneous(program: Program) -> dict[str, list[str]]:
     for component in strongly_connected_components((names, list(edges))):
         inside = [n for n in names if n in component and n in unknowns]
         if len(inside) > 1:
-            raise DerivationError(f"{', '.join(inside)} wait for each other; define one unknown that holds them all")
+            raise DerivationError(f"{', '.join(inside)} wait for each other; define one unknown that holds them all, "
+                                  "z = net.unknown('z', N + M), and each as a part of it, cut(z, 0, N)")
         found |= {n: [m for m in component if m != n] for n in inside}
     return found
 

@@ -22,6 +22,7 @@ from sympy import Add, Expr, S, Sum, Symbol
 from .binders import is_binder
 from .bracket import Summand, eliminated
 from .derivatives import Partial, partials
+from .guards import guarded, unguarded
 from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
@@ -86,8 +87,9 @@ def differential(equation: Equation, tangents: dict[str, Variable], reuse: bool 
 
 
 def carried(partial: Partial, tangent: Expr) -> Expr:
-    """Return what the tangent of one read contributes to that of the left-hand side."""
-    return _summed(partial.coefficient * tangent, partial.limits)
+    """Return what the tangent of one read contributes to that of the left-hand side, read only where that counts."""
+    term, conditions = unguarded(partial.coefficient * tangent)
+    return _summed(guarded(term, conditions), partial.limits)
 
 
 def _transposed(equation, partial, ybar, target, program):

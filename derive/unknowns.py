@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sympy import Basic, Equality, Expr, Idx
+from sympy import Add, Basic, Equality, Expr, Idx, Integer
 
-from .arrays import Array, is_array, shape_of, shape_text
+from .arrays import Array, is_array, shape_of, shape_text, total
 from .conversion import symbolic
 from .errors import DefinitionError
 from .given import as_tuple, renamed, sympified
+from .joins import cut
 from .linear_algebra import innermost_unknown, is_named
 from .program import Equation
 from .slopes import derivative
@@ -93,7 +94,7 @@ class Implicit:
         return unknown
 
     def argmin(self, unknown: Expr | str, objective, over: Idx | Sequence[Idx] | None = None, start=0,
-               note: str = "") -> Expr:
+               note: str = "", subject_to=()) -> Expr:
         """Define an unknown as where an objective is least, by the equation that its gradient vanishes; return it.
 
             w = net.unknown("w", D)
@@ -107,12 +108,17 @@ class Implicit:
         unknown : what `unknown` declared; or a new name, of the shape that `over` has.
         objective : a scalar, or a function of the unknown that returns one.
         over : the indices of the unknown, where the objective is in index notation.
+        subject_to : an equation that holds at the minimum, or several, in array notation. Unknown and multipliers are
+            then solved for together, as where the Lagrangian is stationary.
 
         Raises
         ------
         DefinitionError
             As `implicitly`; an objective that is no scalar, or does not depend on the unknown.
         """
+        if constraints := as_tuple(subject_to):
+            return self._constrained_argmin(unknown, objective, constraints, over, start, note)
+
         def stationary(point):
             value = symbolic(objective(point) if _is_function(objective) else objective)
             if shape_of(value):
@@ -121,6 +127,32 @@ class Implicit:
             return derivative(value, point if over is None or not is_array(point) else point[as_tuple(over)])
 
         return self.implicitly(unknown, stationary, over, start, note)
+
+    def _constrained_argmin(self, unknown, objective, constraints, over, start, note):
+        """Define an unknown and the multipliers of its constraints, as parts of one where the Lagrangian is still."""
+        name = getattr(unknown, "name", str(unknown))
+        variable = self._variables.get(name)
+        if over is not None or is_array(symbolic(start)) or variable is None or len(variable.shape) != 1:
+            raise DefinitionError(f"{name} is minimised over under constraints; expected a vector that "
+                                  "net.unknown(...) declared, array notation, and a start that is a number")
+        gaps = [symbolic(c.lhs - c.rhs if isinstance(c, Equality) else c) for c in constraints]
+        shapes = [shape_of(g) for g in gaps]
+        if any(len(s) > 1 for s in shapes):
+            raise DefinitionError(f"a constraint on {name} has shape {shape_text(max(shapes, key=len))}; expected a "
+                                  "vector or a scalar: give its rows one by one")
+        sizes = [s[0] if s else Integer(1) for s in shapes]
+        whole = self.unknown(self._unused(f"{name}_nu"), variable.shape[0] + Add(*sizes), note=note)
+        [i] = variable.indices
+        self._add(Equation(variable.at(i), whole[i]))
+        lagrangian = symbolic(objective(unknown) if _is_function(objective) else objective)
+        offset = variable.shape[0]
+        for gap, shape, size in zip(gaps, shapes, sizes, strict=True):
+            part = cut(whole, offset, size) if shape else whole[offset]
+            multiplier = self.define(self._unused(f"nu_{name}"), part, note="multipliers" if shape else "multiplier")
+            lagrangian += total(multiplier * gap) if shape else multiplier * gap
+            offset += size
+        self.argmin(whole, lagrangian, start=start)
+        return unknown
 
     def positive_definite(self, matrix: Array) -> Array:
         """State that a variable is a symmetric positive definite matrix, or a stack of them, and return it.

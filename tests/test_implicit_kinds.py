@@ -6,7 +6,19 @@ from sympy import Eq, Sum, cos, exp, log, sin, sqrt, tanh
 
 import codegen
 from codegen import verify
-from derive import Network, cross_entropy, eye, logsumexp, mean, sigmoid, softmax, total
+from derive import (
+    DefinitionError,
+    Network,
+    concatenate,
+    cross_entropy,
+    cut,
+    eye,
+    logsumexp,
+    mean,
+    sigmoid,
+    softmax,
+    total,
+)
 from derive import solve as solve_for
 
 
@@ -182,7 +194,42 @@ def classifier_by_validation():
     return net
 
 
+def quadratic_program():
+    net = Network("quadratic_program")
+    M, D = net.sizes("M D")                             # at sizes 3 and 4: fewer equations than unknowns
+    B, q, A, b = net.parameter("B", D, D), net.parameter("q", D), net.parameter("A", M, D), net.parameter("b", M)
+    x, T = net.unknown("x", D), net.input("T", D)
+    Q = net.define("Q", B @ B.T + eye(D))
+    net.argmin(x, x @ Q @ x / 2 + q @ x, subject_to=Eq(A @ x, b))
+    net.loss = mean((x - T) ** 2)
+    return net
+
+
+def largest_entropy():
+    """Which is a softmax."""
+    net = Network("largest_entropy")
+    (D,) = net.sizes("D")
+    q, T, x = net.parameter("q", D), net.input("T", D), net.unknown("x", D)
+    net.argmin(x, total(x * log(x)) - q @ x, start=1, subject_to=[Eq(total(x), 1)])
+    net.loss = mean((x - T) ** 2)
+    return net
+
+
+def two_players():
+    """Two equilibria, each the other's surroundings: two parts of one unknown."""
+    net = Network("two_players")
+    (D,) = net.sizes("D")
+    A, B, c, z = net.parameter("A", D, D), net.parameter("B", D, D), net.input("c", D), net.unknown("z", D + D)
+    x, y = net.define("x", cut(z, 0, D)), net.define("y", cut(z, D, D))
+    first = net.define("first", tanh(A @ y / (9 * D) + c) - x)
+    second = net.define("second", tanh(B @ x / (9 * D) - c) - y)
+    net.implicitly(z, concatenate(first, second))
+    net.loss = total(x * y)
+    return net
+
+
 ALL = [
+    quadratic_program, largest_entropy, two_players,
     lyapunov, stein, square_root_of_a_matrix, riccati, solved_from_both_sides, symmetric_matrix, quantiles_of_a_mixture,
     inverse_of_a_residual_flow, keplers_equation, graph_in_equilibrium, gated_equilibrium, eigenvector, transport,
     moments_matched, classifier_by_validation,
@@ -196,7 +243,8 @@ def test_gradients_agree_with_differences(made):
     assert verdict.passed, verdict.complaints
 
 
-@pytest.mark.parametrize("made", [stein, square_root_of_a_matrix, eigenvector], ids=lambda made: made.__name__)
+@pytest.mark.parametrize(
+    "made", [stein, square_root_of_a_matrix, eigenvector, two_players], ids=lambda made: made.__name__)
 def test_second_derivatives_are_differences_of_the_gradient(made):
     net = made()
     program, random = net.hessian_vector_product(), np.random.default_rng(3)
@@ -210,6 +258,38 @@ def test_second_derivatives_are_differences_of_the_gradient(made):
     up, down = (gradient(**{**drawn, **there})[1] for there in moved)
     for a, b, c in zip(ours, up, down, strict=True):
         assert np.allclose(a, (b - c) / (2 * h), rtol=1e-5, atol=1e-7)
+
+
+def test_the_largest_entropy_is_a_softmax():
+    q, T = np.random.default_rng(0).normal(size=(2, 5))
+    loss, grads = codegen.lambdify(largest_entropy().backward())(q, T)
+    p = np.exp(q) / np.exp(q).sum()
+    sent = 2 * (p - T) / 5
+    assert np.isclose(loss, np.mean((p - T) ** 2), rtol=1e-12)
+    assert np.allclose(grads.q, p * (sent - p @ sent), rtol=1e-9)
+
+
+def test_a_projection_on_a_plane_is_that_of_the_textbook():
+    net = Network("projection")
+    M, D = net.sizes("M D")
+    y, A, b, T = net.parameter("y", D), net.input("A", M, D), net.input("b", M), net.input("T", D)
+    x = net.unknown("x", D)
+    net.argmin(x, total((x - y) ** 2) / 2, subject_to=Eq(A @ x, b))
+    net.loss = total(x * T)
+    random = np.random.default_rng(1)
+    y, A, b, T = (random.normal(size=s) for s in (4, (2, 4), 2, 4))
+    loss, grads = codegen.lambdify(net.backward())(y, A, b, T)
+    onto = A.T @ np.linalg.inv(A @ A.T)                 # Boyd and Vandenberghe, Convex Optimization, 2004, section 8.1
+    assert np.isclose(loss, T @ (y - onto @ (A @ y - b)), rtol=1e-12)
+    assert np.allclose(grads.y, T - A.T @ (onto.T @ T), rtol=1e-11)
+
+
+def test_constraints_are_vectors():
+    net = Network("constrained")
+    (D,) = net.sizes("D")
+    X, x = net.input("X", D, D), net.unknown("x", D)
+    with pytest.raises(DefinitionError, match=r"a constraint on x has shape \(D, D\); expected a vector"):
+        net.argmin(x, total(x**2), subject_to=Eq(X, 1))
 
 
 def test_a_system_with_two_matrices_is_two_systems():
