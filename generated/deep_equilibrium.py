@@ -137,7 +137,8 @@ def _newton(name, system, start):
         size, part = np.abs(residual).max(), 1.0
         while True:
             trial = value - part * step
-            residual, following = system(trial)
+            with np.errstate(all="ignore"):             # a trial may leave the domain: it is halved then
+                residual, following = system(trial)
             if np.abs(residual).max() < size or part < 1e-3:
                 break
             part /= 2
