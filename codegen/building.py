@@ -99,9 +99,8 @@ def shared() -> dict[str, str]:
 
 
 def write(texts: Mapping[str, str], folder: Path) -> None:
-    """Write files, each whole or not at all."""
-    for name, text in texts.items():
-        files.replace(folder / name, text)
+    """Write files that belong together, all of them or none."""
+    files.replace(texts, folder)
 
 
 def stale(texts: Mapping[str, str], folder: Path) -> Iterator[str]:

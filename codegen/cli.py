@@ -18,7 +18,7 @@ from derive.notes import document, note
 from derive.paper.md import markdown as as_markdown
 from derive.text import Texts
 
-from . import building, doctor, page, results, tables, verify
+from . import building, doctor, files, page, results, tables, verify
 from .extras import MissingExtra
 from .module import STYLES, source
 from .notation_options import Level, Look, UsageError, check_form, on_paper
@@ -142,6 +142,8 @@ def _sizes(text, style):
 def _check_files(nets, shared, output, style, sizes):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
+    if files.is_interrupted(output):
+        raise _Failed(f"a build into {output}/ was killed as it moved its files there; the next build moves the others")
     built = (building.build(net, verified=False, style=style, sizes=sizes).texts for net in nets)
     for texts in [*built, shared]:
         for diff in building.stale(texts, output):
@@ -280,6 +282,7 @@ class _Failed(Exception):
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _as_utf8(sys.stdout, sys.stderr)
     try:
         status = app(arguments or ["--help"], standalone_mode=False, prog_name="derive")
     except (DefinitionError, DerivationError, MissingExtra) as error:
@@ -295,6 +298,15 @@ def main(arguments: list[str] | None = None) -> None:
     if status == 130:
         _say("interrupted; files are either as they were or as they should be", 130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _as_utf8(*streams):
+    """Have the same bytes come out in every locale; a terminal that lacks a letter shows a question mark."""
+    for stream in streams:
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
 
 
 def _say(message, status):

@@ -51,16 +51,18 @@ for file, text in texts.items():
 """
 USUAL = "from derive.networks import loading\nfrom codegen.building import build, shared"
 REVERSED = "import codegen.cli, generated.mlp\n" + "\n".join(USUAL.splitlines()[::-1])
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 CIRCUMSTANCES = {
-    "hash seed 0": ("0", USUAL, NAMES, ROOT),
-    "hash seed 1, another folder, another order": ("1", REVERSED, NAMES[::-1], None),
+    "hash seed 0": ({"PYTHONHASHSEED": "0"}, USUAL, NAMES, ROOT),
+    "hash seed 1, another folder, another order, a locale of ASCII": (
+        {"PYTHONHASHSEED": "1", **ASCII}, REVERSED, NAMES[::-1], None),
 }
 
 
-@pytest.mark.parametrize(("seed", "imports", "names", "folder"), CIRCUMSTANCES.values(), ids=CIRCUMSTANCES)
-def test_same_bytes(seed, imports, names, folder, tmp_path):
+@pytest.mark.parametrize(("settings", "imports", "names", "folder"), CIRCUMSTANCES.values(), ids=CIRCUMSTANCES)
+def test_same_bytes(settings, imports, names, folder, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", BUILD.format(imports=imports, names=names)], cwd=folder or tmp_path, capture_output=True,
-        text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        text=True, check=True, env={**os.environ, **settings})
     here = [f"{file} {hashlib.sha256((GENERATED / file).read_bytes()).hexdigest()}" for file in FILES]
     assert sorted(done.stdout.splitlines()) == sorted(here)
