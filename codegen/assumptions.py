@@ -1,5 +1,6 @@
 """The checks of a module that its assumptions hold."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -56,7 +57,7 @@ def beside(statements: list[Statement], program: Program, printer: NumpyPrinter)
 
 
 def _calls(a: Assumption, printer: NumpyPrinter | None = None) -> list[str]:
-    name = f'"{", ".join(a.about)}", "{a.fact}"'
+    name = f'"{", ".join(a.about)}", {json.dumps(a.fact, ensure_ascii=False)}'
     if a.kind == "one-hot":         # 0 and 1 exactly: then the products vanish as well
         [array] = a.about
         return [f"_assume({name}, {array} * {array}, {array})", f"_assume({name}, {array}.sum(axis=-1), 1)"]

@@ -14,7 +14,7 @@ from derive.networks import loading
 from derive.notes import note
 from derive.program import Program
 
-from . import files, optimisers, results, verify
+from . import bounds, files, optimisers, results, verify
 from .memory import module_from
 from .module import source
 
@@ -62,6 +62,8 @@ def build(
         steps[step] = time.perf_counter() - start
         return result
 
+    if verified:
+        bounds.check(net.program())
     program = timed("derive", net.backward)
     built = Built(net.name, program, seconds=steps)
     built.texts[f"{net.name}.py"] = timed("module", lambda: source(program, style, sizes))

@@ -3,6 +3,7 @@
 Exit status 0 when all holds, 1 when a check fails, 2 for a misuse, told in one line on standard error.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
 )
+LONGEST = 600                       # letters of what is said of a misuse
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Style = Annotated[
@@ -53,7 +55,7 @@ def build(
     targets, of = results.asked(targets, of)
     nets = [net for target in targets for net in _networks(target)] if targets else loading.load()
     _refuse_doubles(nets)
-    if output.exists() and not output.is_dir():
+    if os.path.lexists(output) and not output.is_dir():
         raise UsageError(f"{output} is not a folder; give --output a folder")
     if style not in STYLES:
         raise UsageError(f"--style has {style!r}; expected one of {', '.join(STYLES)}")
@@ -134,7 +136,7 @@ def _sizes(text, style):
         raise UsageError(f"--sizes is for --style scalar; --style {style} takes any sizes")
     pairs = [part.partition("=") for part in text.replace(" ", "").split(",") if part]
     for name, _, value in pairs:
-        if not (name and value.isdecimal() and int(value) > 0):
+        if not (name and value.isdecimal() and len(value) < 10 and int(value) > 0):
             raise UsageError(f"--sizes has {text!r}; expected numbers by name, such as D=2,H=3")
     return {name: int(value) for name, _, value in pairs} or None
 
@@ -291,6 +293,8 @@ def main(arguments: list[str] | None = None) -> None:
         _say(error.format_message(), 2)
     except _Failed as error:
         _say(error, 1)
+    except RecursionError:
+        _say("an expression nests too deep for Python; name its parts by net.define(...)", 2)
     except OSError as error:
         _say(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -310,7 +314,9 @@ def _as_utf8(*streams):
 
 
 def _say(message, status):
-    print(f"derive: {' '.join(str(message).split())}", file=sys.stderr)
+    line = " ".join(str(message).split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    print(f"derive: {line if len(line) <= LONGEST else f'{line[:LONGEST - 100]} ... {line[-95:]}'}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -7,6 +7,7 @@ from sympy import Max, sympify
 from derive.cost import leading_grouped, moved, operations_told, residuals
 from derive.kinks import conventions
 from derive.program import Variable
+from derive.words import quoted
 
 from .checks import arguments, predict_inputs, required_arguments
 from .folding import folded
@@ -22,7 +23,7 @@ COLUMN = 56                 # where the shapes stand beside the code
 def docstring(plan) -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
-    lines = [f'"""{program.title}: {program.subject or "loss and gradients"}.', ""]
+    lines = [f"{program.title}: {program.subject or 'loss and gradients'}.", ""]
     lines += _table([(line, _shape(v), v.note) for line, v in plan.texts.system()])
     lines.append("")
     facts = []
@@ -53,7 +54,7 @@ def docstring(plan) -> str:
     lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
     if program.source:
         lines += [f"The derivation is typeset in {program.name}.tex."]
-    return "\n".join([*lines, '"""'])
+    return quoted("\n".join([*lines, ""]))
 
 
 def _names_told(program):

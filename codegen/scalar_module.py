@@ -8,6 +8,7 @@ from sympy import Symbol
 from derive.kinks import conventions
 from derive.program import Program, Variable
 from derive.text import Texts
+from derive.words import quoted
 
 from .layout import WIDTH, rows, signature
 from .parts import _table, command, shape_text
@@ -75,7 +76,7 @@ class _Module:
         """The system of equations, the sizes, what arguments are."""
         program = self.program
         table = [(line, shape_text(v.shape) if v.shape else "", v.note) for line, v in Texts(program).system()]
-        lines = [f'"""{program.title}: loss and gradients, on floats.', "", *_table(table), ""]
+        lines = [f"{program.title}: loss and gradients, on floats.", "", *_table(table), ""]
         sizes = ", ".join(f"{s} = {n}" for s, n in self.scalars.sizes.items())
         told = [f"Sizes: {sizes}." if sizes else "",
                 "Arguments are nested tuples or lists of floats, and so are gradients; an entry Z1[0, 2] is called "
@@ -85,7 +86,7 @@ class _Module:
                 f"Generated from {program.source or 'a script'} by `{self._command()}`; do not edit."]
         for sentence in filter(None, told):
             lines += textwrap.wrap(sentence, WIDTH, break_long_words=False)
-        return "\n".join([*lines, '"""'])
+        return quoted("\n".join([*lines, ""]))
 
     def _command(self):
         plain = command(self.program)

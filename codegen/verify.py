@@ -20,6 +20,7 @@ from sympy import Integer, Rational
 from derive.explicit import sizes_for
 from derive.feasible import satisfying
 from derive.network import Network
+from derive.networks import loading
 from derive.program import Program
 from derive.referee import TOLERANCE, disagreement
 
@@ -225,14 +226,13 @@ def function_in(path: Path, name: str) -> Callable:
     ValueError
         The file is missing, fails as it runs, or has no such function.
     """
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file; expected FILE.py:FUNCTION")
+    path = loading.checked(path, "FILE.py:FUNCTION")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path} fails as it runs: {type(error).__name__}: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):

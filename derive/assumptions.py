@@ -16,6 +16,7 @@ from .errors import DefinitionError
 from .matrices import axes_of, indexed, is_algebra
 from .program import Assumption
 from .terms import free_indices, fresh, read_name, reads
+from .words import TITLE, words
 
 KNOWN = ("parameter", "input", "variable")
 CHECKED_GIVEN = ("positive definite",)          # by a factorisation, which a computed matrix gets anyway
@@ -117,7 +118,8 @@ class Assuming:
         return self._variables[name]
 
     def _assume(self, fact, kind, equalities):
-        if not isinstance(fact, str) or not fact.strip():
+        fact = words(fact, "assumption", TITLE)
+        if not fact:
             raise DefinitionError(f"the assumption {fact!r} has no words; expected a clause such as 'Y sums to one'")
         if any(a.fact == fact for a in self._assumptions):
             raise DefinitionError(f"{self.name} assumes already that {fact}")

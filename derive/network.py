@@ -1,7 +1,6 @@
 """A network: declares sizes, parameters and inputs, names its equations, and hands over a program."""
 
 import keyword
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from .assumptions import Assuming
 from .checks import check_read, check_terms, check_turns, readings
 from .conversion import symbolic
 from .differentiable import Differentiable
-from .errors import DefinitionError
+from .errors import DefinitionError, DerivationError
 from .given import as_tuple, renamed, sympified
 from .linear_algebra import Unknown
 from .matrices import axes_of, is_algebra
@@ -24,6 +23,7 @@ from .ranges import conjuncts, index_range, shared_prover
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 from .unknowns import Implicit
 from .whole_ranges import with_whole_ranges
+from .words import TITLE, identifier, shown, words
 
 RESERVED = (
     frozenset(
@@ -62,6 +62,7 @@ RESERVED = (
     | frozenset(keyword.kwlist)
     | frozenset(keyword.softkwlist) - {"_"}
 )
+MOST = 10**9                # entries along one axis
 
 
 class Network(MatrixNotation, Assuming, Implicit, Differentiable):
@@ -74,9 +75,9 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     """
 
     def __init__(self, name: str, title: str = "", note: str = ""):
-        self.name = _identifier(name, "network")
-        self.title = title or name.replace("_", " ").capitalize()
-        self.note = note
+        self._name = identifier(name, "network")
+        self.title = words(title or name.replace("_", " ").capitalize(), f"title of {name}", TITLE)
+        self.note = words(note, f"note of {name}")
         self.source = ""
         self._notation = Notation()
         self._sizes: dict[str, Symbol] = {}
@@ -90,11 +91,16 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._outputs: list[str] = []
         self._index_names: dict[Expr, list[str]] = {}
 
+    @property
+    def name(self) -> str:
+        """The identifier that generated files are called after."""
+        return self._name
+
     # ---- declaring
 
     def sizes(self, names: str) -> tuple[Symbol, ...]:
         """Return positive integer symbols, one for each name in a string such as "N D H"."""
-        return tuple(self.size(name) for name in names.replace(",", " ").split())
+        return tuple(self.size(name) for name in words(names, "string of sizes").replace(",", " ").split())
 
     def size(self, name: str, value: Expr | None = None, least: int = 1) -> Symbol:
         """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding)."""
@@ -138,7 +144,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def indices(self, **ranges) -> tuple[Idx, ...]:
         """Return indices, `n=N` for one that runs from 0 to N - 1."""
         for name, size in ranges.items():
-            _identifier(name, "index")
+            identifier(name, "index")
             if name in self._sizes:
                 raise DefinitionError(f"the index {name} has the name of a size; choose another")
             names = self._index_names.setdefault(self._size_given(f"the index {name}", size), [])
@@ -265,7 +271,11 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         """Return forward and adjoint equations, simplified."""
         from .pipeline import derived, finished
 
-        return finished(derived(self.program()))
+        try:
+            return finished(derived(self.program()))
+        except RecursionError:
+            raise DerivationError(
+                f"an equation of {self.name} nests too deep for Python; name its parts by net.define(...)") from None
 
     # ---- in notebooks
 
@@ -293,7 +303,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         return {n: replace(v, index_names=found.get(n, v.index_names)) for n, v in self._variables.items()}
 
     def _claim(self, name, what):
-        _identifier(name, what)
+        identifier(name, what)
         if name in RESERVED:
             raise DefinitionError(f"the {what} {name!r} has a name that generated modules use; choose another")
         if self._is_taken(name):
@@ -306,8 +316,9 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def _is_taken(self, name):
         return name in self._sizes or name in self._variables
 
-    def _declare(self, name, shape, kind, index_names=None, **details):
-        self._claim(name, {"variable": "variable", "labels": "labels"}.get(kind, kind))
+    def _declare(self, name, shape, kind, index_names=None, note="", **details):
+        self._claim(name, kind)
+        details["note"] = words(note, f"note of {name}")
         shape = tuple(self._size_given(name, s) for s in shape)
         if shape:
             base = Array(name, shape, integer=kind == "labels")
@@ -322,6 +333,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         given = self._of_sizes(name, size, expected)
         if not (given.is_integer and (given.is_positive or given.free_symbols)):
             raise DefinitionError(f"{name} has the size {size}; expected {expected}")
+        if given.is_Integer and given > MOST:
+            raise DefinitionError(f"{name} has the size {shown(given)}; expected at most {MOST}")
         return given
 
     def _of_sizes(self, name, value, expected):
@@ -370,6 +383,12 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     def _written(self, value, indices, name, shape):
         """Return a right-hand side in index notation, checked."""
+        try:
+            return self._in_index_notation(value, indices, name, shape)
+        except RecursionError:
+            raise DefinitionError(f"{name} nests too deep for Python; name its parts by net.define(...)") from None
+
+    def _in_index_notation(self, value, indices, name, shape):
         value = self._with_unknowns(value, name)
         if is_array(value):
             mixed = free_indices(value) + summed_whole(value)
@@ -439,14 +458,6 @@ def _floor_facts(size, value):
             others = value - part
             facts += [top - bottom * (size - others), bottom * (size - others) + bottom - 1 - top]
     return [Mul(1, f).expand() for f in facts] or [size - value, value - size]
-
-
-def _identifier(name, what):
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise DefinitionError(f"the {what} name {name!r} is no identifier; use letters, digits and _, a letter first")
-    if keyword.iskeyword(name):
-        raise DefinitionError(f"the {what} name {name!r} is a word of Python; choose another")
-    return name
 
 
 def _length(names):

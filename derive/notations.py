@@ -1,10 +1,12 @@
 """The reader's notation: how the equations of a network look on paper. Set it by `net.notation(...)`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 from .errors import DerivationError
+from .words import words
 
 CHOICES = {
     "form": ("matrix", "index"),
@@ -13,6 +15,12 @@ CHOICES = {
     "language": ("en", "ko"),
     "level": ("gradients", "backprop", "every-step"),
 }
+COMMANDS = (
+    "input|include|openin|openout|read|readline|write|immediate|special|message|shipout|output|directlua|latelua|"
+    "[egx]?def|let|futurelet|newcommand|renewcommand|providecommand|DeclareMathOperator|catcode|lccode|uccode|csname|"
+    "expandafter|noexpand|scantokens|usepackage|RequirePackage|documentclass|begin|end|loop|verb|href|url|html[A-Z]?[a-z]*"
+)
+LONGEST = 100               # letters of a symbol
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -53,8 +61,13 @@ class Notation:
                 word = {"form": "notation"}.get(option, option)
                 raise DerivationError(f"the {word} {value!r} is not known; expected one of {', '.join(choices)}")
         for name, symbol in self.names.items():
-            if not _is_balanced(symbol):
+            if len(words(symbol, f"symbol of {name}", LONGEST)) != len(symbol) or not _is_balanced(symbol):
                 raise DerivationError(f"the symbol {symbol!r} of {name} is no formula; expected balanced braces, no $")
+            if (command := _forbidden(symbol)):
+                raise DerivationError(f"the symbol {symbol!r} of {name} has {command}; expected mathematics alone")
+        for given, phrase in self.phrases.items():
+            words(given, "phrase")
+            words(phrase, f"translation of {given!r}")
 
     def but(self, **changes) -> "Notation":
         """Return the notation with some options changed.
@@ -69,6 +82,12 @@ class Notation:
             if option not in known:
                 raise DerivationError(f"notation has no option {option!r}; expected one of {', '.join(known)}")
         return replace(self, **changes)
+
+
+def _forbidden(symbol):
+    """Return a command of TeX that reads, writes, defines or runs, None where there is none."""
+    found = re.search(rf"\\({COMMANDS})(?![A-Za-z])|\^\^", symbol)
+    return found and found.group()
 
 
 def _is_balanced(symbol):

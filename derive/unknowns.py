@@ -15,6 +15,7 @@ from .linear_algebra import innermost_unknown, is_named
 from .program import Equation
 from .slopes import derivative
 from .terms import reads
+from .words import words
 
 
 class Implicit:
@@ -89,7 +90,8 @@ class Implicit:
         if not reads(rhs, self._following(name)):
             raise DefinitionError(f"{name} is not in the equation that should define it: 0 = {rhs}")
         first = self._written(sympified(start, name), indices, f"the start of {name}", variable.shape)
-        self._variables[name] = replace(renamed(variable, indices), note=note or variable.note)
+        note = words(note, f"note of {name}") or variable.note
+        self._variables[name] = replace(renamed(variable, indices), note=note)
         self._add(Equation(self._variables[name].at(*indices), rhs, implicit=True, start=first))
         return unknown
 

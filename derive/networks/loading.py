@@ -7,7 +7,9 @@ from pkgutil import iter_modules
 
 from ..errors import DefinitionError
 from ..network import Network
+from ..words import words
 
+LARGEST = 10_000_000        # bytes of a file
 HERE = Path(__file__).parent
 
 
@@ -44,13 +46,13 @@ def read(path: str | Path) -> list[Network]:
     DefinitionError
         The file is missing, fails as it runs, or defines no network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DefinitionError(f"{path} is not a file; expected a Python file that defines networks")
+    path = checked(path, "a Python file that defines networks")
     try:
         space = runpy.run_path(str(path))
     except DefinitionError as error:
         raise DefinitionError(f"{path}: {error}") from error
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         raise DefinitionError(
             f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}"
@@ -65,6 +67,22 @@ def read(path: str | Path) -> list[Network]:
         seen[net.name] = net
         net.source = path.name
     return found
+
+
+def checked(path: str | Path, expected: str) -> Path:
+    """Return the path of a file that may be run.
+
+    Raises
+    ------
+    DefinitionError
+        It is not a file, or has more text than anybody writes.
+    """
+    path = Path(words(str(path), "path"))
+    if not path.is_file():
+        raise DefinitionError(f"{path} is not a file; expected {expected}")
+    if path.stat().st_size > LARGEST:
+        raise DefinitionError(f"{path} has {path.stat().st_size} bytes; expected {expected}, of at most {LARGEST}")
+    return path
 
 
 def _where(error, path):
