@@ -20,10 +20,12 @@ from derive.paper.md import markdown as as_markdown
 from derive.text import Texts
 
 from . import building, doctor, files, page, results, tables, verify
+from .checking import check_gradient
 from .extras import MissingExtra
+from .memory import module_from
 from .module import STYLES, source
 from .notation_options import Level, Look, UsageError, check_form, on_paper
-from .pictures import network_graph
+from .pictures import error_against_step, network_graph
 
 app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
@@ -223,10 +225,16 @@ def check(
         str | None, typer.Option(metavar="FILE.py:FUNCTION", help="somebody's hand-written backprop; or, of a layer, "
                                  "FILE.py:FORWARD,BACKWARD")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="draw the error of differences against their step")
+    ] = None,
 ) -> None:
     """Verify a network; or diff somebody's hand-written backprop against it."""
     failed = False
-    for net in _networks(target):
+    nets = _networks(target)
+    if plot:
+        _plot(nets, plot, against)
+    for net in nets:
         program = net.backward()
         if against:
             failed = not _against(net, program, against) or failed
@@ -241,6 +249,18 @@ def check(
         failed = failed or not all(v.passed for v in verdicts)
     if failed:
         raise typer.Exit(1)
+
+
+def _plot(nets, path, against):
+    """Write the figure of a network's errors against the step."""
+    if against or len(nets) != 1 or path.suffix != ".svg":
+        raise UsageError("--plot draws the derived gradients of one network; expected --plot FILE.svg, one network and "
+                         "no --against")
+    program = nets[0].backward()
+    module = module_from(program.name, source(program))
+    arguments = verify.lively_sample(program, module)
+    report = check_gradient(module.forward, module.loss_and_grads, arguments, calls=0)
+    files.replace({path.name: error_against_step(report)}, path.parent)
 
 
 def _against(net, program, place):

@@ -11,15 +11,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from derive.program import Program
 
 from .module import source
 
+fcntl: Any
 try:
     import fcntl
 except ModuleNotFoundError:                     # Windows: two builds into one folder are not kept apart there
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 UNFINISHED, WHOLE = ".derive-unfinished", ".derive-whole"
 

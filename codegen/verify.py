@@ -183,6 +183,22 @@ def sample(
     return arguments
 
 
+def lively_sample(program: Program, module: ModuleType) -> dict[str, Any]:
+    """Return random arguments at which no gradient is zero, or those of the first twenty at which the fewest are."""
+    def dead(arguments):
+        return sum(not np.any(g) for g in module.loss_and_grads(**arguments)[1])
+
+    best: tuple[int, dict[str, Any]] | None = None
+    for seed in range(20):
+        arguments = sample(program, module, seed)
+        if best is None or dead(arguments) < best[0]:
+            best = dead(arguments), arguments
+        if not best[0]:
+            break
+    assert best is not None
+    return best[1]
+
+
 def _keyword_only(function):
     code = function.__code__
     return code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]

@@ -75,7 +75,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     """
 
     def __init__(self, name: str, title: str = "", note: str = ""):
-        self._name = identifier(name, "network")
+        self.name = identifier(name, "network")
         self.title = words(title or name.replace("_", " ").capitalize(), f"title of {name}", TITLE)
         self.note = words(note, f"note of {name}")
         self.source = ""
@@ -90,11 +90,6 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._equations: list[Equation] = []
         self._outputs: list[str] = []
         self._index_names: dict[Expr, list[str]] = {}
-
-    @property
-    def name(self) -> str:
-        """The identifier that generated files are called after."""
-        return self._name
 
     # ---- declaring
 
@@ -248,6 +243,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     def program(self) -> Program:
         """Return the forward equations as they were written."""
+        identifier(self.name, "network")        # again: files are called after it
         if "loss" not in self._variables:
             raise DefinitionError(f"{self.name} has no loss; set net.loss = ...")
         lines = Counter(e.name for e in self._equations)

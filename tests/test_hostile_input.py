@@ -120,10 +120,11 @@ def test_a_symbol_is_mathematics(symbol):
     Network("w").notation(names={"W": "\\hat{W}^{(1)}_{\\mathrm{in}}"})
 
 
-def test_the_name_of_a_network_stays():
-    net = Network("w")
-    with pytest.raises(AttributeError):
-        net.name = "../../evil"
+def test_the_name_of_a_network_stays_an_identifier():
+    net = network()
+    net.name = "../../evil"
+    with pytest.raises(DefinitionError, match="no identifier"):
+        net.backward()
 
 
 # ---- sizes and nesting without end

@@ -1,12 +1,13 @@
 """Pictures show what they say, as well-formed SVG, the same bytes for the same input."""
 
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
-from codegen import cli, pictures
+from codegen import check_gradient, cli, pictures
 from derive.graphs import graph
 
 from .shipped import NAMES, derived
@@ -87,3 +88,51 @@ def test_a_missing_extra_is_told_in_one_line(monkeypatch, capsys):
         cli.main(["graph", "square"])
     told = capsys.readouterr().err
     assert stopped.value.code == 2 and told.count("\n") == 1 and "pip install 'derive-nn[plot]'" in told
+
+
+# ---- errors of differences against the step
+
+
+def report(factor=1.0):
+    W = np.random.default_rng(0).normal(size=(4, 3))
+    gradient = 2 * np.tanh(W) * (1 - np.tanh(W) ** 2)
+    wrong = gradient * np.where(np.arange(12).reshape(4, 3) == 5, factor, 1)
+    return check_gradient(lambda W, V: (np.tanh(W) ** 2).sum() + (np.tanh(V) ** 2).sum(), (gradient, wrong), (W, W))
+
+
+def test_errors_fall_as_h_squared_and_rise_as_rounding():
+    right, wrong = report(1.001).sweeps()
+    errors = dict(zip(right.steps, right.errors, strict=True))
+    for h in (0.1, 0.01):
+        assert errors[h] / errors[h / 10] == pytest.approx(100, rel=0.1)
+    assert min(errors.values()) < 1e-8
+    assert all(e < 20 * right.floor / h for h, e in errors.items() if h < 1e-6)
+    assert all(e > 1e-5 for e in wrong.errors)
+
+
+def test_figure_of_errors_repeats_to_the_byte_and_names_what_it_shows():
+    pytest.importorskip("matplotlib", reason="matplotlib is in the plot extra: pip install -e '.[plot]'")
+    svg = pictures.error_against_step(report())
+    assert svg == pictures.error_against_step(report())
+    assert {"W", "V", "h²", "step", "error of the difference"} <= set(texts(svg))
+    with pytest.raises(ValueError, match="all are zero here"):
+        pictures.error_against_step(check_gradient(lambda w: 0 * w.sum(), np.zeros(3), np.ones(3)))
+
+
+def test_the_command_draws_the_figure_or_says_what_is_missing(tmp_path, capsys, monkeypatch):
+    def status(line):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(line.split())
+        return stop.value.code, capsys.readouterr().err
+
+    pytest.importorskip("matplotlib", reason="matplotlib is in the plot extra: pip install -e '.[plot]'")
+    assert status(f"check mlp --plot {tmp_path}/steps.svg") == (0, "")
+    first = (tmp_path / "steps.svg").read_bytes()
+    assert {"W1", "b1", "W2", "b2"} <= set(texts(first.decode()))
+    assert status(f"check mlp --plot {tmp_path}/steps.svg") == (0, "")
+    assert (tmp_path / "steps.svg").read_bytes() == first
+    assert [p.name for p in tmp_path.iterdir()] == ["steps.svg"]
+    assert status(f"check mlp --plot {tmp_path}/steps.png")[0] == 2
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, told = status(f"check mlp --plot {tmp_path}/other.svg")
+    assert code == 2 and "matplotlib" in told and len(told.splitlines()) == 1 and not (tmp_path / "other.svg").exists()

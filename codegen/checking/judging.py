@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from .along import Slopes, rounding_error, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
 from .subjects import Subject, claimed
+from .sweeps import sweeps
 
 Array = NDArray[np.float64]
 SHARE, SHARE_SINGLE = 0.9, 0.5   # of the entries that are not zero, so many must be seen; of a gradient in float32
@@ -49,7 +51,7 @@ def check_gradient(f: Callable, grads: Any, args: Sequence[Any] | Mapping[str, A
     subject = Subject(f, args, names)
     noise = _noises(grads if callable(grads) else None, subject, names, given)
     findings = [_judged(subject, name, gradient, noise.get(name), seed, calls) for name, gradient in given.items()]
-    return Report(subject.loss, tuple(findings), (*remarks, *subject.remarks))
+    return Report(subject.loss, tuple(findings), (*remarks, *subject.remarks), partial(sweeps, subject, given, seed))
 
 
 def _names(f, n):

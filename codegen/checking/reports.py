@@ -1,10 +1,13 @@
 """What a check found: a verdict for each parameter, and the evidence."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .sweeps import Sweep
 
 RIGHT, WRONG, NOTHING = "right", "wrong", "says nothing"
 Index = tuple[int, ...]
@@ -50,11 +53,15 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """What a check found: remarks on the whole, and a finding for each parameter."""
+    """What a check found: remarks on the whole, and a finding for each parameter.
+
+    `sweeps()` calls the function again, and yields the error of its differences at each step, for a figure.
+    """
 
     loss: float
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...] = ()
+    sweeps: Callable[[], Iterator[Sweep]] = lambda: iter(())
 
     @property
     def passed(self) -> bool:
