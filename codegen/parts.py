@@ -7,7 +7,7 @@ from sympy import Max, sympify
 from derive.cost import leading_grouped, moved, operations_told, residuals
 from derive.kinks import conventions
 from derive.program import Variable
-from derive.words import quoted
+from derive.wording import quoted
 
 from .checks import arguments, predict_inputs, required_arguments
 from .folding import folded

@@ -8,7 +8,7 @@ from sympy import Symbol
 from derive.kinks import conventions
 from derive.program import Program, Variable
 from derive.text import Texts
-from derive.words import quoted
+from derive.wording import quoted
 
 from .layout import WIDTH, rows, signature
 from .parts import _table, command, shape_text

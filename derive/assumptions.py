@@ -16,7 +16,7 @@ from .errors import DefinitionError
 from .matrices import axes_of, indexed, is_algebra
 from .program import Assumption
 from .terms import free_indices, fresh, read_name, reads
-from .words import TITLE, words
+from .wording import TITLE, words
 
 KNOWN = ("parameter", "input", "variable")
 CHECKED_GIVEN = ("positive definite",)          # by a factorisation, which a computed matrix gets anyway

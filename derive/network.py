@@ -1,6 +1,5 @@
 """A network: declares sizes, parameters and inputs, names its equations, and hands over a program."""
 
-import keyword
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,45 +22,8 @@ from .ranges import conjuncts, index_range, shared_prover
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 from .unknowns import Implicit
 from .whole_ranges import with_whole_ranges
-from .words import TITLE, identifier, shown, words
+from .wording import RESERVED, TITLE, identifier, shown, words
 
-RESERVED = (
-    frozenset(
-        [
-            "np",
-            "NamedTuple",
-            "Params",
-            "forward",
-            "backward",
-            "loss_and_grads",
-            "predict",
-            "sgd_step",
-            "loss",
-            "residuals",
-            "params",
-            "grads",
-            "learning_rate",
-            "sizes",
-            "name",
-            "value",
-            "axes",
-            "expected",
-            "axis",
-            "size",
-            "floats",
-            "dtype",
-            "erf",
-            "scipy",
-            "len",
-            "zip",
-            "min",
-            "max",
-            "range",
-        ]
-    )
-    | frozenset(keyword.kwlist)
-    | frozenset(keyword.softkwlist) - {"_"}
-)
 MOST = 10**9                # entries along one axis
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 from .errors import DerivationError
-from .words import words
+from .wording import words
 
 CHOICES = {
     "form": ("matrix", "index"),

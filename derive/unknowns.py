@@ -15,7 +15,7 @@ from .linear_algebra import innermost_unknown, is_named
 from .program import Equation
 from .slopes import derivative
 from .terms import reads
-from .words import words
+from .wording import words
 
 
 class Implicit:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from .along import Slopes, rounding_error, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
+from .stepping import sweeps
 from .subjects import Subject, claimed
-from .sweeps import sweeps
 
 Array = NDArray[np.float64]
 SHARE, SHARE_SINGLE = 0.9, 0.5   # of the entries that are not zero, so many must be seen; of a gradient in float32

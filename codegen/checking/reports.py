@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from .sweeps import Sweep
+from .stepping import Sweep
 
 RIGHT, WRONG, NOTHING = "right", "wrong", "says nothing"
 Index = tuple[int, ...]

@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from ..errors import DefinitionError
 from ..network import Network
-from ..words import words
+from ..wording import words
 
 LARGEST = 10_000_000        # bytes of a file
 HERE = Path(__file__).parent

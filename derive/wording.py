@@ -9,6 +9,44 @@ from .errors import DefinitionError
 LETTERS, TITLE, NOTE = 100, 300, 5000
 CONTROL = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}  # control characters, changes of direction, halves of pairs, ...
 
+RESERVED = (
+    frozenset(
+        [
+            "np",
+            "NamedTuple",
+            "Params",
+            "forward",
+            "backward",
+            "loss_and_grads",
+            "predict",
+            "sgd_step",
+            "loss",
+            "residuals",
+            "params",
+            "grads",
+            "learning_rate",
+            "sizes",
+            "name",
+            "value",
+            "axes",
+            "expected",
+            "axis",
+            "size",
+            "floats",
+            "dtype",
+            "erf",
+            "scipy",
+            "len",
+            "zip",
+            "min",
+            "max",
+            "range",
+        ]
+    )
+    | frozenset(keyword.kwlist)
+    | frozenset(keyword.softkwlist) - {"_"}
+)
+
 
 def identifier(name: object, what: str) -> str:
     """Return a name that code, LaTeX and file systems can have.
