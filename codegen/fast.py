@@ -12,6 +12,7 @@ from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
 from .layout import assignment, signature, wrapped
+from .loop_arrays import WorkspaceArrays
 from .loops import looped
 from .lowering import Lowered, lowered
 from .module import Plan
@@ -62,7 +63,8 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     groups = ordered(low.program.equations)
     for group in sorted(groups, key=lambda group: group[0].name in low.backward):
         if is_cyclic(group):
-            lines += looped(group, low.program, plain)
+            *made, loop = looped(group, low.program, plain, WorkspaceArrays(plain, fast))
+            lines += [*made, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
         else:
             lines.append(_in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]

@@ -23,8 +23,9 @@ from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads
 
 from . import newton_loops
+from .loop_arrays import NewArrays
 from .numpy_text import NumpyPrinter
-from .statements import Statement, added, fresh_array, signed, update_of
+from .statements import Statement, added, signed, update_of
 from .transposes import laid_out
 
 
@@ -73,9 +74,10 @@ class Looped:
     """The statements of one group of equations that wait for each other over an index; `outer` are the turns around."""
 
     def __init__(
-        self, group: Sequence[Equation], program: Program, printer: NumpyPrinter, around: "Looped | None" = None
+        self, group: Sequence[Equation], program: Program, printer: NumpyPrinter, around: "Looped | None" = None,
+        arrays: NewArrays | None = None,
     ):
-        self.program, self.printer = program, printer
+        self.program, self.printer, self.arrays = program, printer, arrays or NewArrays(printer)
         self.names = tuple(dict.fromkeys(e.name for e in group))
         self.outer: tuple[Symbol, ...] = (*around.outer, around.counter) if around else ()
         self.initial = [e for e in group if len(e.free) < len(e.indices) - len(self.outer)]
@@ -237,7 +239,7 @@ class Looped:
         if whole and (isinstance(node, Spread) or not node.axes):
             lines.append(self._allocated(v, "full", self.printer.code(node)))
         elif whole:
-            lines.append(fresh_array(e.lhs, dense, self.printer))
+            lines += self.arrays.computed(e, dense)
         else:
             ranged.sort(key=lambda t: bool(t.conditions))           # what counts everywhere leaves no entry unset
             partly = row.pushed or any(t.conditions for t in ranged[:1]) or (ranged and (v.primal or not v.state))
@@ -255,8 +257,7 @@ class Looped:
 
     def _allocated(self, v: Variable, how, *value):
         sizes = [self.printer.size(s + 1 if v.state and axis == 0 else s).code for axis, s in enumerate(v.shape)]
-        shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-        return f"{v.name} = np.{how}({', '.join([shape, *value, f'{self.printer.like}.dtype'])})"
+        return self.arrays.allocated(v.name, sizes, how, *value)
 
     def _float_array(self):
         """Return the name of an array at hand that has the module's dtype."""
@@ -442,7 +443,9 @@ def places(expr: Expr, equation: Equation) -> dict[Idx, Expr]:
     return found
 
 
-def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -> list[Statement]:
+def looped(
+    group: Sequence[Equation], program: Program, printer: NumpyPrinter, arrays: NewArrays | None = None
+) -> list[Statement]:
     """Return the statements of equations that wait for each other over their first index.
 
     Raises
@@ -450,5 +453,5 @@ def looped(group: Sequence[Equation], program: Program, printer: NumpyPrinter) -
     DerivationError
         A recurrence that no loops compute.
     """
-    return Looped(group, program, printer).statements()
+    return Looped(group, program, printer, arrays=arrays).statements()
 

@@ -1,6 +1,7 @@
 """The styles of a module say the same: every network that comes along, plain and fast."""
 
 import re
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -75,3 +76,23 @@ def test_float32_stays_float32(name):
 def test_an_unknown_style_is_refused():
     with pytest.raises(ValueError, match="style is 'quick'; expected one of plain, fast"):
         codegen.source(NETWORKS["mlp"].backward(), style="quick")
+
+
+@pytest.mark.parametrize("name", ["mlp", "layer_norm", "lstm"])
+def test_arrays_are_those_of_the_workspace_in_the_steady_state(name):
+    program, _, text = texts(name)
+    fast = module_from(name, text)
+    rng, sizes = np.random.default_rng(0), {"N": 40, "T": 30, "D": 50, "H": 60, "K": 40, "C": 20}
+    arguments = {}
+    for v in (*program.parameters, *program.inputs):
+        shape = tuple(int(s.xreplace({t: sizes[t.name] for t in s.free_symbols})) for s in v.shape)
+        arguments[v.name] = rng.integers(0, sizes["C"], shape) if v.kind == "labels" else rng.normal(size=shape)
+    workspace = fast.Workspace()
+    _, grads = fast.loss_and_grads(**arguments, workspace=workspace)
+    tracemalloc.start()
+    fast.loss_and_grads(**arguments, workspace=workspace)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < sum(a.nbytes for a in workspace.flat.values()) / 4
+    largest = max(grads, key=np.size)
+    assert any(np.shares_memory(largest, a) for a in workspace.flat.values())
