@@ -22,3 +22,11 @@ def test_products_with_the_hessian_agree_with_pytorch(name):
     product, exchanged = second_order.Point(name).products()
     assert product <= second_order.TOLERANCE
     assert exchanged <= second_order.TOLERANCE
+
+
+def test_the_table_on_paper_has_every_network_and_no_error_above_the_tolerance():
+    rows = second_order.kept()
+    assert list(rows) == loading.names()
+    assert all(len(r) == len(second_order.COLUMNS) for r in rows.values())
+    assert all(float(x) <= second_order.TOLERANCE for r in rows.values() for x in r[3:])
+    assert all(float(r[2]) <= second_order.DEAREST for r in rows.values())
