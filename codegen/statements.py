@@ -59,9 +59,15 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
 
 
 def _of_its_primal_shape(variable, program):
-    """Return a variable that is like its primal, or has none: the right-hand side of a system may be of more axes."""
+    """Return a variable that is like its primal, or has none.
+
+    The right-hand side of a system may be of more axes, and a program of one function may not compute the primal.
+    """
     primal = program.variables.get(variable.primal)
-    return variable if primal is None or primal.shape == variable.shape else replace(variable, primal=None)
+    if primal is None:
+        return variable
+    there = primal.kind in ("parameter", "input") or any(e.name == primal.name for e in program.equations)
+    return variable if there and primal.shape == variable.shape else replace(variable, primal=None)
 
 
 def real_read(equation, program):
