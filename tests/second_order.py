@@ -19,15 +19,13 @@ import numpy as np
 import torch
 
 import codegen
-from codegen.verify import assumed
 from derive.cost import operations
-from derive.explicit import sizes_for
 from derive.hessians import hessian, hessian_trace, hessian_vector_product
 from derive.networks import loading
 from derive.pipeline import derived
 
 from . import torch_programs
-from .shipped import large
+from .shipped import arguments, large, with_sizes
 
 TOLERANCE, SYMMETRIC = 1e-9, 1e-12
 DEAREST = 6                 # gradients (with the loss) that a product with the Hessian may cost, in operations
@@ -124,28 +122,6 @@ class Point:
             np.reshape(blocks[f"{a}_{b}"], (count[a], count[b])) if i <= k
             else np.reshape(blocks[f"{b}_{a}"], (count[b], count[a])).T for k, b in enumerate(names)]
             for i, a in enumerate(names)])
-
-
-def arguments(program, seed=0, positive=False):
-    """Return small sizes, and values for parameters and inputs, by name."""
-    sizes = sizes_for(program)
-    random = np.random.default_rng(seed)
-
-    def value(v):
-        shape = tuple(int(s.xreplace(sizes)) for s in v.shape)
-        if v.kind == "labels":
-            return random.integers(0, int(v.classes.xreplace(sizes)), shape)
-        return np.asarray(random.uniform(0.2, 1.0, shape) if positive else random.normal(size=shape))
-
-    drawn = {v.name: value(v) for v in (*program.parameters, *program.inputs)}
-    return sizes, drawn | assumed(program, drawn, sizes)
-
-
-def with_sizes(function, sizes):
-    """Return the sizes that a function takes by keyword."""
-    code = function.__code__
-    names = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
-    return {s.name: int(v) for s, v in sizes.items() if s.name in names}
 
 
 def cost(program) -> float:

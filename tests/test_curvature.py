@@ -13,9 +13,9 @@ from derive.networks import named
 from derive.notes import note
 from derive.text import Texts
 
+from .shipped import arguments, with_sizes
+
 torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
-second_order = pytest.importorskip("tests.second_order", exc_type=ImportError)
-arguments, with_sizes = second_order.arguments, second_order.with_sizes
 F = torch.nn.functional
 MODELS = {          # network -> its outputs from parameters and X, the loss from outputs and targets
     "logistic_regression": (lambda w, b, X: X @ w + b, F.binary_cross_entropy_with_logits),
@@ -163,7 +163,9 @@ def test_hessians_come_out_as_in_textbooks():
     logistic = named("logistic_regression").hessian()
     assert "H_w_w = 1/N X' diag(sigmoid_z * (1 - sigmoid_z)) X " in Texts(logistic).listing()
     assert r"\tfrac1N X^\top\,\operatorname{diag}\bigl(" in note(logistic)
-    assert "H_w_w = (_sigmoid_slope(z)[:, None] * X).T @ X / N" in codegen.source(logistic)
+    source = codegen.source(logistic)
+    assert "weighted_X = np.sqrt(_sigmoid_slope(z))[:, None] * X" in source       # BLAS knows that it is symmetric
+    assert "H_w_w = weighted_X.T @ weighted_X / N" in source
     net = Network("one")
     C = net.size("C")
     z, y = net.parameter("z", C), net.labels("y", classes=C)

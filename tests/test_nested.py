@@ -12,7 +12,7 @@ from derive.networks import named
 from derive.ranges import Prover
 from derive.simplify import tidied
 
-from .test_second_derivatives import arguments, with_sizes
+from .shipped import arguments, with_sizes
 
 NAMES = ["gaussian_mixture", "mixture_density_network", "matrix_factorisation", "physics_informed", "gradient_penalty",
          "maml"]
