@@ -9,7 +9,7 @@ from derive.program import Equation
 from derive.terms import free_indices, fresh, index_names, index_over, reads
 
 from .positions import canonical, has_contraction, is_label
-from .window_reads import ReadLowering
+from .window_reads import ReadLowering, from_zero
 
 
 class FoldLowering(ReadLowering):
@@ -131,20 +131,24 @@ class FoldLowering(ReadLowering):
         ):
             word = "dwindows" if any(t in free_indices(parts) for t in taps) else "dtap"
             stored = self._slid_order(parts, places, taps)
-            inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", stored)
-            self.lines.append(Equation(inner.at(*stored), parts))
-            parts = inner.at(*stored)
-        padded = any(ends[k] != (0, 0) or k.lower != 0 for k in positions)
+            based, here = from_zero(stored)
+            inner = self._declared(f"{word}_{self.of.name.removeprefix('d')}", based)
+            self.lines.append(Equation(inner.at(*based), parts.xreplace(here)))
+            parts = inner.at(*(i - i.lower for i in stored))
+        padded = any(ends[k] != (0, 0) for k in positions) or any(k.lower != 0 for k in self.of.free)
         if not padded and not split and len(Add.make_args(self.of.rhs)) == 1:
             self.taps[self.of.name] = tuple(taps)
             return Sum(Mul(parts, *(KroneckerDelta(k, p) for k, p in positions.items())), *moved)
         grown = {k: index_over(k.name, k.upper - k.lower + 1 + sum(ends[k])) for k in positions}
-        indices = tuple(i for k in self.of.free for i in split.get(k, (grown.get(k, k),)))
+        whole, here = from_zero(k for k in self.of.free if k not in positions)
+        grown |= dict(zip((k for k in self.of.free if k not in positions), whole, strict=True))
+        indices = tuple(i for k in self.of.free for i in split.get(k, (grown[k],)))
         new = self._declared(f"{self.of.name}_padded" if padded else f"{self.of.name}_sum", indices)
         self.taps[new.name] = tuple(taps)
         deltas = [KroneckerDelta(grown[k], expand(p + before[k])) for k, p in positions.items()]
-        self.lines.append(Equation(new.at(*indices), Sum(Mul(parts, *deltas), *moved)))
-        return new.at(*(i + before[i] if i in positions else i for k in self.of.free for i in split.get(k, (k,))))
+        self.lines.append(Equation(new.at(*indices), Sum(Mul(parts, *deltas), *moved).xreplace(here)))
+        return new.at(*(i + before[i] if i in positions else i - i.lower
+                        for k in self.of.free for i in split.get(k, (k,))))
 
     def _fold_taps(self, position):
         """Return the indices of a position to loop over: those that its windows are looped over; else all but one."""

@@ -1,5 +1,6 @@
 """Reads at sums of indices, lowered to reads of padded arrays, of windows, of reshaped arrays."""
 
+from collections.abc import Iterable
 from itertools import chain
 
 from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, expand, log
@@ -229,19 +230,21 @@ class ReadLowering:
         if key not in self.known and first:
             taps = tuple(i for i in order if i in first)
             stored = (*taps, *(i for i in order if i not in first))
-            new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", stored)
+            based, here = from_zero(stored)
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", based)
             self.taps[new.name] = taps
-            self.lines.append(Equation(new.at(*stored), read))
+            self.lines.append(Equation(new.at(*based), read.xreplace(here)))
             self.known[key] = new, [order.index(i) for i in stored]
         if key not in self.known:
             stored = self._stored_order(axes)
-            new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", stored)
+            based, here = from_zero(stored)
+            new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", based)
             self.taps[new.name] = tuple(t for indices, (pattern, _) in axes for t in self._taps_of(indices, pattern))
-            self.lines.append(Equation(new.at(*stored), read))
+            self.lines.append(Equation(new.at(*based), read.xreplace(here)))
             self.known[key] = new, [order.index(i) for i in stored]
             self.layouts[key[2]] = self.known[key][1]
         new, places = self.known[key]
-        return new.at(*(own[k] for k in places))
+        return new.at(*(own[k] - order[k].lower for k in places))
 
     def _apart(self, read):
         """Return a read in which no index stands in two positions: a diagonal is taken of the windows, not by them.
@@ -332,6 +335,13 @@ class ReadLowering:
         names = tuple(i.name for i in indices)
         self.variables[name] = Variable(name, Array(name, shape, integer), shape, index_names=names)
         return self.variables[name]
+
+
+def from_zero(indices: Iterable[Idx]) -> tuple[tuple[Idx, ...], dict[Idx, Expr]]:
+    """Return indices that begin at 0, and what those stand for that do not: the rows of a state begin at -1."""
+    indices = tuple(indices)
+    based = tuple(i if i.lower == 0 else index_over(i.name, i.upper - i.lower + 1) for i in indices)
+    return based, {i: new + i.lower for i, new in zip(indices, based, strict=True) if i.lower != 0}
 
 
 def _has_no_value_at_zero(term, changed):

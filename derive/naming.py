@@ -12,6 +12,7 @@ from .binders import ArgMaximum, Binder, Maximum, Product, has_binder, is_binder
 from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
+from .guards import guarded
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
 from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
@@ -178,6 +179,29 @@ class _Namer:
             return expr
         return expr.func(Piecewise((expr.function, condition), (S.Zero, True), evaluate=False), *expr.limits)
 
+    def _in_range(self, expr):
+        """Return an expression whose terms count where they are in range: a condition around it said so until now."""
+        if self._stays_inside(expr):
+            return expr
+        if isinstance(expr, Add):
+            return expr.func(*map(self._in_range, expr.args))
+        total = next((a for a in Mul.make_args(expr) if isinstance(a, Sum)), None)
+        if total is not None:
+            return total.func(self._in_range(expr / total * total.function), *total.limits)
+        if is_binder(expr):
+            return expr.func(self._in_range(expr.function), *expr.limits)
+        return guarded(expr, self._left_ranges(expr))
+
+    def _left_ranges(self, expr):
+        """Return what must be >= 0 for the reads of an expression to be in range, choices by conditions left out."""
+        if isinstance(expr, Piecewise):
+            return []
+        if not isinstance(expr, Indexed):
+            return [c for a in expr.args for c in self._left_ranges(a)]
+        axes = zip(expr.indices, self.variables[read_name(expr)].indices, strict=True)
+        ends = [e for position, i in axes for e in (position - i.lower, i.upper - position)]
+        return [e for e in ends if not self.program.prover.nonnegative(e)]
+
     def _stays_inside(self, expr):
         """Tell whether every read in `expr` stays in its range whatever the condition around it says."""
         prover = self.program.prover
@@ -227,6 +251,7 @@ class _Namer:
 
         What is named beside a binder's value has the axes `order`, also those along which it does not vary.
         """
+        rhs = self._in_range(rhs)
         free = free_indices(rhs)
         key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
         if key in self.known and not companion_of:

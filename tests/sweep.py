@@ -2,10 +2,11 @@
 
     python -m tests.sweep --programs 10000
 
-Program number k is the same on every machine, so a sweep goes on where another stopped: `--first 3000`. Even numbers
-are networks in array notation, odd ones in index notation. Each is judged by PyTorch on the forward equations, by
-finite differences of the generated loss, and by the referee. A failure is printed with the number of its program, cut
-down as far as it still fails, and the exit status is 1.
+Program number k is the same on every machine, so a sweep goes on where another stopped: `--first 3000`, or by a journal
+(`--journal FILE`), from which a page is written (`--report docs/random-programs.md`). Even numbers are networks in array
+notation, odd ones in index notation. Each is judged by PyTorch on the forward equations, by finite differences of the
+generated loss, and by the referee. A failure is printed with the number of its program, cut down as far as it still
+fails, and the exit status is 1.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
@@ -25,9 +27,10 @@ from codegen.verify import relative
 from derive.errors import DefinitionError, DerivationError
 from derive.referee import TOLERANCE, disagreement
 from tests import random_layers, random_networks, torch_programs
+from tests.sweep_report import page, reason
 
 LIMIT = 60                      # seconds that a program may take
-TINY = 1e-25                    # of products of so many small factors that only rounding is left, a gradient of 0
+TINY = 1e-20                    # of products of so many small factors that only rounding is left, a gradient of 0
 CLOSE, NOISE = 1e-9, 1e-11      # of gradients with PyTorch's, relative to a parameter's largest entry, or to all
 SMALL = {"N": 2, "D": 3, "H": 2, "C": 2, "T": 2}        # for the referee, whose arithmetic is exact and slow
 
@@ -190,22 +193,53 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="the number of the first")
     parser.add_argument("--judges", default="torch,differences,referee", help="which of the three")
     parser.add_argument("--no-shrinking", action="store_true", help="print failures as they are")
+    parser.add_argument("--journal", type=Path, help="a file that keeps each outcome; what it has is not run again")
+    parser.add_argument("--again", action="store_true", help="run those again that failed by the journal")
+    parser.add_argument("--report", type=Path, help="write the page that tells the outcome")
     asked = parser.parse_args()
-    judges, counts, start = asked.judges.split(","), Counter(), time.time()
-    for number in range(asked.first, asked.first + asked.programs):
-        result = outcome(number, judges=judges)
-        counts["passed" if result == "passed" else "failed"] += 1
-        if result != "passed":
-            print(f"program {number}: {result}", flush=True)
-            draws = 10**9 if asked.no_shrinking else shrunk(number, judges)
-            if draws < 10**9:
-                print(f"  with {draws} draws: {outcome(number, draws, judges)}", flush=True)
-                print("\n".join(f"    {line}" for line in str(network(number, draws)[0].program()).splitlines()))
-        if (number - asked.first) % 50 == 49:
-            print(f"{number + 1 - asked.first} programs, {counts['failed']} failures, {time.time() - start:.0f} s; "
+    outcomes = _journal(asked)
+    todo = [n for n in range(asked.first, asked.first + asked.programs)
+            if n not in outcomes or (asked.again and _failed(outcomes[n]))]
+    start = time.time()
+    for k, number in enumerate(todo):
+        outcomes[number] = result = outcome(number, judges=asked.judges.split(","))
+        if asked.journal:
+            with asked.journal.open("a") as journal:
+                print(number, result, sep="\t", file=journal)
+        if _failed(result):
+            _show(number, result, asked)
+        if k % 50 == 49:
+            failures = sum(map(_failed, outcomes.values()))
+            print(f"{k + 1} programs, {failures} failures, {time.time() - start:.0f} s; "
                   f"to go on: --first {number + 1}", file=sys.stderr, flush=True)
-    print(f"{asked.programs} programs from {asked.first}: {counts['passed']} passed, {counts['failed']} failed")
+    if asked.report:
+        asked.report.write_text(page(outcomes, f"python -m tests.sweep --programs {asked.programs} --report FILE"))
+    counts = Counter("failed" if _failed(r) else "passed" if r == "passed" else "refused" for r in outcomes.values())
+    print(f"{len(outcomes)} programs: {', '.join(f'{counts[w]} {w}' for w in ('passed', 'refused', 'failed'))}")
     sys.exit(bool(counts["failed"]))
+
+
+def _journal(asked):
+    """Return the outcomes that a journal has of the programs that are asked for; the last of each."""
+    if not asked.journal or not asked.journal.exists():
+        return {}
+    lines = (line.rstrip("\n").split("\t", 1) for line in asked.journal.read_text().splitlines())
+    programs = range(asked.first, asked.first + asked.programs)
+    return {int(number): result for number, result in lines if int(number) in programs}
+
+
+def _failed(result):
+    return result != "passed" and not reason(result)
+
+
+def _show(number, result, asked):
+    """Print a failure, and the program cut down as far as it still fails."""
+    print(f"program {number}: {result}", flush=True)
+    judges = asked.judges.split(",")
+    draws = 10**9 if asked.no_shrinking else shrunk(number, judges)
+    if draws < 10**9:
+        print(f"  with {draws} draws: {outcome(number, draws, judges)}", flush=True)
+        print("\n".join(f"    {line}" for line in str(network(number, draws)[0].program()).splitlines()))
 
 
 if __name__ == "__main__":

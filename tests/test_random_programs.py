@@ -80,3 +80,26 @@ def test_rows_added_up_from_values_without_their_axis():
     values = np.array([1.0, 2.0, 3.0])
     _, grads = lambdify(net.backward())(np.zeros((2, 3)), values, np.array([1, 0, 1]))
     assert (grads.w == np.outer([1, 2], values)).all()
+
+
+def test_a_page_tells_every_outcome():
+    from tests.sweep_report import page
+
+    text = page({4: "passed", 5: "passed", 6: "DefinitionError: 0.T: shape (); a transpose needs two axes",
+                 7: "referee: {'dw': 0.5}"}, "a command")
+    assert "| passed | 2 |" in text and "an array was meant | 1 |" in text and "| failed | 1 |" in text
+    assert "| all | 4 |" in text and "- program 7: referee: {'dw': 0.5}" in text and "program 6" not in text
+
+
+def test_a_journal_is_not_run_again(tmp_path, monkeypatch, capsys):
+    journal, report = tmp_path / "journal.txt", tmp_path / "page.md"
+    journal.write_text("0\tpassed\n1\tno end\n")
+    ran = []
+    monkeypatch.setattr(sweep, "outcome", lambda number, **_: ran.append(number) or "passed")
+    for options, numbers in ((["--programs", "3"], [2]), (["--programs", "3", "--again"], [1])):
+        ran.clear()
+        monkeypatch.setattr("sys.argv", ["sweep", *options, "--journal", str(journal), "--report", str(report)])
+        with pytest.raises(SystemExit):
+            sweep.main()
+        assert ran == numbers
+    assert "| passed | 3 |" in report.read_text() and "3 programs: 3 passed" in capsys.readouterr().out

@@ -242,6 +242,29 @@ def _rows_of_windows():
     return net
 
 
+def _joined_before_it_has_a_name():
+    """What is joined is named at all rows of the whole, and reads its arrays at its own."""
+    net = Network("joined")
+    A, C = net.sizes("A C")
+    x, w, u = net.input("x", A, C), net.parameter("w", C, C), net.parameter("u", 2 * C)
+    both = net.define("both", concatenate(x, softmax(x @ w + u[0], 0), axis=1))
+    net.loss = total((both @ u) ** 2)
+    return net
+
+
+def _windows_in_the_adjoint_of_a_state():
+    """An adjoint has a row before the first, and so have the windows that it is made of."""
+    net, A, B, place, (b, i) = _strided("adjoint_windows")
+    C = net.size("C")
+    a, c = net.indices(a=A, c=C)
+    w, k = net.parameter("w", C, A), net.input("k", B)
+    h = net.state("h", C, A, initial=w[0, a])
+    net.define(h, tanh(h[c - 1, a] + w[c, a]), over=(c, a))
+    v = net.define("v", sigmoid(padded(h)[0, place] + k[b]), over=(i, b))
+    net.loss = Sum(v[i, b] ** 2, i, b)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
@@ -252,7 +275,8 @@ NETWORKS = {
         _labels_of_the_row_below, _diagonal_of_windows, _slope_of_windows, _sum_of_brackets, _windows_of_a_state,
         _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch,
         _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
-        _difference_of_conditions, _rows_of_windows)},
+        _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
+        _windows_in_the_adjoint_of_a_state)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
