@@ -2,11 +2,11 @@
 
     python -m tests.sweep --programs 10000
 
-Program number k is the same on every machine, so a sweep goes on where another stopped: `--first 3000`, or by a journal
-(`--journal FILE`), from which a page is written (`--report docs/random-programs.md`). Even numbers are networks in array
-notation, odd ones in index notation. Each is judged by PyTorch on the forward equations, by finite differences of the
-generated loss, and by the referee. A failure is printed with the number of its program, cut down as far as it still
-fails, and the exit status is 1.
+Program number k is the same on every machine, so a sweep goes on where another stopped: `--first 3000`, or by a
+journal (`--journal FILE`), from which a page is written (`--report docs/random-programs.md`). Even numbers are networks
+in array notation, odd ones in index notation. Each is judged by PyTorch on the forward equations, by finite differences
+of the generated loss, and by the referee. A failure is printed with the number of its program, cut down as far as it
+still fails, and the exit status is 1.
 """
 
 import argparse
