@@ -129,7 +129,7 @@ def in_named_sizes(cost: Expr, derived: Mapping[Symbol, Expr]) -> Expr:
 def grouped(terms: Sequence[Expr]) -> tuple[Expr, list[Expr]]:
     """Return the factor that terms have in common, and what is left of each: 2*N*H, [C, D]."""
     parts = [term.as_coeff_Mul() for term in terms]
-    coefficient = gcd(*(int(c) for c, _ in parts)) if all(c.is_Integer for c, _ in parts) else 1
+    coefficient = (gcd(*(int(c) for c, _ in parts)) if all(c.is_Integer for c, _ in parts) else 1) or 1
     powers = [product.as_powers_dict() for _, product in parts]
     shared = (s ** min(p.get(s, 0) for p in powers) for s in powers[0] if s.is_Symbol)
     factor = Mul(coefficient, *shared)
