@@ -10,11 +10,14 @@ from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
 
 from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
 from derive.errors import DerivationError
+from derive.kinks import conventions
 from derive.networks import loading
 from derive.notes import note
 from derive.paper import words_en, words_ko
 from derive.paper.tex import PREAMBLES
 from tests import rule_zoo
+
+from .shipped import derived
 
 pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 DOCUMENT = r"""\documentclass{article}
@@ -191,9 +194,11 @@ def test_every_language_has_the_same_words():
         assert set(re.findall(r"\{(\w+)\}", re.sub(r"\$[^$]*\$", "", WORDS["ko"].WORDS[key]))) <= parts, key
 
 
-def test_titles_and_notes_of_networks_have_korean_translations():
-    programs = [networks.named(n).backward() for n in ("mlp", "lstm", "convolution_2d", "gpt", "square")]
-    texts = {t for p in programs for t in (p.title, *(v.note for v in (*p.parameters, *p.inputs))) if t}
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_notes_and_facts_of_networks_have_korean_translations(name):
+    program = derived(name)
+    texts = {program.title, *(v.note for v in (*program.parameters, *program.inputs))} - {""}
+    texts |= {a.fact for a in program.assumptions} | {c for c in conventions(program) if " " in c.partition(" = ")[0]}
     assert {t for t in texts if t not in WORDS["ko"].PHRASES} == set()
 
 
