@@ -11,7 +11,7 @@ from sympy.utilities.iterables import strongly_connected_components
 from .arrays import Array
 from .notations import Notation
 from .ranges import Prover, shared_prover
-from .terms import index_over, read_name, reads, subterms
+from .terms import index_over, read_name, reads
 
 if TYPE_CHECKING:
     from .cost import Costs
@@ -163,7 +163,7 @@ class Program:
         """The variables made of conditions on indices alone: their arrays may be of integers."""
         found: dict[str, bool] = {}
         for group in self.groups():
-            names = {read_name(t) for e in group for t in subterms(e.rhs)} & set(self.variables)
+            names = {read_name(r) for e in group for r in reads(e.rhs, self.variables)}
             found |= dict.fromkeys({e.name for e in group}, all(found.get(n, False) for n in names))
         return frozenset(n for n, is_counted in found.items() if is_counted)
 
