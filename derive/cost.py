@@ -116,7 +116,7 @@ def in_named_sizes(cost: Expr, derived: Mapping[Symbol, Expr]) -> Expr:
     """Write products of sizes by their name: H*E as D where D = H*E, so that terms are seen to be of one degree."""
     named = {s: e.as_powers_dict() for s, e in derived.items() if e.is_Mul and e.is_commutative}
     terms = []
-    for term in Add.make_args(expand(cost)):
+    for term in Add.make_args(_expanded(cost)):
         for size, factors in named.items():
             powers = term.as_powers_dict()
             times = min((powers[f] // p for f, p in factors.items()), default=0)

@@ -89,9 +89,11 @@ def _reusing(equation, coefficient):
     rhs = equation.rhs
     if rhs == equation.lhs or reused != coefficient or has_binder(rhs) or rhs.has(Piecewise, KroneckerDelta):     # by 0
         return reused
+    below = _divisors(rhs)
+    if not below:
+        return coefficient
     ratio = _number_between(coefficient, rhs) or coefficient / rhs
-    below = _divisors(equation.rhs)
-    return equation.lhs * ratio if below and _divisors(ratio) <= below else coefficient
+    return equation.lhs * ratio if _divisors(ratio) <= below else coefficient
 
 
 def _number_between(product, other):

@@ -72,7 +72,7 @@ class Equation:
     implicit: bool = False
     start: Expr = S.Zero
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.lhs.base.name if isinstance(self.lhs, Indexed) else self.lhs.name
 

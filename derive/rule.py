@@ -17,7 +17,7 @@ variable y that it defines is no part of ybar: the two together vanish, which de
 from collections.abc import Collection
 from dataclasses import replace
 
-from sympy import Add, Expr, S, Sum, Symbol
+from sympy import Add, Expr, S, Sum
 
 from .binders import is_binder
 from .bracket import Summand, eliminated
@@ -27,7 +27,7 @@ from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
-from .terms import fresh, index_names, read_name, rename, subterms
+from .terms import fresh, index_names, like, read_name, rename, subterms
 
 
 def backward(program: Program, known: Collection[str] = ()) -> Program:
@@ -128,9 +128,7 @@ def _settled(term, slots, indices):
 
 def _slots(variable):
     """Return the indices k of the rule: one an axis, by names that no user can write."""
-    return tuple(
-        type(i)(Symbol(f"_{axis}", integer=True), (i.lower, i.upper)) for axis, i in enumerate(variable.indices)
-    )
+    return tuple(like(i, f"_{axis}") for axis, i in enumerate(variable.indices))
 
 
 def _adjoint(variable, taken):

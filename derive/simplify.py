@@ -224,8 +224,8 @@ def _is_given(equation, program, times):
     """Tell whether a right-hand side is a constant, also on a diagonal, or times data: no dearer to read elsewhere."""
     varying = [f for f in Mul.make_args(equation.rhs) if free_indices(f) or reads(f, program.variables)]
     varying = [f for f in varying if not (isinstance(f, KroneckerDelta) and all(isinstance(i, Idx) for i in f.args))]
-    data = {v.name for v in program.kind("input")}
-    if len(varying) == 1 and read_name(varying[0]) in data:
+    read = program.variables.get(read_name(varying[0])) if len(varying) == 1 else None
+    if read is not None and read.kind == "input":
         return times == 1 or varying[0] == equation.rhs
     return not varying
 
