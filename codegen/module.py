@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sympy import Symbol
 
+from derive.collecting import uncollected
 from derive.errors import DerivationError
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.text import Texts
@@ -121,6 +122,7 @@ def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
     return [e for e in equations if e.name in live]
 
 
+@uncollected()
 def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | None = None) -> str:
     """Return the text of the NumPy module of a derived program.
 

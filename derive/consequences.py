@@ -25,6 +25,8 @@ def with_assumptions(program: Program, tidied: Callable[[Program], Program], of_
     """Return the program with its assumptions used, and in `since` by which fact each variable became shorter."""
     known = [a for a in program.assumptions if all(n in program.variables for n in a.about)
              and is_of_what_moves(a, program) is of_parameters]
+    if not known:
+        return program
     since = dict(program.since)
     lines = []
     for e in program.equations:

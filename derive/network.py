@@ -9,6 +9,7 @@ from sympy import Add, Expr, Idx, Integer, MatrixSymbol, Mul, S, Symbol, floor
 from .arrays import Array, at, is_array, shape_of, shape_text, summed_whole
 from .assumptions import Assuming
 from .checks import check_read, check_terms, check_turns, readings
+from .collecting import uncollected
 from .conversion import symbolic
 from .differentiable import Differentiable
 from .errors import DefinitionError, DerivationError
@@ -18,7 +19,7 @@ from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
-from .ranges import conjuncts, index_range, shared_prover
+from .ranges import Prover, conjuncts, index_range
 from .terms import apart, free_indices, index_over, read_name, reads, without_idle
 from .unknowns import Implicit
 from .whole_ranges import with_whole_ranges
@@ -49,6 +50,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._assumptions: list[Assumption] = []
         self._variables: dict[str, Variable] = {}
         self._classes: dict[str, Expr] = {}                 # of labels
+        self._proving: tuple[tuple[int, ...], Prover] | None = None
         self._equations: list[Equation] = []
         self._outputs: list[str] = []
         self._index_names: dict[Expr, list[str]] = {}
@@ -225,6 +227,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         check_turns(program)
         return unnested(program)
 
+    @uncollected()
     def backward(self) -> Program:
         """Return forward and adjoint equations, simplified."""
         from .pipeline import derived, finished
@@ -250,10 +253,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     def _with_read_names(self):
         """Return the variables, the declared ones with the index names by which they are first read, shortest first."""
-        defined = {e.name for e in self._equations}
+        declared = set(self._variables) - {e.name for e in self._equations}
         found: dict[str, tuple[str, ...]] = {}
         for e in self._equations:
-            for read in reads(e.rhs, set(self._variables) - defined):
+            for read in reads(e.rhs, declared):
                 indices = getattr(read, "indices", ())
                 if all(isinstance(i, Idx) for i in indices) and len(set(indices)) == len(indices):
                     names = tuple(i.name for i in indices)
@@ -308,7 +311,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     def _prover(self):
         """Return the prover that knows what has been declared so far."""
-        return shared_prover(tuple(self._least.items()), tuple(self._facts), tuple(self._classes.items()))
+        declared = len(self._least), len(self._facts), len(self._classes)
+        if self._proving is None or self._proving[0] != declared:
+            self._proving = declared, Prover(self._least, self._facts, self._classes)
+        return self._proving[1]
 
     def _add(self, equation):
         self._equations.append(equation)

@@ -201,13 +201,14 @@ def _coefficient(term):
 def without_constants(program: Program) -> Program:
     """Put adjoints that are constants (1, 1/N), or data (the weights of a mean), where they are read."""
     times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
+    adjoints = set(program.adjoints.values())
     known: dict[str, Equation] = {}
     lines, since = [], dict(program.since)
     for e in program.equations:
         for r in reads(e.rhs, known):
             since[e.name] = tuple(dict.fromkeys([*since.get(e.name, ()), *since.get(read_name(r), ())]))
         e = e.with_rhs(e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
-        inner = e.name in program.adjoints.values() and not _is_gradient(program, e.name) and not e.implicit
+        inner = e.name in adjoints and not _is_gradient(program, e.name) and not e.implicit
         if inner and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(e, program, times[e.name]):
             known[e.name] = e
         else:

@@ -102,7 +102,7 @@ class Differentials:
         for change in (tidied, assumed, without_constants, tidied):
             derived = change(derived)
         found = {derived.variables[e.name].primal: e for e in derived.backward}
-        if any(reads(found[n].rhs, derived.adjoints.values()) for n in names):
+        if any(reads(found[n].rhs, set(derived.adjoints.values())) for n in names):
             return None
         return {n: Equation(found[n].lhs, self._shared(found[n].rhs, line)) for n in names}
 
