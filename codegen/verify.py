@@ -8,6 +8,7 @@ Disagreements are relative to the largest entry of the gradient in question, so 
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -246,6 +247,7 @@ def function_in(path: Path, name: str) -> Callable:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    os.environ.setdefault("MPLBACKEND", "Agg")      # a window that waits to be closed would stop everything
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

@@ -29,7 +29,7 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
                  and not isinstance(f, KroneckerDelta)]
         known = _functions_of(program, program.variables[equation.name].primal)
         part = [f for f in slope if {read_name(r) for r in reads(f, program.variables)} <= known]
-        rests = [Mul(*(f for f in product.args if f not in some)) for some in (slope, part)]
+        rests = [Mul(*(f for f in product.args if f not in some)) for some in (slope, part, *([f] for f in slope))]
         for words, other, rank in _others(program, read, equation):
             told = f"the derivative is taken to be {words}"
             values = [(rest * other, told, rank) for rest in dict.fromkeys(rests)]

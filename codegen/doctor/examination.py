@@ -264,7 +264,11 @@ class Examination:
         if worst < 1e-5:
             self.diagnosis.remarks.append(f"gradients agree to {worst:.0e} only, as differences or float32 would")
             return
-        self.diagnosis.find("unknown", no_match(evidence, self.wording, wrong, reached), "", wrong)
+        words = no_match(evidence, self.wording, wrong, reached)
+        if "shapes" in self.diagnosis.kinds:        # it fails, by a mistake that is told: no other is to be inferred
+            self.diagnosis.remarks.append(words)
+        else:
+            self.diagnosis.find("unknown", words, "", wrong)
 
     def _kinks(self, program, kinked, search):
         evidence = Evidence(program, kinked)

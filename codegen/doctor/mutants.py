@@ -195,7 +195,10 @@ class Mutator:
 
     def _sums(self, total):
         body = total.function
+        nested = {limit[0] for t in subterms(body) if is_binder(t) for limit in t.limits}
         for k, (index, low, high) in enumerate(total.limits):
+            if index in nested:
+                continue
             rest = [tuple(limit) for j, limit in enumerate(total.limits) if j != k]
 
             def kept(expr, rest=rest):

@@ -1,12 +1,15 @@
 """The backward pass of another network: derived anew from a forward equation with a mistake in it.
 
-Two readings: that network's own gradient, and its backward equations run on the right values of the forward pass, as
-where somebody differentiated y = x/r for y = g x/r.
+Three readings: that network's own gradient; its backward equations run on the right values of the forward pass, as
+where somebody differentiated y = x/r for y = g x/r; and the same, but for what the mistaken line itself gives, where
+its own derivative is written with that.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+
+from sympy import IndexedBase, Symbol
 
 from derive.pipeline import derived
 from derive.program import Program
@@ -36,8 +39,11 @@ def rederived(forward: Program, program: Program, evidence: Evidence, seconds: f
             other = derived(forward.with_equations(equations.get(e.lhs, e) for e in forward.equations))
         except Exception:               # no network any more
             continue
-        for told, candidate in (("on the right values", on_values_of(program, other)), ("throughout", other)):
-            if _matches(plain, candidate):
+        usual = on_values_of(program, other)
+        readings = (("on the right values", usual), ("throughout", other),
+                    ("in the derivative of that line alone", _in_one_line(usual, other, mutant.name)))
+        for told, candidate in readings:
+            if _matches(plain, candidate, wrong):
                 place = Mutator(program).wording.equation(mutant.name)
                 words = (f"the gradients are those of another network, in which {mutant.words} ({place}), {told}; this "
                          f"explains {', '.join(f'd{n}' for n in wrong)}")
@@ -53,13 +59,33 @@ def on_values_of(program: Program, other: Program) -> Program:
         n: other.variables[n] for n in other.adjoints.values()}}, equations=tuple(equations))
 
 
-def _matches(plain, candidate):
+def _in_one_line(usual: Program, other: Program, name: str) -> Program:
+    """Return those backward equations with the mistaken value in what its own line sends back."""
+    wrong = [e for e in other.forward if e.name == name]
+    if len(wrong) != 1 or wrong[0].implicit:
+        return usual
+    line, variable = wrong[0], other.variables[name]
+    base = IndexedBase(f"{name}_mistaken", real=True) if variable.shape else Symbol(f"{name}_mistaken", real=True)
+    own = replace(variable, name=f"{name}_mistaken", base=base)
+    sent = {other.adjoints[n] for r in reads(line.rhs, other.variables) if (n := read_name(r)) in other.adjoints}
+    places = {e.name for e in other.backward}
+
+    def changed(e):
+        here = {r: own.at(*getattr(r, "indices", ())) for r in reads(e.rhs, {name})}
+        return e.with_rhs(e.rhs.xreplace(here)) if e.name in sent & places else e
+
+    equations = [changed(e) for e in usual.equations]
+    mistaken = replace(line, lhs=own.at(*line.indices))
+    return replace(usual, variables={**usual.variables, own.name: own}, equations=(*equations, mistaken))
+
+
+def _matches(plain, candidate, wrong):
     for k, seen in enumerate(plain.seen):
         try:
             gradients = Evaluated(candidate, seen.point.sizes, seen.point.arguments).gradients()
         except (NotImplementedError, KeyError, ValueError, IndexError):
             return False
-        if not all(plain.close(k, n, g) for n, g in gradients.items()):
+        if not all(plain.close(k, n, gradients[n]) for n in wrong):
             return False
     return True
 

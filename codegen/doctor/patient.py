@@ -3,7 +3,9 @@
 import inspect
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -82,17 +84,17 @@ class Patient:
             frames = traceback.extract_tb(error.__traceback__)
             if "read-only" in str(error) and frames:
                 return f"line {frames[-1].lineno}, {(frames[-1].line or '').strip()}"
-        except Exception:
+        except (Exception, SystemExit):
             return ""
         return ""
 
     def _called(self, way, given, point):
         sizes = {n: point.sizes[s] for n, s in self.sizes.items()}
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), redirect_stdout(StringIO()):        # what it prints is not the report
                 returned = way({**given, **point.extra}, sizes)
-        except Exception as error:
-            return Answer(failure=f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:
+            return Answer(failure=f"{type(error).__name__}: {error}{_line(error)}")
         try:
             loss, gradients = taken_apart(returned, self.parameters, self.inputs)
             arrays = {n: np.asarray(g) for n, g in gradients.items()}
@@ -138,6 +140,13 @@ class Patient:
             return self.function(parameters, *(given[n] for n in self.inputs), **{n: sizes[n] for n in keywords})
 
         return way
+
+
+def _line(error):
+    """Return the line of somebody's code that an error comes from, in brackets, "" where it is not to be seen."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__ and f.line
+           and "site-packages" not in f.filename]
+    return f" (line {own[-1].lineno}, {(own[-1].line or '').strip()})" if own else ""
 
 
 def _as_tuple(pairs):

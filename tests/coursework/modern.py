@@ -464,8 +464,8 @@ WRONG = [
     (bound, bound_gradient, [("(1 - t**2)", "(1 - z**2)")], r"1 - z"),
     (sparse, sparse_autoencoder, [("W2.T @ delta3 + sparsity[:, None]", "W2.T @ delta3 + sparsity[:, None] / m")], "N"),
     (sparse, sparse_autoencoder, [("-rho / rho_hat + (1", "rho / rho_hat + (1")], "sign"),
-    (sparse, sparse_autoencoder, [("W2.T @ delta3 + sparsity[:, None]", "W2.T @ delta3")], "missing"),
-    (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")], "dW1"),
+    (sparse, sparse_autoencoder, [("W2.T @ delta3 + sparsity[:, None]", "W2.T @ delta3")],
+     "missing|beta is taken to be 0"),
     (focal, focal_loss, [("+ 2 * (1 - p) * np.log(p)", "- 2 * (1 - p) * np.log(p)")], "sign"),
     (focal, focal_loss, [(" + 2 * (1 - p) * np.log(p)", "")], "missing"),
     (robust, huber_regression, [("delta * np.sign(r)", "np.sign(r)")], "delta"),
@@ -473,10 +473,9 @@ WRONG = [
     (triplets, triplet_loss, [("dm = 2 * (a - m)", "dm = 2 * (m - a)")], "sign"),
     (triplets, triplet_loss, [("on = (gap > 0)[:, None]", "on = np.ones((len(A), 1))")], "mask.*missing|gap > 0"),
     (triplets, triplet_loss, [("da = 2 * (m - p) * on", "da = 2 * (a - p) * on")], "missing|sign|dW"),
-    (triplets, triplet_loss, [("A.T @ da + P.T @ dp + M.T @ dm", "A.T @ da")], "missing"),
+    (triplets, triplet_loss, [("A.T @ da + P.T @ dp + M.T @ dm", "A.T @ da")], "missing|only the term"),
     (pairs, contrastive, [("dS.T @ P / tau", "dS.T @ P")], "tau"),
     (pairs, contrastive, [("dS.T @ P", "dS @ P")], "transposed"),
-    (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "cols|lse|dS"),
     (pairs, contrastive, [("2 * np.eye(N)", "np.eye(N)")], "factor|2|1/2"),
     (tied_words, tied_language_model, [("    np.add.at(dE, x, dpre @ W.T)\n", "")], "missing"),
     (tied_words, tied_language_model, [("np.add.at(dE, x, dpre @ W.T)", "dE[x] = dpre @ W.T")], "overwritten|dE"),
@@ -492,4 +491,7 @@ WRONG = [
     (kept, perceptron, [("np.outer(dr, v) * (1 - H**2)", "np.outer(dr, v * 0) * (1 - H**2)")], "zero"),
     (kept, perceptron, [("return np.mean(r**2)", "X -= X.mean(axis=0)\n    return np.mean(r**2)")], "writes into"),
 ]
-UNKNOWN: list = []
+UNKNOWN = [               # caught, and where it shows is told, not what it is
+    (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")], "dW1"),
+    (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "dV|dW"),
+]
