@@ -160,10 +160,12 @@ class InPlacePrinter(NumpyPrinter):
         if head in STEPS:
             self.helpers[f"{STEPS[head]}_into"] = None
             if head is functions.sigmoid:
-                self.lines.append(f"{name} = _sigmoid_into({self._started(name, where, argument, node.axes)}, {where})")
+                call = f"_sigmoid_into({self._started(name, where, argument, node.axes)}, {where})"
+                self.lines.append(call if name == where else f"{name} = {call}")
                 return
             x, work = self._operand(argument, node.axes), self._work(node.axes)
-            self.lines.append(f"{name} = {STEPS[head]}_into({x}, {where}, {work})")
+            call = f"{STEPS[head]}_into({x}, {where}, {work})"
+            self.lines.append(call if name == where else f"{name} = {call}")
             self.works -= 1
             return
         x = self._started(name, where, argument, node.axes)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sympy import Expr
 
-from derive.forms import Apply, form
+from derive.forms import Apply, Axes, Node, form
 from derive.program import Equation
 
 from .inplace import InPlacePrinter
@@ -26,6 +26,10 @@ class NewArrays:
     def computed(self, equation: Equation, dense: Expr) -> list[str]:
         """Return the lines that make an array of what is known of all rows."""
         return [fresh_array(equation.lhs, dense, self.printer)]
+
+    def assigned(self, where: str, sign: str, node: Node, axes: Axes) -> list[str]:
+        """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""
+        return [f"{where} {sign} {self.printer.code(node)}"]
 
 
 class WorkspaceArrays(NewArrays):
@@ -49,3 +53,9 @@ class WorkspaceArrays(NewArrays):
             return super().computed(equation, dense)
         self.filling.like = self.printer.like
         return self.filling.filled(equation.name, node, self.filling.array(equation.name, equation.free))
+
+    def assigned(self, where, sign, node, axes):
+        if sign != "=" or not isinstance(node, Apply) or node.axes != axes or not axes:
+            return super().assigned(where, sign, node, axes)
+        self.filling.like = self.printer.like
+        return self.filling.filled(where, node, where)

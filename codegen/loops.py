@@ -386,8 +386,10 @@ class Looped:
                 self.summed.add(equation.name)
         expr = Mul(*(f for f in Mul.make_args(expr) if not places(f, equation)))
         axes = tuple(now for i in equation.free if isinstance(now := here.get(i, i), Idx))
-        where, what = (self.printer.code(form(self.plain(e.xreplace(here)), axes)) for e in (equation.lhs, expr))
-        yield from self._under(left, f"{where} {sign} {what}")
+        where, node = (form(self.plain(e.xreplace(here)), axes) for e in (equation.lhs, expr))
+        of_all_turns = not self.outer and isinstance(equation.indices[0], Idx)
+        arrays = self.arrays if of_all_turns else NewArrays(self.printer)
+        yield from self._under(left, arrays.assigned(self.printer.code(where), sign, node, axes))
         if fresh and not here and not left:
             self.begun.add(equation.name)
 
@@ -400,11 +402,11 @@ class Looped:
             changes[read] = Array(name, shape)[indices] if shape else Symbol(name, real=True)
         return expr.xreplace(changes)
 
-    def _under(self, conditions, line):
-        """Return a line under the conditions that it counts in."""
+    def _under(self, conditions, lines):
+        """Return lines under the conditions that they count in."""
         if not conditions:
-            return [line]
-        return [f"if {' and '.join(map(self._condition, conditions))}:", f"    {line}"]
+            return lines
+        return [f"if {' and '.join(map(self._condition, conditions))}:", *(f"    {line}" for line in lines)]
 
     def _condition(self, e):
         """Print e >= 0 as a condition on the counters."""
