@@ -20,7 +20,7 @@ from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
 from .sizes import Sizes, text
 from .slots import in_slots
-from .statements import Statement, added, scaled, split, statement
+from .statements import Statement, added, is_tiled, scaled, split, statement
 
 BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
 
@@ -94,12 +94,24 @@ def _in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPla
     if isinstance(node, Reduction):
         before, code = fast.expression(node)
         return replace(usual, lines=(*before, f"{equation.name} = {code}")) if before and not updates else usual
+    if is_tiled(equation, dense, updates):
+        lines = [f"{equation.name} = {where}", *(line for u in updates for line in _tile(equation, u, plain, fast))]
+        return replace(usual, lines=(*lines, *scaled(equation.name, outer, equation, plain)))
     if not isinstance(node, Apply | Product) or isinstance(node, Spread | Scalar) or node.axes != equation.free:
         return usual
     lines = fast.filled(equation.name, node, where)
     if updates:
         lines = [*lines, *(added(equation, u, plain) for u in updates), *scaled(equation.name, outer, equation, plain)]
     return replace(usual, lines=tuple(lines), risky=fast.risky)
+
+
+def _tile(equation, update, plain, fast):
+    """Return the lines that set the entries at one place along an axis, products of matrices where they stand."""
+    axes = tuple(i for i in equation.free if i not in update.positions)
+    node = form(update.term, axes)
+    line = added(equation, update, plain, fresh=True)
+    target = line.partition(" = ")[0]
+    return fast.filled(target, node, target) if isinstance(node, Product) and node.axes == axes else [line]
 
 
 def _given(plan, block):

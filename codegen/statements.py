@@ -7,7 +7,7 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 from dataclasses import dataclass, replace
 from itertools import starmap
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, Tuple
+from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum, Tuple
 
 from derive.forms import Gather, Read, Scalar, Spread, Transpose, arranged, form
 from derive.program import Equation, Program
@@ -192,6 +192,9 @@ def _scattered(equation, variable, outer, dense, updates, printer):
     """A dense part, then what is added at the picked entries, then the common factor."""
     name, primal = equation.name, variable.primal
     node, extra = form(dense, equation.free), []
+    if primal is not None and is_tiled(equation, dense, updates):
+        lines = [f"{name} = np.empty_like({primal})", *(added(equation, u, printer, fresh=True) for u in updates)]
+        return lines + scaled(name, outer, equation, printer), [primal]
     if node.axes and not isinstance(node, Spread):
         first = fresh_array(equation.lhs, dense, printer)
     elif primal is not None:
@@ -200,6 +203,16 @@ def _scattered(equation, variable, outer, dense, updates, printer):
         first = f"{name} = {_filled(variable, dense, node, printer)}"
     lines = [first, *(added(equation, update, printer) for update in updates)]
     return lines + scaled(name, outer, equation, printer), extra
+
+
+def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
+    """Tell whether there is nothing but updates, one at each place along an axis: they leave no entry unset."""
+    places = [tuple(u.positions.items()) for u in updates]
+    if dense != 0 or any(len(p) != 1 or u.over for p, u in zip(places, updates, strict=True)):
+        return False
+    axes, at = {i for ((i, _),) in places}, [place for ((_, place),) in places]
+    return len(axes) == 1 and sorted(at, key=str) == sorted(map(Integer, range(len(at))), key=str) \
+        and next(iter(axes)).upper + 1 == len(at)
 
 
 def fresh_array(lhs, dense, printer) -> str:
@@ -214,8 +227,8 @@ def _is_view(node):
     return isinstance(node, Read | Gather | Spread) or (isinstance(node, Transpose) and _is_view(node.body))
 
 
-def added(equation, update, printer):
-    """One line that adds an update; entries that may be picked twice need np.add.at."""
+def added(equation, update, printer, fresh=False):
+    """One line that adds an update, or sets what is fresh; entries that may be picked twice need np.add.at."""
     name = equation.name
     kept = tuple(i for i in equation.free if i not in update.positions)
     inside = {i for p in update.positions.values() for i in free_indices(p)}
@@ -237,7 +250,7 @@ def added(equation, update, printer):
     while parts and parts[-1] == ":":
         parts.pop()
     where = ", ".join(parts)
-    negative, term = signed(update.term)
+    negative, term = (False, update.term) if fresh else signed(update.term)
     whole = tuple(i for i in kept if i not in rows)
     value = form(term, (*whole[:before], *axes, *whole[before:]))
     if update.over and len(parts) == 1 and len(equation.free) == 2:
@@ -250,7 +263,7 @@ def added(equation, update, printer):
         if isinstance(value, Spread) and len(equation.free) == 1:   # NumPy 2.4 reads beyond shorter values there
             added = f"np.broadcast_to({added}, {place}.shape)"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {added})"
-    return f"{name}[{where}] {'-' if negative else '+'}= {printer.code(value)}"
+    return f"{name}[{where}] {'' if fresh else '-' if negative else '+'}= {printer.code(value)}"
 
 
 def _slices_before(parts):

@@ -108,3 +108,29 @@ def test_weights_of_examples_far_out_are_0(dtype):
         H = hessian(w=np.ones(1, dtype), X=X, y=zeros, a=zeros)
     s = 1 / (1 + np.exp(-0.5))
     assert H.dtype == dtype and np.allclose(H, 0.25 * s * (1 - s), rtol=1e-6)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("places", [(0, 1, 2), (0, 2), (0, 1, 1), (2, 1, 0)])
+def test_entries_at_every_place_are_set_and_others_are_0(style, places):
+    net = Network("places", "Some of three weights, each of which multiplies a matrix")
+    N, D = net.sizes("N D")
+    W, X = net.parameter("W", D, 3), net.input("X", N, D)
+    Y = net.input("Y", N)
+    n, d, q = net.indices(n=N, d=D, q=3)
+    V = net.define("V", tanh(W[d, q]), over=(d, q))
+    net.loss = Sum((Sum(sum((k + 1) * X[n, d] ** (k + 1) * V[d, p] for k, p in enumerate(places)), d) - Y[n]) ** 2, n)
+    program = net.backward()
+    rng = np.random.default_rng(0)
+    W, X, Y = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), rng.normal(size=5)
+    f = codegen.lambdify(program, style=style)
+    outer = sum((k + 1) * X ** (k + 1) * np.tanh(W[:, p]) for k, p in enumerate(places)).sum(1) - Y
+    want = np.zeros((4, 3))
+    for k, p in enumerate(places):
+        want[:, p] += 2 * outer @ ((k + 1) * X ** (k + 1))
+    want *= 1 - np.tanh(W) ** 2
+    workspace = {"workspace": f.module.Workspace()} if style == "fast" else {}
+    for _ in range(2):                  # the second time in arrays that hold something
+        loss, grads = f(W=W, X=X, Y=Y, **workspace)
+        assert np.isclose(loss, outer @ outer, rtol=1e-12)
+        assert np.allclose(grads.W, want, rtol=1e-11)
