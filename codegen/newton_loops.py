@@ -95,7 +95,7 @@ def lines(loop: "Looped", rows: Sequence["Row"]) -> Iterator[str]:
     begin = replace(unknown, lhs=variables[names[unknown.name]].at(*unknown.indices[depth:]),
                     start=loop.plain(unknown.start.xreplace(here)))
     target = loop.printer.code(form(loop.plain(unknown.lhs.xreplace(here)), begin.free))
-    yield from function(unknown.name, names[unknown.name], made, residual, step)
+    yield from function(unknown.name, names[unknown.name], made, [residual, step])
     yield f'{target} = _newton("{unknown.name}", newton_{unknown.name}, {start(begin, loop.printer)})'
     wanted = _wanted(loop, set(names))
     for [e] in groups:

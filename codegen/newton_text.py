@@ -17,17 +17,21 @@ def _newton(name, system, start):
     """Return where a residual vanishes, by Newton's method with each step halved until the residual falls.
 
     It ends with a step that changes no entry by more than eps^(2/3) of the largest: the next would be lost in rounding.
+    Where the system gives its matrix too, that is returned as well, once it is that of the point: the steps are lost.
     """
-    value, (residual, step) = start, system(start)
+    value, (residual, step, *matrix) = start, system(start)
+    eps, last = np.finfo(step.dtype).eps, np.inf
     for _ in range(100):
-        if np.abs(step).max() <= np.finfo(step.dtype).eps ** (2 / 3) * max(1, np.abs(value).max()):
-            return value - step
-        size, part = np.abs(residual).max(), 1.0
+        moved, scale = np.abs(step).max(), max(1, np.abs(value).max())
+        near = moved <= eps ** (2 / 3) * scale
+        if near and (not matrix or moved <= 100 * eps * scale or moved > last / 4):
+            return (value - step, *matrix) if matrix else value - step
+        size, part, last = np.abs(residual).max(), 1.0, moved
         while True:
             trial = value - part * step
             with np.errstate(all="ignore"):             # a trial may leave the domain: it is halved then
-                residual, following = system(trial)
-            if np.abs(residual).max() < size or part < 1e-3:
+                residual, following, *matrix = system(trial)
+            if np.abs(residual).max() < size or part < 1e-3 or near:
                 break
             part /= 2
         value, step = trial, following
@@ -51,25 +55,27 @@ def statements(group: Sequence[Equation], statement_of: Callable, printer, progr
     printer.helpers["newton"] = None
     residual = next(s.name for s in made if s.name.startswith(f"residual_{name}"))
     step = read_name(unknown.rhs)
-    call = f'{name} = _newton("{name}", newton_{name}, {start(unknown, printer)})'
-    lines = [*function(name, name, made, residual, step), _beside(call, program.variables[name].shape)]
+    wanted = outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}
+    kept = [s.name for s in made if s.name in wanted and s.name.startswith(f"matrix_{name}")]
+    call = f'{", ".join([name, *kept])} = _newton("{name}", newton_{name}, {start(unknown, printer)})'
+    shapes = [program.variables[n].shape for n in (name, *kept)]
+    lines = [*function(name, name, made, [residual, step, *kept]), _beside(call, shapes)]
     solved = Statement(name, tuple(lines), tuple(dict.fromkeys([*needed, printer.like])), shown=False,
                        risky=any(s.risky for s in made))
-    wanted = _wanted(outputs | {read_name(r) for e in readers if e not in group for r in reads(e.rhs, names)}, made)
+    wanted = _wanted(wanted - set(kept), made)
     return [solved, *(s for s in made if s.name in wanted)]
 
 
-def function(name: str, argument: str, made: Sequence[Statement], residual: str, step: str) -> list[str]:
-    """Return the lines of the function that gives the residual and the step of an unknown."""
+def function(name: str, argument: str, made: Sequence[Statement], results: Sequence[str]) -> list[str]:
+    """Return the lines of the function that gives the residual and the step of an unknown, and its matrix if asked."""
     return [f"def newton_{name}({argument}):", *(f"    {line}" for s in made for line in s.lines),
-            f"    return {residual}, {step}"]
+            f"    return {', '.join(results)}"]
 
 
-def _beside(line, shape):
-    """Put a shape beside a line."""
-    if not shape:
-        return line
-    return f"{line.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+def _beside(line, shapes):
+    """Put the shapes of what a line computes beside it."""
+    texts = [f"({', '.join(map(str, s))}{',' if len(s) == 1 else ''})" for s in shapes if s]
+    return f"{line.ljust(COLUMN - 6)}  # {', '.join(texts)}" if texts else line
 
 
 def _wanted(names, made):

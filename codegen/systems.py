@@ -66,6 +66,9 @@ class _Systems:
             if (matrix := read_name(f.known_whole(self.variables))):
                 self.factors.setdefault(matrix, self.variables[name])
         whole = resolved(program, {e.name for e in program.equations if e.implicit})
+        self.iterations = {e.name: self._iterated(e) for e in program.equations if e.implicit
+                           and e.name not in self.triangles and linear_system(
+                               next(x for x in whole.equations if x.name == e.name and x.implicit), program) is None}
         self.found = {e.name: s for e in whole.equations if e.implicit and (s := self._solved(e)) is not None}
         lines = [line for e in program.equations for line in self._lines(e)]
         self.program = program.with_equations(lines, variables=self.variables)
@@ -108,6 +111,19 @@ class _Systems:
         self.before.setdefault(system.equation.name, []).append(Equation(variable.at(*indices), matrix))
         return variable, False
 
+    def _iterated(self, e):
+        """Return the lines of Newton's method; its matrix where it ends is known to what is solved later."""
+        waiting = simultaneous(self.given)[e.name]
+        members = [m for m in self.given.equations if m.name in waiting]
+        lines = list(newton.iteration(e, members, self.given, self._new))
+        looped = any(self.variables[m.name].state for m in next(g for g in self.given.groups() if e in g))
+        for line in lines if not looped else ():
+            if line.name.startswith("matrix_"):
+                number, rest = _normal(line.rhs)
+                if number == 1:
+                    self.known[_key(rest, line.indices)] = self.variables[line.name], False
+        return lines
+
     def _variable(self, name, indices, near):
         """Return a new variable, computed in the backward pass if what needs it first is."""
         shape = tuple(i.upper + 1 for i in indices)
@@ -139,10 +155,8 @@ class _Systems:
         if e.name in self.triangles:
             yield self._factored(e)
             return
-        if e.implicit and e.name not in self.found:
-            waiting = simultaneous(self.given)[e.name]
-            members = [m for m in self.given.equations if m.name in waiting]
-            yield from newton.iteration(e, members, self.given, self._new)
+        if e.implicit and e.name in self.iterations:
+            yield from self.iterations[e.name]
             return
         if e.name not in self.found:
             yield e

@@ -29,6 +29,7 @@ class Solving:
     def __init__(self, program: Program):
         self.program = program
         self.factorised: set[Expr | str] = set()
+        self.kept: set[Expr] = set()                # matrices of Newton's method, where it ends
         self.triangles = {e.name for e in program.equations if factor(e) is not None}
         whole = resolved(program, {e.name for e in program.equations if e.implicit})
         self.whole = {e.name: e for e in whole.equations if e.implicit}
@@ -52,7 +53,10 @@ class Solving:
         members = [m for m in self.program.equations if m.name in waiting]
         before = set(self.factorised)
         found = operations_of(e) + self._solved(jacobian(e, members, self.program))
-        self.factorised = before                # of another point than where the iteration ends
+        group = next(g for g in self.program.groups() if any(m.name == e.name for m in g))
+        if not any(self.program.variables[m.name].state for m in group):
+            self.kept |= {key for key in self.factorised - before if not isinstance(key, str)}
+        self.factorised = before                # factorised anew by what is solved with it later
         return found
 
     def _solved(self, system: System) -> Expr:
@@ -68,7 +72,7 @@ class Solving:
         axes = [like(i, f"_axis{k}") for k, i in enumerate(places)]
         entry = Equation(base_of("matrix", tuple(i.upper + 1 for i in axes))[tuple(axes)],
                          rename(rest, dict(zip(places, axes, strict=True))))
-        made = Integer(0) if name else operations_of(entry)
+        made = Integer(0) if name or canonical(entry.rhs) in self.kept else operations_of(entry)
         return made + self._factorised(entry.rhs, _size(system.stack), size) + 2 * number * size**2
 
     def _factorised(self, matrix: Expr, number: Expr, size: Expr) -> Expr:

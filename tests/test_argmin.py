@@ -76,7 +76,21 @@ def test_derivatives_hold_an_unknown_still_in_its_own_equation_only():
 
 def test_predict_computes_nothing_that_it_does_not_return():
     text = codegen.source(named("hyperparameters").backward())
-    assert text.count("s = X @ w") == 3             # in each Newton, and once for `backward`
+    assert text.count("s = X @ w") == 2             # in each Newton
+
+
+def test_the_hessian_where_the_iteration_ends_is_kept():
+    text = codegen.source(named("hyperparameters").backward())
+    assert 'w, matrix_w = _newton("w", newton_w,' in text
+    assert "X.T" not in text.split("def backward")[1].split("def predict")[0]
+    module = codegen.lambdify(named("hyperparameters").backward()).module
+    random = np.random.default_rng(0)
+    rho, X, y = random.normal(size=4), random.normal(size=(9, 4)), np.array([0.0, 1, 1, 0, 1, 0, 0, 1, 1])
+    _, residuals = module.forward(rho, X, y, X[:2], y[:2])
+    w = module.predict(rho, X, y)
+    p = 1 / (1 + np.exp(-X @ w))
+    hessian = X.T @ (X * (p * (1 - p))[:, None]) / 9 + np.diag(np.exp(rho))
+    assert np.abs(residuals[-1] - hessian).max() <= 1e-13
 
 
 # ---- sabotage
