@@ -129,17 +129,21 @@ def _newton(name, system, start):
     """Return where a residual vanishes, by Newton's method with each step halved until the residual falls.
 
     It ends with a step that changes no entry by more than eps^(2/3) of the largest: the next would be lost in rounding.
+    Where the system gives its matrix too, that is returned as well, once it is that of the point: the steps are lost.
     """
-    value, (residual, step) = start, system(start)
+    value, (residual, step, *matrix) = start, system(start)
+    eps, last = np.finfo(step.dtype).eps, np.inf
     for _ in range(100):
-        if np.abs(step).max() <= np.finfo(step.dtype).eps ** (2 / 3) * max(1, np.abs(value).max()):
-            return value - step
-        size, part = np.abs(residual).max(), 1.0
+        moved, scale = np.abs(step).max(), max(1, np.abs(value).max())
+        near = moved <= eps ** (2 / 3) * scale
+        if near and (not matrix or moved <= 100 * eps * scale or moved > last / 4):
+            return (value - step, *matrix) if matrix else value - step
+        size, part, last = np.abs(residual).max(), 1.0, moved
         while True:
             trial = value - part * step
             with np.errstate(all="ignore"):             # a trial may leave the domain: it is halved then
-                residual, following = system(trial)
-            if np.abs(residual).max() < size or part < 1e-3:
+                residual, following, *matrix = system(trial)
+            if np.abs(residual).max() < size or part < 1e-3 or near:
                 break
             part /= 2
         value, step = trial, following
