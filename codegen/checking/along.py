@@ -11,16 +11,21 @@ from ..differences import LADDER, RATIO, ROUNDING, extrapolated, one_sided
 Array = NDArray[np.float64]
 Probe = Callable[[int, float], float]           # the loss, moved along direction k by so much
 WIDE = RATIO ** -np.arange(2.0, 25.0)           # steps from 1e-1 to 1e-12, where the usual ones show too little
+CLOSE = 2.0 ** -np.arange(22.0, 54.0)           # steps from 2e-7 to the spacing of floats
 NEAR = RATIO ** -np.arange(12.0, 21.0)          # steps from 1e-6 to 1e-10, closer than a kink that is merely near
 
 
 @dataclass
 class Slopes:
-    """Derivatives along directions: value ± error; where there is a kink, `kinks` has the interval by direction."""
+    """Derivatives along directions: value ± error; where there is a kink, `kinks` has the interval by direction.
+
+    `jumps` are the directions in which the function leaps at the point, and has no derivative.
+    """
 
     value: Array
     error: Array
     kinks: dict[int, tuple[float, float]]
+    jumps: tuple[int, ...] = ()
 
     def discrepancy(self, claimed: Array) -> Array:
         """Return how far what is claimed lies outside what the slopes allow; 0 inside."""
@@ -44,7 +49,7 @@ def slopes(probe: Probe, scales: Array, centre: float, noise: float, wanted: Arr
     ladder : the steps, in units of the scales.
     """
     found, gaps = _by(probe, ladder, np.arange(len(scales)), scales, centre, noise)
-    again = [k for k in np.flatnonzero(found.error > wanted) if k not in found.kinks]
+    again = [k for k in np.flatnonzero(found.error > wanted) if k not in found.kinks and k not in found.jumps]
     if again:
         wide, _ = _by(probe, WIDE, np.array(again), scales, centre, noise)
         for j, k in enumerate(again):
@@ -63,10 +68,16 @@ def _by(probe, ladder, which, scales, centre, noise):
     rounding = np.where(np.isnan(rounding), ROUNDING * noise, rounding)
     value, error = extrapolated((right - left) / (2 * h), rounding / h)
     kinks = {index[0]: sides for index, sides in one_sided(left, centre, right, h, rounding, (len(which),)).items()}
+    bends = np.abs(left - 2 * centre + right)[-3:]
+    leaps = ((bends[1:] > 0.8 * bends[:-1]) & (bends[1:] > 16 * rounding[-2:])).all(axis=0)
+    jumps = tuple(k for k in map(int, np.flatnonzero(leaps)) if k in kinks)
+    for k in jumps:
+        del kinks[k]
+        value[k], error[k] = np.nan, np.inf
     for k, (lower, upper) in kinks.items():
         value[k], error[k] = (lower + upper) / 2, (upper - lower) / 2
     gap = np.abs(left[-1] - 2 * centre + right[-1]) / h[-1]
-    return Slopes(np.nan_to_num(value), np.where(np.isnan(value), np.inf, error), kinks), gap
+    return Slopes(np.nan_to_num(value), np.where(np.isnan(value), np.inf, error), kinks, jumps), gap
 
 
 def _keep_better(found, k, value, error):
@@ -88,6 +99,24 @@ def _escape(found, gaps, probe, scales, centre, noise):
         if j not in near.kinks and bars[j] < gaps[k] / 4 and fine[j] < gaps[k] / 2:
             del found.kinks[k]
             found.value[k], found.error[k] = near.value[j], near.error[j]
+
+
+def confirmed_close_by(probe: Callable[[float], float], claimed: float, value: float, scale: float,
+                       centre: float) -> bool:
+    """Tell whether ever smaller steps, down to the spacing of floats, show what is claimed, not the value found before.
+
+    So it is with a function that goes up and down between the usual steps: neither then says more than the other.
+    """
+    agreed = 0
+    for h in scale * CLOSE:
+        left, right = probe(-h), probe(h)
+        slope = (right - left) / (2 * h)
+        bar = 16 * np.finfo(float).eps * max(abs(left), abs(right), abs(centre)) / h
+        near, far = abs(slope - claimed), abs(slope - value)
+        agreed = agreed + 1 if bar < abs(claimed - value) / 4 and near <= far / 3 + bar else 0
+        if agreed == 5:
+            return True
+    return False
 
 
 def rounding_error(f: Callable[[int], float]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .along import Slopes, rounding_error, slopes
+from .along import Slopes, confirmed_close_by, rounding_error, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
 from .stepping import sweeps
@@ -17,7 +17,10 @@ from .subjects import Subject, claimed
 
 Array = NDArray[np.float64]
 SHARE, SHARE_SINGLE = 0.9, 0.5   # of the entries that are not zero, so many must be seen; of a gradient in float32
-DOUBLE, SINGLE = 1024 * 2.0**-52, 64 * 2.0**-23     # rounding of a gradient's entries, relative to the largest
+DOUBLE, SINGLE, HALF = 1024 * 2.0**-52, 64 * 2.0**-23, 8 * 2.0**-10     # of a gradient's entries, beside the largest
+LEAST = 64 * 5e-324             # a loss below this has no digits
+TOO_FAST = "differences give one slope from step to step and the one that is claimed between them: f varies too fast"
+CHANGING = "f gives another value for the same arguments, later on: it keeps a state of its own"
 
 
 def check_gradient(f: Callable, grads: Any, args: Sequence[Any] | Mapping[str, Any],
@@ -51,7 +54,22 @@ def check_gradient(f: Callable, grads: Any, args: Sequence[Any] | Mapping[str, A
     subject = Subject(f, args, names)
     noise = _noises(grads if callable(grads) else None, subject, names, given)
     findings = [_judged(subject, name, gradient, noise.get(name), seed, calls) for name, gradient in given.items()]
+    if subject.has_changed():
+        findings = [f if f.bar is None else Finding(f.name, NOTHING, (CHANGING, f"by the first values: {f.verdict}"))
+                    for f in findings]
+    elif callable(grads):
+        findings = _repeated(findings, given, claimed(grads, f, args, names)[0])
     return Report(subject.loss, tuple(findings), (*remarks, *subject.remarks), partial(sweeps, subject, given, seed))
+
+
+def _repeated(findings, before, now):
+    """Return the findings, wrong where the function of the gradients returns others when it is called again."""
+    return [Finding(f.name, WRONG, ("its function returns another gradient when it is called again",), np.inf)
+            if f.bar is not None and not _is_close(before[f.name], now.get(f.name)) else f for f in findings]
+
+
+def _is_close(before, now):
+    return np.shape(before) == np.shape(now) and np.allclose(before, now, rtol=1e-6, atol=0, equal_nan=True)
 
 
 def _names(f, n):
@@ -85,7 +103,7 @@ def _judged(subject, name, gradient, noise, seed, calls) -> Finding:
         return Finding(name, WRONG, (f"gradient{list(index) or ''} is {gradient[index]}",), np.inf, index)
     if subject.is_random:
         return Finding(name, NOTHING, ("f gives another value each time it is called",))
-    rounding = SINGLE if gradient.dtype.itemsize < 8 and gradient.dtype.kind == "f" else DOUBLE
+    rounding = {2: HALF, 4: SINGLE}.get(gradient.dtype.itemsize, DOUBLE) if gradient.dtype.kind == "f" else DOUBLE
     g = gradient.astype(float)
     largest = float(np.abs(g).max())
     tolerance = min(max(rounding * largest, noise or 0.0, 16 * _noise(subject, name, x)), 1e4 * rounding * largest)
@@ -95,9 +113,10 @@ def _judged(subject, name, gradient, noise, seed, calls) -> Finding:
 
 def _noise(subject, name, x):
     """Return the rounding error of the loss about x."""
-    near = 1e-7 * np.maximum(1, np.abs(x))
+    near = np.pi / 3 * 1e-7 * np.maximum(1, np.abs(x))      # irrational: a staircase has no such step
     seen = rounding_error(lambda k: subject.at(**{name: x + k * near}))
-    return max(seen, 2.0**-24 * abs(subject.loss)) if subject.computes_in_single else seen
+    coarse = max(2.0**-24, subject.epsilon / 2) * abs(subject.loss) if subject.computes_in_single else 0.0
+    return max(seen, coarse, subject.quantum, LEAST)
 
 
 def _noises(function, subject, names, given):
@@ -145,6 +164,11 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     shape = x.shape
     kinks = {tuple(map(int, np.unravel_index(k, shape))): sides for k, sides in found.kinks.items()}
     extra = [f"complex steps agree with the differences to {analytic:.0e}"] if analytic is not None else []
+    if found.jumps:
+        places = ", ".join(str(list(map(int, np.unravel_index(k, shape)))) for k in found.jumps[:3])
+        extra.append(f"f jumps at the point where {places} moves: it has no derivative there")
+    if apart.max() > 0 and _is_rescued(probe, found, said, apart, scales, subject):
+        return Finding(name, NOTHING, (TOO_FAST,), 0.0, None, bar.reshape(shape), np.ones(shape, bool), kinks)
     if apart.max() > 0:
         k = int(_relative(apart, bar).argmax())
         index = tuple(map(int, np.unravel_index(k, shape)))
@@ -157,6 +181,13 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     how = f"all {x.size} entries agree" if x.size > 1 else "the one entry agrees"
     estimate = float(np.abs(found.value).max())
     return _verdict(subject, name, g, tolerance, bar.reshape(shape), kinks, how, extra, estimate)
+
+
+def _is_rescued(probe, found, said, apart, scales, subject):
+    """Tell whether closer steps show what is claimed, for all entries that differ: then f goes up and down between."""
+    return all(k not in found.kinks
+               and confirmed_close_by(partial(probe, k), said[k], found.value[k], scales[k], subject.loss)
+               for k in np.flatnonzero(apart)[:20])
 
 
 def _by_sketches(subject, name, x, g, tolerance, seed, calls) -> Finding:
@@ -182,7 +213,7 @@ def _by_sketches(subject, name, x, g, tolerance, seed, calls) -> Finding:
 
 def _tightened(found: Slopes, subject, name, x, noise) -> float | None:
     """Put complex steps in place of differences where f is seen to be analytic; return how well the two agree."""
-    if found.kinks:
+    if found.kinks or found.jumps:
         return None
     values = []
     for k in range(x.size):
@@ -195,6 +226,8 @@ def _tightened(found: Slopes, subject, name, x, noise) -> float | None:
     largest = np.abs(found.value).max()
     seen = found.error <= SEEN * np.abs(found.value)
     rounding = max(1e-13 * np.abs(steps).max(), 64 * noise)
+    if (found.error > 1e6 * noise).any():           # more than rounding blurs them: complex steps pass over jumps
+        return None
     apart = np.abs(steps - found.value)
     if not seen[steps != 0].any() or np.mean(seen[steps != 0]) < 0.5 or (apart > found.error + rounding).any():
         return None
@@ -219,6 +252,8 @@ def _verdict(subject, name, g, tolerance, bar, kinks, how, extra, estimate) -> F
         listed = ", ".join(f"{list(i)} in [{low:.4g}, {high:.4g}]" for i, (low, high) in list(kinks.items())[:3])
         extra = [*extra, f"{len(kinks)} entries at a kink, judged by one-sided derivatives: {listed}"
                  + (", ..." if len(kinks) > 3 else "")]
+    if subject.quantum > 1e-9 * abs(subject.loss) and not subject.computes_in_single:
+        return finding(NOTHING, f"f is rounded to multiples of {subject.quantum:.1g}: its differences show too little")
     if subject.computes_in_single:
         return finding(NOTHING, "f computes in float32; its differences show too little: compute in float64")
     if not kinks and not np.isfinite(finest):

@@ -1,7 +1,7 @@
 """What is checked: somebody's function, its arguments, the gradients claimed; called without ever being trusted."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,12 @@ class Subject:
         self.arguments = {name: _double(value) for name, value in self.given.items()}
         self.remarks: list[str] = []
         self.is_spoilt = False
+        self.calls, self.remembered = 0, []     # of some calls, what was asked and what was answered
         with np.errstate(all="ignore"):
             self.loss = self._first_call()
-            self.computes_in_single = self._computes_in_single()
+            values = self._values_nearby()
+            self.computes_in_single = self._computes_in_single(values)
+            self.quantum = quantum([self.loss, *values])
 
     def _first_call(self):
         copies = {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in self.arguments.items()}
@@ -40,8 +43,8 @@ class Subject:
             self.remarks.append("f gives another value each time; fix its random numbers")
         return first
 
-    def _copies(self):
-        return {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in self.arguments.items()}
+    def _copies(self, **changed):
+        return {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in {**self.arguments, **changed}.items()}
 
     def _call(self, arguments) -> float:
         arguments = {n: _scalar(v) for n, v in arguments.items()}
@@ -50,16 +53,42 @@ class Subject:
         if loss.size != 1 or loss.dtype.kind not in "iuf":
             raise ValueError(f"f returned dtype {loss.dtype} and shape {loss.shape}; expected one real number")
         self.is_single = loss.dtype.itemsize < 8 and loss.dtype.kind == "f"
+        self.epsilon = float(np.finfo(loss.dtype).eps) if loss.dtype.kind == "f" else 0.0
         return float(loss.reshape(()))
 
     def at(self, **changed: Any) -> float:
-        """Return the loss with some arguments changed; nan where f refuses them."""
+        """Return the loss with some arguments changed; nan where f refuses them, by an exception of any kind."""
+        self.calls += 1
+        kept = {n: np.copy(v) for n, v in changed.items()} if self._is_kept(changed) else None
         try:
             with np.errstate(all="ignore"):
-                value = self._call({**(self._copies() if self.is_spoilt else self.arguments), **changed})
-        except (ArithmeticError, ValueError, IndexError):
+                value = self._call(self._copies(**changed) if self.is_spoilt else {**self.arguments, **changed})
+        except Exception as error:
+            if not isinstance(error, ArithmeticError | ValueError | IndexError):
+                remark = f"f raises {type(error).__name__} at points nearby: {error}"
+                self.remarks = [*dict.fromkeys([*self.remarks, remark])][:10]
             return np.nan
-        return value if np.isfinite(value) else np.nan
+        value = value if np.isfinite(value) else np.nan
+        if kept is not None:
+            self.remembered.append((kept, value))
+        return value
+
+    def _is_kept(self, changed):
+        """Remember the calls 1, 2, 4, 8, ... where the arguments are not too large."""
+        return self.calls & (self.calls - 1) == 0 and sum(np.size(v) for v in changed.values()) <= 100_000
+
+    def has_changed(self) -> bool:
+        """Tell whether f now answers otherwise than before: it depends on more than its arguments."""
+        held = []                               # so that no array has the place in memory that another had
+        asked = [({}, self.loss), *self.remembered]
+        for changes, before in [*asked, *asked[::-1]]:
+            held.append({n: np.copy(v) for n, v in changes.items()})
+            self.is_spoilt, spoilt = True, self.is_spoilt
+            now = self.at(**held[-1])
+            self.is_spoilt = spoilt
+            if now != before and not (np.isnan(now) and np.isnan(before)):
+                return True
+        return False
 
     def complex_slope(self, name: str, direction: Array, h: float = 1e-30) -> float:
         """Return the derivative along a direction by a complex step; nan where f does not do complex numbers."""
@@ -74,13 +103,33 @@ class Subject:
             return np.nan
         return float(value.imag.reshape(()) / h) if value.dtype.kind == "c" and value.size == 1 else np.nan
 
-    def _computes_in_single(self) -> bool:
+    def _values_nearby(self) -> list[float]:
+        """Return the losses at a few points nearby."""
+        steps = 1e-3 * np.sqrt(np.arange(24))       # no two of them in a ratio of whole numbers, but for squares
+        moved = ({n: v * (1 + k) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
+                  for n, v in self.arguments.items()} for k in steps)
+        return [v for arguments in moved if np.isfinite(v := self.at(**arguments))]
+
+    def _computes_in_single(self, values) -> bool:
         """Tell whether f gives nothing but numbers of single precision, however it returns them."""
-        moved = ({n: v * (1 + k * 1e-3 / 7) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
-                  for n, v in self.arguments.items()} for k in range(12))
-        values = {v for arguments in moved if np.isfinite(v := self.at(**arguments))}
         with np.errstate(all="ignore"):
-            return self.is_single or (len(values) > 4 and all(float(np.float32(v)) == v for v in values))
+            return self.is_single or (len(set(values)) > 4 and all(float(np.float32(v)) == v for v in values))
+
+
+def quantum(values: Sequence[float]) -> float:
+    """Return the number whose multiples the differences of all values are, 0 where there is none but rounding's own."""
+    apart, rounding = np.sort(np.diff(np.unique(values))), 64 * np.finfo(float).eps * float(np.abs(values).max())
+    if len(apart) < 4:
+        return 0.0
+    divisor = 0.0
+    for a in apart:                             # Euclid's algorithm, up to rounding
+        b = divisor
+        while b > max(apart[0] / 10_000, rounding):
+            a, b = b, abs(a - round(a / b) * b)
+        divisor = a
+    turns = apart / divisor
+    whole = (np.abs(turns - np.round(turns)) <= 0.05).all()
+    return float(divisor) if whole and divisor > 100 * rounding else 0.0
 
 
 def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
@@ -99,6 +148,7 @@ def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
         copies = {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in given.items()}
         call = grads or f
         grads = call(**copies) if isinstance(args, Mapping) else call(*copies.values())
+        grads = list(grads) if isinstance(grads, Iterator) else grads
         remarks = [f"the gradient's function modifies its argument {n} in place" for n, v in copies.items()
                    if isinstance(v, np.ndarray) and not _same(v, given[n])]
         if isinstance(grads, tuple) and len(grads) == 2 and np.ndim(grads[0]) == 0 and not hasattr(grads, "_fields") \
@@ -111,11 +161,20 @@ def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
         if len(parts) > len(names):
             raise ValueError(f"there are {len(parts)} gradients of {len(names)} arguments: {', '.join(names)}")
         grads = dict(zip(names, parts, strict=False))
-    found = {n if n in names or not n.startswith("d") else n[1:]: g for n, g in grads.items()}
+    found = {n if n in names or not n.startswith("d") else n[1:]: _own(g) for n, g in grads.items()}
+    if len(found) < len(grads):
+        raise ValueError(f"there are several gradients of one argument among {', '.join(grads)}; expected one of each")
+    if not found:
+        remarks.append("there is no gradient to be checked")
     unknown = [n for n in found if n not in names]
     if unknown:
         raise ValueError(f"there is a gradient of {unknown[0]}, which is no argument; expected {', '.join(names)}")
     return found, remarks
+
+
+def _own(gradient):
+    """Return a copy of an array, which the function that returned it may write to when it is called again."""
+    return np.array(gradient) if isinstance(gradient, np.ndarray) else gradient
 
 
 def _double(value):
