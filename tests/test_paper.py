@@ -236,6 +236,15 @@ def test_names_look_as_on_paper(name, latex):
     assert letters(name) == latex
 
 
+def test_indices_stand_apart_where_one_is_a_command():
+    net = Network("layers", "An index called l, which is \\ell on paper")
+    L, N = net.sizes("M N")
+    W = net.parameter("W", L, N)
+    l, n = net.indices(l=L, n=N)
+    net.loss = Sum(W[l, n] ** 2, l, n)
+    assert r"W_{\ell n}" in note(net.backward(), notation="index")
+
+
 def test_no_two_names_look_alike():
     own = Network("alike")
     names = ["Z1", "Z_1", "Wq", "W_q", "alpha1", "alpha_1", "L", "a" * 40, "a" * 41]

@@ -50,7 +50,7 @@ class Latex(Style):
         text = ""
         for k, index in enumerate(indices):
             apart = k and (index.level < ATOM or _ends_low(indices[k - 1]))
-            text += f",{index.text}" if apart else index.text
+            text = f"{text},{index.text}" if apart else _beside(text, index.text)
         symbol = rf"\mathrm d{self.names.variable(name.removeprefix(TANGENT_OF))}" if name.startswith(TANGENT_OF) \
             else self.names.variable(name)
         stem, subscript = _split_subscript(symbol)
@@ -233,6 +233,11 @@ class Latex(Style):
 def plain(text: str) -> str:
     """Return LaTeX without the marks of where it may be broken."""
     return text.replace(MARK, "").replace(SOFT, "")
+
+
+def _beside(left, right):
+    r"""Return two symbols side by side: \ell n, not \elln."""
+    return f"{left} {right}" if re.search(r"\\[A-Za-z]+$", left) and right[:1].isalpha() else left + right
 
 
 def _bold(symbol):
