@@ -49,6 +49,10 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Piecewise) and is_guard(term):
         inner, conditions = unguarded(term)
         return guarded(inner, proven_away(conditions, prover, {}))
+    if isinstance(term, Piecewise) and len(term.args) == 2 and term.args[1][0] == 0:
+        number, rest = term.args[0][0].as_coeff_Mul()
+        kept = Piecewise((rest, term.args[0][1]), (S.Zero, True), evaluate=False)
+        return number * kept if abs(number) != 1 and rest != 1 else term
     if isinstance(term, Sum):
         term = collapsed(term, prover)
         return _tidy_sum(term) if isinstance(term, Sum) else term

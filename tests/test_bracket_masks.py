@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Max, Rational, Sum, tanh
+from sympy import KroneckerDelta, Max, Ne, Piecewise, Rational, Sum, tanh
 
 import codegen
 from derive import Network
+from derive.notes import note
 
 
 def _net():
@@ -39,3 +40,19 @@ def test_the_diagonal_of_an_array_that_is_not_square(shape):
     on = np.eye(*shape)
     true = (2 - 3 * on * w) * (1 - np.tanh(w) ** 2) - 3 * on * np.tanh(w)
     np.testing.assert_allclose(grads.W, true, rtol=1e-13)
+
+
+def test_each_term_keeps_its_own_condition():
+    """Barlow twins' penalty (Zbontar et al., 2021): on the diagonal and off it, and nothing of one under the other."""
+    net = Network("penalty", "How far a matrix is from the identity")
+    K = net.size("K")
+    C = net.parameter("C", K, K)
+    e, f = net.indices(e=K, f=K)
+    net.loss = Sum((1 - C[e, e]) ** 2, e) + Rational(1, 200) * Sum(Piecewise((C[e, f] ** 2, Ne(e, f)), (0, True)), e, f)
+    program = net.backward()
+    steps = note(program, level="every-step")
+    assert r"0.01 [e \ne f] C_{ef} + 2 [e = f] (C_{ef} - 1)" in steps
+    assert steps.count(r"[e = f]\,2 [e = f]") == 0
+    c = np.random.default_rng(0).normal(size=(3, 3))
+    true = np.where(np.eye(3, dtype=bool), 2 * (c - 1), 0.01 * c)
+    np.testing.assert_allclose(codegen.lambdify(program)(c)[1].C, true, rtol=1e-14)
