@@ -32,7 +32,7 @@ def with_assumptions(program: Program, tidied: Callable[[Program], Program], of_
     for e in program.equations:
         for assumption in known:
             if e.name in program.adjoints.values() or not of_parameters:
-                e, shorter = _applied(e, assumption, program, tidied)
+                e, shorter = applied(e, assumption, program, tidied)
                 if shorter:
                     since[e.name] = tuple(dict.fromkeys([*since.get(e.name, ()), assumption.fact]))
         lines.append(e)
@@ -44,7 +44,7 @@ def is_of_what_moves(assumption: Assumption, program: Program) -> bool:
     return any(program.variables[n].kind in ("parameter", "variable") for n in assumption.about)
 
 
-def _applied(equation: Equation, assumption: Assumption, program: Program, tidied) -> tuple[Equation, bool]:
+def applied(equation: Equation, assumption: Assumption, program: Program, tidied) -> tuple[Equation, bool]:
     """Return the equation in the shortest form that an assumption gives it, and whether that is shorter."""
     if not reads(equation.rhs, assumption.about):
         return equation, False

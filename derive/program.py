@@ -138,6 +138,7 @@ class Program:
     note: str = ""
     assumptions: tuple[Assumption, ...] = ()
     since: Mapping[str, tuple[str, ...]] = field(default_factory=dict)      # variable -> the facts that shortened it
+    follows: tuple[Assumption, ...] = ()            # facts that were not stated, but shown from the lines themselves
     notation: Notation = field(default_factory=Notation)            # how it looks on paper
 
     def kind(self, *kinds: str) -> list[Variable]:

@@ -16,13 +16,14 @@ from .partial_sums import is_whole, running_inside
 from .program import Equation, Program
 from .ranges import Prover
 from .sharing import with_shared_functions
+from .symmetry import with_symmetric_lines
 from .terms import bottom_up, canonical, count, free_indices, instantiated, read_name, reads, subterms
 from .triangles import with_known_factors
 
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, assumed, without_constants, with_known_inverses, with_known_factors,
+    for change in (tidied, assumed, without_constants, with_known_inverses, with_known_factors, symmetric,
                    with_shared_solutions, tidied, without_deviations, with_shared_functions, tidied, with_shared_lines,
                    without_dead):
         program = change(program)
@@ -32,6 +33,11 @@ def simplified(program: Program) -> Program:
 def assumed(program: Program) -> Program:
     """Use the assumptions of a program where they make it shorter."""
     return with_assumptions(program, tidied)
+
+
+def symmetric(program: Program) -> Program:
+    """Read matrices that are symmetric by what they are made of in the shorter order."""
+    return with_symmetric_lines(program, tidied)
 
 
 def tidied(program: Program) -> Program:

@@ -10,7 +10,9 @@ import codegen
 from codegen import verify
 from codegen.memory import module_from
 from derive import DefinitionError, DerivationError, Network, backward, log_softmax, softmax, total
+from derive.networks import named
 from derive.notes import note
+from derive.symmetry import Symmetry
 from derive.text import Texts
 
 RANDOM = np.random.default_rng(0)
@@ -242,3 +244,47 @@ def test_a_computed_matrix_that_is_symmetric_needs_no_transpose():
         W0, v0 = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=3)
         [_, Hv] = products(W0, v0, [np.zeros((3, 2)), v0])
         np.testing.assert_allclose(Hv, 2 * W0 @ W0.T @ W0 @ W0.T @ v0, rtol=1e-12)
+
+
+# ---- what follows from the lines themselves
+
+
+def test_symmetry_goes_through_named_lines_and_inverses():
+    text = Texts(named("probabilistic_pca").backward()).listing()
+    assert re.search(r"dW = 2 dC W +\(D, K\)   since dC is symmetric", text)
+    assert "dWdot = 2 (dCdot W + dC Wdot) " in Texts(named("probabilistic_pca").hessian_vector_product()).listing()
+    assert r"Since $\delta_C$ is symmetric, that is" in note(named("probabilistic_pca").backward())
+
+
+def gram(first, second, limit=None):
+    """The loss reads G = first * middle * second' in both orders."""
+    net = Network("gram")
+    N, D = net.sizes("N D")
+    W, V, A = net.parameter("W", N, D), net.parameter("V", N, D), net.input("A", N, N)
+    n, m, d = net.indices(n=N, m=N, d=D)
+    left, right = {"W": W, "V": V}[first], {"W": W, "V": V}[second]
+    G = net.define("G", Sum(left[n, d] * right[m, d], (d, 0, D - 1 if limit is None else limit(n))), over=(n, m))
+    net.loss = Sum(A[n, m] * (G[n, m] + G[m, n]) ** 2, n, m) + total(V)
+    return net.backward()
+
+
+@pytest.mark.parametrize(("program", "symmetric"), [
+    (gram("W", "W"), True), (gram("W", "V"), False),
+])
+def test_only_what_is_symmetric_is_taken_for_it(program, symmetric):
+    assert Symmetry(program).of("G") is symmetric
+    function = codegen.lambdify(program)
+    verdict = verify.finite_differences(program, function.module)
+    assert verdict.passed, verdict.complaints
+
+
+def test_sandwiches_of_symmetric_data_and_solutions_are_symmetric():
+    net = Network("sandwich")
+    N, D = net.sizes("N D")
+    W, B, K = net.parameter("W", D, N), net.input("B", N, N), net.input("K", N, N)
+    net.assume_symmetric(B)
+    S, T = net.define("S", W @ B @ W.T), net.define("T", W @ K @ W.T)
+    net.loss = total(S) + total(T)
+    program = net.backward()
+    known = Symmetry(program)
+    assert (known.of("S"), known.of("T"), known.of("B"), known.of("K")) == (True, False, True, False)

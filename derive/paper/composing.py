@@ -75,9 +75,9 @@ class Composer:
         return Section(key, self.language.heading(key, **parts), tuple(b for b in blocks if b != Paragraph(())))
 
     def _assumptions(self):
-        """What is assumed, and the adjoints that are shorter for it."""
+        """What is assumed, or shown from the lines, and the adjoints that are shorter for it."""
         told = []
-        for a in self.program.assumptions:
+        for a in (*self.program.assumptions, *self.program.follows):
             equations = self.language.formulas([f"{self.formula(x)} = {self.formula(y)}" for x, y in a.equalities])
             shorter = [self.names.variable(n) for n, facts in self.program.since.items()
                        if a.fact in facts and n in self.program.variables]

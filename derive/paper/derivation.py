@@ -160,8 +160,8 @@ class Derivation:
         last = Reason("constants", {"formulas": constants}) if constants else \
             Reason("deviations") if self.unfolding.vanishes_in(primal) else Reason("tidied")
         assumed = self.program.since.get(adjoint.name)
-        last = Reason("assumed", {"fact": tuple(a for a in self.program.assumptions if a.fact in assumed)}) \
-            if assumed else last
+        facts = (*self.program.assumptions, *self.program.follows)
+        last = Reason("assumed", {"fact": tuple(a for a in facts if a.fact in assumed)}) if assumed else last
         stages = [(first, self.unfolding.bracketed(primal)), (Reason("brackets"), self.unfolding.contributed(primal)),
                   (last, adjoint.rhs)]
         if stages[0][1] is None:
