@@ -10,7 +10,7 @@
 Parameters  W (D, K), t, a scalar; their dtype is the result's.
 Inputs      S (D, D).
 Assumes     S is symmetric: S[d2, d] = S[d, d2].
-Cost        D^2(19/3 D + 6K) operations, 8D(16D + 3K) bytes read and written, 16D^2 bytes kept for `backward`, to
+Cost        D^2(19/3 D + 4K) operations, 8D(16D + 3K) bytes read and written, 16D^2 bytes kept for `backward`, to
             leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
@@ -54,8 +54,9 @@ def backward(residuals):
     # C solve_C = S
     lam_solve_C = inverse_logdet_C / 2                  # (D, D)
     dC = inverse_logdet_C / 2 - lam_solve_C @ solve_C.T  # (D, D)
+    # C = W W' + exp_t I; since dC is symmetric
+    dW = 2 * (dC @ W)                                   # (D, K)
     # C = W W' + exp_t I
-    dW = dC @ W + dC.T @ W                              # (D, K)
     dt = exp_t * np.trace(dC)
     return Params(dW, dt)
 
