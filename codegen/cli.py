@@ -198,8 +198,9 @@ def html_(target: Target, look: Look) -> None:
     """Print a network's note as a web page: the derivation beside the code, the graph, and what verified it."""
     for net in _networks(target):
         program = net.backward()
-        verdicts = building.verdicts(net, program, source(program))
-        sys.stdout.write(page.html(program, look(program.notation), verdicts))
+        text, notation = source(program), look(program.notation)
+        steps = page.steps_figure(_report(program, text), notation.language)
+        sys.stdout.write(page.html(program, notation, building.verdicts(net, program, text), steps))
 
 
 @app.command()
@@ -257,10 +258,14 @@ def _plot(nets, path, against):
         raise UsageError("--plot draws the derived gradients of one network; expected --plot FILE.svg, one network and "
                          "no --against")
     program = nets[0].backward()
-    module = module_from(program.name, source(program))
+    files.replace({path.name: error_against_step(_report(program, source(program)))}, path.parent)
+
+
+def _report(program, text):
+    """Return what differences of every step say of a module, without judging it."""
+    module = module_from(program.name, text)
     arguments = verify.lively_sample(program, module)
-    report = check_gradient(module.forward, module.loss_and_grads, arguments, calls=0)
-    files.replace({path.name: error_against_step(report)}, path.parent)
+    return check_gradient(module.forward, module.loss_and_grads, arguments, calls=0)
 
 
 def _against(net, program, place):

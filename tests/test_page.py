@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-for package in ("docutils", "jinja2", "graphviz", "html5lib"):
+for package in ("docutils", "jinja2", "graphviz", "html5lib", "matplotlib"):
     pytest.importorskip(package, reason=f"{package} is in an extra: pip install -e '.[test,html,plot]'")
 if shutil.which("dot") is None:
     pytest.skip("Graphviz's command dot is not installed", allow_module_level=True)
@@ -129,4 +129,6 @@ def test_the_command_prints_a_page(capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["html", "square"])
     assert stopped.value.code == 0
-    parsed(capsys.readouterr().out)
+    tree = parsed(capsys.readouterr().out)
+    captions = ["".join(c.itertext()) for c in tree.iter("figcaption")]
+    assert captions == ["Error of the central difference against the step"]

@@ -4,6 +4,6 @@ The page needs no network and no script. Making one needs the extra `html`: docu
 Jinja.
 """
 
-from .rendering import html
+from .rendering import html, steps_figure
 
-__all__ = ["html"]
+__all__ = ["html", "steps_figure"]

@@ -12,9 +12,10 @@ from derive.paper.document import Code, Display, Formula, Line, Paragraph, Refer
 from derive.paper.layout import measured
 from derive.program import Program
 
+from ..checking import Report
 from ..extras import extra
 from ..module import source
-from ..pictures import network_graph
+from ..pictures import error_against_step, network_graph
 from ..verify import Verdict, by_parameter
 from .formulas import in_pieces, leaves, mathml
 from .lines import listing
@@ -125,8 +126,18 @@ def _after(before, text):
     return re.sub("^((?:<span>)*)", lambda boxes: boxes[1] + before, text)
 
 
+def steps_figure(report: Report, language: str = "en") -> dict[str, str]:
+    """Return the figure of the error of differences against their step by its caption; none if all are 0."""
+    words = WORDS[language]
+    try:
+        return {words["numerical"]: error_against_step(report, words["step"], words["error"])}
+    except ValueError:
+        return {}
+
+
 def _picture(svg, title):
     """Return an SVG's element alone, with what it shows for those who do not see it."""
+    svg = re.sub("<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     start, inside = svg.index("<svg"), svg.index(">", svg.index("<svg")) + 1
     return f'<svg role="img"{svg[start + 4:inside]}<title>{escape(title, quote=False)}</title>{svg[inside:]}'
 
