@@ -105,8 +105,9 @@ class Looped:
                                for r in reads(t.expr, self.program.variables))
         lines = list(self._loop())
         varying = {*self.names, *(c.name for c in self.printer.counters)}
+        shapes = {n: v.shape for n, v in self.program.variables.items() if not v.state}
         taken = {*self.program.variables, *(s.name for s in self.program.sizes)}
-        weights, code = laid_out([line.code for line in lines], varying, taken)
+        weights, code = laid_out([line.code for line in lines], varying, shapes, taken)
         marks = tuple((k + len(weights), line.name) for k, line in enumerate(lines) if line.name)
         loop = Statement(self.names[-1], (*weights, *code), tuple(n for n in needed if n not in self.names),
                          shown=False, risky=self.printer.risky, marks=marks)

@@ -8,28 +8,50 @@ A product of few rows by a transposed view takes up to 1.8 times as long as by a
 """
 
 import ast
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from sympy import Expr, Mul
+
+COLUMN = 56                 # where the shapes stand beside the code
 
 
-def laid_out(lines: Sequence[str], varying: Collection[str], taken: Collection[str]) -> tuple[list[str], list[str]]:
+def laid_out(
+    lines: Sequence[str], varying: Collection[str], shapes: Mapping[str, tuple[Expr, ...]], taken: Collection[str],
+) -> tuple[list[str], list[str]]:
     """Return the lines that stand before a loop, and those of the loop.
 
-    `varying` are the names that are not the same in all turns, `taken` those that are no longer free.
+    `varying` are the names that are not the same in all turns, `shapes` those of arrays, and `taken` the names that are
+    no longer free.
     """
     names: dict[str, str] = {}
+    before: list[str] = []
     for line in lines:
-        for code, weight in _transposed(line, varying):
-            if code not in names:
+        for code, weight, sizes in _transposed(line, varying):
+            shape = _shape(shapes.get(weight, ()), sizes)
+            if code not in names and shape:
                 names[code] = next(n for n in (f"{weight}_T", *(f"{weight}_T{k}" for k in range(2, 99)))
                                    if n not in taken and n not in names.values())
-    before = [f"{name} = np.ascontiguousarray({code})" for code, name in names.items()]
+                made = f"{names[code]} = np.ascontiguousarray({code})"
+                before.append(f"{made.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape[::-1]))})")
     for code, name in names.items():
-        lines = [line.replace(f"@ {code}", f"@ {name}") for line in lines]
+        lines = [re.sub(rf"@ {re.escape(code)}(?![\w.\[(])", f"@ {name}", line) for line in lines]
     return before, list(lines)
 
 
+def _shape(shape, sizes):
+    """Return the shape of a matrix, or of what becomes one by `reshape` to sizes; () where that is not clear."""
+    if len(shape) == 2 and not sizes:
+        return shape
+    for k in range(1, len(shape)) if len(sizes) == 2 else ():
+        joined = Mul(*shape[:k]), Mul(*shape[k:])
+        if all(size in ("-1", str(n)) for size, n in zip(sizes, joined, strict=True)):
+            return joined
+    return ()
+
+
 def _transposed(line, varying):
-    """Yield the transposed right operands of products in a line, as code, each with the one name in it."""
+    """Yield the transposed right operands of products in a line: code, name of the array, sizes of its reshape."""
     try:
         tree = ast.parse(line.strip())
     except SyntaxError:                     # the head of a loop or of a choice
@@ -37,9 +59,8 @@ def _transposed(line, varying):
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and isinstance(node.right, ast.Attribute) \
                 and node.right.attr == "T":
-            root = node.right.value
-            while isinstance(root, ast.Call | ast.Attribute):
-                root = root.func if isinstance(root, ast.Call) else root.value
-            names = {n.id for n in ast.walk(node.right) if isinstance(n, ast.Name)}
-            if isinstance(root, ast.Name) and not names & set(varying):
-                yield ast.get_source_segment(line.strip(), node.right), root.id
+            root, sizes = node.right.value, []
+            if isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute) and root.func.attr == "reshape":
+                root, sizes = root.func.value, [ast.unparse(a) for a in root.args]
+            if isinstance(root, ast.Name) and root.id not in varying:
+                yield ast.get_source_segment(line.strip(), node.right), root.id, sizes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mpmath import exp as exact_exp
 from mpmath import mpf
-from sympy import Sum, exp, tanh
+from sympy import Sum, exp, symbols, tanh
 
 import codegen
 from codegen.transposes import laid_out
@@ -34,8 +34,10 @@ def test_sigmoid_is_exact_at_both_ends(style, dtype, end):
 def test_transposed_weights_are_laid_out_before_the_loop():
     lines = ["for t in reversed(range(T)):", "    da = dz[t] @ U.T",
              "    dh[t] += da @ V.reshape(K, -1).T + b[t] @ h[t].T"]
-    before, inside = laid_out(lines, {"h", "da", "t"}, {"U_T"})
-    assert before == ["U_T2 = np.ascontiguousarray(U.T)", "V_T = np.ascontiguousarray(V.reshape(K, -1).T)"]
+    D, K = symbols("D K")
+    before, inside = laid_out(lines, {"h", "da", "t"}, {"U": (D, K), "V": (K, 2, D), "h": (K, D)}, {"U_T"})
+    assert [" ".join(line.split()) for line in before] == [
+        "U_T2 = np.ascontiguousarray(U.T) # (K, D)", "V_T = np.ascontiguousarray(V.reshape(K, -1).T) # (2*D, K)"]
     assert inside == [lines[0], "    da = dz[t] @ U_T2", "    dh[t] += da @ V_T + b[t] @ h[t].T"]
 
 
