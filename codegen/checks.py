@@ -201,15 +201,15 @@ def match(plan) -> str:
     follows = any("_follows(" in line for line in _shape_checks(plan, []))
     fixed = any(not isinstance(s, Symbol) for v in (*plan.program.parameters, *plan.program.inputs) for s in v.shape)
     shown = "str(axis)" if fixed else "axis"
-    found = "sizes.setdefault(axis, size)" + (" if isinstance(axis, str) else axis" if fixed else "")
-    here = f"{found} for axis, size in zip(axes, shape, strict=True)"
-    here = f"\n        {here}\n    " if fixed else here
+    found = "sizes.setdefault(axis, size) if isinstance(axis, str) else axis"
+    here = f"[\n        {found} for axis, size in zip(axes, shape, strict=True)\n    ]" if fixed else \
+        "map(sizes.setdefault, axes, shape)"
     end = FOLLOWS if follows else ""
     return f'''def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([{here}]):
+    if fits and shape == tuple({here}):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{{axis}}={{known[axis]}}" if axis in known else {shown} for axis in axes)
