@@ -84,9 +84,9 @@ def backward(residuals):
     dpre_r = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
     dh = np.zeros((T + 1, N, K), pre_z.dtype)           # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
-    U_T = np.ascontiguousarray(U.T)
-    Ur_T = np.ascontiguousarray(Ur.T)
-    Uz_T = np.ascontiguousarray(Uz.T)
+    U_T = np.ascontiguousarray(U.T)                     # (K, K)
+    Ur_T = np.ascontiguousarray(Ur.T)                   # (K, K)
+    Uz_T = np.ascontiguousarray(Uz.T)                   # (K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dc = dh[t + 1] * _sigmoid(-pre_z[t])
@@ -193,7 +193,7 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)

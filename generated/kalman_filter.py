@@ -61,8 +61,8 @@ def forward(A, C, q, r, y, m0, L0):
     G = np.empty((T, M, D), A.dtype)                    # (T, M, D)
     P = np.empty((T + 1, D, D), A.dtype)                # (T + 1, D, D)
     P[0] = L0 @ L0.T
-    A_T = np.ascontiguousarray(A.T)
-    C_T = np.ascontiguousarray(C.T)
+    A_T = np.ascontiguousarray(A.T)                     # (D, D)
+    C_T = np.ascontiguousarray(C.T)                     # (D, M)
     for t in range(T):
         AP[t] = A @ P[t]
         Q[t] = AP[t] @ A_T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
@@ -156,8 +156,8 @@ def predict(A, C, q, r, y, m0, L0):
     G = np.empty((T, M, D), A.dtype)                    # (T, M, D)
     P = np.empty((T + 1, D, D), A.dtype)                # (T + 1, D, D)
     P[0] = L0 @ L0.T
-    A_T = np.ascontiguousarray(A.T)
-    C_T = np.ascontiguousarray(C.T)
+    A_T = np.ascontiguousarray(A.T)                     # (D, D)
+    C_T = np.ascontiguousarray(C.T)                     # (D, M)
     for t in range(T):
         AP[t] = A @ P[t]
         Q[t] = AP[t] @ A_T + exp_q[:, None] * (np.arange(D)[:, None] == np.arange(D))
@@ -218,7 +218,7 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)

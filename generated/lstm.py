@@ -80,7 +80,7 @@ def backward(residuals):
     dc = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
-    U_T = np.ascontiguousarray(U.reshape(K, -1).T)
+    U_T = np.ascontiguousarray(U.reshape(K, -1).T)      # (4*K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]
         do = dh[t + 1] * tanh_c[t]

@@ -107,7 +107,7 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)

@@ -75,7 +75,7 @@ def backward(residuals):
     dpre_h = np.empty((T, N, K), h.dtype)               # (T, N, K)
     dh = np.zeros((T + 1, N, K), h.dtype)               # (T + 1, N, K)
     dh[T] += dz @ V.T
-    U_T = np.ascontiguousarray(U.T)
+    U_T = np.ascontiguousarray(U.T)                     # (K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = tanh(pre_h[t, n, k])
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
@@ -168,7 +168,7 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)

@@ -91,7 +91,7 @@ def backward(residuals):
     dpre_g = np.empty((T, N, K), g.dtype)               # (T, N, K)
     dg = np.zeros((T + 1, N, K), g.dtype)               # (T + 1, N, K)
     dg[1:] = dz @ V.T
-    Q_T = np.ascontiguousarray(Q.T)
+    Q_T = np.ascontiguousarray(Q.T)                     # (K, K)
     for t in reversed(range(T)):
         # g[t, n, k] = tanh(pre_g[t, n, k])
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
@@ -105,7 +105,7 @@ def backward(residuals):
     dpre_h = np.empty((S, N, K), h.dtype)               # (S, N, K)
     dh = np.zeros((S + 1, N, K), h.dtype)               # (S + 1, N, K)
     dh[S] += dg[0]
-    U_T = np.ascontiguousarray(U.T)
+    U_T = np.ascontiguousarray(U.T)                     # (K, K)
     for s in reversed(range(S)):
         # h[s, n, k] = tanh(pre_h[s, n, k])
         dpre_h[s] = dh[s + 1] * (1 - h[s + 1]**2)
@@ -210,7 +210,7 @@ def _match(name, value, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
     shape, before = value.shape, len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
-    if fits and shape == tuple([sizes.setdefault(axis, size) for axis, size in zip(axes, shape, strict=True)]):
+    if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return
     known = dict(list(sizes.items())[:before])
     expected = ", ".join(f"{axis}={known[axis]}" if axis in known else axis for axis in axes)
