@@ -172,7 +172,8 @@ def _form(expr, axes):
     if isinstance(expr, KroneckerDelta):
         return _bracket(KroneckerDelta, expr.args, axes)
     if isinstance(expr, Relational):
-        return _bracket(*_strict(type(expr), *_balanced(*expr.args)), axes)
+        head, sides = _strict(type(expr), *_balanced(*expr.args))
+        return _bracket(head, sides, axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and len(expr.args) == 2 and isinstance(1 - expr, KroneckerDelta):

@@ -29,7 +29,8 @@ def strongest(nonnegative: Iterable[Expr]) -> list[Expr]:
 
 def unguarded(expr: Expr) -> tuple[Expr, list[Expr]]:
     """Split a product into its term and the expressions that must be >= 0 for it to count."""
-    factors, conditions = [], []
+    factors: list[Expr] = []
+    conditions: list[Expr] = []
     if not any(map(is_guard, Mul.make_args(expr))):
         return expr, conditions
     for factor in Mul.make_args(expr):

@@ -22,7 +22,8 @@ class Subject:
         self.arguments = {name: _double(value) for name, value in self.given.items()}
         self.remarks: list[str] = []
         self.is_spoilt = False
-        self.calls, self.remembered = 0, []     # of some calls, what was asked and what was answered
+        self.calls = 0
+        self.remembered: list[Any] = []         # of some calls, what was asked and what was answered
         with np.errstate(all="ignore"):
             self.loss = self._first_call()
             values = self._values_nearby()
