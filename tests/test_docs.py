@@ -1,12 +1,13 @@
 """The pages of docs/: every block of Python in them runs as it stands, by itself."""
 
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
-COUNTS = {"implicit-equations": 5, "matrix-algebra": 3, "performance": 1, "second-derivatives": 2}
+COUNTS = {"implicit-equations": 5, "matrix-algebra": 3, "notes": 5, "performance": 1, "second-derivatives": 2}
 
 
 def blocks(page):
@@ -22,3 +23,12 @@ def test_no_block_is_overlooked():
 def test_a_block_runs(name, number):
     [page] = [page for page in PAGES if page.stem == name]
     exec(compile(blocks(page)[number], page.name, "exec"), {})
+
+
+def test_pictures_and_pages_that_are_linked_are_there():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            target = page.parent / link
+            assert target.exists(), f"{page.name}: {link}"
+            if target.suffix == ".svg":
+                assert ET.parse(target).getroot().tag.endswith("svg")

@@ -25,6 +25,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]] | Sequence[float], logarit
             ax.plot(range(len(values)), [float(v) for v in values], color=LINES[k % len(LINES)], label=name)
         if logarithmic and all(v > 0 for values in runs.values() for v in values):
             ax.set_yscale("log")
+        ax.locator_params(axis="x", integer=True)
         ax.set_xlabel(steps)
         ax.set_ylabel(loss)
         if any(runs):
