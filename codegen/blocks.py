@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Add, Dummy, Expr, Idx, Mul, Sum, Symbol
 
-from derive.program import Equation, Program, Variable
+from derive.program import Program, Variable
 from derive.terms import bottom_up, bound_indices, free_indices, read_name, reads
 
 
@@ -111,7 +111,8 @@ def _over_part(program: Program, whole: Symbol) -> Blocked:
         return kept.xreplace({whole: part}).xreplace({number: whole})
 
     variables = {n: _resized(v, {whole: part}) for n, v in program.variables.items()}
-    equations = tuple(Equation(changed(e.lhs), changed(e.rhs)) for e in program.equations)
+    equations = tuple(
+        replace(e, lhs=changed(e.lhs), rhs=changed(e.rhs), start=changed(e.start)) for e in program.equations)
     sizes = tuple(t for s in program.sizes for t in ((part, whole) if s == whole else (s,)))
     smaller = replace(program, variables=variables, equations=equations, sizes=sizes)
     return Blocked(smaller, whole, part, _with_rows(program, whole))

@@ -7,7 +7,7 @@ from sympy import Add, Expr, Integer, Mul
 from derive.forms import Apply, Product, Reduction, Scalar, Spread, form
 from derive.program import Equation, Program, is_cyclic, ordered
 
-from . import assumptions, parts, taps
+from . import assumptions, newton_text, parts, taps
 from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
@@ -62,7 +62,10 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     lines: list[Statement] = []
     groups = ordered(low.program.equations)
     for group in sorted(groups, key=lambda group: group[0].name in low.backward):
-        if is_cyclic(group):
+        if any(e.implicit for e in group) and not states & {e.name for e in group}:
+            lines += newton_text.statements(group, lambda e: statement(e, low.program, plain), plain, low.program,
+                                            low.program.equations, set())
+        elif is_cyclic(group):
             *made, loop = looped(group, low.program, plain, WorkspaceArrays(plain, fast))
             lines += [*made, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
         else:

@@ -10,10 +10,9 @@ into stacked systems where the matrix varies along it, else into right-hand side
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, KroneckerDelta, Mul, S, Sum
+from sympy import Add, Expr, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
 from sympy.utilities.iterables import strongly_connected_components
 
-from .binders import is_binder
 from .bracket import Summand, eliminated
 from .derivatives import partials
 from .errors import DerivationError
@@ -200,9 +199,15 @@ def _without_brackets(term, pairs):
 
 
 def _without(expr, names):
-    """Return an expression with 0 where variables are read; sums of nothing are nothing."""
+    """Return an expression with 0 where variables are read; sums and choices of nothing are nothing."""
     expr = expr.xreplace(dict.fromkeys(reads(expr, names), S.Zero))
-    return bottom_up(expr, lambda t: S.Zero if is_binder(t) and isinstance(t, Sum) and t.function == 0 else t)
+    return bottom_up(expr, lambda t: S.Zero if _is_nothing(t) else t)
+
+
+def _is_nothing(term):
+    if isinstance(term, Piecewise):
+        return all(value == 0 for value, _ in term.args)
+    return isinstance(term, Sum) and term.function == 0
 
 
 def same_matrix(matrix: Expr, rows, columns, other: System) -> bool:

@@ -13,6 +13,7 @@ from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
 from .bracket import collapsed
 from .derivatives import partials_of_parts
+from .guards import guarded, unguarded
 from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of, is_cyclic
@@ -77,8 +78,10 @@ class Jacobians:
         for term in Add.make_args(rename(jacobian, places)):
             for opened in _opened(term):
                 product = partial.coefficient * opened
-                total = Sum(product, *partial.limits) if partial.limits else product
-                yield collapsed(total, self.program.prover) if partial.limits else product
+                if partial.limits:
+                    yield collapsed(Sum(product, *partial.limits), self.program.prover)
+                else:
+                    yield guarded(*unguarded(product))              # read only where it counts
 
     def _settled(self, name, terms, slots):
         """Return a Jacobian as few terms without sums: factors that all have in common, then what is left of each."""

@@ -6,6 +6,7 @@ from sympy import Eq, Sum, cos, exp, log, sin, sqrt, tanh
 
 import codegen
 from codegen import verify
+from codegen.memory import module_from
 from derive import (
     DefinitionError,
     Network,
@@ -17,6 +18,7 @@ from derive import (
     mean,
     sigmoid,
     softmax,
+    softplus,
     total,
 )
 from derive import solve as solve_for
@@ -215,6 +217,17 @@ def largest_entropy():
     return net
 
 
+def classifier_on_a_plane():
+    net = Network("classifier_on_a_plane")
+    N, D = net.sizes("N D")
+    r, c, X, y = net.parameter("r"), net.parameter("c", D), net.input("X", N, D), net.input("y", N)
+    w = net.unknown("w", D)
+    objective = mean(softplus(X @ w) - y * (X @ w)) + exp(r) * total(w**2) / 2
+    net.argmin(w, objective, subject_to=Eq(c @ w, 1))
+    net.loss = total(w**3)
+    return net
+
+
 def two_players():
     """Two equilibria, each the other's surroundings: two parts of one unknown."""
     net = Network("two_players")
@@ -229,7 +242,7 @@ def two_players():
 
 
 ALL = [
-    quadratic_program, largest_entropy, two_players,
+    quadratic_program, largest_entropy, classifier_on_a_plane, two_players,
     lyapunov, stein, square_root_of_a_matrix, riccati, solved_from_both_sides, symmetric_matrix, quantiles_of_a_mixture,
     inverse_of_a_residual_flow, keplers_equation, graph_in_equilibrium, gated_equilibrium, eigenvector, transport,
     moments_matched, classifier_by_validation,
@@ -244,7 +257,8 @@ def test_gradients_agree_with_differences(made):
 
 
 @pytest.mark.parametrize(
-    "made", [stein, square_root_of_a_matrix, eigenvector, two_players], ids=lambda made: made.__name__)
+    "made", [stein, square_root_of_a_matrix, eigenvector, classifier_on_a_plane, two_players],
+    ids=lambda made: made.__name__)
 def test_second_derivatives_are_differences_of_the_gradient(made):
     net = made()
     program, random = net.hessian_vector_product(), np.random.default_rng(3)
@@ -258,6 +272,24 @@ def test_second_derivatives_are_differences_of_the_gradient(made):
     up, down = (gradient(**{**drawn, **there})[1] for there in moved)
     for a, b, c in zip(ours, up, down, strict=True):
         assert np.allclose(a, (b - c) / (2 * h), rtol=1e-5, atol=1e-7)
+
+
+def test_a_hessian_is_the_products_with_it():
+    net, random = classifier_on_a_plane(), np.random.default_rng(5)
+    r, c, X, y = 0.3, random.normal(size=3), random.normal(size=(4, 3)), np.array([1.0, 0, 0, 1])
+    whole = codegen.lambdify(net.hessian("c"))(r, c, X, y)
+    product = codegen.lambdify(net.hessian_vector_product())
+    rows = [product(r, c, X, y, (0.0, unit)).c for unit in np.eye(3)]
+    assert np.allclose(whole, whole.T, rtol=1e-9) and np.allclose(whole, rows, rtol=1e-9)
+
+
+@pytest.mark.parametrize("made", [keplers_equation, graph_in_equilibrium], ids=lambda made: made.__name__)
+def test_the_fast_style_iterates_too(made):
+    program, random = made().backward(), np.random.default_rng(6)
+    drawn = {v.name: random.normal(size=[3] * len(v.shape)) for v in (*program.parameters, *program.inputs)}
+    plain, fast = (module_from(style, codegen.source(program, style=style)).loss_and_grads(**drawn)
+                   for style in ("plain", "fast"))
+    assert plain[0] == fast[0] and all(np.array_equal(a, b) for a, b in zip(plain[1], fast[1], strict=True))
 
 
 def test_the_largest_entropy_is_a_softmax():
