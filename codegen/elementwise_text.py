@@ -151,10 +151,9 @@ class ElementwisePrinter(SumPrinter):
         """Print a matrix times [i > j] + [i = j]/2, None for another product."""
         if len(node.axes) < 2:
             return None
-        below = functions.half_step(node.axes[-2] - node.axes[-1])
         half = next((a for a in node.args if isinstance(inner := a.body if isinstance(a, Spread) else a, Apply)
-                     and inner.head is functions.half_step and below.args == (getattr(inner.args[0], "expr", None),)),
-                    None)
+                     and inner.head is functions.half_step
+                     and getattr(inner.args[0], "expr", None) == node.axes[-2] - node.axes[-1]), None)
         rest = tuple(a for a in node.args if a is not half)
         varied = {i for a in rest for i in (a.body if isinstance(a, Spread) else a).axes}
         if half is None or not set(node.axes[-2:]) <= varied:           # a row or a column has no triangle

@@ -115,6 +115,8 @@ def _expanded(amount):
 def in_named_sizes(cost: Expr, derived: Mapping[Symbol, Expr]) -> Expr:
     """Write products of sizes by their name: H*E as D where D = H*E, so that terms are seen to be of one degree."""
     named = {s: e.as_powers_dict() for s, e in derived.items() if e.is_Mul and e.is_commutative}
+    if not named:
+        return _expanded(cost)
     terms = []
     for term in Add.make_args(_expanded(cost)):
         for size, factors in named.items():
@@ -153,7 +155,7 @@ def leading_grouped(cost: Expr, derived: Mapping[Symbol, Expr] = MappingProxyTyp
 
 def _of_highest_degree(cost):
     """Return the terms of the highest degree in the sizes, by the names of these."""
-    terms = [(sum(p for _, p in _powers(term)), term) for term in Add.make_args(expand(cost))]
+    terms = [(sum(p for _, p in _powers(term)), term) for term in Add.make_args(_expanded(cost))]
     top = max(degree for degree, _ in terms)
     chosen = [term for degree, term in terms if degree == top]
     return sorted(chosen, key=lambda term: [(str(s), -int(p)) for s, p in _powers(term)])

@@ -66,6 +66,7 @@ def _split(term):
     return [f for f in factors if f not in brackets], brackets
 
 
+@lru_cache(maxsize=4096)
 def _range(index):
     return count([(index, index.lower, index.upper)])
 
@@ -125,7 +126,7 @@ def touched(equation: Equation, shapes: dict[str, tuple]) -> Expr:
         name = read.base.name if isinstance(read, Indexed) else read.name
         indices = read.indices if isinstance(read, Indexed) else ()
         parts[name, tuple(i if i.is_Integer else None for i in indices)] = _extent(indices, shapes[name])
-    return Add(*parts.values()) + Mul(*(_range(i) for i in equation.free))
+    return Add(*parts.values(), _product(*map(_range, equation.free)))
 
 
 def _extent(indices, shape):
@@ -137,7 +138,7 @@ def _extent(indices, shape):
             single |= dict.fromkeys(free_indices(index))
         elif not index.is_Integer:
             extent *= size
-    return extent * Mul(*map(_range, single))
+    return _product(extent, *map(_range, single))
 
 
 def numbers(names: Collection[str], shapes: dict[str, tuple]) -> Expr:
