@@ -41,7 +41,12 @@ def with_symmetric_lines(program: Program, tidied: Callable[[Program], Program])
 
 
 def _read_both_ways(equation: Equation, program: Program) -> list[str]:
-    """Return the square matrices that an equation reads with their indices in one order and in the other."""
+    """Return the square matrices that an equation reads with their indices in one order and in the other.
+
+    None of an implicit equation, whose form says how it is solved: a Cholesky factor's has (S + S')/2 in it.
+    """
+    if equation.implicit:
+        return []
     seen = defaultdict(set)
     for r in reads(equation.rhs, program.variables):
         variable = program.variables[read_name(r)]
