@@ -85,8 +85,9 @@ class ElementwisePrinter(SumPrinter):
     def _where(self, args):
         pairs = list(zip(args[::2], args[1::2], strict=True))
         text = self.code(pairs[-1][0])
+        alike = len({bool(value.axes) and not isinstance(value, Spread) for value, _ in pairs}) == 1
         for value, condition in reversed(pairs[:-1]):
-            if isinstance(condition, Scalar):
+            if isinstance(condition, Scalar) and alike:         # np.where brings branches of other shapes to one
                 text = f"({self.code(value)} if {self.code(condition)} else {text})"
                 continue
             text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"

@@ -264,7 +264,7 @@ class Looped:
         """Return the name of an array at hand that has the module's dtype."""
         for e in (*self.main, *self.initial):
             for r in reads(e.rhs, self.program.variables):
-                if read_name(r) not in self.names and not r.is_integer:
+                if read_name(r) not in (*self.names, *self.program.counted) and not r.is_integer:
                     return read_name(r)
         return self.program.parameters[0].name
 
@@ -288,6 +288,8 @@ class Looped:
     def _direction(self):
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
                   for r in self._inside(t.expr)}
+        if not shifts:                          # the first row is another, and no row waits
+            return True
         if min(shifts) < 0 < max(shifts):
             raise DerivationError(
                 f"{', '.join(self.names)}: a recurrence that reads rows before and after has no order"

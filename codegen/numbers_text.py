@@ -1,7 +1,7 @@
 """Printing numbers, sizes, sums and quotients."""
 
 import sympy
-from sympy import Add, Expr, Float, Integer, KroneckerDelta, Mul, Number, Pow, Rational, Symbol
+from sympy import Add, Expr, Float, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And
 
@@ -51,6 +51,11 @@ class NumberPrinter(Surroundings):
             return Text(f"{self.size(expr.base).inside(ATOM)}**{self.size(expr.exp).inside(ATOM)}", POWER)
         if isinstance(expr, sympy.Max):
             return Text(f"max({', '.join(self.size(a).code for a in sorted(expr.args, key=str))})")
+        if isinstance(expr, Piecewise):
+            text = self.size(expr.args[-1][0]).code
+            for value, condition in reversed(expr.args[:-1]):
+                text = f"({self.size(value).code} if {self.size(condition).code} else {text})"
+            return Text(text)
         if isinstance(expr, Relational):
             return Text(f"{self.size(expr.lhs).code} {RELATIONS[type(expr)]} {self.size(expr.rhs).code}", 0)
         if isinstance(expr, And):

@@ -67,12 +67,19 @@ class ReadLowering:
 
     def _branched(self, choice):
         """Return a choice by conditions whose branches read what is there."""
-        bare = [branch.replace(is_guard, lambda guard: S.Zero) for branch, _ in choice.args]     # guards see to theirs
-        found = [r for branch in bare for r in reads(branch, self.variables) if self._reads_outside(r)]
+        found = [r for branch, _ in choice.args for r in self._bare_reads(branch)]
         if any(map(self._is_waited_for, found)):
-            return self._corrected(choice, self._reads_outside(bare[-1]))
+            return self._corrected(choice, bool(self._bare_reads(choice.args[-1][0])))
         changes = {r: self._padded(r, self._paddings(r)) for r in found}        # the conditions let no zero count
         return choice.func(*((self._changed(branch.xreplace(changes)), c) for branch, c in choice.args), evaluate=False)
+
+    def _bare_reads(self, expr):
+        """Return the reads that may leave their range, but for those in guards, which see to theirs."""
+        if is_guard(expr) or isinstance(expr, Idx | Array):
+            return []
+        if isinstance(expr, Indexed):
+            return [expr] if self._reads_outside(expr) else []
+        return [r for a in expr.args if isinstance(a, Expr) for r in self._bare_reads(a)]
 
     def _corrected(self, choice, outside):
         """Return a choice as guarded corrections of its last branch: a recurrence has no zeros around it."""

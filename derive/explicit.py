@@ -235,6 +235,9 @@ class Explicit:
         if expr in inner:
             return inner[expr]
         if isinstance(expr, Indexed):
+            computed = next((k for k, i in enumerate(expr.indices) if self._is_computed(i)), None)
+            if computed is not None:
+                return self._looked_up(expr, computed, inner, reads)
             return self._read((read_name(expr), tuple(self._integer(i, inner) for i in expr.indices)), expr, reads)
         if isinstance(expr, Idx):
             raise DerivationError(f"{self.program.name}: the index {expr}, {expr.lower} to {expr.upper}, is free")
@@ -249,6 +252,22 @@ class Explicit:
         if expr.is_Float:
             return Rational(expr)           # the number that it is, in any arithmetic
         return expr.func(*(self._expanded(a, inner, reads) for a in expr.args)) if expr.args else expr
+
+    def _is_computed(self, index):
+        """Tell whether an index is what an equation says, the place of a maximum: nobody knows it yet."""
+        if isinstance(index, Idx) or index.is_Integer:
+            return False
+        found = (self.program.variables.get(read_name(t)) for t in subterms(index))
+        return any(v is not None and v.kind == "variable" for v in found)
+
+    def _looked_up(self, read, axis, inner, reads):
+        """Return the entry at a computed place, as the sum over all places of what is there where it is the place."""
+        place = self._expanded(read.indices[axis], inner, reads)
+        entries = []
+        for k in range(self._integer(read.base.shape[axis], inner)):
+            index = tuple(k if j == axis else self._integer(i, inner) for j, i in enumerate(read.indices))
+            entries.append(KroneckerDelta(place, k) * self._read((read_name(read), index), read, reads))
+        return Add(*entries)
 
     def _integer(self, expr, inner) -> int:
         """Return the value of an index expression."""

@@ -31,7 +31,7 @@ from sympy.logic.boolalg import BooleanFunction
 
 from .binders import is_binder
 from .guards import unguarded
-from .terms import free_indices, subterms
+from .terms import count, free_indices, subterms
 
 Axes = tuple[Idx, ...]
 
@@ -306,6 +306,10 @@ def _is_vector(node):
 
 def _contraction(total, axes):
     """Sum of a product: matrix products where two factors share what is summed, reductions elsewhere."""
+    idle = [limit for limit in total.limits if limit[0] not in free_indices(total.function)]
+    if idle:
+        rest = [limit for limit in total.limits if limit not in idle]
+        return _form(count(idle) * (Sum(total.function, *rest) if rest else total.function), axes)
     over = tuple(limit[0] for limit in total.limits)
     inner = (*axes, *over)
     body, conditions = unguarded(total.function)

@@ -9,6 +9,7 @@ from sympy import Eq, Expr, Idx, Indexed, S, Symbol
 from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
+from .binders import ArgMaximum
 from .notations import Notation
 from .ranges import Prover, shared_prover
 from .terms import index_over, read_name, reads
@@ -157,7 +158,9 @@ class Program:
     def prover(self) -> Prover:
         """The prover that knows this program's sizes, facts and labels."""
         classes = tuple((v.name, v.classes) for v in self.kind("labels"))
-        return shared_prover(tuple(self.least.items()), self.facts, classes)
+        places = tuple((e.name, e.rhs.limits[0][2] + 1) for e in self.equations
+                       if isinstance(e.rhs, ArgMaximum) and len(e.rhs.limits) == 1 and e.rhs.limits[0][1] == 0)
+        return shared_prover(tuple(self.least.items()), self.facts, (*classes, *places))
 
     @cached_property
     def counted(self) -> frozenset[str]:
@@ -277,6 +280,6 @@ def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:
 
 
 def is_cyclic(group: list[Equation]) -> bool:
-    """Tell whether the equations of one group wait for each other over an index."""
+    """Tell whether the equations of one group come row by row: they wait for each other, or a state has a first row."""
     names = {e.name for e in group}
-    return any(reads(e.rhs, names) for e in group)
+    return len(names) < len(group) or any(reads(e.rhs, names) for e in group)

@@ -150,21 +150,21 @@ def outcome(number, draws=10**9, judges=("torch", "differences", "referee")):
 
 @contextmanager
 def _within(seconds):
-    """Raise TimeoutError in what takes longer; systems without alarms wait for it."""
-    if not hasattr(signal, "SIGALRM"):
+    """Raise TimeoutError in what computes longer; systems without alarms wait for it."""
+    if not hasattr(signal, "SIGPROF"):
         yield
         return
 
     def late(signum, frame):
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _judged(number, draws, judges):

@@ -3,7 +3,7 @@
 import pytest
 from sympy import Max, Piecewise, Rational, Sum, exp, sqrt, tanh
 
-from derive import Maximum, Network, concatenate, mean, padded, relu, sigmoid, softmax, softplus, total
+from derive import FirstMaximum, Maximum, Network, concatenate, mean, padded, relu, sigmoid, softmax, softplus, total
 from derive.activations import hardsigmoid
 from derive.losses import huber
 
@@ -265,6 +265,66 @@ def _windows_in_the_adjoint_of_a_state():
     return net
 
 
+def _state_that_does_not_wait():
+    """All rows of a state but the first are one number."""
+    net = Network("still")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w = net.parameter("w")
+    h = net.state("h", A, initial=w**2)
+    net.define(h, 1 + 0 * h[a - 1], over=a)
+    net.loss = Sum(h[a - 1] * w, a)
+    return net
+
+
+def _number_in_a_recurrence():
+    """A variable that is a number has no dtype."""
+    net = Network("number")
+    A = net.size("A")
+    (a,) = net.indices(a=A)
+    w = net.parameter("w")
+    v = net.define("v", Rational(1, 2))
+    h = net.state("h", A, initial=v * w)
+    net.define(h, tanh(v * w + h[a - 1]), over=a)
+    net.loss = Sum(h[a] ** 2, a) + v
+    return net
+
+
+def _place_of_a_maximum():
+    """Where the first maximum stands decides which branch has its gradient, and which row labels choose."""
+    net = Network("place")
+    A, B, C = net.sizes("A B C")
+    a, a2, c = net.indices(a=A, a2=A, c=C)
+    w, u, y = net.parameter("w", A), net.parameter("u", B), net.labels("y", A, classes=B)
+    v = net.define("v", FirstMaximum(Piecewise((w[0], a >= 1), (w[a], True)), a) * w[0])
+    z = net.define("z", FirstMaximum(u[y[a2]], a2) + w[0] * c, over=c)
+    net.loss = v**2 + Sum(z[c] ** 2, c)
+    return net
+
+
+def _sum_that_vanishes():
+    """What a sum adds is 0 once it is written stably."""
+    net = Network("vanishes")
+    A, C = net.sizes("A C")
+    a, c = net.indices(a=A, c=C)
+    w, u = net.parameter("w", C), net.parameter("u", A, C)
+    s = net.define("s", sigmoid(u[a, c]), over=(a, c))
+    t = net.define("t", w[c] * ((1 - s[a, c]) ** 2 - (1 - s[a, c]) * relu(1 - s[a, c])), over=(a, c))
+    net.loss = Sum(t[a, c] + u[a, c] ** 2, a, c)
+    return net
+
+
+def _guard_times_a_read():
+    """A branch multiplies what may leave its range by what is guarded."""
+    net = Network("times")
+    A, C = net.sizes("A C")
+    a, c = net.indices(a=A, c=C)
+    v, w = net.parameter("v", A), net.parameter("w", C)
+    z = net.define("z", sqrt(1 + (exp(-v[a] ** 2) - padded(v)[a - 1] * padded(w)[c - 1]) ** 2), over=(a, c))
+    net.loss = Sum(padded(z)[a + 1, c] ** 2, a, c)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
@@ -276,7 +336,8 @@ NETWORKS = {
         _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch,
         _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
-        _windows_in_the_adjoint_of_a_state)},
+        _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
+        _sum_that_vanishes, _guard_times_a_read)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
@@ -285,6 +346,10 @@ NETWORKS = {
 def test_what_a_sweep_found_stays_mended(name):
     sweep.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
     sweep.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+
+
+def test_the_referee_follows_a_place_through_labels():
+    sweep.judge(_place_of_a_maximum(), {"A": 3, "B": 2, "C": 2})
 
 
 def test_the_referee_counts_a_term_as_often_as_it_is_read():
