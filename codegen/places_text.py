@@ -66,7 +66,8 @@ class PlacePrinter(NumberPrinter):
         return Text(f"{name}[{', '.join(parts)}]")
 
     def _as_stored(self, read):
-        """Return a read with the positions at which the array holds its rows."""
+        """Return a read with the positions at which the array holds its rows; SymPy's |x| leaves -(a - n + 1)."""
+        read = read.base[tuple(i.expand() for i in read.indices)]
         return read.base[(read.indices[0] + 1, *read.indices[1:])] if read.base.name in self.states else read
 
     def place(self, variable: str, axis: int, position: Expr) -> str:

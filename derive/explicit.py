@@ -247,7 +247,8 @@ class Explicit:
             return self._cell_of(expr, inner, reads)
         if isinstance(expr, Piecewise):
             return self._chosen(expr, inner, reads)
-        if isinstance(expr, Relational) and expr.lhs.is_integer and expr.rhs.is_integer:
+        integers = isinstance(expr, Relational) and expr.lhs.is_integer and expr.rhs.is_integer
+        if integers and not any(map(self._is_computed, expr.args)):
             return sympify(_COMPARED[expr.rel_op](self._integer(expr.lhs, inner), self._integer(expr.rhs, inner)))
         if expr.is_Float:
             return Rational(expr)           # the number that it is, in any arithmetic

@@ -1,7 +1,7 @@
 """What sweeps of random programs found, each fault in the smallest program that has it; PyTorch is the judge."""
 
 import pytest
-from sympy import Max, Piecewise, Rational, Sum, exp, sqrt, tanh
+from sympy import Abs, Max, Piecewise, Rational, Sum, exp, sqrt, tanh
 
 from derive import FirstMaximum, Maximum, Network, concatenate, mean, padded, relu, sigmoid, softmax, softplus, total
 from derive.activations import hardsigmoid
@@ -325,6 +325,17 @@ def _guard_times_a_read():
     return net
 
 
+def _size_of_a_read_backwards():
+    """SymPy factors the sign out of a position inside |x|."""
+    net = Network("backwards")
+    A, C = net.sizes("A C")
+    (a,) = net.indices(a=A)
+    w = net.parameter("w", A, C)
+    v = net.define("v", Abs(w[A - 1 - a, 0]) / C, over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
@@ -337,7 +348,7 @@ NETWORKS = {
         _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
-        _sum_that_vanishes, _guard_times_a_read)},
+        _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
