@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+SAME = 2.0**-44                 # sums may be added in another order where arrays lie otherwise in memory
 
 
 class Subject:
@@ -87,7 +88,7 @@ class Subject:
             self.is_spoilt, spoilt = True, self.is_spoilt
             now = self.at(**held[-1])
             self.is_spoilt = spoilt
-            if now != before and not (np.isnan(now) and np.isnan(before)):
+            if np.isnan(now) != np.isnan(before) or abs(now - before) > SAME * max(abs(before), abs(self.loss)):
                 return True
         return False
 
