@@ -216,6 +216,15 @@ ATTACKS = {                         # f, gradients, arguments, what may be said
     "cancels in the sum": (sines, SWAPPED, MANY, (WRONG,)),
     "changed where no sum changes": (sines, np.cos(MANY) + 1e-3 * (DRIFT - DRIFT.mean()), MANY, (WRONG,)),
     "one of 3,000": (sines, wrong(np.cos(MANY), 1234), MANY, (WRONG,)),
+    "fast waves in 3,000 entries": (lambda w: sines(1e8 * w) / 1e8, np.cos(1e8 * MANY), MANY, SAME),
+    "fast waves in 3,000 entries, gradient wrong": (lambda w: sines(1e8 * w) / 1e8, -np.cos(1e8 * MANY), MANY, OTHER),
+    "3,000 kinks": (lambda w: np.maximum(w, 0).sum(), 0 * MANY, 0 * MANY, SAME),
+    "3,000 kinks, gradient wrong": (lambda w: np.maximum(w, 0).sum(), 2 + 0 * MANY, 0 * MANY, OTHER),
+    "3,000 entries at 1e8": (sines, np.cos(1e8 * MANY), 1e8 * MANY, SAME),
+    "3,000 entries at 1e-12": (lambda w: sines(1e12 * w), 1e12 * np.cos(MANY), 1e-12 * MANY, SAME),
+    "a jump in one of 3,000": (lambda w: sines(w) + (w[7] > MANY[7]), np.cos(MANY), MANY, SAME),
+    "a jump in one of 3,000, gradient wrong": (
+        lambda w: sines(w) + (w[7] > MANY[7]), wrong(np.cos(MANY), 9), MANY, OTHER),
     # scales
     "a loss below all floats": (lambda w: 1e-320 * f(w), 1e-320 * G, W, (NOTHING,)),
     "w at 1e8": (sines, np.cos(1e8 * W), 1e8 * W, SAME),

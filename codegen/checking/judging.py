@@ -20,6 +20,7 @@ SHARE, SHARE_SINGLE = 0.9, 0.5   # of the entries that are not zero, so many mus
 DOUBLE, SINGLE, HALF = 1024 * 2.0**-52, 64 * 2.0**-23, 8 * 2.0**-10     # of a gradient's entries, beside the largest
 LEAST = 64 * 5e-324             # a loss below this has no digits
 TOO_FAST = "differences give one slope from step to step and the one that is claimed between them: f varies too fast"
+ALL_KINKS = "each direction meets a kink at the point itself; try another point"
 CHANGING = "f gives another value for the same arguments, later on: it keeps a state of its own"
 
 
@@ -195,6 +196,10 @@ def _by_sketches(subject, name, x, g, tolerance, seed, calls) -> Finding:
     sketcher = Sketcher(lambda moved: subject.at(**{name: moved}), x, g, tolerance, subject.loss,
                         _noise(subject, name, x), np.random.default_rng(seed))
     seen = sketcher.sketch(calls)
+    if seen.is_too_fast:
+        return Finding(name, NOTHING, (TOO_FAST,), bar=seen.bar, unresolved=np.ones(x.shape, bool))
+    if seen.kinks and seen.kinks == seen.directions and seen.worst is None:
+        return Finding(name, NOTHING, (ALL_KINKS,), bar=seen.bar, unresolved=np.ones(x.shape, bool))
     if seen.worst is not None:
         place = shown(seen.worst)
         one = all(s.stop - s.start == 1 for s in seen.worst)

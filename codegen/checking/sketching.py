@@ -8,13 +8,14 @@ entries move, so the loss is closer to a line and meets fewer kinks.
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..differences import LADDER
-from .along import slopes
+from .along import confirmed_close_by, slopes
 
 Array = NDArray[np.float64]
 Box = tuple[slice, ...]
@@ -35,6 +36,7 @@ class Seen:
     slope: float = 0.0
     error: float = 0.0
     kinks: int = 0
+    is_too_fast: bool = False       # closer steps show what is claimed, and others do not
 
 
 class Sketcher:
@@ -56,9 +58,9 @@ class Sketcher:
 
     def sketch(self, calls: int) -> Seen:
         """Look at the whole, then at halves of whatever box has most entries unseen, for about so many calls."""
-        whole = tuple(slice(0, n) for n in self.x.shape)
+        whole = self._whole
         ticket, queue = count(), [(0, 0, whole)]
-        while queue and self.calls < calls and self.seen.worst is None:
+        while queue and self.calls < calls and self.seen.worst is None and not self.seen.is_too_fast:
             _, _, box = heapq.heappop(queue)
             signs = [self._signs(box) for _ in range(3 if box == whole else 2)]
             self._look(box, [*signs, np.where(self.claimed < 0, -1.0, 1.0)] if box == whole else signs)
@@ -70,6 +72,10 @@ class Sketcher:
         if self.seen.worst is not None:
             self._localise()
         return self.seen
+
+    @property
+    def _whole(self) -> Box:
+        return tuple(slice(0, n) for n in self.x.shape)
 
     def _unseen(self, box):
         size = np.abs(self.claimed[box])
@@ -102,7 +108,10 @@ class Sketcher:
         if widths:
             self.seen.bar[box] = np.minimum(self.seen.bar[box], min(widths) + slack)
         k = int(apart.argmax())
-        if apart[k] > 0:
+        if apart[k] > 0 and self.seen.worst is None and box == self._whole and k not in found.kinks \
+                and confirmed_close_by(partial(probe, k), said[k], found.value[k], scale, self.centre):
+            self.seen.is_too_fast = True
+        elif apart[k] > 0:
             self.seen.worst, self.seen.discrepancy = box, float(apart[k])
             self.seen.claimed, self.seen.slope, self.seen.error = said[k], found.value[k], found.error[k]
 
