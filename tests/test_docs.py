@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
-COUNTS = {"implicit-equations": 5, "matrix-algebra": 3, "notes": 5, "performance": 1, "second-derivatives": 2, "trust": 1}
+COUNTS = {
+    "implicit-equations": 5,
+    "matrix-algebra": 3,
+    "notes": 5,
+    "performance": 1,
+    "second-derivatives": 2,
+    "trust": 1,
+}
 
 
 def blocks(page):
