@@ -1,12 +1,14 @@
 """Inverses in matrix algebra: each is an unknown that satisfies an equation, and is solved for, not inverted.
 
 In A*Inverse(M)*B the unknown Y = Inverse(M)*B is defined by M*Y = B; where the left side is a row and the right side is
-none, by the transposed system; where nothing stands beside the inverse, by M*Y = 1.
+none, by the transposed system; where nothing stands beside the inverse, by M*Y = 1. So is SymPy's LofCholesky(M), which
+is lower triangular and whose product with its transpose is M.
 """
 
 from collections.abc import Callable
 
 from sympy import Basic, Identity, Inverse, MatMul, MatPow, MatrixExpr, MatrixSymbol, Transpose
+from sympy.matrices.expressions.factorizations import LofCholesky
 
 LONGEST_NAME = 16
 
@@ -21,16 +23,20 @@ class Inverses:
     ----------
     define : gives a matrix a name.
     solve : names the solution of a linear system.
+    factorise : names the Cholesky factor of a matrix.
     """
 
-    def __init__(self, define: Definer, solve: Solver):
-        self.define, self.solve = define, solve
+    def __init__(self, define: Definer, solve: Solver, factorise: Definer):
+        self.define, self.solve, self.factorise = define, solve, factorise
+        self.factors: dict[MatrixExpr, MatrixSymbol] = {}
         self.known: dict[tuple[MatrixExpr, MatrixExpr], MatrixSymbol] = {}
         self.named: dict[MatrixExpr, MatrixSymbol] = {}
 
     def solved(self, expr: Basic) -> Basic:
         """Return an expression without inverses."""
-        if not expr.has(Inverse) and not any(_is_negative_power(p) for p in expr.atoms(MatPow)):
+        if isinstance(expr, LofCholesky):
+            return self._factor(self._by_name(self.solved(expr.args[0])))
+        if not expr.has(Inverse, LofCholesky) and not any(_is_negative_power(p) for p in expr.atoms(MatPow)):
             return expr
         if isinstance(expr, Inverse) or _is_negative_power(expr):
             return self._product(_opened(expr))
@@ -62,6 +68,11 @@ class Inverses:
             word = "inv" if isinstance(right, Identity) else "solve"
             self.known[matrix, right] = self.solve(f"{word}_{named_after(matrix)}", matrix, right)
         return self.known[matrix, right]
+
+    def _factor(self, matrix):
+        if matrix not in self.factors:
+            self.factors[matrix] = self.factorise(f"chol_{named_after(matrix)}", matrix)
+        return self.factors[matrix]
 
     def _by_name(self, matrix):
         """Return a matrix as a symbol, a transposed one as the transpose of one."""

@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import Any
 
-from sympy import Eq, Expr, MatrixExpr, MatrixSymbol
+from sympy import Add, Eq, Expr, KroneckerDelta, MatrixExpr, MatrixSymbol
 
 from .matrices import axes_of, indexed, shape_without_ones
 from .matrix_inverses import Inverses
+from .triangles import residual
 
 
 class MatrixNotation:
@@ -40,7 +41,17 @@ class MatrixNotation:
 
     @cached_property
     def _inverses(self):
-        return Inverses(lambda stem, matrix: self._define_matrix(self._unused(stem), matrix), self._solve)
+        return Inverses(
+            lambda stem, matrix: self._define_matrix(self._unused(stem), matrix), self._solve, self._factorise)
+
+    def _factorise(self, stem: str, matrix: MatrixExpr) -> MatrixSymbol:
+        """Name the Cholesky factor of the symmetric part of a matrix."""
+        factor = MatrixSymbol(self._unused(stem), *matrix.shape)
+        indices = self._canonical(axes_of(factor))
+        unknown = self.unknown(factor.name, *axes_of(factor))
+        whole = Add(*(indexed(m, indices, self._index_for) for m in (matrix, matrix.T))) / 2
+        self.implicitly(unknown, residual(unknown[indices], whole), over=indices, start=KroneckerDelta(*indices))
+        return factor
 
     def _solve(self, stem: str, matrix: MatrixExpr, right: MatrixExpr) -> MatrixSymbol:
         """Name the solution of matrix*Y = right."""

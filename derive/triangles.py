@@ -17,7 +17,7 @@ forward and reverse mode algorithmic differentiation, 2008, section 2.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Mul, Piecewise, Sum
+from sympy import Add, Expr, Indexed, Mul, Piecewise, Sum
 
 from .functions import half_step
 from .guards import guarded, is_guard, unguarded
@@ -192,6 +192,11 @@ def _new(stem: str, e: Equation, variables: dict) -> Variable:
 
 
 def _is_symmetric(expr, row, column):
-    """Tell whether an expression is the same with row and column exchanged, term by term."""
+    """Tell whether an expression is the same with row and column exchanged, term by term; what is read whole must be.
+
+    No triangle makes a matrix that is not symmetric: one that is read as it is was proven to be so, or is said to be.
+    """
+    if isinstance(expr.as_coeff_Mul()[1], Indexed) and {row, column} <= set(expr.as_coeff_Mul()[1].indices):
+        return True
     turned = rename(expr, {row: column, column: row})
     return canonical(turned.expand()) == canonical(expr.expand())

@@ -4,12 +4,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Matrix, Sum, cos, log, symbols
+from sympy import Identity, KroneckerDelta, Matrix, MatrixSymbol, Sum, Trace, cos, log, symbols
+from sympy.matrices.expressions.factorizations import LofCholesky
 
 import codegen
 from codegen.memory import module_from
-from derive import DefinitionError, Network, cholesky, diagonal, eye, logdet, mean, solve, total
+from derive import DefinitionError, Network, cholesky, diagonal, eye, logdet, mean, network_of, solve, total
 from derive.referee import TOLERANCE, disagreement
+from derive.triangles import factor
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
 
@@ -195,6 +197,25 @@ def test_differences_along_symmetric_matrices():
         along += along.T
         up, down = (f(A + h * along, *rest)[0] for h in (1e-5, -1e-5))
         assert np.isclose((up - down) / 2e-5, np.sum(f(A, *rest)[1].A * along), rtol=1e-7)
+
+
+def test_matrix_algebra_has_sympys_own_factor():
+    N, D = symbols("N D")
+    A, B, b = MatrixSymbol("A", N, D), MatrixSymbol("B", N, N), MatrixSymbol("b", N, 1)
+    S = A * A.T + Identity(N)
+    loss = Trace(LofCholesky(S) * B) + Trace(b.T * LofCholesky(S).T * LofCholesky(S) * b)
+    net, _ = network_of(loss, A)
+    program = net.backward()
+    assert sum(factor(e) is not None for e in program.equations) == 1           # one factor, read three times
+    random = np.random.default_rng(4)
+    given = {"A": random.normal(size=(3, 2)), "B": random.normal(size=(3, 3)), "b": random.normal(size=3)}
+    ours = codegen.lambdify(program)(**given)
+    a, m, v = (torch.tensor(given[n], requires_grad=n == "A") for n in "ABb")
+    L = torch.linalg.cholesky(a @ a.T + torch.eye(3, dtype=a.dtype))
+    theirs = torch.trace(L @ m) + v @ L.T @ L @ v
+    theirs.backward()
+    assert np.isclose(ours[0], theirs.item(), rtol=1e-13)
+    assert np.allclose(ours[1].A, a.grad.numpy(), rtol=1e-11)
 
 
 # ---- how it is computed
