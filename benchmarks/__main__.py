@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import measuring, report
+from . import headline, measuring, report
 from .contenders import NAMES
 from .workloads import WORKLOADS
 
@@ -72,10 +72,11 @@ def read(path: Path) -> list[dict]:
 
 
 def keep(lines: list[dict], note: str) -> None:
-    """Write the table and all its numbers."""
+    """Write the table, all its numbers, and the table of the README."""
     report.RESULTS.mkdir(exist_ok=True)
     (report.RESULTS / "table.md").write_text(report.markdown(lines, note), encoding="utf-8")
     (report.RESULTS / "table.csv").write_text(report.as_csv(lines), encoding="utf-8")
+    headline.put()
     if find_spec("matplotlib"):
         from . import figures
 

@@ -98,7 +98,7 @@ def _interleaved(runs, seconds, threads):
     times: dict[str, list[float]] = {name: [] for name in runs}
     end, rounds = time.perf_counter() + seconds, 0
     while rounds < 5 or (time.perf_counter() < end and rounds < 200):
-        taking = list(runs) if rounds < 2 else quick
+        taking = quick if quick and rounds >= 2 else list(runs)
         start = rounds % len(taking)
         for name in taking[start:] + taking[:start]:
             times[name].append(seconds_of(runs[name], calls[name], clock))

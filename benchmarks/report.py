@@ -47,10 +47,11 @@ def cell(row: dict | None) -> str:
         return ""
     if "absent" in row:
         return "–"
-    return f"{_short(row['ratio'])} ({_time(row['seconds'])})"
+    return f"{short(row['ratio'])} ({_time(row['seconds'])})"
 
 
-def _short(ratio):
+def short(ratio: float) -> str:
+    """Return a ratio with two digits after the point, fewer where it is large."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:.0f}"
 
 
@@ -99,7 +100,7 @@ def table(lines: list[dict]) -> str:
     """Return the ratios as text for a terminal."""
     rows = []
     for line in lines:
-        found = [f"{n} {_short(r['ratio'])} [{_short(r['low'])}–{_short(r['high'])}]"
+        found = [f"{n} {short(r['ratio'])} [{short(r['low'])}–{short(r['high'])}]"
                  for n, r in line["rows"].items() if "ratio" in r and n != line["base"]]
         base = line["rows"][line["base"]]
         rows.append(f"{line['title']}, {line['dtype']}, {line['threads']} thread(s); {line['base']} "
