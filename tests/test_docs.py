@@ -8,6 +8,7 @@ import pytest
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 COUNTS = {
+    "doctor": 1,
     "implicit-equations": 5,
     "matrix-algebra": 3,
     "notes": 5,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import mutation_table
 from tests.mutation import judged
 
 SAMPLE = {"mlp": 4, "logistic_regression": 3, "batch_norm": 2, "elman_rnn": 2, "ridge_regression": 3, "attention": 2}
@@ -21,3 +22,12 @@ def test_most_sabotage_of_a_network_is_named(name):
     o = judged(name, each=40)
     assert o.missed == []
     assert o.total("named") >= 0.9 * o.total("asked"), o.unnamed
+
+
+def test_the_table_told_is_of_the_counts_kept():
+    rows, page = mutation_table.kept(), mutation_table.PAGE.read_text(encoding="utf-8")
+    assert mutation_table.renewed(page, rows) == page
+    total = mutation_table.summed(rows)
+    assert mutation_table.sentence(total) in page
+    assert total["caught"] == mutation_table.real(total)
+    assert total["named"] >= 0.9 * total["asked"]

@@ -6,10 +6,11 @@ import numpy as np
 
 from derive.program import Program
 
+from . import forward
 from .diagnosis import Diagnosis
-from .evidence import Seen
+from .evidence import Evidence, Seen
 from .patient import Answer, Patient
-from .trials import Point
+from .trials import ONCE_MORE, Point
 
 
 def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Point, Answer]]) -> None:
@@ -67,3 +68,15 @@ def behaviour(patient: Patient, diagnosis: Diagnosis, seen: Sequence[Seen]) -> N
     if aliased:
         diagnosis.remarks.append(f"the gradient of {', '.join(aliased)} shares memory with an argument: "
                                       "whoever changes one changes the other")
+
+
+def is_stale(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen]) -> bool:
+    """Tell whether the function is right but for a second call at the same sizes, and say so."""
+    wrong = [s for s in seen if Evidence(program, [s]).wrong() or forward.differs([s])]
+    if len(seen) < 2 or [s.point.words for s in wrong] != [ONCE_MORE]:
+        return False
+    names = Evidence(program, wrong).wrong()
+    told = f"the gradient of {', '.join(names)} is" if names else "the loss is"
+    diagnosis.find("state", f"{told} right in the first call and wrong in a later one, with other arguments of "
+                   "the same sizes: something is kept from call to call, a cache that is stale", "", names)
+    return True

@@ -38,6 +38,7 @@ class Diagnosis:
     remarks: list[str] = field(default_factory=list)
     disagreements: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 0.0
+    where: str = ""                     # " where Y is one-hot in each row", if it is judged on such data only
 
     def find(self, kind: str, words: str, name: str = "", explains: Iterable[str] = (), mistake: str = "") -> None:
         """Add a finding."""
@@ -62,7 +63,7 @@ class Diagnosis:
             worst = max(self.disagreements.values(), default=0.0)
             where = max(self.disagreements, key=lambda n: self.disagreements[n], default="")
             size = f"at most {worst:.1g} of the largest entry (in d{where})" if worst else "none"
-            return (f"{self.network}: right. Disagreement: {size}; rounding explains {self.tolerance:.0e}")
+            return f"{self.network}: right{self.where}. Disagreement: {size}; rounding explains {self.tolerance:.0e}"
         if self.verdict == UNKNOWN:
             return f"{self.network}: cannot tell"
         count = len(self.findings)

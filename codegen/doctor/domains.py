@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.program import Program
+from derive.program import Program, Variable
 from derive.terms import read_name, reads
 
 from .trials import Point
@@ -36,12 +36,19 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def is_declared(variable: Variable) -> bool:
+    """Tell whether a note says already that an input is 0 or 1, so that it is drawn so."""
+    note = variable.note.lower()
+    return "0 or 1" in note or "else 0" in note
+
+
 def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
     """Yield the points with one input of a narrower kind, and what that is."""
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
-        if v.shape and (v.name in last or "mask" in v.name.lower()):
-            for words, change in KINDS.items():
+        mask = "mask" in v.name.lower()
+        if v.shape and (v.name in last or mask) and not is_declared(v):
+            for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
 

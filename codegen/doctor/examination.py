@@ -15,7 +15,7 @@ from . import domains, forward, kinks, leaves
 from .activations import slopes, softmaxes
 from .axes import other_axes
 from .circumstances import bad_checks, in_other_circumstances, own_point
-from .conduct import behaviour, failures
+from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import DOUBLE, SINGLE, Evidence, Seen
 from .inlining import inlined
@@ -87,6 +87,8 @@ class Examination:
         evidence = Evidence(self.program, ordinary)
         shapeless = {n: np.inf for f in self.diagnosis.findings if f.kind == "shape" for n in f.explains}
         self.diagnosis.disagreements = {**evidence.disagreements(), **shapeless}
+        if is_stale(self.program, self.diagnosis, ordinary):
+            return
         ordinary, evidence = self._on_its_data(ordinary, evidence)
         loss = forward.difference(self.net, ordinary, self._left(0.3))
         if loss is not None:
@@ -116,6 +118,7 @@ class Examination:
             return ordinary, evidence
         words, narrow = best
         self.diagnosis.remarks.append(f"judged on data where {words}: on other data the code computes another thing")
+        self.diagnosis.where = f" where {words}"
         self.diagnosis.disagreements = narrow.disagreements()
         return narrow.seen, narrow
 

@@ -21,6 +21,7 @@ from .evaluate import Evaluated
 Sizes = dict[Symbol, int]
 KINKED = (step, half_step, at_zero, relu, ArgMaximum, Maximum, Abs, sign, Max, Min)
 MOST_ENTRIES = 4000                     # of all arguments together
+ONCE_MORE = "at other arguments of the same sizes"      # where a cache that is kept by shape is stale
 TRIES, LIVELY = 6, 0.4                  # draws, until so many entries of every gradient are not 0
 
 
@@ -59,6 +60,7 @@ def points(program: Program) -> list[Point]:
     first = min(pool, key=lambda s: _alike(program, s))
     second = min(pool, key=lambda s: (_alike(program, s) - 2 * sum(s[k] != first[k] for k in s), str(s)))
     found = [Point("at sizes all different", program, first, drawn(program, first, 0))]
+    found.append(Point(ONCE_MORE, program, first, drawn(program, first, 6)))
     found.append(Point("at other sizes", program, second, drawn(program, second, 1)))
     square = max(pool, key=lambda s: (_pairs(s), _enough(program, s)))
     if _pairs(square) > _pairs(first):

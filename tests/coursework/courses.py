@@ -304,7 +304,6 @@ WRONG = [
     (captions, caption_loss, [("np.add.at(grads[\"W_embed\"], words, dx)", "grads[\"W_embed\"][words] += dx")],
      "overwritten"),
     (captions, caption_loss, [("    dflat *= weights[:, None]\n", "")], "mask.* missing"),
-    (captions, caption_loss, [("    dflat /= N\n", "    dflat /= weights.sum()\n")], "N|mask"),
     (captions, caption_loss, [("(1 - h[:, t] ** 2)", "h[:, t] * (1 - h[:, t])")], r"h \(1 - h\)"),
     (dilated, columns_of_images, [("dx[:, :, p * L:p * L + S * A:S, q * L:q * L + S * B:S] +=",
                                    "dx[:, :, p:p + S * A:S, q:q + S * B:S] +=")], "L is ignored"),
@@ -328,4 +327,5 @@ UNKNOWN = [               # caught, and where it shows is told, not what it is
     (captions, caption_loss, [("features.T @ dprev, dprev.sum(axis=0)", "features.T @ dh[:, 0], dh[:, 0].sum(axis=0)")],
      "dW_proj|start"),
     (grouped, grouped_norm, [("(dxhat * xhat).sum(axis=2, keepdims=True)", "(dxhat * xhat)")], "dx|sum"),
+    (captions, caption_loss, [("    dflat /= N\n", "    dflat /= weights.sum()\n")], "N|mask"),
 ]
