@@ -9,14 +9,14 @@ What NumPy cannot compute into a given array (a choice, a gather) is printed as 
 
 import ast
 
-from sympy import Add, Integer, Mul, Pow, Rational, S
+from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 
 from derive import functions
 from derive.forms import Apply, Gather, Product, Read, Scalar, Spread
 
 from .functions_table import CALLS
 from .lowering import grouped, slope
-from .nodes import inverted, is_mask, is_reciprocal, is_variable, split_sign, term_order
+from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
 from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
 
@@ -53,6 +53,8 @@ class InPlacePrinter(NumpyPrinter):
             self._power_into(name, where, node)
         elif isinstance(node, Apply) and len(node.args) == 1 and self._function(node.head):
             self._function_into(name, where, node)
+        elif isinstance(node, Apply) and node.head is Piecewise and self._is_filled(node):
+            self._choice_into(name, where, node)
         else:
             code = self.code(node)
             self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
@@ -151,6 +153,17 @@ class InPlacePrinter(NumpyPrinter):
             self.lines.append(f"np.{step}({name}, out={name})")
         if power < 0:
             self.lines.append(f"np.divide(1, {name}, out={name})")
+
+    def _is_filled(self, node):
+        """Tell whether a choice is a value where a condition holds, and a number elsewhere."""
+        fits = len(node.args) == 4 and self._is_computed(node.args[0], node.axes) and is_constant(node.args[2])
+        return fits and not isinstance(node.args[1], Scalar) and isinstance(node.args[3], Scalar)
+
+    def _choice_into(self, name, where, node):
+        value, condition, other, _ = node.args
+        self.risky |= may_overflow(value)
+        self._into(name, where, value)
+        self.lines.append(f"np.copyto({name}, {self.code(other)}, where=~({self.code(condition)}))")
 
     def _function(self, head):
         return head is functions.relu or head in STEPS or head.__name__ in CALLS
