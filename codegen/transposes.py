@@ -59,8 +59,10 @@ def _transposed(line, varying):
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and isinstance(node.right, ast.Attribute) \
                 and node.right.attr == "T":
-            root, sizes = node.right.value, []
+            root: ast.expr = node.right.value
+            sizes: list[str] = []
             if isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute) and root.func.attr == "reshape":
-                root, sizes = root.func.value, [ast.unparse(a) for a in root.args]
+                sizes = [ast.unparse(a) for a in root.args]
+                root = root.func.value
             if isinstance(root, ast.Name) and root.id not in varying:
                 yield ast.get_source_segment(line.strip(), node.right), root.id, sizes
