@@ -32,7 +32,9 @@ WORDS = {"en": words_en, "ko": words_ko}
 
 ENGINES = {"en": ("pdflatex", "xelatex", "lualatex"), "ko": ("xelatex", "lualatex")}
 NOTATIONS = [{"form": "index"}, {"adjoint": "bar", "batch": "columns"}, {"adjoint": "partial", "bold": True},
-             {"level": "every-step"}, {"level": "gradients", "batch": "columns"}, {}]
+             {"level": "every-step"}, {"level": "gradients", "batch": "columns"}, {},
+             {"level": "every-step", "form": "index", "adjoint": "partial", "batch": "columns", "bold": True},
+             {"level": "gradients", "form": "index", "adjoint": "bar"}]
 
 
 def complaints(text, folder, engine="pdflatex"):
