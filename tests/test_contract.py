@@ -352,7 +352,7 @@ def test_text_is_tidy(name):
 
 @every_module
 def test_names_are_the_papers(name):
-    """Every name that a module assigns is a variable of its program, an index or a size: never one made up."""
+    """Every name that a module assigns is a variable of its program, the transpose of one, U_T, an index or a size."""
     p = lowered(loading.named(name).backward()).program
     known = {*p.variables, *map(str, p.sizes), *(i for v in p.variables.values() for i in v.index_names)}
     functions = [f for f in ast.parse(text(name)).body if isinstance(f, ast.FunctionDef)
@@ -360,7 +360,8 @@ def test_names_are_the_papers(name):
     nodes = [n for f in functions for n in ast.walk(f)]
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     counters = {n.target.id for n in nodes if isinstance(n, ast.For)}
-    assert assigned - counters <= known | {"_"} and all(len(c) == 1 for c in counters)
+    transposed = {f"{n}_T" for n in p.variables}
+    assert assigned - counters <= known | transposed | {"_"} and all(len(c) == 1 for c in counters)
 
 
 @every_module
