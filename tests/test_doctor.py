@@ -217,6 +217,24 @@ def test_data_of_a_narrower_kind_is_no_mistake():
     assert diagnosis.kinds == ("mean",) and "W is N times" in str(diagnosis)
 
 
+def test_a_target_of_regression_is_any_number():
+    """dr2 for dz2 happens to be right where y is 0 or 1, for then what a relu cuts off has no error; it is wrong."""
+    net = loading.named("relu_network")
+
+    def slipped(W1, b1, W2, b2, x, y):
+        z1 = x @ W1 + b1
+        r1 = np.maximum(z1, 0)
+        z2 = r1 @ W2 + b2
+        r2 = np.maximum(z2, 0)
+        dr2 = r2 - y
+        dz2 = dr2 * (z2 > 0)
+        dz1 = W2 @ dz2 * (z1 > 0)
+        return np.sum(dr2**2) / 2, np.outer(x, dz1), dz1, np.outer(r1, dr2), dz2
+
+    diagnosis = diagnose(net, slipped)
+    assert not diagnosis.right and "W2" in str(diagnosis)
+
+
 # ---- on the command line
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sympy import Add
 
 from derive.program import Program, Variable
-from derive.terms import read_name, reads
+from derive.terms import read_name, reads, subterms
 
 from .trials import Point
 
@@ -42,12 +43,22 @@ def is_declared(variable: Variable) -> bool:
     return "0 or 1" in note or "else 0" in note
 
 
+def is_predicted(program: Program, variable: Variable) -> bool:
+    """Tell whether an input is compared with a computed value, y - f: any number may stand there, not 0 or 1 alone."""
+    computed = {n for n, v in program.variables.items() if v.kind in ("variable", "parameter")}
+    return any(
+        any(read_name(t.as_coeff_Mul()[1]) == variable.name for t in total.args)
+        and any(reads(t, computed) for t in total.args)
+        for e in program.forward for total in subterms(e.rhs) if isinstance(total, Add)
+    )
+
+
 def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
     """Yield the points with one input of a narrower kind, and what that is."""
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
-        if v.shape and (v.name in last or mask) and not is_declared(v):
+        if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
