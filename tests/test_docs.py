@@ -13,6 +13,7 @@ COUNTS = {
     "matrix-algebra": 3,
     "notes": 5,
     "performance": 1,
+    "random-programs": 0,
     "second-derivatives": 2,
     "trust": 1,
 }
