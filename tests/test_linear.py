@@ -14,11 +14,11 @@ from tests.rule_zoo import ZOO
 
 
 def perceptron(layers):
-    """Return a perceptron of so many layers, each with sizes of its own."""
+    """Return a perceptron of so many layers, each with sizes of its own, which no other depth has: nothing is known."""
     net = Network("deep")
     N, D, C = net.sizes("N D C")
     X, y = net.input("X", N, D), net.labels("y", N, classes=C)
-    widths = [D, *(net.size(f"H{k}") for k in range(1, layers)), C]
+    widths = [D, *(net.size(f"H{layers:03}_{k:03}") for k in range(1, layers)), C]
     A = X
     for k, (before, after) in enumerate(pairwise(widths), 1):
         W, b = net.parameter(f"W{k}", before, after), net.parameter(f"b{k}", after)
