@@ -32,6 +32,7 @@ from derive.program import Equation, Program, Variable, is_cyclic, ordered
 from derive.terms import count
 
 from .lowering import Lowered, lowered
+from .solutions import OF_MATRICES
 
 LARGEST = 5000          # entries in all equations, above which straight-line code is no longer what one wants
 
@@ -73,6 +74,9 @@ class Scalars:
         for e in self.low.program.equations:
             if e.implicit:
                 raise DerivationError(f"{e.name} is defined implicitly; the style scalar has no solver: use plain")
+            if e.rhs.has(*OF_MATRICES):
+                raise DerivationError(f"{e.name} solves a system or factorises a matrix, which the style scalar "
+                                      "does not: use plain")
             for env in self._values([(i, i.lower, i.upper) for i in e.free], {}):
                 cell = (e.name, tuple(int(self._number(i, env)) for i in e.indices))
                 self.lines[cell] = (e, env)

@@ -135,6 +135,9 @@ class OfMatrix(Binder):
         return Number(stack, how.name, form(matrix, (*stack, *bound)))
 
 
+OF_MATRICES = (Identity, Solution, Factored, Triangle, OfMatrix)       # what is computed of whole matrices
+
+
 @dataclass(frozen=True)
 class Number(Node):
     """A number that is computed of a matrix, or one of each of a stack."""

@@ -139,3 +139,12 @@ def test_eight_times_as_fast_as_numpy_that_checks_nothing():
         return min(timeit.repeat(run, number=2000, repeat=9))
 
     assert best(lambda: tiny(**arguments)) >= 8 * best(lambda: ours(*given))
+
+
+@pytest.mark.parametrize(("name", "what"), [
+    ("gaussian_process", "chol_K solves a system or factorises a matrix"), ("deep_equilibrium", "Z is defined implicitly"),
+])
+def test_solvers_are_refused_by_name(name, what):
+    program = named(name).backward()
+    with pytest.raises(DerivationError, match=f"{what}.*use plain"):
+        codegen.source(program, style="scalar", sizes={s.name: k for s, k in sizes_for(program).items()})
