@@ -71,12 +71,8 @@ class Scalars:
         if entries > LARGEST:
             raise DerivationError(f"{program.name} has {entries} entries at these sizes; the style scalar takes "
                                   f"up to {LARGEST}: use the style plain")
+        _refuse_solvers(self.low.program.equations)
         for e in self.low.program.equations:
-            if e.implicit:
-                raise DerivationError(f"{e.name} is defined implicitly; the style scalar has no solver: use plain")
-            if e.rhs.has(*OF_MATRICES):
-                raise DerivationError(f"{e.name} solves a system or factorises a matrix, which the style scalar "
-                                      "does not: use plain")
             for env in self._values([(i, i.lower, i.upper) for i in e.free], {}):
                 cell = (e.name, tuple(int(self._number(i, env)) for i in e.indices))
                 self.lines[cell] = (e, env)
@@ -253,3 +249,13 @@ def shared(cells: list[tuple[Symbol, Expr]], name: str) -> list[tuple[Symbol, Ex
     fresh = numbered_symbols(f"same_{name}_", real=True)
     parts, rest = cse([rhs for _, rhs in cells], symbols=fresh, order="none")
     return [*parts, *((lhs, rhs) for (lhs, _), rhs in zip(cells, rest, strict=True))]
+
+
+def _refuse_solvers(equations):
+    for e in equations:
+        if e.implicit:
+            raise DerivationError(f"{e.name} is defined implicitly; the style scalar has no solver: use plain")
+    for e in equations:
+        if e.rhs.has(*OF_MATRICES):
+            raise DerivationError(f"{e.name} solves a system or factorises a matrix, which the style scalar does not: "
+                                  "use plain")

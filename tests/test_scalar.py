@@ -142,7 +142,8 @@ def test_eight_times_as_fast_as_numpy_that_checks_nothing():
 
 
 @pytest.mark.parametrize(("name", "what"), [
-    ("gaussian_process", "chol_K solves a system or factorises a matrix"), ("deep_equilibrium", "Z is defined implicitly"),
+    ("gaussian_process", "chol_K solves a system or factorises a matrix"),
+    ("deep_equilibrium", "Z is defined implicitly"),
 ])
 def test_solvers_are_refused_by_name(name, what):
     program = named(name).backward()
