@@ -15,7 +15,8 @@ from itertools import product as pairs
 
 from sympy import Idx, Mul
 
-from derive.forms import Axes, Node, Product, Transpose, arranged
+from derive.forms import arranged
+from derive.nodes import Axes, Node, Product, Transpose
 
 from .precedence import ATOM, SIGN, TERM, Text
 

@@ -6,7 +6,7 @@ from sympy.logic.boolalg import And, Not, Or
 
 from derive import functions
 from derive.errors import DerivationError
-from derive.forms import Apply, Bracket, Gather, Read, Scalar, Spread
+from derive.nodes import Apply, Bracket, Gather, Read, Scalar, Spread
 from derive.terms import read_name
 
 from .functions_table import CALLS, HELPERS, SCIPY

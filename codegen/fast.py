@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Integer, Mul
 
-from derive.forms import Apply, Product, Reduction, Scalar, Spread, form
+from derive.forms import form
+from derive.nodes import Apply, Product, Reduction, Scalar, Spread
 from derive.program import Equation, Program, is_cyclic, ordered
 
 from . import assumptions, newton_text, parts, taps

@@ -12,7 +12,7 @@ import ast
 from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 
 from derive import functions
-from derive.forms import Apply, Gather, Product, Read, Scalar, Spread
+from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread
 
 from .functions_table import CALLS
 from .lowering import grouped, slope

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sympy import Expr
 
-from derive.forms import Apply, Axes, Node, form
+from derive.forms import form
+from derive.nodes import Apply, Axes, Node
 from derive.program import Equation
 
 from .inplace import InPlacePrinter

@@ -17,8 +17,9 @@ from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Symbol, expand
 from derive.arrays import Array
 from derive.binders import has_binder
 from derive.errors import DerivationError
-from derive.forms import Spread, form
+from derive.forms import form
 from derive.guards import drawn_out, guarded, strongest
+from derive.nodes import Spread
 from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads
 

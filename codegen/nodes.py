@@ -5,7 +5,7 @@ from dataclasses import replace
 from sympy import Mul, Pow, S, Symbol
 
 from derive import functions
-from derive.forms import Apply, Bracket, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from derive.nodes import Apply, Bracket, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 
 from .functions_table import UNBOUNDED
 from .lowering import grouped

@@ -4,7 +4,8 @@ import sympy
 from sympy import Add, Expr, Idx, Indexed, Mul, floor
 
 from derive.errors import DerivationError
-from derive.forms import Gather, Index, Spread, Transpose, arranged
+from derive.forms import arranged
+from derive.nodes import Gather, Index, Spread, Transpose
 from derive.terms import free_indices
 
 from .contractions import transposition

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sympy import Expr, Idx, Integer
 
 from derive.binders import Binder
-from derive.forms import Node, form
+from derive.forms import form
+from derive.nodes import Node
 from derive.partial_sums import running
 from derive.program import Program, is_cyclic
 from derive.terms import bottom_up, free_indices

@@ -10,7 +10,8 @@ from sympy import Expr, Idx, Symbol, Tuple
 from sympy.core.symbol import Str
 
 from derive.binders import Binder
-from derive.forms import Node, Scalar, Spread, arranged, form
+from derive.forms import arranged, form
+from derive.nodes import Node, Scalar, Spread
 from derive.terms import free_indices
 
 from .precedence import ATOM, Text

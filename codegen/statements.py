@@ -9,7 +9,8 @@ from itertools import starmap
 
 from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum, Tuple
 
-from derive.forms import Gather, Read, Scalar, Spread, Transpose, arranged, form
+from derive.forms import arranged, form
+from derive.nodes import Gather, Read, Scalar, Spread, Transpose
 from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 

@@ -8,7 +8,8 @@ from sympy import Mul, Sum
 from derive import binders
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
-from derive.forms import Gather, Read, Reduction, Scalar, arranged
+from derive.forms import arranged
+from derive.nodes import Gather, Read, Reduction, Scalar
 
 from .contractions import contraction
 from .nodes import as_numbers, is_condition, is_plain_parameter

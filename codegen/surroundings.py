@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sympy import Idx, Symbol
 
-from derive.forms import Node
+from derive.nodes import Node
 
 from .precedence import Text
 

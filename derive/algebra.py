@@ -40,10 +40,11 @@ from .consequences import SYMMETRIC
 from .determinants import Determinant as OfEntries
 from .determinants import LogDeterminant as LogOfEntries
 from .errors import DerivationError
-from .forms import Apply, Bracket, Gather, Node, Outer, Product, Read, Reduction, Scalar, Spread, form
-from .forms import Transpose as Turned
+from .forms import form
 from .implicit import linear_system
 from .matrix_length import length, shortest, with_symmetric
+from .nodes import Apply, Bracket, Gather, Node, Outer, Product, Read, Reduction, Scalar, Spread
+from .nodes import Transpose as Turned
 from .paper.nodes import ONE, opened, pulled, size_of
 from .program import Equation, Program
 from .terms import bottom_up, read_name, reads

@@ -12,8 +12,9 @@ from itertools import product
 
 from sympy import Expr, Idx, Indexed, Mul, Pow, Sum
 
-from .forms import Apply, Node, Outer, Product, Read, Reduction, Spread, Transpose, form
+from .forms import form
 from .matrices import summed
+from .nodes import Apply, Node, Outer, Product, Read, Reduction, Spread, Transpose
 from .program import Assumption, Equation, Program
 from .terms import apart, bottom_up, index_names, read_name, reads, rename, subterms
 

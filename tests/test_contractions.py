@@ -8,7 +8,7 @@ from codegen import lambdify
 from codegen.contractions import contraction
 from codegen.numpy_text import NumpyPrinter
 from derive import Network, total
-from derive.forms import Product, Read
+from derive.nodes import Product, Read
 
 SIZES = dict(zip("abcdef", (2, 3, 4, 5, 6, 7), strict=True))
 

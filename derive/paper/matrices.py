@@ -3,7 +3,7 @@
 from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.logic.boolalg import And, Not, Or
 
-from ..forms import Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from ..nodes import Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from .conditions import indicator
 from .constants import is_negative
 from .nodes import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Idx, Mul, Pow, S, Sum, Symbol
 
-from ..forms import Apply, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from ..nodes import Apply, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from .constants import is_constant, is_negative
 
 ONE, ZERO = Scalar((), S.One), Scalar((), S.Zero)
