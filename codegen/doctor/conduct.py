@@ -10,7 +10,7 @@ from . import forward
 from .diagnosis import Diagnosis
 from .evidence import Evidence, Seen
 from .patient import Answer, Patient
-from .trials import ONCE_MORE, Point
+from .trials import ONCE_MORE, Point, drawn
 
 
 def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Point, Answer]]) -> None:
@@ -70,13 +70,38 @@ def behaviour(patient: Patient, diagnosis: Diagnosis, seen: Sequence[Seen]) -> N
                                       "whoever changes one changes the other")
 
 
-def is_stale(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen]) -> bool:
-    """Tell whether the function is right but for a second call at the same sizes, and say so."""
-    wrong = [s for s in seen if Evidence(program, [s]).wrong() or forward.differs([s])]
-    if len(seen) < 2 or [s.point.words for s in wrong] != [ONCE_MORE]:
+def is_stale(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen], patient: Patient) -> bool:
+    """Tell whether the function is right but for later calls at the same sizes, and say so."""
+    wrong = _wrong_once_more(program, seen)
+    if not wrong or _right_again(program, wrong[0], patient):
         return False
     names = Evidence(program, wrong).wrong()
     told = f"the gradient of {', '.join(names)} is" if names else "the loss is"
     diagnosis.find("state", f"{told} right in the first call and wrong in a later one, with other arguments of "
                    "the same sizes: something is kept from call to call, a cache that is stale", "", names)
     return True
+
+
+def where_it_settles(
+    program: Program, diagnosis: Diagnosis, seen: Sequence[Seen], patient: Patient
+) -> Sequence[Seen]:
+    """Return what was seen, without the other arguments at which an iteration of the function's own ends elsewhere."""
+    wrong = _wrong_once_more(program, seen) if any(e.implicit for e in program.equations) else []
+    if not wrong or not _right_again(program, wrong[0], patient):
+        return seen
+    diagnosis.remarks.append(f"{ONCE_MORE} it finds another solution than the network, or none; it is right at others")
+    return [s for s in seen if s not in wrong]
+
+
+def _wrong_once_more(program, seen):
+    """Return the point of other arguments at the same sizes, where it is the only one that is wrong."""
+    wrong = [s for s in seen if Evidence(program, [s]).wrong() or forward.differs([s])]
+    return wrong if len(seen) > 1 and [s.point.words for s in wrong] == [ONCE_MORE] else []
+
+
+def _right_again(program, wrong, patient):
+    """Tell whether the function is right at yet other arguments of the same sizes: so nothing is kept by size."""
+    sizes = wrong.point.sizes
+    points = [Point(ONCE_MORE, program, sizes, drawn(program, sizes, seed)) for seed in (7, 8)]
+    found = [Seen(p, a) for p in points if not (a := patient.answer(p)).failure]
+    return any(not Evidence(program, [s]).wrong() and not forward.differs([s]) for s in found)
