@@ -217,6 +217,27 @@ def test_data_of_a_narrower_kind_is_no_mistake():
     assert diagnosis.kinds == ("mean",) and "W is N times" in str(diagnosis)
 
 
+def test_a_cache_that_is_kept_by_shape_is_stale():
+    kept = {}
+
+    def grads(W1, b1, W2, b2, X, y):
+        if X.shape not in kept:
+            kept[X.shape] = np.maximum(X @ W1 + b1, 0)
+        _, fresh = right.loss_and_grads(W1, b1, W2, b2, X, y)
+        loss, P = cross(kept[X.shape] @ W2 + b2, y)
+        return loss, {**fresh, "W2": kept[X.shape].T @ P}
+
+    def cross(Z, y):
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        loss = -np.log(P[np.arange(len(y)), y]).mean()
+        P[np.arange(len(y)), y] -= 1
+        return loss, P / len(y)
+
+    diagnosis = diagnose(MLP, grads)
+    assert diagnosis.verdict == "wrong" and "a cache that is stale" in str(diagnosis)
+
+
 def test_a_target_of_regression_is_any_number():
     """dr2 for dz2 happens to be right where y is 0 or 1, for then what a relu cuts off has no error; it is wrong."""
     net = loading.named("relu_network")
