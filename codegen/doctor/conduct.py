@@ -82,17 +82,6 @@ def is_stale(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen], patie
     return True
 
 
-def where_it_settles(
-    program: Program, diagnosis: Diagnosis, seen: Sequence[Seen], patient: Patient
-) -> Sequence[Seen]:
-    """Return what was seen, without the other arguments at which an iteration of the function's own ends elsewhere."""
-    wrong = _wrong_once_more(program, seen) if any(e.implicit for e in program.equations) else []
-    if not wrong or not _right_again(program, wrong[0], patient):
-        return seen
-    diagnosis.remarks.append(f"{ONCE_MORE} it finds another solution than the network, or none; it is right at others")
-    return [s for s in seen if s not in wrong]
-
-
 def _wrong_once_more(program, seen):
     """Return the point of other arguments at the same sizes, where it is the only one that is wrong."""
     wrong = [s for s in seen if Evidence(program, [s]).wrong() or forward.differs([s])]

@@ -15,7 +15,7 @@ from . import domains, forward, kinks, leaves
 from .activations import slopes, softmaxes
 from .axes import other_axes
 from .circumstances import bad_checks, in_other_circumstances, own_point
-from .conduct import behaviour, failures, is_stale, where_it_settles
+from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import DOUBLE, SINGLE, Evidence, Seen
 from .inlining import inlined
@@ -84,7 +84,6 @@ class Examination:
     # ---- what it computes
 
     def _gradients(self, ordinary, kinked):
-        ordinary = where_it_settles(self.program, self.diagnosis, ordinary, self.patient)
         evidence = Evidence(self.program, ordinary)
         shapeless = {n: np.inf for f in self.diagnosis.findings if f.kind == "shape" for n in f.explains}
         self.diagnosis.disagreements = {**evidence.disagreements(), **shapeless}

