@@ -159,8 +159,9 @@ def _value(part, indices, rest: Expr = S.Zero):
 
 
 def _is_inlined(program, name):
-    """Tell whether no line needs the log-sum-exp by its name: it is the toolkit's own, and read in a sum once."""
-    own = name.startswith("lse_") and name not in program.outputs
+    """Tell whether no line needs the log-sum-exp by its name: it is our own, read in a sum once, in no other one."""
+    own = name.startswith("lse_") and name not in program.outputs and not any(
+        isinstance(e.rhs, LogSumExp) and reads(e.rhs, {name}) for e in program.equations)
     outside = sum(_plain_reads(e.rhs, name) for e in program.equations)
     return own and outside <= 1
 

@@ -165,7 +165,7 @@ class FoldLowering(ReadLowering):
         if known:
             stored = [order[k] for k in known]
         else:
-            first = next(k for k, (indices, _) in enumerate(axes) if len(indices) > 1)
+            first = next((k for k, (indices, _) in enumerate(axes) if len(indices) > 1), len(axes))
             rest = [[i for i in indices if i not in taps] for indices, _ in axes]
             stored = [*chain(*rest[:first]), *taps, *chain(*rest[first:])]
         used = free_indices(parts)

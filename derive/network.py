@@ -20,7 +20,7 @@ from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover, conjuncts, index_range
-from .terms import apart, free_indices, index_over, read_name, reads, without_idle
+from .terms import apart, free_indices, index_over, read_name, reads, without_choices, without_idle
 from .unknowns import Implicit
 from .whole_ranges import with_whole_ranges
 from .wording import RESERVED, TITLE, identifier, shown, words
@@ -363,6 +363,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             if shape_of(value) not in ((), shape) and shape_of(value) != shape:
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
+        value = without_choices(value)
         value = without_idle(apart(value, {i.name for i in indices}))
         value = with_whole_ranges(value, self._prover(), name)
         self._check(value, indices, name)

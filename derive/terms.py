@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 
-from sympy import Expr, Idx, Indexed, IndexedBase, Integer, Piecewise, Sum, Symbol, Tuple
+from sympy import ITE, And, Expr, Idx, Indexed, IndexedBase, Integer, Not, Or, Piecewise, Sum, Symbol, Tuple
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanFunction
@@ -159,6 +159,11 @@ def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True)
     if _is_leaf(expr) or (isinstance(expr, Piecewise) and not branches):
         return change(expr)
     return change(_rebuilt(expr, [_in_branch(a, lambda term: bottom_up(term, change, branches)) for a in expr.args]))
+
+
+def without_choices(expr: Expr) -> Expr:
+    """Return `expr` with no condition that is a choice, as SymPy makes of a case of cases: by and, or and not."""
+    return expr.replace(ITE, lambda c, a, b: Or(And(c, a), And(Not(c), b))) if expr.has(ITE) else expr
 
 
 def without_idle(expr: Expr) -> Expr:

@@ -3,8 +3,21 @@
 import pytest
 from sympy import Abs, Max, Piecewise, Rational, Sum, exp, sqrt, tanh
 
-from derive import FirstMaximum, Maximum, Network, concatenate, mean, padded, relu, sigmoid, softmax, softplus, total
-from derive.activations import hardsigmoid
+from derive import (
+    FirstMaximum,
+    Maximum,
+    Network,
+    concatenate,
+    logsumexp,
+    mean,
+    padded,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    total,
+)
+from derive.activations import hardsigmoid, hardswish, softshrink
 from derive.losses import huber
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
@@ -336,6 +349,27 @@ def _size_of_a_read_backwards():
     return net
 
 
+def _activation_of_an_activation():
+    """SymPy makes conditions that are themselves choices: ITE."""
+    net = Network("shrunk")
+    A = net.size("A")
+    Z = net.define("Z", 4 * net.parameter("w", A))
+    Y = net.define("Y", hardswish(softshrink(Z)))
+    net.loss = total((Y - logsumexp(Y)) ** 2)
+    return net
+
+
+def _shifted_by_one_backwards():
+    """A read at one shifted index, and one that goes backwards, of windows with no taps."""
+    net = Network("shifted")
+    A, B = net.sizes("A B")
+    (b,) = net.indices(b=B)
+    u, w = net.parameter("u", A, B), net.parameter("w", B)
+    v = net.define("v", Abs(padded(u)[0, b - 1] * w[-(b + 1 - B)]) + Sum(padded(w)[b - 1] - w[b], b), over=b)
+    net.loss = Sum(v[b] ** 2, b)
+    return net
+
+
 NETWORKS = {
     "the row above": lambda: _first_row_shifted(-1),
     "the row below": lambda: _first_row_shifted(1),
@@ -348,7 +382,8 @@ NETWORKS = {
         _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
-        _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards)},
+        _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards, _activation_of_an_activation,
+        _shifted_by_one_backwards)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
@@ -357,6 +392,11 @@ NETWORKS = {
 def test_what_a_sweep_found_stays_mended(name):
     sweep.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
     sweep.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+
+
+def test_a_log_sum_exp_inside_another_has_a_name():
+    """Seen in this program alone: smaller ones name what the outer one is taken of."""
+    assert sweep.outcome(882)[:6] == "passed"
 
 
 def test_the_referee_follows_a_place_through_labels():
