@@ -109,13 +109,15 @@ def _tidy_sum(total: Sum) -> Expr:
 def _before_guard(total: Sum) -> Expr:
     """Return what a sum is of, reads that do not vary before its guard: [i <= t]*a[i]*h[t] is h[t]*([i <= t]*a[i]).
 
-    A read at whole indices is in its range wherever it stands.
+    A read at whole indices is in its range wherever it stands, but where the guard is about these alone: a state has a
+    row before the first.
     """
     bound = {limit[0] for limit in total.limits}
     if not is_guard(total.function):
         return total.function
     inner, conditions = unguarded(total.function)
-    whole = [f for f in Mul.make_args(inner) if is_whole(f) and not bound & set(free_indices(f))]
+    kept = {i for c in conditions if not bound & set(free_indices(c)) for i in free_indices(c)}
+    whole = [f for f in Mul.make_args(inner) if is_whole(f) and not (bound | kept) & set(free_indices(f))]
     rest = Mul(*(f for f in Mul.make_args(inner) if f not in whole))
     return Mul(*whole, guarded(rest, conditions)) if whole else total.function
 
