@@ -6,7 +6,8 @@ from derive.networks import loading
 
 second_order = pytest.importorskip("tests.second_order", reason="PyTorch is an extra", exc_type=ImportError)
 
-QUICK = ("elman_rnn", "gaussian_process", "logistic_regression", "matrix_factorisation", "mlp", "soft_targets", "softmax_regression")
+QUICK = ("elman_rnn", "gaussian_process", "logistic_regression", "matrix_factorisation", "mlp", "soft_targets",
+         "softmax_regression")
 PRODUCTS = (*QUICK, "convolution_1d", "kalman_filter", "layer_norm", "max_pooling")
 
 
