@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Integer
+from sympy import Idx, Integer
 
 from derive.binders import Binder
 from derive.forms import form
@@ -12,6 +12,7 @@ from derive.program import Program, is_cyclic
 from derive.terms import bottom_up, free_indices
 
 from .precedence import ATOM, Text
+from .solutions import Parts
 
 HELPERS = {
     "_sums_before": '''
@@ -30,17 +31,11 @@ def _sums_after(x, axis):
 }
 
 
-class Place(Expr):
-    """A term, and the index at which its running sum is read; whether it runs onwards, and takes in that entry."""
-
-    is_commutative = True
-
-    def _eval_is_real(self):
-        return True
-
-
 class RunningSum(Binder):
-    """The entry of a running sum at an index; bound is what is summed over."""
+    """The entry of a running sum at an index; bound is what is summed over.
+
+    Its parts are a term, the index, whether it runs onwards, and whether it takes in the entry at the index.
+    """
 
     def as_node(self, axes) -> "Accumulated":
         """Return the array form."""
@@ -86,4 +81,4 @@ def _told(term):
     if found is None:
         return term
     flags = (Integer(found.onwards), Integer(found.included))
-    return RunningSum(Place(found.term, found.index, *flags), (found.summed, found.summed.lower, found.summed.upper))
+    return RunningSum(Parts(found.term, found.index, *flags), (found.summed, found.summed.lower, found.summed.upper))

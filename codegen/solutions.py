@@ -54,7 +54,7 @@ def _inverse(name, matrix):
 
 
 class Parts(Expr):
-    """What a solution is made of: how it is found, its name, right-hand side, matrix or factor, and places."""
+    """What a binder of this kind is made of: of a solution how it is found, its name, right-hand side, matrix, ..."""
 
     is_commutative = True
 
