@@ -6,7 +6,7 @@ from sympy import Add, Expr, Idx, Indexed, Mul, floor
 from derive.errors import DerivationError
 from derive.forms import arranged
 from derive.nodes import Gather, Index, Spread, Transpose
-from derive.terms import free_indices
+from derive.terms import free_indices, runs_over
 
 from .contractions import transposition
 from .numbers_text import RELATIONS, NumberPrinter, is_negative, numerators, positive_first, without_sign
@@ -30,8 +30,7 @@ class PlacePrinter(NumberPrinter):
             text = Text(f"np.arange({high.code})" if expr.lower == 0 else f"np.arange({low.code}, {high.code})")
             return indexed(text, (expr,), axes)
         if isinstance(expr, Indexed):
-            if all(isinstance(i, Idx) and i.lower == 0 and (i.upper + 1 - size).expand() == 0
-                   for i, size in zip(expr.indices, expr.base.shape, strict=True)):
+            if all(map(runs_over, expr.indices, expr.base.shape)):
                 order = tuple(i for i in axes if i in expr.indices)
                 return indexed(self._arranged(Text(expr.base.name), tuple(expr.indices), order), order, axes)
             return self._gather(Gather(axes, expr))
@@ -169,8 +168,7 @@ def trimmed(parts):
 
 def _diagonal(read):
     """Return the index that a read of whole axes has twice, all others once; None for another read."""
-    whole = all(isinstance(i, Idx) and i.lower == 0 and i.upper + 1 == size
-                for i, size in zip(read.indices, read.base.shape, strict=True))
+    whole = all(map(runs_over, read.indices, read.base.shape))
     repeated = [i for i in dict.fromkeys(read.indices) if read.indices.count(i) > 1]
     return repeated[0] if whole and len(repeated) == 1 and read.indices.count(repeated[0]) == 2 else None
 

@@ -31,7 +31,7 @@ from sympy.logic.boolalg import BooleanFunction
 from .binders import is_binder
 from .guards import unguarded
 from .nodes import Apply, Axes, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
-from .terms import count, free_indices, subterms
+from .terms import count, free_indices, runs_over, subterms
 
 
 @lru_cache(maxsize=1 << 13)
@@ -117,10 +117,7 @@ def _is_real(term):
 
 
 def _read(read):
-    plain = all(isinstance(i, Idx) for i in read.indices) and len(set(read.indices)) == len(read.indices)
-    if plain and all(
-        i.lower == 0 and i.upper + 1 == size for i, size in zip(read.indices, read.base.shape, strict=True)
-    ):
+    if len(set(read.indices)) == len(read.indices) and all(map(runs_over, read.indices, read.base.shape)):
         return Read(tuple(read.indices), read.base.name)
     return Gather(tuple(free_indices(read)), read)
 

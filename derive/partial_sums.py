@@ -6,7 +6,7 @@ from sympy import Expr, Idx, Indexed, Mul, Sum, Symbol
 
 from .guards import guarded, unguarded
 from .ranges import index_atoms
-from .terms import free_indices, subterms, summed
+from .terms import free_indices, runs_over, subterms, summed
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,8 @@ def is_whole(factor: Expr) -> bool:
     base, power = factor.as_base_exp()
     if base.is_number or not power.is_Integer or power < 1:
         return base.is_number
-    return isinstance(base, Symbol) or (isinstance(base, Indexed) and all(
-        isinstance(i, Idx) and (i.lower, i.upper + 1) == (0, size)
-        for i, size in zip(base.indices, base.base.shape, strict=True)))
+    return isinstance(base, Symbol) or (
+        isinstance(base, Indexed) and all(map(runs_over, base.indices, base.base.shape)))
 
 
 def _range(index):

@@ -14,7 +14,7 @@ from .consequences import SYMMETRIC, applied
 from .errors import DerivationError
 from .implicit import linear_system
 from .program import Assumption, Equation, Program
-from .terms import free_indices, read_name, reads
+from .terms import free_indices, read_name, reads, runs_over
 
 Word = tuple[tuple[str, bool], ...]             # factors by name, each turned round or not
 Words = dict[Word, Expr]                        # with the coefficient of each
@@ -151,7 +151,7 @@ def _chain(term: Expr, row: Idx, column: Idx) -> tuple[Expr, Word] | None:
         left += Mul.make_args(f.function) if isinstance(f, Sum) else [f]
     matrices = []
     for f in left:
-        if isinstance(f, Indexed) and len(f.indices) == 2 and all(map(_is_whole, f.indices, f.base.shape)):
+        if isinstance(f, Indexed) and len(f.indices) == 2 and all(map(runs_over, f.indices, f.base.shape)):
             matrices.append(f)
         elif isinstance(f, KroneckerDelta) and set(f.args) == {row, column}:
             return (coefficient * Mul(*(g for g in left if g is not f)), ()) if len(_indexed(left)) == 1 else None
@@ -169,10 +169,6 @@ def _chain(term: Expr, row: Idx, column: Idx) -> tuple[Expr, Word] | None:
         at = following.indices[0 if turned else 1]
         word.append((read_name(following), turned))
     return (coefficient, tuple(word)) if at == column and word else None
-
-
-def _is_whole(index, size):
-    return isinstance(index, Idx) and index.lower == 0 and (index.upper + 1 - size).expand() == 0
 
 
 def _indexed(factors):

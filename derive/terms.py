@@ -143,6 +143,14 @@ def index_over(name: str, size: Expr, first: int = 0) -> Idx:
     return Idx(Symbol(name, integer=True), (Integer(first), size - 1))
 
 
+def runs_over(index: Expr, size: Expr) -> bool:
+    """Tell whether an index runs over the whole of an axis of this size."""
+    if not isinstance(index, Idx) or index.lower != 0:
+        return False
+    length = index.upper + 1
+    return length == size or (length - size).expand() == 0
+
+
 def count(limits: Tuple) -> Expr:
     """Return how many values the bound indices take together."""
     product = Integer(1)
