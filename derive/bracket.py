@@ -29,15 +29,13 @@ def eliminated(summand: Summand, slots: tuple, positions: tuple, prover: Prover)
     changes: dict[Expr, Expr] = {}
     for axis, slot in enumerate(slots):
         position = places[axis]
-        solution = _solved(slot, position, limits)
+        solution = _solved(slot, position, limits, [*slots, *free_indices(term)])
         if solution is None:
             term *= slot_delta(slot, position)
             continue
-        index, value = solution
+        index, value, more = solution
         [(_, low, high)] = [limit for limit in limits if limit[0] == index]
-        limits = [limit for limit in limits if limit[0] != index]
-        value, more = _with_remainder(value, position, [*slots, *(i for i, *_ in limits), *free_indices(term)])
-        limits += more
+        limits = [*(limit for limit in limits if limit[0] != index), *more]
         if index_range(value) != (low, high):
             conditions += [value - low, high - value]
         here = {index: value}
@@ -57,12 +55,9 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
         found = _first_solved(Mul.make_args(term), limits)
         if found is None:
             return total
-        bracket, index, value = found
+        bracket, index, value, more = found
         [(_, low, high)] = [limit for limit in limits if limit[0] == index]
-        limits = [limit for limit in limits if limit[0] != index]
-        position = next((side for side in bracket.args if isinstance(side, floor)), bracket)
-        value, more = _with_remainder(value, position, [*(i for i, *_ in limits), *free_indices(term)])
-        limits += more
+        limits = [*(limit for limit in limits if limit[0] != index), *more]
         rest = Mul(*(f for f in Mul.make_args(term) if f is not bracket))
         here = {index: value}
         conditions = [c.xreplace(here) for c in (*conditions, index - low, high - index)]
@@ -73,12 +68,12 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
 
 
 def _first_solved(factors, limits):
-    """Return a bracket among factors, a summed index that it solves, and the value; None where there is none."""
+    """Return a bracket among factors and its solution, None where there is none."""
     for bracket in factors:
         if isinstance(bracket, KroneckerDelta):
             rest = [f for f in factors if f is not bracket]
             for left, right in (bracket.args, bracket.args[::-1]):
-                solution = _solved(right, left, limits)
+                solution = _solved(right, left, limits, free_indices(Mul(*factors)))
                 if solution is not None and not _is_bound_elsewhere(solution, rest):
                     return bracket, *solution
     return None
@@ -86,31 +81,25 @@ def _first_solved(factors, limits):
 
 def _is_bound_elsewhere(solution, rest):
     """Tell whether a label would be put into another bracket: those stay side by side."""
-    index, value = solution
+    index, value, _ = solution
     labels = any(isinstance(a, Indexed) for a in index_atoms(value))
     return labels and any(f.has(index) for f in rest if isinstance(f, KroneckerDelta))
 
 
-def _with_remainder(value, position, taken):
-    """Return all values that solve slot = position, and limits: of floor((i + c)/b) b*slot - c + r, where r < b."""
-    if not isinstance(position, floor):
-        return value, []
-    below = position.args[0].together().as_numer_denom()[1]
-    remainder = fresh(index_over("r", below), {i.name for i in taken})
-    return (value + remainder).expand(), [(remainder, remainder.lower, remainder.upper)]
+def _solved(slot, position, limits, taken):
+    """Return (index, value, limits) with all values that solve slot = position, None where the bracket stays.
 
-
-def _solved(slot, position, limits):
-    """Return (index, value) with value solving slot = position, None where the bracket stays.
-
-    Of slot = floor((i + c)/b) the value is the first of b.
+    Of slot = floor((i + c)/b) these are b*slot - c + r for all r < b, a new index; of others it is one.
     """
     if isinstance(position, floor):
         above, below = position.args[0].together().as_numer_denom()
         able = [i for i, *_ in limits if above.coeff(i, 1) == 1 and index_atoms(above) == {i}]
-        return (able[0], below * slot - (above - able[0])) if able and below.is_positive else None
+        if not able or not below.is_positive:
+            return None
+        r = fresh(index_over("r", below), {i.name for i in (*taken, *(i for i, *_ in limits))})
+        return able[0], (below * slot - (above - able[0]) + r).expand(), [(r, r.lower, r.upper)]
     if isinstance(position, Idx):
-        return (position, slot) if any(limit[0] == position for limit in limits) else None
+        return (position, slot, []) if any(limit[0] == position for limit in limits) else None
     if any(isinstance(a, Indexed) for a in index_atoms(position)):
         return None
     inside = [i for i in index_atoms(position) if isinstance(i, Idx)]
@@ -120,7 +109,7 @@ def _solved(slot, position, limits):
         if index in inside:
             slope = position.coeff(index, 1)
             value = ((slot - (position - slope * index)) * slope).expand()
-            return None if value.has(index) else (index, value)
+            return None if value.has(index) else (index, value, [])
     return None
 
 

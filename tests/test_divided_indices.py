@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, floor
+from sympy import KroneckerDelta, Sum, floor
 
 import codegen
 from derive import DefinitionError, Network
@@ -75,6 +75,22 @@ def test_the_adjoint_adds_up_what_reads_one_entry():
     assert "Sum(" in str(program.gradients["A"].rhs) and "2*i + r" in str(program.gradients["A"].rhs)
     assert "add.at" not in codegen.source(program)
     assert r"\lfloor i/2 \rfloor" in note(program) or r"\lfloor i/2\rfloor" in note(program)
+
+
+def test_a_bracket_with_a_divided_index_is_solved_for_the_other():
+    """[j = floor(i/2)] summed over j is one read; summed over i it is two."""
+    net = Network("bracket", "A bracket written by hand")
+    I = net.size("I")
+    a, v = net.parameter("a", I), net.parameter("v", 2 * I)
+    i, j = net.indices(i=2 * I, j=I)
+    twice = net.define("twice", Sum(KroneckerDelta(j, floor(i / 2)) * a[j], j), over=i)
+    pairs = net.define("pairs", Sum(KroneckerDelta(j, floor(i / 2)) * v[i], i), over=j)
+    net.loss = Sum(twice[i] ** 2, i) + Sum(pairs[j] ** 2, j)
+    a0, v0 = np.arange(1.0, 4.0), np.arange(6.0)
+    value, grads = codegen.lambdify(net.backward())(a0, v0)
+    assert value == 2 * np.sum(a0**2) + np.sum(v0.reshape(3, 2).sum(1) ** 2)
+    np.testing.assert_array_equal(grads.a, 4 * a0)
+    np.testing.assert_array_equal(grads.v, np.repeat(2 * v0.reshape(3, 2).sum(1), 2))
 
 
 def test_a_read_beyond_the_end_is_refused():
