@@ -3,13 +3,15 @@
     log(Sum(exp(f)))            log-sum-exp                 exp(g)/Sum(exp(f))      exp(g - log-sum-exp)
     1/(1 + exp(-x))             sigmoid(x)                  log(1 + exp(x))         softplus(x)
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
-    log(exp(x) + exp(y))        x + softplus(y - x)         log(cosh(x))            softplus(2x) - x - log(2)
+    log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
+    log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
+    log(cosh(x))                softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
 
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Indexed, Max, Mul, Pow, S, Sum, cosh, exp, log, tanh
+from sympy import Add, Expr, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cosh, exp, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
@@ -53,9 +55,9 @@ def _logarithm(x, known):
         return total
     if isinstance(x, cosh):
         return softplus(2 * x.args[0]) - x.args[0] - log(2)
-    exponents = _exponents(x)
-    if exponents:
-        return _log_of_sum(*exponents)
+    branches = _branches_of_exponents(x)
+    if branches:
+        return Piecewise(*((_log_of_sum(*exponents), condition) for exponents, condition in branches))
     if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
         [other] = [-a for a in x.args if a != 1] or [S.Zero]
         other = _seen_through(other, known)
@@ -69,9 +71,11 @@ def _logarithm(x, known):
     return log(x)
 
 
-def _log_of_sum(first, second, *others):
+def _log_of_sum(first, *others):
     """Return log(exp(a) + exp(b) + ...) in the form that never overflows."""
-    rest = _log_of_sum(second, *others) if others else second
+    if not others:
+        return first
+    rest = _log_of_sum(*others)
     return (first + softplus(rest - first)) if first == 0 or rest != 0 else softplus(first)
 
 
@@ -100,11 +104,25 @@ def _reciprocal(term):
 
 
 def _exponents(x):
-    """Return [a, b, ...] where x is exp(a) + exp(b) + ..., a 1 being exp(0); else []."""
-    terms = Add.make_args(x)
-    if len(terms) < 2 or not all(isinstance(t, exp) or t == 1 for t in terms):
+    """Return [a, b, ...] where x is exp(a) + exp(b) + ..., a positive number c being exp(log(c)); else []."""
+    terms = [t.as_coeff_Mul() for t in Add.make_args(x)]
+    if not all(c.is_positive and (t == 1 or isinstance(t, exp)) for c, t in terms) or all(t == 1 for _, t in terms):
         return []
-    return [t.args[0] if t != 1 else S.Zero for t in terms]
+    return [(S.Zero if t == 1 else t.args[0]) + log(c) for c, t in terms]
+
+
+def _branches_of_exponents(x):
+    """Return ([a, b, ...], condition) for each case in which x is exp(a) + exp(b) + ...; else [].
+
+    One term of x may be by cases. Its exponents come last, so that the others' are in front in all of them.
+    """
+    choice = next((t for t in Add.make_args(x) if isinstance(t, Piecewise)), None)
+    if choice is None:
+        return [(_exponents(x), True)] if _exponents(x) else []
+    common = _exponents(x - choice)
+    if not common or not all(value == 0 or _exponents(value) for value, _ in choice.args):
+        return []
+    return [(common + (_exponents(value) if value != 0 else []), condition) for value, condition in choice.args]
 
 
 def _quotient(term, known):

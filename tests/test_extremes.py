@@ -111,8 +111,48 @@ def test_functions_of_one_variable(name, dtype):
         assert_close(grads.z, [exactly(t, float(x)) for t in slopes], dtype)
 
 
+WEIGHTED = {        # as written; its derivative; a number before exp(z) is a shift of z, rounded as z is
+    "log(3 + exp(z))": (lambda z: log(3 + exp(z)), 1 / (1 + 3 * exp(-z))),
+    "log(exp(z) + 2 exp(-z) + 3)": (
+        lambda z: log(exp(z) + 2 * exp(-z) + 3), (1 - 2 * exp(-2 * z)) / (1 + 2 * exp(-2 * z) + 3 * exp(-z)),
+    ),
+    "1/(1 + 3 exp(-z))": (lambda z: 1 / (1 + 3 * exp(-z)), 3 * exp(z) / (exp(z) + 3) ** 2),
+}
+
+
+@every_dtype
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_numbers_before_exponentials(name, dtype):
+    write, slope = WEIGHTED[name]
+    f = scalar(lambda net, z: write(z))
+    for x in map(dtype, POINTS):
+        loss, grads = f(x)
+        for got, true in ((loss, exactly(write(z), float(x))), (grads.z, exactly(slope, float(x)))):
+            bound = ULPS * (1 + abs(float(x))) * float(np.finfo(dtype).eps) * abs(true)
+            assert abs(mpmath.mpf(float(got)) - true) <= bound + float(np.finfo(dtype).tiny)
+
+
 def test_elu_is_smooth_at_0():
     assert scalar(lambda net, z: elu(z))(0.0)[1].z == 1
+
+
+@every_dtype
+def test_a_lattice_of_logarithms(dtype):
+    """log(exp(a) + [l > 0] exp(b)) in a recurrence, whose paths all come to T*z and are binomial(T, L - 1) many."""
+    net = Network("lattice")
+    T, L = net.sizes("T L")
+    t, i = net.indices(t=T, i=L)
+    u, start = net.parameter("u", T), net.input("start", L)
+    a = net.state("a", T, L, initial=start)
+    above = Piecewise((exp(a[t - 1, i - 1]), i > 0), (0, True))
+    net.define(a, u[t] + log(exp(a[t - 1, i]) + above), over=(t, i))
+    net.loss = a[T - 1, L - 1]
+    f = codegen.lambdify(net.backward())
+    start = np.array([0, -3e4, -3e4])                   # all paths begin at the first cell
+    for x in (1e4, -1e4, 1.0):
+        loss, grads = f(np.full(5, x, dtype), start)
+        assert_close(loss, [5 * mpmath.mpf(x), mpmath.log(10)], dtype)
+        assert np.all(np.abs(grads.u - 1) <= 8 * np.finfo(dtype).eps)
 
 
 # ---- the cross-entropy of a coin
