@@ -7,6 +7,7 @@ from sympy.logic.boolalg import And
 
 from derive.errors import DerivationError
 from derive.functions import defined
+from derive.radicals import as_root
 
 from .functions_table import CALLS
 from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
@@ -112,7 +113,7 @@ def is_decimal(number):
 def numerators(expr):
     """Return the factors of a product that stand above the line, signs apart."""
     result = []
-    for f in Mul.make_args(expr):
+    for f in _factors(expr):
         if isinstance(f, Rational):
             if is_decimal(f) and f.q > 12:
                 result.append(Float(abs(f), 17))
@@ -128,12 +129,22 @@ def numerators(expr):
 def denominators(expr):
     """Return the factors below the line."""
     result = []
-    for f in Mul.make_args(expr):
+    for f in _factors(expr):
         if isinstance(f, Rational) and f.q != 1 and not (is_decimal(f) and f.q > 12):
             result.append(Integer(f.q))
         elif isinstance(f, Pow) and f.exp.could_extract_minus_sign():
-            result.append(Pow(f.base, -f.exp))
+            result.append(f.base if f.exp == -1 else Pow(f.base, -f.exp, evaluate=False))
     return result
+
+
+def _factors(expr):
+    """Return the factors of a product, its sign apart, with its square roots as one where that reads better."""
+    root = as_root(-expr if is_negative(expr) else expr)
+    if root is None:
+        return Mul.make_args(expr)
+    top, bottom = root
+    half = Rational(1, 2)
+    return (Pow(bottom, -half, evaluate=False) if top == 1 else Pow(top / bottom, half, evaluate=False),)
 
 
 def is_negative(expr):

@@ -202,7 +202,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
         shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
         for k, line in enumerate(s.lines):
             if k > 0 and k in quotes:
-                lines += _comment(quotes[k], " " * (len(line) - len(line.lstrip())))
+                lines += _comment(quotes[k], pad[4:] + " " * (len(line) - len(line.lstrip())))
             beside = (
                 f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
             )

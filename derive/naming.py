@@ -15,6 +15,7 @@ from .functions import at_zero, half_step, step
 from .guards import guarded
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
+from .radicals import as_root
 from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
 
 FLAT = (step, half_step, at_zero, sign)
@@ -288,7 +289,11 @@ def _innermost_first(expr):
 def _argument(term):
     """Return what a function is applied to, or the sum that a power is of, without a number before it; else None."""
     if isinstance(term, Function) and len(term.args) == 1 and not isinstance(term, FLAT):
-        return Mul(*(f for f in Mul.make_args(term.args[0]) if not f.is_number))
+        factors = Mul.make_args(term.args[0])
+        sizes = [f for f in factors if not f.is_number and f.is_Pow and f.base.is_integer and not f.has(Indexed)]
+        numbers = [f for f in factors if f.is_number]
+        together = sizes and as_root(Mul(*numbers, *sizes))             # 1/sqrt(2*K)
+        return term.args[0] if together else Mul(*(f for f in factors if f not in numbers))
     if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and _adds_sums(term.base) and term.base.is_Add:
         return term.base
     return None

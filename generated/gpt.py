@@ -154,7 +154,7 @@ def forward(
     B1_hat = (R1 - mu_B1[:, :, None]) / sqrt_var_B1[:, :, None]  # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
     pre_F1 = B1 @ W1 + b1                               # (N, T, M)
-    tanh_pre_F1 = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
+    tanh_pre_F1 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
     F1 = pre_F1 * (tanh_pre_F1 + 1) / 2                 # (N, T, M)
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
@@ -184,7 +184,7 @@ def forward(
     B2_hat = (R2 - mu_B2[:, :, None]) / sqrt_var_B2[:, :, None]  # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
     pre_F2 = B2 @ W2 + b2                               # (N, T, M)
-    tanh_pre_F2 = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
+    tanh_pre_F2 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
     F2 = pre_F2 * (tanh_pre_F2 + 1) / 2                 # (N, T, M)
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)
@@ -248,7 +248,7 @@ def backward(residuals):
     dF2 = dX2 @ U2.T                                    # (N, T, M)
     # F2[n, t, m] = 1/2 pre_F2[n, t, m] * (1 + tanh_pre_F2[n, t, m])
     dpre_F2 = dF2 * (
-        2**0.5 / np.pi**0.5 * pre_F2 * (1 - tanh_pre_F2**2) * (0.134145 * pre_F2**2 + 1) + tanh_pre_F2 + 1
+        (2 / np.pi)**0.5 * pre_F2 * (1 - tanh_pre_F2**2) * (0.134145 * pre_F2**2 + 1) + tanh_pre_F2 + 1
     ) / 2                                               # (N, T, M)
     # pre_F2[n, t, m] = (sum_d B2[n, t, d] * W2[d, m]) + b2[m]
     dW2 = B2.reshape(-1, D).T @ dpre_F2.reshape(-1, M)  # (D, M)
@@ -312,7 +312,7 @@ def backward(residuals):
     dF1 = dX1 @ U1.T                                    # (N, T, M)
     # F1[n, t, m] = 1/2 pre_F1[n, t, m] * (1 + tanh_pre_F1[n, t, m])
     dpre_F1 = dF1 * (
-        2**0.5 / np.pi**0.5 * pre_F1 * (1 - tanh_pre_F1**2) * (0.134145 * pre_F1**2 + 1) + tanh_pre_F1 + 1
+        (2 / np.pi)**0.5 * pre_F1 * (1 - tanh_pre_F1**2) * (0.134145 * pre_F1**2 + 1) + tanh_pre_F1 + 1
     ) / 2                                               # (N, T, M)
     # pre_F1[n, t, m] = (sum_d B1[n, t, d] * W1[d, m]) + b1[m]
     dW1 = B1.reshape(-1, D).T @ dpre_F1.reshape(-1, M)  # (D, M)
@@ -434,7 +434,7 @@ def predict(
     B1_hat = (R1 - mu_B1[:, :, None]) / sqrt_var_B1[:, :, None]  # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
     pre_F1 = B1 @ W1 + b1                               # (N, T, M)
-    tanh_pre_F1 = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
+    tanh_pre_F1 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
     F1 = pre_F1 * (tanh_pre_F1 + 1) / 2                 # (N, T, M)
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
@@ -464,7 +464,7 @@ def predict(
     B2_hat = (R2 - mu_B2[:, :, None]) / sqrt_var_B2[:, :, None]  # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
     pre_F2 = B2 @ W2 + b2                               # (N, T, M)
-    tanh_pre_F2 = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
+    tanh_pre_F2 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
     F2 = pre_F2 * (tanh_pre_F2 + 1) / 2                 # (N, T, M)
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)

@@ -97,7 +97,7 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
-    tanh_pre_F = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
+    tanh_pre_F = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
     F = pre_F * (tanh_pre_F + 1) / 2                    # (N, T, M)
     Z = F @ W4 + R + b4                                 # (N, T, D)
     loss = np.mean((Z - Y)**2) / 2
@@ -128,7 +128,7 @@ def backward(residuals):
     dF = dZ @ W4.T                                      # (N, T, M)
     # F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + tanh_pre_F[n, t, m])
     dpre_F = dF * (
-        2**0.5 / np.pi**0.5 * pre_F * (1 - tanh_pre_F**2) * (0.134145 * pre_F**2 + 1) + tanh_pre_F + 1
+        (2 / np.pi)**0.5 * pre_F * (1 - tanh_pre_F**2) * (0.134145 * pre_F**2 + 1) + tanh_pre_F + 1
     ) / 2  # (N, T, M)
     # pre_F[n, t, m] = (sum_d A2[n, t, d] * W3[d, m]) + b3[m]
     dW3 = A2.reshape(-1, D).T @ dpre_F.reshape(-1, M)   # (D, M)
@@ -220,7 +220,7 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
-    tanh_pre_F = np.tanh(2**0.5 / np.pi**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
+    tanh_pre_F = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
     F = pre_F * (tanh_pre_F + 1) / 2                    # (N, T, M)
     return F @ W4 + R + b4
 

@@ -1,12 +1,14 @@
 """Modules of the programs that the rule is tested on: their gradients against differences of their own loss."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Sum
+from sympy import KroneckerDelta, Piecewise, Sum, exp, sqrt
 
 from codegen import lambdify, source, verify
 from codegen.memory import module_from
-from derive import Network, sigmoid
+from derive import Network, mean, sigmoid, total
 from tests.rule_zoo import ZOO
 
 
@@ -72,3 +74,29 @@ def test_what_is_the_same_in_all_turns_is_computed_before_the_loop():
     text = source(net.backward())
     loops = [line for line in text.splitlines() if line.startswith("        ") and "[t" in line]
     assert loops and not any("_sigmoid(" in line for line in loops)
+
+
+def test_comments_stand_above_the_lines_they_are_about():
+    net = Network("cases", "A recurrence by cases, whose branches are all computed")
+    T, K = net.sizes("T K")
+    t, k = net.indices(t=T, k=K)
+    w, start = net.parameter("w", K), net.input("start", K)
+    a = net.state("a", T, K, initial=start)
+    below = Piecewise((exp(a[t - 1, k - 1]) / (1 + a[t - 1, k] ** 2), k > 0), (0, True))
+    net.define(a, w[k] * below + a[t - 1, k] / 2, over=(t, k))
+    net.loss = total(a**2)
+    lines = source(net.backward()).splitlines()
+    assert any("np.errstate" in line for line in lines)
+    for line, following in pairwise(lines):
+        if line.lstrip().startswith("# ") and not following.lstrip().startswith("#"):
+            assert len(line) - len(line.lstrip()) == len(following) - len(following.lstrip()), (line, following)
+
+
+def test_constants_under_one_root_are_printed_so():
+    net = Network("scaled", "SymPy takes sqrt(2 K) apart")
+    N, K = net.sizes("N K")
+    X, w = net.input("X", N, K), net.parameter("w", K)
+    net.loss = mean(sigmoid(X @ w / sqrt(2 * K)))
+    program = net.backward()
+    assert "(2 * K)**0.5" in source(program) and "2**0.5" not in source(program)
+    assert verify.finite_differences(program, module_from("scaled", source(program))).passed

@@ -3,6 +3,7 @@
 from sympy import Add, Expr, Float, Idx, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol
 
 from ..binders import is_binder
+from ..radicals import as_root
 from ..terms import subterms
 from .pieces import NUMBER, Piece
 from .styles import Style
@@ -101,7 +102,7 @@ class Constants:
         """Print a number or a quotient of sizes as a coefficient."""
         if isinstance(expr, Number):
             return self.number(expr)
-        root = _as_root(expr)
+        root = as_root(expr)
         if root is not None:
             return self._root(*root)
         top, bottom = _above_and_below(sorted(Mul.make_args(expr), key=self._place))
@@ -132,17 +133,6 @@ def _above_and_below(factors):
         else:
             top.append(f)
     return top, bottom
-
-
-def _as_root(expr):
-    """Return (a, b) where a constant is best written as sqrt(a/b): 1/sqrt(2) for sqrt(2)/2, and sqrt(2)/sqrt(pi)."""
-    factors = Mul.make_args(expr)
-    roots = [f for f in factors if isinstance(f, Pow) and abs(f.exp) == Rational(1, 2)]
-    others = [f for f in factors if f not in roots]
-    if not roots or not all(isinstance(f, Rational) for f in others):
-        return None
-    top, bottom = (expr**2).as_numer_denom()
-    return (top, bottom) if top == 1 or (not others and bottom != 1) else None
 
 
 def _digits(number):
