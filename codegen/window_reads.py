@@ -67,19 +67,26 @@ class ReadLowering:
 
     def _branched(self, choice):
         """Return a choice by conditions whose branches read what is there."""
-        found = [r for branch, _ in choice.args for r in self._bare_reads(branch)]
+        choice = self._with_labels(choice)
+        found = [r for branch, _ in choice.args for r in self._bare_reads(branch) if not r.is_integer]
         if any(map(self._is_waited_for, found)):
             return self._corrected(choice, bool(self._bare_reads(choice.args[-1][0])))
         changes = {r: self._padded(r, self._paddings(r)) for r in found}        # the conditions let no zero count
         return choice.func(*((self._changed(branch.xreplace(changes)), c) for branch, c in choice.args), evaluate=False)
 
+    def _with_labels(self, choice):
+        """Return a choice whose branches read labels with zeros around them: these are places, where nothing counts."""
+        found = [r for branch, _ in choice.args for r in self._bare_reads(branch) if r.is_integer]
+        padded = {r: self._padded(r, self._paddings(r)) for r in found}
+        return choice.func(*((branch.xreplace(padded), c) for branch, c in choice.args), evaluate=False)
+
     def _bare_reads(self, expr):
         """Return the reads that may leave their range, but for those in guards, which see to theirs."""
         if is_guard(expr) or isinstance(expr, Idx | Array):
             return []
-        if isinstance(expr, Indexed):
-            return [expr] if self._reads_outside(expr) else []
-        return [r for a in expr.args if isinstance(a, Expr) for r in self._bare_reads(a)]
+        inside = [r for a in expr.args if isinstance(a, Expr) for r in self._bare_reads(a)]
+        leaves = isinstance(expr, Indexed) and any(ends != (0, 0) for ends in self._paddings(expr))
+        return [expr, *inside] if leaves else inside
 
     def _corrected(self, choice, outside):
         """Return a choice as guarded corrections of its last branch: a recurrence has no zeros around it."""
