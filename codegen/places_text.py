@@ -90,11 +90,13 @@ class PlacePrinter(NumberPrinter):
         stride = position.coeff(index, 1)
         start = (position - stride * index + stride * index.lower).expand()
         steps = (index.upper - index.lower).expand()
-        if stride == -1:
-            last = (start - steps - 1).expand()
-            if last != -1 and not last.is_nonnegative:          # -1 would mean the end: turned round afterwards
-                return f"{self.size(last + 1).code}:{self._edge(start + 1, size)}"
-            return f"{self._edge(start, size - 1)}:{'' if last == -1 else self.size(last).code}:-1"
+        if stride.is_negative:
+            stop = (start + stride * (steps + 1)).expand()
+            if _may_wrap(stop, stride):                         # -1 would mean the end: turned round afterwards
+                forward = f"{self.size((stop - stride).expand()).code}:{self._edge(start + 1, size)}"
+                return forward if stride == -1 else f"{forward}:{self.size(-stride).code}"
+            end = "" if stop == stride else self.size(stop).code
+            return f"{self._edge(start, size - 1)}:{end}:{self.size(stride).code}"
         if start.is_negative:
             raise DerivationError(f"a slice begins at {start}, outside an axis of {size}")
         begin = "" if start == 0 else self.size(start).code
@@ -107,9 +109,8 @@ class PlacePrinter(NumberPrinter):
         for position in read.indices:
             inside = free_indices(position)
             if inside:
-                last = position.xreplace({i: i.upper + 1 for i in inside}).expand()
-                down = position.coeff(inside[0], 1) == -1 and last != -1 and not last.is_nonnegative
-                parts.append("::-1" if down else ":")
+                stop = position.xreplace({i: i.upper + 1 for i in inside}).expand()
+                parts.append("::-1" if _may_wrap(stop, position.coeff(inside[0], 1)) else ":")
         return Text(f"{text.code}[{', '.join(trimmed(parts))}]") if "::-1" in parts else text
 
     def _stop(self, start, stride, steps, size):
@@ -157,6 +158,11 @@ def indexed(text, have, want):
     first = want.index(have[0])
     inside = ", ".join(":" if i in have else "None" for i in want[first:])
     return Text(f"{text.inside(ATOM)}[{inside}]")
+
+
+def _may_wrap(stop, stride):
+    """Tell whether a slice backwards may stop before the first row, where NumPy counts from the end."""
+    return stride.is_negative and stop != stride and not stop.is_nonnegative
 
 
 def trimmed(parts):
