@@ -18,6 +18,7 @@ from sympy import Idx, Mul
 from derive.forms import arranged
 from derive.nodes import Axes, Node, Product, Transpose
 
+from .nodes import is_condition
 from .precedence import ATOM, SIGN, TERM, Text
 
 
@@ -103,7 +104,8 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
             and len(right.own) > 1:
         left = View(left.node, (), left.stack + left.own, left.over)
     longer = max(left.stack, right.stack, key=len)
-    text = Text(f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}", TERM)
+    code = f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}"
+    text = Text(code, TERM, is_condition(left.node))
     places = [k for k, i in enumerate(longer) if i not in axes]
     if places:
         text = Text(f"({text.code}).sum(axis={places[0] if len(places) == 1 else tuple(places)})")

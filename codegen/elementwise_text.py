@@ -1,5 +1,6 @@
 """Printing elementwise operations: sums, products, powers, functions, choices."""
 
+from dataclasses import replace
 
 from sympy import Add, Mul, Piecewise, Pow, Rational
 from sympy.logic.boolalg import And, Not, Or
@@ -173,9 +174,9 @@ class ElementwisePrinter(SumPrinter):
     def _factor(self, node, bare):
         """Print a factor; a mask stays a comparison where a real array stands beside it."""
         if bare and isinstance(node, Spread) and is_mask(node.body):
-            return indexed(Text(f"({self._mask(node.body)})"), node.body.axes, node.axes)
+            return replace(indexed(Text(f"({self._mask(node.body)})"), node.body.axes, node.axes), truth=True)
         if bare and is_mask(node):
-            return Text(self._mask(node), 0)
+            return Text(self._mask(node), 0, truth=True)
         return self.text(node)
 
     def _mask(self, node):

@@ -11,6 +11,7 @@ class Text:
 
     code: str
     level: int = ATOM
+    truth: bool = False         # whether it begins with an array of True and False: NumPy has no minus for that
 
     def inside(self, level: int) -> str:
         """Return the code, in parentheses where it binds less tightly than its place asks for."""

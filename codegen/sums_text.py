@@ -96,7 +96,8 @@ class SumPrinter(PlacePrinter):
         return self._matmul(matrix, vector) if matrix.axes[-1:] == over else self._matmul(vector, matrix)
 
     def _matmul(self, left, right):
-        return Text(f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}", TERM)
+        code = f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}"
+        return Text(code, TERM, is_condition(left))
 
 
 def _counting(node):
