@@ -88,7 +88,7 @@ class _Namer:
 
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
-        for binder in [t for t in subterms(rhs) if isinstance(t, Binder) and has_binder(t.function)]:
+        for binder in [t for t in subterms(rhs) if isinstance(t, Binder) and _has_terms(t, rhs)]:
             stem = "terms" if isinstance(binder, Maximum) else "pre"
             read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
             bound = binder.limits[0][0]
@@ -336,6 +336,14 @@ def _without(args, dropped):
             return None
         del rest[place]
     return [args[k] for k in rest]
+
+
+def _has_terms(binder, rhs):
+    """Tell whether a binder is taken of sums, or a maximum of values that stand elsewhere in a right-hand side too."""
+    if has_binder(binder.function) or not isinstance(binder, Maximum) or _is_stored(binder.function):
+        return has_binder(binder.function)
+    terms = (rename(binder.function, {binder.limits[0][0]: place}) for place in _places(rhs, binder)[1:])
+    return any(_with_read(rhs, term, S.Zero) != rhs for term in terms)
 
 
 def _is_stored(expr):
