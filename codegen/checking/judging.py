@@ -230,7 +230,8 @@ def _tightened(found: Slopes, subject, name, x, noise) -> float | None:
     steps = np.array(values)
     largest = np.abs(found.value).max()
     seen = found.error <= SEEN * np.abs(found.value)
-    rounding = max(1e-13 * np.abs(steps).max(), 64 * noise)
+    size = np.abs(steps).max()                      # an imaginary part is rounded as the loss is, relative to its size
+    rounding = max(1e-13 * size, 64 * noise, noise / max(abs(subject.loss), noise) * 64 * size)
     if (found.error > 1e6 * noise).any():           # more than rounding blurs them: complex steps pass over jumps
         return None
     apart = np.abs(steps - found.value)
