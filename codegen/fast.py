@@ -1,6 +1,5 @@
 """The fast style: the same lines as in the plain one, a block of rows at a time, into arrays that are used again."""
 
-import re
 from dataclasses import replace
 
 from sympy import Add, Expr, Integer, Mul
@@ -14,7 +13,7 @@ from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
 from .layout import assignment, signature, wrapped
-from .loop_arrays import WorkspaceArrays
+from .loop_arrays import NewArrays, WorkspaceArrays
 from .loops import looped
 from .lowering import Lowered, lowered
 from .module import Plan
@@ -88,10 +87,11 @@ def _in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPla
     usual = statement(equation, low.program, plain)
     fast.like, fast.risky = plain.like, False
     outer, dense, updates = split(equation)
-    special = bool(taps.lines(equation, low.program, plain))
-    if special and not low.program.variables[equation.name].base.label.is_integer:
-        return replace(usual, lines=(_there(usual.lines[0], equation.name), *usual.lines[1:]))
-    if special or usual.risky or equation.free != equation.indices or low.program.variables[equation.name].state:
+    integer = equation.lhs.is_integer
+    special = taps.lines(equation, low.program, plain, NewArrays(plain) if integer else WorkspaceArrays(plain, fast))
+    if special:
+        return replace(usual, lines=tuple(special))
+    if usual.risky or equation.free != equation.indices or low.program.variables[equation.name].state:
         return usual
     node = form(dense if updates else equation.rhs, equation.free)
     if not equation.free:
@@ -110,11 +110,6 @@ def _in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPla
     if updates:
         lines = [*lines, *(added(equation, u, plain) for u in updates), *scaled(equation.name, outer, equation, plain)]
     return replace(usual, lines=tuple(lines), risky=fast.risky)
-
-
-def _there(line, name):
-    """Return the line that makes an empty array, with one of the workspace instead."""
-    return re.sub(rf"^{name} = np\.empty\(\((.*?),?\), \w+\.dtype\)$", rf'{name} = array("{name}", \1)', line)
 
 
 def _tile(equation, update, plain, fast):

@@ -60,9 +60,9 @@ HELPERS |= solutions.HELPERS | newton_text.HELPERS | running_sums.HELPERS
 HELPERS["_first_maximum"] = '''
 def _first_maximum(x):
     """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
-    largest, first = x[0], np.zeros(x.shape[1:], np.intp)
+    largest, first = x[0], np.zeros(x.shape[1:], np.min_scalar_type(len(x) - 1))
     for k in range(1, len(x)):
-        first = np.maximum(first, k * (x[k] > largest))
+        first = np.maximum(first, first.dtype.type(k) * (x[k] > largest))
         largest = np.maximum(largest, x[k])
     return first
 '''
@@ -96,6 +96,18 @@ def _softplus_into(x, out, work):
     out += work
     return out
 '''
+HELPERS["_dots"] = '''
+def _dots(a, b):
+    """Return the sums of a*b over the last axis; np.vecdot would conjugate complex numbers."""
+    return np.sum(a * b, axis=-1) if a.dtype.kind == "c" else np.vecdot(a, b)
+'''
+HELPERS["_inner"] = '''
+def _inner(a, b):
+    """Return the sum of all of a*b, 4096 numbers at a time: one long float32 sum by BLAS loses digits."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    whole = a.size // 4096 * 4096
+    return _dots(a[:whole].reshape(-1, 4096), b[:whole].reshape(-1, 4096)).sum() + _dots(a[whole:], b[whole:])
+'''
 HELPERS["_zeroed"] = '''
 def _zeroed(x):
     """Return an array of zeros where it is."""
@@ -105,6 +117,8 @@ def _zeroed(x):
 HELPER_OF = {
     **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into")},
     "zeroed": "_zeroed",
+    "dots": "_dots",
+    "inner": "_inner",
     "first_maximum": "_first_maximum",
     "newton": "_newton",
     "lu": "_lu",

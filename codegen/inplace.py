@@ -234,15 +234,17 @@ class InPlacePrinter(NumpyPrinter):
         return f"array({', '.join([repr(name).replace(chr(39), chr(34)), *sizes])})"
 
     def _reduced(self, function, node):
-        """Sum what is computed in place first; the rows of a product of two arrays by np.vecdot."""
+        """Sum what is computed in place first; the product of two arrays by a helper that makes none for it."""
         body = node.body
         if isinstance(body, Apply) and len(body.axes) > 1:
             pair = _pair(body)
             if function == "np.sum" and pair and tuple(node.over) == body.axes[-1:]:
-                return f"np.vecdot({', '.join(map(self.code, pair))})"
+                self.helpers["dots"] = None
+                return f"_dots({', '.join(map(self.code, pair))})"
             if function in ("np.sum", "np.mean") and pair and len(node.over) == len(body.axes):
+                self.helpers["inner"] = self.helpers["dots"] = None
                 of = f" / {self.code(pair[0])}.size" if function == "np.mean" else ""
-                return f"np.vdot({', '.join(map(self.code, pair))}){of}"
+                return f"_inner({', '.join(map(self.code, pair))}){of}"
             work = self._work(body.axes)
             name = f"work{self.works if self.works > 1 else ''}"
             self._into(name, work, body)

@@ -1,16 +1,15 @@
-"""The arrays that a loop fills row by row, as they are made before it: new ones, or those of a workspace."""
+"""The arrays that a loop fills slice by slice, as they are made before it: new ones, or those of a workspace."""
 
 from collections.abc import Sequence
 
-from sympy import Expr
+from sympy import Expr, Idx
 
 from derive.forms import form
-from derive.nodes import Apply, Axes, Node
+from derive.nodes import Apply, Axes, Gather, Node, Read, Spread, Transpose
 from derive.program import Equation
 
 from .inplace import InPlacePrinter
 from .numpy_text import NumpyPrinter
-from .statements import fresh_array
 
 
 class NewArrays:
@@ -31,6 +30,12 @@ class NewArrays:
     def assigned(self, where: str, sign: str, node: Node, axes: Axes) -> list[str]:
         """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""
         return [f"{where} {sign} {self.printer.code(node)}"]
+
+
+    def padded(self, name: str, array: str, shape: Sequence[Expr], widths: Sequence[tuple[Expr, Expr]]) -> list[str]:
+        """Return the lines that put zeros around an array, so many before and after each axis, up to a shape."""
+        shown = ", ".join(f"({self.printer.size(b).code}, {self.printer.size(a).code})" for b, a in widths)
+        return [f"{name} = np.pad({array}, ({shown}{',' if len(widths) == 1 else ''}))"]
 
 
 class WorkspaceArrays(NewArrays):
@@ -60,3 +65,22 @@ class WorkspaceArrays(NewArrays):
             return super().assigned(where, sign, node, axes)
         self.filling.like = self.printer.like
         return self.filling.filled(where, node, where)
+
+    def padded(self, name, array, shape, widths):
+        sizes = [self.printer.size(s).code for s in shape]
+        ends = [self.printer.size(-a).code if a != 0 else "" for _, a in widths]
+        starts = [self.printer.size(b).code if b != 0 else "" for b, _ in widths]
+        inside = ", ".join(f"{b}:{a}" for b, a in zip(starts, ends, strict=True))
+        return [self.allocated(name, sizes, "zeros"), f"{name}[{inside}] = {array}"]
+
+
+def fresh_array(lhs: Expr, dense: Expr, printer: NumpyPrinter) -> str:
+    """Return one assignment whose result may be written to: what would be a view is copied."""
+    node = form(dense, tuple(i for i in lhs.indices if isinstance(i, Idx)))
+    code = printer.code(node)
+    return f"{lhs.base.name} = np.array({code})" if _is_view(node) else f"{lhs.base.name} = {code}"
+
+
+def _is_view(node):
+    """Tell whether a node is an argument or a residual seen another way, not an array of its own."""
+    return isinstance(node, Read | Gather | Spread) or (isinstance(node, Transpose) and _is_view(node.body))

@@ -15,6 +15,7 @@ from derive.program import Equation, Program
 from derive.terms import free_indices, read_name, reads
 
 from . import taps
+from .loop_arrays import NewArrays, fresh_array
 from .numpy_text import NumpyPrinter
 from .precedence import ATOM, SIGN
 
@@ -45,7 +46,7 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
     variable = _of_its_primal_shape(program.variables[equation.name], program)
     needed = [n for r in reads(equation.rhs, program.variables) if (n := read_name(r))]
     printer.like, printer.risky = real_read(equation, program), False
-    special = taps.lines(equation, program, printer)
+    special = taps.lines(equation, program, printer, NewArrays(printer))
     if special:
         return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)))
     outer, dense, updates = split(equation)
@@ -214,18 +215,6 @@ def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
     axes, at = {i for ((i, _),) in places}, [place for ((_, place),) in places]
     return len(axes) == 1 and sorted(at, key=str) == sorted(map(Integer, range(len(at))), key=str) \
         and next(iter(axes)).upper + 1 == len(at)
-
-
-def fresh_array(lhs, dense, printer) -> str:
-    """One assignment whose result may be written to: what would be a view is copied."""
-    node = form(dense, tuple(i for i in lhs.indices if isinstance(i, Idx)))
-    code = printer.code(node)
-    return f"{lhs.base.name} = np.array({code})" if _is_view(node) else f"{lhs.base.name} = {code}"
-
-
-def _is_view(node):
-    """Tell whether a node is an argument or a residual seen another way, not an array of its own."""
-    return isinstance(node, Read | Gather | Spread) or (isinstance(node, Transpose) and _is_view(node.body))
 
 
 def added(equation, update, printer, fresh=False):

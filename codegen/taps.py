@@ -11,15 +11,16 @@ from derive.forms import form
 from derive.guards import is_guard
 from derive.program import Equation, Program
 from derive.ranges import conjuncts
-from derive.terms import free_indices, read_name, reads
+from derive.terms import free_indices
 
 from . import joins
 from .contractions import transposition
+from .loop_arrays import NewArrays
 from .numpy_text import NumpyPrinter
 from .positions import mixed_radix
 
 
-def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[str]:
+def lines(equation: Equation, program: Program, printer: NumpyPrinter, arrays: NewArrays) -> list[str]:
     """Return the lines of an equation that pads, gathers windows, folds them or reshapes; [] for any other."""
     rhs = equation.rhs
     joined = joins.pieces(equation)
@@ -27,16 +28,16 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter) -> list[s
         axis, parts = joined
         return [f"{equation.name} = np.concatenate([{', '.join(r.base.name for r in parts)}], axis={axis})"]
     if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
-        return _pad(equation, rhs.args[0][0], program, printer)
+        return _pad(equation, rhs.args[0][0], program, printer, arrays)
     if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \
             and not rhs.atoms(Indexed) - {rhs}:
-        return _windows(equation, printer) if equation.name in printer.taps else _split(equation, printer)
+        return _windows(equation, printer, arrays) if equation.name in printer.taps else _split(equation, printer)
     if isinstance(rhs, Sum):
-        return _fold(equation, program, printer)
-    return _placed(equation, program, printer)
+        return _fold(equation, printer, arrays)
+    return _placed(equation, printer, arrays)
 
 
-def _pad(equation, read, program, printer):
+def _pad(equation, read, program, printer, arrays):
     """Zeros around an array: the conditions are those of its range, and no others."""
     inside = [e.expand() for position, own in zip(read.indices, program.variables[read.base.name].indices, strict=True)
               for e in (position - own.lower, own.upper - position)]
@@ -54,8 +55,7 @@ def _pad(equation, read, program, printer):
         array = f"{read.base.name}[{cut}]"
     else:
         array = read.base.name
-    shown = ", ".join(f"({printer.size(b).code}, {printer.size(a).code})" for b, a in widths)
-    return [f"{equation.name} = np.pad({array}, ({shown}{',' if len(widths) == 1 else ''}))"]
+    return arrays.padded(equation.name, array, equation.lhs.base.shape, widths)
 
 
 def _kept(before, after, printer):
@@ -71,7 +71,7 @@ def _split(equation, printer):
     return [f"{equation.name} = {equation.rhs.base.name}.reshape({shape})"]
 
 
-def _windows(equation, printer):
+def _windows(equation, printer, arrays):
     """Copy one slice for each tap."""
     read, taps = equation.rhs, printer.taps[equation.name]
     counters = _counted(taps, printer)
@@ -79,12 +79,12 @@ def _windows(equation, printer):
     where = printer.code(form(equation.lhs.xreplace(counters), rest))
     what = printer.code(form(read.xreplace(counters), rest))
     return [
-        f"{equation.name} = np.empty({_shape(equation.lhs.base.shape, printer)}, {read.base.name}.dtype)",
-        *_nested(taps, f"{where} = {what}", printer),
+        arrays.allocated(equation.name, _sizes(equation, printer), "empty"),
+        *_nested(taps, [f"{where} = {what}"], printer),
     ]
 
 
-def _fold(equation, program, printer):
+def _fold(equation, printer, arrays):
     """Add one slice for each tap into zeros; a fold of mixed radix numbers is a reshape."""
     factors = Mul.make_args(equation.rhs.function)
     positions = {k: p for k, p in (_picked(f, equation) for f in factors) if k is not None}
@@ -101,10 +101,9 @@ def _fold(equation, program, printer):
     summand = summand.xreplace(counters)
     negative = summand.as_coeff_Mul()[0].is_negative
     what = printer.code(form(-summand if negative else summand, axes))
-    like = read_name(next(r for r in reads(summand, program.variables) if not r.is_integer))
     return [
-        f"{equation.name} = np.zeros({_shape(equation.lhs.base.shape, printer)}, {like}.dtype)",
-        *_nested(taps, f"{where} {'-' if negative else '+'}= {what}", printer),
+        arrays.allocated(equation.name, _sizes(equation, printer), "zeros"),
+        *_nested(taps, [f"{where} {'-' if negative else '+'}= {what}"], printer),
     ]
 
 
@@ -122,7 +121,7 @@ def _picked(factor, equation):
     return None, None
 
 
-def _placed(equation, program, printer):
+def _placed(equation, printer, arrays):
     """One slice for each place in a window that integer data may choose: dM*[2*r + s = first_M]."""
     brackets = [f for f in Mul.make_args(equation.rhs) if isinstance(f, KroneckerDelta)]
     if len(brackets) != 1 or equation.free != equation.indices:
@@ -134,12 +133,8 @@ def _placed(equation, program, printer):
     counters = _counted(places, printer)
     rest = tuple(i for i in equation.free if i not in places)
     where = printer.code(form(equation.lhs.xreplace(counters), rest))
-    what = printer.code(form(equation.rhs.xreplace(counters), rest))
-    like = read_name(next(r for r in reads(equation.rhs, program.variables) if not r.is_integer))
-    return [
-        f"{equation.name} = np.empty({_shape(equation.lhs.base.shape, printer)}, {like}.dtype)",
-        *_nested(places, f"{where} = {what}", printer),
-    ]
+    filled = arrays.assigned(where, "=", form(equation.rhs.xreplace(counters), rest), rest)
+    return [arrays.allocated(equation.name, _sizes(equation, printer), "empty"), *_nested(places, filled, printer)]
 
 
 def _joined(equation, positions, read, printer):
@@ -161,13 +156,13 @@ def _counted(taps, printer):
     return counters
 
 
-def _nested(taps, line, printer):
-    """Nest a line in one loop a tap."""
+def _nested(taps, lines, printer):
+    """Nest lines in one loop a tap."""
     result = []
     for depth, i in enumerate(taps):
         result.append(f"{'    ' * depth}for {i.name} in range({printer.size(i.upper + 1).code}):")
-    return [*result, "    " * len(taps) + line]
+    return [*result, *("    " * len(taps) + line for line in lines)]
 
 
-def _shape(shape, printer):
-    return f"({', '.join(printer.size(s).code for s in shape)}{',' if len(shape) == 1 else ''})"
+def _sizes(equation, printer):
+    return [printer.size(s).code for s in equation.lhs.base.shape]

@@ -97,9 +97,9 @@ def sgd_step(params, grads, learning_rate):
 
 def _first_maximum(x):
     """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
-    largest, first = x[0], np.zeros(x.shape[1:], np.intp)
+    largest, first = x[0], np.zeros(x.shape[1:], np.min_scalar_type(len(x) - 1))
     for k in range(1, len(x)):
-        first = np.maximum(first, k * (x[k] > largest))
+        first = np.maximum(first, first.dtype.type(k) * (x[k] > largest))
         largest = np.maximum(largest, x[k])
     return first
 

@@ -136,3 +136,33 @@ def test_entries_at_every_place_are_set_and_others_are_0(style, places):
         loss, grads = f(W=W, X=X, Y=Y, **workspace)
         assert np.isclose(loss, outer @ outer, rtol=1e-12)
         assert np.allclose(grads.W, want, rtol=1e-11)
+
+
+def squared_error():
+    """Return the squared distance of two matrices, by rows and in all."""
+    net = Network("distance", "The rows of a difference, squared")
+    N, D = net.sizes("N D")
+    X, Y = net.parameter("X", N, D), net.input("Y", N, D)
+    n, d = net.indices(n=N, d=D)
+    R = net.define("R", X - Y)
+    v = net.define("v", Sum(R[n, d] ** 2, d) / D, over=n)
+    net.loss = Sum(R[n, d] ** 2, n, d) / N + Sum(v[n] ** 2, n)
+    return net
+
+
+def test_sums_of_products_are_as_exact_as_sums():
+    rng = np.random.default_rng(0)
+    X, Y = rng.random((2, 300, 7001)).astype(np.float32)
+    loss, _ = codegen.lambdify(squared_error().backward(), style="fast")(X=X, Y=Y)
+    R = X.astype(float) - Y
+    want = (R**2).sum() / 300 + ((R**2).mean(axis=1) ** 2).sum()
+    assert loss.dtype == np.float32 and abs(loss - want) <= 5e-7 * want
+
+
+def test_sums_of_products_conjugate_nothing():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 3, 4))
+    f = codegen.lambdify(squared_error().backward(), style="fast")
+    step = np.zeros((3, 4), complex)
+    step[1, 2] = 1e-30j
+    assert np.isclose(f(X=X + step, Y=Y)[0].imag / 1e-30, f(X=X, Y=Y)[1].X[1, 2], rtol=1e-13)
