@@ -16,6 +16,7 @@ from .layout import assignment, signature, wrapped
 from .loop_arrays import NewArrays, WorkspaceArrays
 from .loops import looped
 from .lowering import Lowered, lowered
+from .maxima import with_relus_after_maxima
 from .module import Plan
 from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
@@ -51,6 +52,7 @@ WORKSPACE = '''class Workspace:
 
 def pieces(program: Program, plan: Plan) -> list[str]:
     """Return the text of what the fast style has in place of `loss_and_grads`."""
+    program = with_relus_after_maxima(program)
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     inner = block.program if block else program
     low = lowered(with_shared_differences(inner))
