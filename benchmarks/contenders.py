@@ -12,7 +12,7 @@ from .workloads import Arrays, Workload
 
 Run = Callable[[], tuple]           # returns the loss, or the Hessian, and the gradients by name
 
-STYLES = ("plain", "fast", "scalar")
+STYLES = ("plain", "fast", "compiled", "scalar")
 PEERS = {"PyTorch eager": "torch", "torch.compile": "torch", "JAX jit": "jax", "HIPS autograd": "autograd"}
 NAMES = (*(f"ours, {style}" for style in STYLES), "naive NumPy", "expert NumPy", *PEERS)
 

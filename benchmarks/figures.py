@@ -10,9 +10,9 @@ from .scaling import Series
 from .workloads import WORKLOADS
 
 COLOURS = {
-    "ours, fast": "#0b5394", "ours, plain": "#6fa8dc", "ours, scalar": "#134f5c", "expert NumPy": "#6aa84f",
-    "naive NumPy": "#b6d7a8", "PyTorch eager": "#cc4125", "torch.compile": "#e69138", "JAX jit": "#8e7cc3",
-    "HIPS autograd": "#999999",
+    "ours, fast": "#0b5394", "ours, plain": "#6fa8dc", "ours, compiled": "#20124d", "ours, scalar": "#134f5c",
+    "expert NumPy": "#6aa84f", "naive NumPy": "#b6d7a8", "PyTorch eager": "#cc4125",
+    "torch.compile": "#e69138", "JAX jit": "#8e7cc3", "HIPS autograd": "#999999",
 }
 
 

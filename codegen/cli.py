@@ -36,7 +36,8 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 Targets = Annotated[list[str] | None, typer.Argument(metavar="[NAME or FILE.py]...", show_default=False)]
 Style = Annotated[
     str,
-    typer.Option(help="plain: to be read; fast: in blocks and in place; scalar: on floats", metavar="|".join(STYLES)),
+    typer.Option(help="plain: to be read; fast: in blocks and in place; compiled: with C; scalar: on floats",
+                 metavar="|".join(STYLES)),
 ]
 FixedSizes = Annotated[str, typer.Option("--sizes", help="numbers for the style scalar", metavar="D=2,H=3")]
 Target = Annotated[str, typer.Argument(metavar="NAME or FILE.py")]

@@ -72,7 +72,7 @@ def pieces(program: Program, plan: Plan) -> list[str]:
             *made, loop = looped(group, low.program, plain, WorkspaceArrays(plain, fast))
             lines += [*made, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
         else:
-            lines.append(_in_place(group[0], low, plain, fast))
+            lines.append(in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]
     lines = in_slots(assumptions.beside(lines, inner, plain), low.program, {inner.loss, *gradients})
     forward = [s for s in lines if s.name not in low.backward]
@@ -84,7 +84,7 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     return [WORKSPACE, _loss_and_grads(plan, own, block), _computed(plan, own, block)]
 
 
-def _in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlacePrinter) -> Statement:
+def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlacePrinter) -> Statement:
     """Return the statement of an equation, filling an array where it can."""
     usual = statement(equation, low.program, plain)
     fast.like, fast.risky = plain.like, False

@@ -1,6 +1,6 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from .numpy_text import NumpyPrinter
 from .sizes import Sizes
 from .statements import Statement, statement
 
-STYLES = ("plain", "fast", "scalar")
+STYLES = ("plain", "fast", "compiled", "scalar")
 
 
 @dataclass
@@ -127,8 +127,9 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
     """Return the text of the NumPy module of a derived program.
 
     `style` is "plain", as an expert writes it to be read, or "fast", where `loss_and_grads` goes through blocks of
-    rows that stay in cache, in arrays that are used again, or "scalar", straight-line Python on floats for a program
-    whose sizes are small numbers; `sizes` gives those that are symbolic: {"D": 2}.
+    rows that stay in cache, in arrays that are used again, or "compiled", where C does what stands between matrix
+    products, or "scalar", straight-line Python on floats for a program whose sizes are small numbers; `sizes` gives
+    those that are symbolic: {"D": 2}.
 
     Raises
     ------
@@ -150,19 +151,38 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
 
         return of_one_function(program)
     plan = planned(program)
+    own = _of_style(plan, style)
     pieces = [
-        parts.docstring(plan), parts.imports(plan), parts.params_class(plan), parts.forward(plan), parts.backward(plan),
-        *_loss_and_grads(plan, style), parts.predict(plan), parts.sgd_step(), helpers.definitions(plan),
-        checks.checked(plan),
-        checks.match(plan),
+        parts.docstring(plan, own.told), parts.imports(plan, own.imports), parts.params_class(plan),
+        parts.forward(plan), parts.backward(plan), *own.functions, parts.predict(plan), parts.sgd_step(),
+        helpers.definitions(plan), checks.checked(plan), checks.match(plan), *own.last,
     ]
     head = "\n\n".join(pieces[:2])
     return "\n\n\n".join([head, *(p for p in pieces[2:] if p)]) + "\n"
 
 
-def _loss_and_grads(plan: Plan, style: str) -> list[str]:
-    if style == "plain":
-        return [parts.loss_and_grads(plan)]
-    from .fast import pieces
+@dataclass(frozen=True)
+class Own:
+    """What is a style's own: `loss_and_grads`, its imports, what stands at the end, what the docstring tells."""
 
-    return pieces(plan.program, plan)
+    functions: list[str]
+    imports: Sequence[str] = ()
+    last: Sequence[str] = ()
+    told: str = ""
+
+
+def _of_style(plan: Plan, style: str) -> Own:
+    if style == "plain":
+        return Own([parts.loss_and_grads(plan)])
+    from .fast import pieces as fast
+
+    if style == "fast":
+        return Own(fast(plan.program, plan))
+    from .compiled import library_text
+    from .compiled.module_text import pieces as compiled
+
+    found = compiled(plan)
+    if found is None:
+        return Own(fast(plan.program, plan), told=library_text.NOTHING)
+    functions, text = found
+    return Own(functions, library_text.IMPORTS, [text, library_text.LIBRARY])

@@ -20,7 +20,7 @@ COLUMN = 56                 # where the shapes stand beside the code
 # ---- the head
 
 
-def docstring(plan) -> str:
+def docstring(plan, told="") -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
     lines = [f"{program.title}: {program.subject or 'loss and gradients'}.", ""]
@@ -41,16 +41,16 @@ def docstring(plan) -> str:
     work, iterated = operations_told(program)
     amounts = [work, moved(program), *([residuals(program)] if program.backward else [])]
     units = ("operations", "bytes read and written", "bytes kept for `backward`")
-    told = [f"{leading_grouped(a, program.derived)} {unit}" for a, unit in zip(amounts, units, strict=False)]
+    costs = [f"{leading_grouped(a, program.derived)} {unit}" for a, unit in zip(amounts, units, strict=False)]
     order = ", to leading order" if any(a.free_symbols for a in amounts) else ""
     steps = f"; one step of Newton's method for {', '.join(iterated)} is counted" if iterated else ""
-    facts.append(("Cost", f"{', '.join(told)}{order}{steps}."))
+    facts.append(("Cost", f"{', '.join(costs)}{order}{steps}."))
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:
         lines += textwrap.wrap(
             word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
-    lines += ["", *_names_told(program)]
+    lines += ["", *_names_told(program), *([told] if told else [])]
     lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
     if program.source:
         lines += [f"The derivation is typeset in {program.name}.tex."]
@@ -110,10 +110,10 @@ def _inputs_listed(program):
     return "; ".join(([_listed(real)] if real else []) + labels)
 
 
-def imports(plan) -> str:
-    """The imports: NumPy, and SciPy only for functions that NumPy lacks."""
+def imports(plan, standard=()) -> str:
+    """The imports: what a style takes of the standard library, NumPy, and SciPy only for functions that NumPy lacks."""
     special = sorted({name for p in plan.printers.values() for name in p.scipy})
-    lines = ["from typing import NamedTuple", "", "import numpy as np"]
+    lines = [*standard, "from typing import NamedTuple", "", "import numpy as np"]
     solvers = sorted({name for p in plan.printers.values() for name in p.linalg})
     for room, names in (("linalg", solvers), ("special", special)):
         if names:

@@ -1,0 +1,163 @@
+"""What of a program is compiled: runs of equations without matrix products, as many together as their order allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
+
+from derive.forms import form
+from derive.nodes import Node, Outer, Product
+from derive.program import Equation, Variable, base_of, is_cyclic, ordered
+from derive.terms import free_indices, read_name, reads, runs_over, subterms
+
+from .. import taps
+from ..lowering import Lowered
+from ..numpy_text import NumpyPrinter
+from .expressions import NotInC
+from .nests import Assignment
+from .reductions import Split
+from .writing import function
+
+Group = Sequence[Equation]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Equations that one C function computes."""
+
+    assignments: list[Assignment]
+    names: tuple[str, ...]
+
+
+def with_named_products(low: Lowered, printer: NumpyPrinter) -> Lowered:
+    """Return the program with a name for every matrix product that stands inside an equation that C can compute."""
+    program, lines, backward = low.program, [], set(low.backward)
+    variables = dict(program.variables)
+    for group in program.groups():
+        for e in group:
+            if is_cyclic(group) or not _is_plain(e, program) or taps.lines(e, program, printer):
+                lines.append(e)
+                continue
+            rhs, products = _without_products(e, {*variables, *(s.name for s in program.sizes)})
+            named = {v.name: v for _, v in products}
+            if products and not in_c(e.with_rhs(rhs), Split({**variables, **named}, ())):
+                rhs, products, named = e.rhs, [], {}
+            variables |= named
+            backward |= set(named) if e.name in backward else set()
+            lines += [*(product for product, _ in products), e.with_rhs(rhs)]
+    return replace(low, program=program.with_equations(lines, variables=variables), backward=frozenset(backward))
+
+
+def in_c(e: Equation, split: Split) -> list[Assignment]:
+    """Return the assignments of an equation, none where C cannot compute it."""
+    before = dict(split.variables)
+    try:
+        lines = split.of(e)
+        function("trial", lines, split.variables, {e.name})
+    except NotInC:
+        split.variables = before
+        return []
+    return lines
+
+
+def _without_products(e, taken):
+    """Return the right-hand side with its products named, and their equations; one that is a product stays."""
+    found: dict[Expr, Expr] = {}
+    products = []
+    if all(map(_is_constant_or_product, Mul.make_args(e.rhs))):
+        return e.rhs, []
+    for term in subterms(e.rhs):
+        if term in found or not _is_product(term) or any(term in subterms(t) for t in found):
+            continue
+        indices = tuple(i for i in e.free if i in free_indices(term))
+        name = next(n for n in (f"product_{e.name}", *(f"product_{e.name}_{k}" for k in range(2, 99)))
+                    if n not in taken)
+        taken.add(name)
+        shape = tuple(i.upper + 1 for i in indices)
+        variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices))
+        found[term] = variable.at(*indices)
+        products.append((Equation(found[term], term), variable))
+    return e.rhs.xreplace(found), products
+
+
+def _is_constant_or_product(factor):
+    return _is_product(factor) or not factor.atoms(Indexed, Idx)
+
+
+def _is_product(term):
+    return isinstance(term, Sum) and _has_product(form(term, tuple(free_indices(term))))
+
+
+def _has_product(node):
+    if isinstance(node, Product):
+        return True
+    inside = [node.left, node.right] if isinstance(node, Outer) else [
+        *getattr(node, "args", ()), *([node.body] if hasattr(node, "body") else [])]
+    return any(isinstance(n, Node) and _has_product(n) for n in inside)
+
+
+def _is_plain(e, program):
+    v = program.variables[e.name]
+    whole = e.free == e.indices and all(runs_over(i, s) for i, s in zip(e.indices, v.shape, strict=True))
+    once = sum(e.name == other.name for other in program.equations) == 1
+    return whole and once and not (e.implicit or v.state or v.base.is_integer or e.name in program.checked)
+
+
+class Runs:
+    """Sorts the equations of a program into those of C functions and those that NumPy computes, in order."""
+
+    def __init__(self, low: Lowered, printer: NumpyPrinter):
+        self.low, self.printer = low, printer
+        self.split = Split(low.program.variables, {s.name for s in low.program.sizes})
+
+    def parts(self) -> list[Run | Group]:
+        """Return runs and groups of equations, each after all that it reads."""
+        waiting = [(g, self._assignments(g)) for g in ordered(self.low.program.equations)]
+        done: set[str] = set()
+        made = {e.name for g, _ in waiting for e in g}
+        parts: list[Run | Group] = []
+        compiled = False
+        while waiting:
+            taken, left = [], []
+            for group, lines in waiting:
+                if bool(lines) == compiled and self._is_ready(group, made, done):
+                    taken.append((group, lines))
+                    done |= {e.name for e in group}
+                else:
+                    left.append((group, lines))
+            waiting, compiled = left, not compiled
+            if not taken:
+                continue
+            if compiled:                        # those taken were NumPy's
+                parts += [group for group, _ in taken]
+            else:
+                parts += self._run(taken)
+        return parts
+
+    def _run(self, taken):
+        if not any(a.loops for _, lines in taken for a in lines):       # numbers alone are not worth a call
+            return [group for group, _ in taken]
+        return [Run([a for _, lines in taken for a in lines], tuple(e.name for group, _ in taken for e in group))]
+
+    def _is_ready(self, group, made, done):
+        waits = {read_name(r) for e in group for side in (e.rhs, e.start) for r in reads(side, made)}
+        return waits - {e.name for e in group} <= done
+
+    def _assignments(self, group) -> list[Assignment]:
+        """Return the assignments of an equation in C, none where it is left to NumPy."""
+        [e, *others] = group
+        program = self.low.program
+        if others or is_cyclic(group) or not _is_plain(e, program) or _scatters(e) \
+                or taps.lines(e, program, self.printer) or any(map(_is_product, subterms(e.rhs))):
+            return []
+        return in_c(e, self.split)
+
+
+def _scatters(e):
+    """Tell whether a sum picks terms by a delta: NumPy goes to the places picked alone."""
+    for term in subterms(e.rhs):
+        if isinstance(term, Sum):
+            bound = {limit[0] for limit in term.limits}
+            if any(bound & set(free_indices(d)) for d in term.function.atoms(KroneckerDelta)):
+                return True
+    return False
