@@ -14,6 +14,7 @@ from ..layout import as_tuple, assignment, signature, wrapped
 from ..loop_arrays import WorkspaceArrays
 from ..loops import looped
 from ..lowering import Lowered, lowered
+from ..maxima import with_relus_after_maxima
 from ..module import Plan
 from ..numpy_text import NumpyPrinter
 from ..slots import in_slots
@@ -26,7 +27,7 @@ from .writing import Function, function
 def pieces(plan: Plan) -> tuple[list[str], str] | None:
     """Return what the style has in place of `loss_and_grads`, and its C; None where there is nothing to compile."""
     program = plan.program
-    low = lowered(program)
+    low = lowered(with_relus_after_maxima(program))
     labels = frozenset(v.name for v in program.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoints = frozenset(program.adjoints.values())

@@ -11,6 +11,7 @@ from derive.program import Equation, Variable, base_of, is_cyclic, ordered
 from derive.terms import free_indices, read_name, reads, runs_over, subterms
 
 from .. import taps
+from ..loop_arrays import NewArrays
 from ..lowering import Lowered
 from ..numpy_text import NumpyPrinter
 from .expressions import NotInC
@@ -35,7 +36,7 @@ def with_named_products(low: Lowered, printer: NumpyPrinter) -> Lowered:
     variables = dict(program.variables)
     for group in program.groups():
         for e in group:
-            if is_cyclic(group) or not _is_plain(e, program) or taps.lines(e, program, printer):
+            if is_cyclic(group) or not _is_plain(e, program) or _is_of_slices(e, program, printer):
                 lines.append(e)
                 continue
             rhs, products = _without_products(e, {*variables, *(s.name for s in program.sizes)})
@@ -148,9 +149,14 @@ class Runs:
         [e, *others] = group
         program = self.low.program
         if others or is_cyclic(group) or not _is_plain(e, program) or _scatters(e) \
-                or taps.lines(e, program, self.printer) or any(map(_is_product, subterms(e.rhs))):
+                or any(map(_is_product, subterms(e.rhs))) or _is_of_slices(e, program, self.printer):
             return []
         return in_c(e, self.split)
+
+
+def _is_of_slices(e, program, printer):
+    """Tell whether an equation pads, gathers windows, folds them or reshapes."""
+    return bool(taps.lines(e, program, printer, NewArrays(printer)))
 
 
 def _scatters(e):
