@@ -13,6 +13,7 @@ from sympy.core.relational import Relational
 
 from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
+from derive.cases import by_place
 from derive.functions import relu, sigmoid
 from derive.program import Equation, Program, Variable
 from derive.sharing import with_named_invariants
@@ -79,7 +80,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             if not _is_inlined(program, e.name):
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
-            rhs = _without_lse(e.rhs, parts, program)
+            rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(_still_read(lines, program), variables=variables)
     program = with_running_sums(program) if arrays else program

@@ -51,7 +51,7 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
         return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)))
     outer, dense, updates = split(equation)
     if updates:
-        lines, extra = _scattered(equation, variable, outer, dense, updates, printer)
+        lines, extra = _scattered(equation, variable, program, outer, dense, updates, printer)
     else:
         lines, extra = _assigned(equation, variable, program, printer)
     if any(f"{printer.like}.dtype" in line for line in lines):
@@ -114,9 +114,18 @@ def _filled(variable, value, node, printer):
     dtype = f"{printer.like}.dtype"
     if not variable.shape:
         return f"{dtype}.type({printer.code(node)})"
-    shape = ", ".join(printer.size(s).code for s in variable.shape)
-    shape = f"({shape}{',' if len(variable.shape) == 1 else ''})"
+    shape = _shape(variable, printer)
     return f"np.zeros({shape}, {dtype})" if value == 0 else f"np.full({shape}, {printer.code(node)}, {dtype})"
+
+
+def _empty(variable, printer):
+    """Return the call that makes an array to be filled."""
+    return f"np.empty({_shape(variable, printer)}, {printer.like}.dtype)"
+
+
+def _shape(variable, printer):
+    shape = ", ".join(printer.size(s).code for s in variable.shape)
+    return f"({shape}{',' if len(variable.shape) == 1 else ''})"
 
 
 def _is_shared(node, program, printer):
@@ -145,7 +154,17 @@ def split(equation):
         outer, terms = S.One, Add.make_args(equation.rhs)
     updates = [(t, update_of(t, equation)) for t in terms]
     dense = Add(*(t for t, u in updates if u is None))
-    return outer, dense, [u for _, u in updates if u is not None]
+    return outer, dense, _one_a_place([u for _, u in updates if u is not None])
+
+
+def _one_a_place(updates):
+    """Add up first what is added at the same numbers."""
+    together: dict[object, Update] = {}
+    for k, u in enumerate(updates):
+        fixed = not u.over and all(p.is_Integer for p in u.positions.values())
+        key = tuple(u.positions.items()) if fixed else k
+        together[key] = replace(u, term=together[key].term + u.term) if key in together else u
+    return list(together.values())
 
 
 def update_of(term: Expr, equation: Equation) -> Update | None:
@@ -190,13 +209,16 @@ def _is_place(index, position):
     return isinstance(position, Indexed) or not free_indices(position)
 
 
-def _scattered(equation, variable, outer, dense, updates, printer):
+def _scattered(equation, variable, program, outer, dense, updates, printer):
     """A dense part, then what is added at the picked entries, then the common factor."""
     name, primal = equation.name, variable.primal
+    if primal is not None and program.variables[primal].kind == "variable":
+        primal = None                   # no residual is kept for its shape alone
     node, extra = form(dense, equation.free), []
-    if primal is not None and is_tiled(equation, dense, updates):
-        lines = [f"{name} = np.empty_like({primal})", *(added(equation, u, printer, fresh=True) for u in updates)]
-        return lines + scaled(name, outer, equation, printer), [primal]
+    if is_tiled(equation, dense, updates):
+        empty = f"np.empty_like({primal})" if primal is not None else _empty(variable, printer)
+        lines = [f"{name} = {empty}", *(added(equation, u, printer, fresh=True) for u in updates)]
+        return lines + scaled(name, outer, equation, printer), [] if primal is None else [primal]
     if node.axes and not isinstance(node, Spread):
         first = fresh_array(equation.lhs, dense, printer)
     elif primal is not None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
+from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
 from .functions import relu, step
@@ -61,6 +62,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         return number * kept if abs(number) != 1 and rest != 1 else term
     if isinstance(term, Sum):
         term = collapsed(term, prover)
+        term = added_up(term) if isinstance(term, Sum) else term
         return _tidy_sum(term) if isinstance(term, Sum) else term
     if isinstance(term, Add):
         term = gathered(term)

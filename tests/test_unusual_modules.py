@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Piecewise, Sum, exp, sqrt
+from sympy import Eq, KroneckerDelta, Piecewise, Sum, exp, sqrt
 
 from codegen import lambdify, source, verify
 from codegen.memory import module_from
@@ -100,3 +100,25 @@ def test_constants_under_one_root_are_printed_so():
     program = net.backward()
     assert "(2 * K)**0.5" in source(program) and "2**0.5" not in source(program)
     assert verify.finite_differences(program, module_from("scaled", source(program))).passed
+
+
+def test_a_rotation_by_cases_fills_slices():
+    net = Network("rotation", "Pairs of numbers turned by an angle a row: a choice by which of the two")
+    T, K = net.sizes("T K")
+    q, c, s = net.parameter("q", T, 2, K), net.input("c", T, K), net.input("s", T, K)
+    t, b, k = net.indices(t=T, b=2, k=K)
+    turned = Piecewise(
+        (c[t, k] * q[t, 0, k] - s[t, k] * q[t, 1, k], Eq(b, 0)), (s[t, k] * q[t, 0, k] + c[t, k] * q[t, 1, k], True)
+    )
+    y = net.define("y", turned, over=(t, b, k))
+    net.loss = total(y**4) / 4
+    program = net.backward()
+    text = source(program)
+    assert "np.where" not in text
+    random = np.random.default_rng(0)
+    q0, angle = random.normal(size=(5, 2, 3)), random.normal(size=(5, 3))
+    loss, grads = module_from("rotation", text).loss_and_grads(q0, np.cos(angle), np.sin(angle))
+    z = (q0[:, 0] + 1j * q0[:, 1]) * np.exp(1j * angle)                     # the rotation, by hand
+    assert np.isclose(loss, np.sum(z.real**4 + z.imag**4) / 4, rtol=1e-14)
+    back = (z.real**3 + 1j * z.imag**3) * np.exp(-1j * angle)
+    assert np.allclose(grads.q, np.stack([back.real, back.imag], axis=1), rtol=1e-12)
