@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sympy import Derivative, Expr, Idx, Indexed, IndexedBase, Not, Piecewise, S, Subs, Symbol, sympify
+from sympy import Derivative, Expr, Idx, Indexed, IndexedBase, Mod, Not, Piecewise, S, Subs, Symbol, sympify
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
@@ -98,6 +98,11 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
             raise DefinitionError(
                 f"{name} reads {read}: the index {index} is not an integer; expected one made of net.indices(...), "
                 "integers, sizes and labels"
+            )
+        if index.has(Mod):
+            raise DefinitionError(
+                f"{name} reads {read}: a remainder is no index here; expected sums and products of indices and sizes, "
+                "floor(i/b), or labels; count by two indices, q and r, and read at b*q + r where the whole is meant"
             )
         first = S.NegativeOne if variable.state and axis == 0 else S.Zero
         low, high = reading.ranges.get(index, index_range(index))

@@ -281,6 +281,7 @@ REFUSED = [
     (define(lambda p: p.X[p.n, p.h], over=lambda p: (p.n, p.h)), "axis 1 of X .* and h runs from 0 to H - 1"),
     (define(lambda p: p.X[p.n + 1, p.d], over=nd), r"axis 0 of X has .* n \+ 1 may leave its range; read padded\(X\)"),
     (define(lambda p: p.X[p.n, p.y[p.n]], over=n), r"axis 1 of X .* and y\[n\] may leave its range"),
+    (define(lambda p: p.X[p.n % 2, p.d], over=nd), r"reads X\[Mod\(n, 2\), d\]: a remainder is no index here"),
     (define(lambda p: Sum(p.v[p.d], (p.d, 0, 3))), "axis 0 of v has indices 0 to D - 1, and d runs from 0 to 3"),
     (define(lambda p: p.X[p.n, p.d / 2], over=nd), "the index d/2 is not an integer; expected one made of net.indices"),
     (define(lambda p: p.W[p.d, p.v[p.d]], over=lambda p: p.d), r"the index v\[d\] is not an integer"),
