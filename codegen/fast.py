@@ -12,6 +12,7 @@ from . import assumptions, newton_text, parts, taps
 from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
+from .known_factors import with_known_factors_ahead
 from .layout import assignment, signature, wrapped
 from .loop_arrays import NewArrays, WorkspaceArrays
 from .loops import looped
@@ -23,6 +24,7 @@ from .shared_differences import with_shared_differences
 from .sizes import Sizes, text
 from .slots import in_slots
 from .statements import Statement, added, is_tiled, scaled, split, statement
+from .unstacked import with_gates_apart
 
 BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
 
@@ -52,10 +54,10 @@ WORKSPACE = '''class Workspace:
 
 def pieces(program: Program, plan: Plan) -> list[str]:
     """Return the text of what the fast style has in place of `loss_and_grads`."""
-    program = with_relus_after_maxima(program)
+    program = with_gates_apart(with_relus_after_maxima(program))
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     inner = block.program if block else program
-    low = lowered(with_shared_differences(inner))
+    low = with_known_factors_ahead(lowered(with_shared_differences(inner)))
     labels = frozenset(v.name for v in inner.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,

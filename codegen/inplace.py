@@ -33,6 +33,13 @@ class InPlacePrinter(NumpyPrinter):
         self._into(name, where, node)
         return self.lines
 
+    def increased(self, name: str, node, axes, negative: bool) -> list[str]:
+        """Return the lines that add a node to what `name` holds, or subtract it where `negative`."""
+        self.lines, self.works = [], 0
+        less, part = split_sign(node)
+        operand = self._operand(part, axes)
+        return [*self.lines, f"{name} {'-' if less != negative else '+'}= {operand}"]
+
     def expression(self, node) -> tuple[list[str], str]:
         """Return the lines that prepare an expression, and the expression."""
         self.lines, self.works = [], 0

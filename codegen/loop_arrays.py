@@ -1,15 +1,19 @@
 """The arrays that a loop fills slice by slice, as they are made before it: new ones, or those of a workspace."""
 
+import re
 from collections.abc import Sequence
+from contextlib import contextmanager
 
-from sympy import Expr, Idx
+from sympy import Add, Expr, Idx
 
 from derive.forms import form
-from derive.nodes import Apply, Axes, Gather, Node, Read, Spread, Transpose
+from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
 from derive.program import Equation
 
 from .inplace import InPlacePrinter
 from .numpy_text import NumpyPrinter
+
+ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 
 
 class NewArrays:
@@ -31,6 +35,9 @@ class NewArrays:
         """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""
         return [f"{where} {sign} {self.printer.code(node)}"]
 
+    def ahead(self, lines: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return what a loop fetches before its first turn, and the lines of its turns."""
+        return [], list(lines)
 
     def padded(self, name: str, array: str, shape: Sequence[Expr], widths: Sequence[tuple[Expr, Expr]]) -> list[str]:
         """Return the lines that put zeros around an array, so many before and after each axis, up to a shape."""
@@ -57,14 +64,36 @@ class WorkspaceArrays(NewArrays):
         node = form(dense, equation.free)
         if not isinstance(node, Apply) or node.axes != equation.free:
             return super().computed(equation, dense)
-        self.filling.like = self.printer.like
-        return self.filling.filled(equation.name, node, self.filling.array(equation.name, equation.free))
+        with self._filling() as filling:
+            return filling.filled(equation.name, node, filling.array(equation.name, equation.free))
 
     def assigned(self, where, sign, node, axes):
-        if sign != "=" or not isinstance(node, Apply) or node.axes != axes or not axes:
+        if not isinstance(node, Apply | Product) or not axes or (sign == "=" and node.axes != axes):
             return super().assigned(where, sign, node, axes)
-        self.filling.like = self.printer.like
-        return self.filling.filled(where, node, where)
+        with self._filling() as filling:
+            if sign == "=":
+                return filling.filled(where, node, filling.array(where, axes) if where.isidentifier() else where)
+            terms = node.args if isinstance(node, Apply) and node.head is Add else (node,)
+            return [line for t in terms for line in filling.increased(where, t, axes, sign == "-=")]
+
+    @contextmanager
+    def _filling(self):
+        """Give the printer that fills arrays what is known here, and take back what it finds out."""
+        filling = self.filling
+        filling.like, filling.counters, filling.risky = self.printer.like, self.printer.counters, False
+        yield filling
+        self.printer.risky |= filling.risky
+
+    def ahead(self, lines):
+        """Name the arrays that all turns ask the workspace for by the same sizes."""
+        asked: dict[str, set[str]] = {}
+        for line in lines:
+            for name, sizes in re.findall(ASKED, line):
+                asked.setdefault(name, set()).add(sizes)
+        named = {name: sizes.pop() for name, sizes in asked.items() if len(sizes) == 1}
+        found = [re.sub(ASKED, lambda m: m[1] if m[1] in named else m[0], line) for line in lines]
+        turns = [re.sub(r"^(\s*)(\w+) = (.*, out=\2\))$", r"\1\3", line) for line in found]
+        return [f'{name} = array("{name}", {sizes})' for name, sizes in named.items()], turns
 
     def padded(self, name, array, shape, widths):
         sizes = [self.printer.size(s).code for s in shape]

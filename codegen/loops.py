@@ -109,8 +109,10 @@ class Looped:
         shapes = {n: v.shape for n, v in self.program.variables.items() if not v.state}
         taken = {*self.program.variables, *(s.name for s in self.program.sizes)}
         weights, code = laid_out([line.code for line in lines], varying, shapes, taken)
-        marks = tuple((k + len(weights), line.name) for k, line in enumerate(lines) if line.name)
-        loop = Statement(self.names[-1], (*weights, *code), tuple(n for n in needed if n not in self.names),
+        fetched, code = self.arrays.ahead(code)
+        before = (*weights, *fetched)
+        marks = tuple((k + len(before), line.name) for k, line in enumerate(lines) if line.name)
+        loop = Statement(self.names[-1], (*before, *code), tuple(n for n in needed if n not in self.names),
                          shown=False, risky=self.printer.risky, marks=marks)
         made = [self._with_risk(row) for row in self.rows if row.equation.name not in self.local]
         return [self._with_dtype(s) for s in (*made, loop)]
@@ -391,8 +393,7 @@ class Looped:
         expr = Mul(*(f for f in Mul.make_args(expr) if not places(f, equation)))
         axes = tuple(now for i in equation.free if isinstance(now := here.get(i, i), Idx))
         where, node = (form(self.plain(e.xreplace(here)), axes) for e in (equation.lhs, expr))
-        of_all_turns = not self.outer and isinstance(equation.indices[0], Idx)
-        arrays = self.arrays if of_all_turns else NewArrays(self.printer)
+        arrays = NewArrays(self.printer) if self.outer or self.unknowns else self.arrays
         yield from self._under(left, arrays.assigned(self.printer.code(where), sign, node, axes))
         if fresh and not here and not left:
             self.begun.add(equation.name)

@@ -27,15 +27,14 @@ def laid_out(
     names: dict[str, str] = {}
     before: list[str] = []
     for line in lines:
-        for code, weight, sizes in _transposed(line, varying):
-            shape = _shape(shapes.get(weight, ()), sizes)
+        for code, weight, shape in _transposed(line, varying, shapes):
             if code not in names and shape:
                 names[code] = next(n for n in (f"{weight}_T", *(f"{weight}_T{k}" for k in range(2, 99)))
                                    if n not in taken and n not in names.values())
                 made = f"{names[code]} = np.ascontiguousarray({code})"
                 before.append(f"{made.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape[::-1]))})")
     for code, name in names.items():
-        lines = [re.sub(rf"@ {re.escape(code)}(?![\w.\[(])", f"@ {name}", line) for line in lines]
+        lines = [re.sub(rf"(@ |, ){re.escape(code)}(?![\w.\[(])", rf"\g<1>{name}", line) for line in lines]
     return before, list(lines)
 
 
@@ -50,19 +49,39 @@ def _shape(shape, sizes):
     return ()
 
 
-def _transposed(line, varying):
-    """Yield the transposed right operands of products in a line: code, name of the array, sizes of its reshape."""
+def _transposed(line, varying, shapes):
+    """Yield the transposed right operands of products in a line: code, name of the array, shape of the matrix."""
     try:
         tree = ast.parse(line.strip())
     except SyntaxError:                     # the head of a loop or of a choice
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and isinstance(node.right, ast.Attribute) \
-                and node.right.attr == "T":
-            root: ast.expr = node.right.value
-            sizes: list[str] = []
-            if isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute) and root.func.attr == "reshape":
-                sizes = [ast.unparse(a) for a in root.args]
-                root = root.func.value
-            if isinstance(root, ast.Name) and root.id not in varying:
-                yield ast.get_source_segment(line.strip(), node.right), root.id, sizes
+        right = _right(node)
+        if isinstance(right, ast.Attribute) and right.attr == "T":
+            name, shape = _matrix(right.value, shapes)
+            if name and name not in varying:
+                yield ast.get_source_segment(line.strip(), right), name, shape
+
+
+def _right(node):
+    """Return the right operand of a product, None for what is no product."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return node.right
+    return node.args[1] if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.matmul" else None
+
+
+def _matrix(node, shapes):
+    """Return the name of an array and the shape of what is made of it: as it is, reshaped, or picked at a number."""
+    if isinstance(node, ast.Name):
+        return node.id, _shape(shapes.get(node.id, ()), [])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape" \
+            and isinstance(node.func.value, ast.Name):
+        name = node.func.value.id
+        return name, _shape(shapes.get(name, ()), [ast.unparse(a) for a in node.args])
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        places = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        shape = shapes.get(node.value.id, ())
+        if all(isinstance(p, ast.Constant) or ast.unparse(p) == ":" for p in places) and len(places) <= len(shape):
+            kept = [s for k, s in enumerate(shape) if k >= len(places) or not isinstance(places[k], ast.Constant)]
+            return node.value.id, _shape(tuple(kept), [])
+    return "", ()

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from sympy import Sum, tanh
 
 import codegen
+from codegen.known_factors import with_known_factors_ahead
+from codegen.lowering import lowered
 from codegen.maxima import with_relus_after_maxima
-from derive import FirstMaximum, Maximum, Network, relu, total
+from codegen.unstacked import with_gates_apart
+from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, total
 
 
 def same(program, sizes, rng, draw=None, rtol=1e-12):
@@ -51,3 +55,35 @@ def test_relus_are_taken_of_maxima(largest):
 def test_relus_that_others_read_stay_where_they_are():
     program = pooled(FirstMaximum, also=True)
     assert with_relus_after_maxima(program) is program
+
+
+def gated(last, also=False):
+    """Return a recurrence of two gates, stacked along its last axis or the one before; a loss of them too if `also`."""
+    net = Network("gated", "A recurrence of a value and a gate")
+    T, N, D, K = net.sizes("T N D K")
+    U, b = net.parameter("U", K, 2, K), net.parameter("b", 2, K)
+    W, X, Y = net.parameter("W", D, 2, K), net.input("X", T, N, D), net.input("Y", T, N, K)
+    t, n, d, k, j, q = net.indices(t=T, n=N, d=D, k=K, j=K, q=2)
+    h = net.state("h", T, N, K, initial=0)
+    rows = (t, n, k, q) if last else (t, n, q, k)
+    z = net.define("z", Sum(X[t, n, d] * W[d, q, k], d) + Sum(h[t - 1, n, j] * U[j, q, k], j) + b[q, k], over=rows)
+    value, gate = (z[t, n, k, 0], z[t, n, k, 1]) if last else (z[t, n, 0, k], z[t, n, 1, k])
+    net.define(h, sigmoid(gate) * tanh(value) + (1 - sigmoid(gate)) * h[t - 1, n, k], over=(t, n, k))
+    net.loss = mean((h - Y) ** 2) + (Sum(z[rows] ** 2, *rows) if also else 0)
+    return net.backward()
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("also", [False, True])
+def test_gates_are_arrays_of_their_own(last, also):
+    program = gated(last, also)
+    names = {e.name for e in with_gates_apart(program).equations}
+    assert {"z_0", "z_1", "dz_0", "dz_1"} <= names and not names & {"z", "dz"}
+    same(program, {"T": 5, "N": 3, "D": 4, "K": 6}, np.random.default_rng(0), rtol=1e-11)
+
+
+def test_slopes_are_there_before_the_loop():
+    low = lowered(with_gates_apart(gated(False)))
+    ahead = with_known_factors_ahead(low)
+    assert {"slope_z_0", "slope_z_1"} <= set(ahead.program.variables) - set(low.program.variables)
+    assert {"slope_z_0", "slope_z_1"} <= ahead.backward
