@@ -108,7 +108,17 @@ def sides(equation: Equation) -> tuple[Expr, Expr]:
     if left == 0:                           # the unknown stands in what has a name of its own
         left = Add(*(t for t in terms if t.could_extract_minus_sign()))
     right = equation.rhs - left
-    return (-left, right) if left.could_extract_minus_sign() else (left, -right)
+    return (-left, right) if left.could_extract_minus_sign() else (left, Add(*map(_opposite, Add.make_args(right))))
+
+
+def _opposite(term):
+    """Return a term with the other sign; a difference among its factors is turned round: (z^2 - 1) u gives (1 - z^2) u."""
+    factors = list(Mul.make_args(term))
+    for k, f in enumerate(factors):
+        if f.is_Add and any(t.could_extract_minus_sign() for t in f.args) and not term.could_extract_minus_sign():
+            factors[k] = Add(*(-t for t in f.args))
+            return Mul(*factors)
+    return -term
 
 
 @dataclass(frozen=True)

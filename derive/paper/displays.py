@@ -88,9 +88,12 @@ def _is_wide(line):
 
 
 def _under(line, room):
-    """Return the cells of an equation in a column, what follows a wide left-hand side under it."""
+    """Return the cells of an equation in a column, what follows a wide left-hand side under it if it must."""
     if not _is_wide(line):
         return _equated(line.left, broken(line.right, room))
+    whole = f"{plain(line.left)} = {plain(line.right)}"
+    if measured(whole) <= room:
+        return [["", whole]]
     below = (rf"\qquad {{}}{part}" for _, part in _equated("", broken(line.right, room - INDENT)))
     return [["", part] for part in (*broken(line.left, room), *below)]
 

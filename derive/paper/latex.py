@@ -28,7 +28,7 @@ class Latex(Style):
     def variable(self, name):
         r"""Z_1, \delta_{Z_1}, \mathrm dZ_1."""
         if name.startswith(TANGENT_OF):
-            return Piece(rf"\mathrm d{self._symbol(name.removeprefix(TANGENT_OF))}", rank=TANGENT)
+            return Piece(_differential(self._symbol(name.removeprefix(TANGENT_OF))), rank=TANGENT)
         text = self._symbol(name)
         return Piece(text, rank=self.rank(name), raised="^" in text or text.startswith(r"\frac"))
 
@@ -51,8 +51,8 @@ class Latex(Style):
         for k, index in enumerate(indices):
             apart = k and (index.level < ATOM or _ends_low(indices[k - 1]))
             text = f"{text},{index.text}" if apart else _beside(text, index.text)
-        symbol = rf"\mathrm d{self.names.variable(name.removeprefix(TANGENT_OF))}" if name.startswith(TANGENT_OF) \
-            else self.names.variable(name)
+        symbol = self.names.variable(name.removeprefix(TANGENT_OF))
+        symbol = _differential(symbol) if name.startswith(TANGENT_OF) else symbol
         stem, subscript = _split_subscript(symbol)
         text = f"{stem}_{braced(f'{subscript},{text}' if subscript else text)}"
         return Piece(text, rank=self.rank(name), raised="^" in symbol)
@@ -233,6 +233,11 @@ class Latex(Style):
 def plain(text: str) -> str:
     """Return LaTeX without the marks of where it may be broken."""
     return text.replace(MARK, "").replace(SOFT, "")
+
+
+def _differential(symbol):
+    r"""Return \mathrm dZ; a space before a word, whose first letter the d would seem to be."""
+    return (r"\mathrm d\," if symbol.startswith(WORDS) else r"\mathrm d") + symbol
 
 
 def _beside(left, right):

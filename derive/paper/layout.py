@@ -34,14 +34,9 @@ def broken(tex: str, room: float) -> list[str]:
     if measured(tex) <= room:
         return [plain(tex)]
     pieces = _pieces(tex)
-    lines: list[str] = []
-    start = 0
-    while start < len(pieces):
-        end = _end_of_line(pieces, start, room if not lines else room - INDENT)
-        text = "".join(p.text for p in pieces[start:end]).strip()
-        lines.append(_continued(text, pieces[start].soft) if lines else text)
-        start = end
-    return lines
+    starts = _starts(pieces, room)
+    texts = ["".join(p.text for p in pieces[i:j]).strip() for i, j in zip(starts, [*starts[1:], None], strict=True)]
+    return [texts[0], *(_continued(t, pieces[k].soft) for k, t in zip(starts[1:], texts[1:], strict=True))]
 
 
 def _continued(text, product):
@@ -63,22 +58,31 @@ class _Part:
     soft: bool = False
 
 
-def _end_of_line(pieces, start, room):
-    """Return where the line that begins at `start` ends: far to the right, and at a loose operator."""
-    best, cost = start + 1, None
+def _starts(pieces, room):
+    """Return where lines begin such that breaks cost least in all: full lines, broken at loose operators."""
+    best = {len(pieces): (0.0, [])}                     # by the first piece of a line: what it costs from there on
+    for start in reversed(range(len(pieces))):
+        best[start] = min(_ways(pieces, start, room - INDENT * (start > 0), best), key=lambda way: way[0])
+    return best[0][1]
+
+
+def _ways(pieces, start, room, best):
+    """Yield the lines that may begin at a piece, longest last, with what is best after them."""
     text = ""
     for end in range(start + 1, len(pieces) + 1):
         text += pieces[end - 1].text
         used = measured(text)
-        if used > room:
-            break
-        if end == len(pieces):
-            return end
-        inside = pieces[end].text.lstrip().startswith(ELEMENTWISE)
-        price = pieces[end].price + BEFORE_ELEMENTWISE * inside + (1 - used / room)
-        if cost is None or price <= cost:
-            best, cost = end, price
-    return best
+        if used > room and end > start + 1:
+            return
+        cost, starts = best[end]
+        yield cost + _price(pieces[end:], used / room), [start, *starts]
+
+
+def _price(rest, filled):
+    """Return what a break costs before what is left of a formula, after a line that is filled so far."""
+    if not rest:
+        return 0.0
+    return rest[0].price + BEFORE_ELEMENTWISE * rest[0].text.lstrip().startswith(ELEMENTWISE) + (1 - filled) ** 2
 
 
 def _pieces(tex) -> list[_Part]:

@@ -95,6 +95,8 @@ class Matrices:
         if not isinstance(node, Apply) or node.head in (Piecewise, And, Or, Not):
             raise NotMatrix(type(node).__name__)
         if node.head is Add:
+            if len(node.axes) == 2 and any(map(_is_scalar, node.args)) and not any(map(contracts, node.args)):
+                raise NotMatrix("one number for all entries, which an index says better than 1 1'")
             return self.style.add(ordered_terms(self._term(a, node.axes) for a in node.args))
         return self._power(node) if node.head is Pow else self._function(node)
 
@@ -307,3 +309,10 @@ def _value(node, stand_in):
     """Return the number that a node is, else what stands for it."""
     coefficient, rest = pulled(node)
     return coefficient if rest == ONE or node == ZERO else stand_in
+
+
+def _is_scalar(node):
+    """Tell whether a summand is one variable number for all entries."""
+    _, rest = pulled(node)
+    body = rest.body if isinstance(rest, Spread) else rest
+    return rest != ONE and not body.axes
