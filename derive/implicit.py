@@ -112,7 +112,7 @@ def sides(equation: Equation) -> tuple[Expr, Expr]:
 
 
 def _opposite(term):
-    """Return a term with the other sign; a difference among its factors is turned round: (z^2 - 1) u gives (1 - z^2) u."""
+    """Return a term with the other sign, a difference among its factors turned round: (1 - z^2) u of (z^2 - 1) u."""
     factors = list(Mul.make_args(term))
     for k, f in enumerate(factors):
         if f.is_Add and any(t.could_extract_minus_sign() for t in f.args) and not term.could_extract_minus_sign():

@@ -227,3 +227,19 @@ def test_a_path_is_drawn_out_from_the_parameter_to_the_loss():
     text = note(networks.named("mlp").backward(), paths=("W1",))
     assert r"From $W_1$ to the loss" in text
     assert r"\tfrac1N X^\top \Bigl(\bigl((P - Y) W_2^\top\bigr) \odot [Z_1 > 0]\Bigr)" in text
+
+
+def test_a_path_that_parts_is_drawn_stretch_by_stretch():
+    text = note(derived("gpt"), paths=("We",))
+    assert r"$W_e$ reaches the loss by 44,101 paths" in text
+    assert r"W_e \to X_0 \Rightarrow R_1 \Rightarrow X_1 \Rightarrow R_2 \Rightarrow X_2" in text
+    assert r"as $X_0 \Rightarrow R_1$" in text
+    section = text[text.index("to the loss.}"):]
+    assert len(section.splitlines()) < 100
+
+
+def test_a_path_through_an_implicit_line_says_what_the_change_satisfies():
+    text = note(derived("deep_equilibrium"), paths=("A",))
+    assert r"A \to W \to \{\mathrm{pre}_Z, Z\} \to F \to L" in text
+    section = text[text.index("to the loss.}"):]
+    assert r"\mathrm dZ &= (1 - Z^2) \odot \mathrm d\,\mathrm{pre}_Z &" in section

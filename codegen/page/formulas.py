@@ -37,7 +37,6 @@ def mathml(tex: str) -> str:
         tex = pattern.sub(said, tex)
     unopened = len(CLOSES.findall(tex)) - len(OPENS.findall(tex))
     text = re.sub(r">\s+<", "><", converter.tex2mathml(r"\bigl." * unopened + tex).strip())
-    text = text.replace(' displaystyle="false" scriptlevel="0"', "")       # as it is in a line of text anyway
     text = re.sub("(?:<mo>'</mo>)+", lambda m: f'<mi>{"′" * m[0].count("<mo>")}</mi>', text)
     text = re.sub("<mo>([⟨⟩])</mo>", lambda m: f'<mo form="{FORMS[m[1]]}" stretchy="false">{m[1]}</mo>', text)
     return re.sub(r'^<math xmlns="[^"]*"', "<math", text)

@@ -89,10 +89,12 @@ class Page:
 
     def right(self, line: Line) -> str:
         """Return the right-hand side of a line with its relation, broken where there is no room for it."""
-        return _broken(in_pieces(line.right), EQUALS)
+        return _broken(in_pieces(line.right), "" if line.kind == "route" else EQUALS) if line.right else ""
 
     def left(self, line: Line) -> str:
         """Return the left-hand side of a line, broken where it stands apart and there is no room for it."""
+        if not line.left:
+            return ""
         return _broken(in_pieces(line.left)) if self.apart(line) else mathml(line.left)
 
     def apart(self, line: Line) -> bool:

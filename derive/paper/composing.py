@@ -10,11 +10,24 @@ from ..notations import Notation
 from ..program import Equation, Program
 from .chain_rule import Chain, chains
 from .derivation import Derivation, Reason, Step
-from .document import Display, Document, Formula, Line, Paragraph, Section, Text, Words, joined, paragraph, sentence
+from .document import (
+    Display,
+    Document,
+    Formula,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    Words,
+    joined,
+    paragraph,
+    sentence,
+)
 from .language import Language
 from .latex import MARK, Latex, plain
 from .legend import Legend
-from .paths import Path
+from .path_section import path_section
 from .pieces import ADD
 from .sheet import name_of
 from .writer import Writer
@@ -52,18 +65,19 @@ class Composer:
         back = self._backward()
         gradients = self._gradients()
         chain = self._chains()
-        paths = [self._path(name) for name in self.notation.paths]
-        displays = [forward, *back, *gradients, *chain, *(d for _, ds in paths for d in ds)]
+        paths = [path_section(self, name) for name in self.notation.paths]
+        drawn = (block for section in paths for block in section.blocks if isinstance(block, Display))
+        displays = [forward, *back, *gradients, *chain, *drawn]
         stand_ins = self._stand_ins()
         legend = Legend(self, displays, stand_ins)
         sections = [
-            self._section("notation", paragraph(*legend.sentences()), legend.table()),
-            self._section("equations" if self.program.results else "forward", forward),
+            self.section("notation", paragraph(*legend.sentences()), legend.table()),
+            self.section("equations" if self.program.results else "forward", forward),
             *self._assumptions(),
             *self._backward_section(back, paragraph(*self._method(legend, stand_ins))),
             *self._gradients_section(gradients),
-            *([self._section("chain", paragraph(self.language.say("chain")), *chain)] if chain else []),
-            *(self._path_section(name, displays) for name, displays in paths),
+            *([self.section("chain", paragraph(self.language.say("chain")), *chain)] if chain else []),
+            *paths,
             *self._closing(),
         ]
         title, note = self.language.translated(self.program.title), self.language.translated(self.program.note)
@@ -71,7 +85,8 @@ class Composer:
             title = f"{title}: {self.language.translated(self.program.subject)}"
         return Document(self.program.name, title, self.notation.language, _origin(self.program), note, tuple(sections))
 
-    def _section(self, key, *blocks, **parts):
+    def section(self, key: str, *blocks: Paragraph | Table | Display, **parts) -> Section:
+        """Return a section; what there is nothing to say in is left out."""
         return Section(key, self.language.heading(key, **parts), tuple(b for b in blocks if b != Paragraph(())))
 
     def _assumptions(self):
@@ -85,7 +100,7 @@ class Composer:
             parts = {"adjoints": self.language.formulas(shorter)} if shorter else {}
             told.append(sentence(self.language.say(key, fact=self._fact(a), equations=equations, **parts)))
         key = "assumptions" if len(told) > 1 else "assumption"
-        return [self._section(key, paragraph(*told))] if told else []
+        return [self.section(key, paragraph(*told))] if told else []
 
     def _fact(self, assumption) -> Text:
         """Return an assumption in words, its variables as symbols."""
@@ -95,12 +110,12 @@ class Composer:
 
     def _backward_section(self, displays, told):
         key = "steps" if self.notation.level == "every-step" else "backward"
-        return [self._section(key, told, *displays)] if displays else []
+        return [self.section(key, told, *displays)] if displays else []
 
     def _gradients_section(self, displays):
         key = "gradients" if len(self.sheet.gradients) > 1 else "gradient"
         told = () if self.notation.level == "every-step" else self._gradients_head()
-        return [self._section(key, paragraph(told), *displays)] if displays else []
+        return [self.section(key, paragraph(told), *displays)] if displays else []
 
     # ---- lines
 
@@ -131,7 +146,8 @@ class Composer:
         left, right = self.writer.sides(equation)
         return Line(left, right, equation.name, "forward", self.shape_of(equation), self.label(equation))
 
-    def _line(self, step: Step, of: Equation | None = None, explained: bool = False) -> Line:
+    def line(self, step: Step, of: Equation | None = None, explained: bool = False) -> Line:
+        """Return a step as a line, with its reason if it is to be explained."""
         left, right = self.writer.step(step.left, step.right, step.whole, step.implicit)
         reason = self.reason(step.reason) if explained and step.reason else ()
         self.writer.stand_ins.remember(step.right)
@@ -163,7 +179,7 @@ class Composer:
     def _backward(self) -> list[Display]:
         if self.notation.level == "every-step":
             return [Display("steps", (lines,)) for lines in map(self._explained, self.derivation.passages) if lines]
-        groups = tuple(tuple(self._line(s, p.line) for s in p.steps) for p in self.derivation.passages)
+        groups = tuple(tuple(self.line(s, p.line) for s in p.steps) for p in self.derivation.passages)
         return [Display("backward", groups)] if groups else []
 
     def _explained(self, passage):
@@ -172,7 +188,7 @@ class Composer:
         reason = self.language.say("line", lines=self.language.references([self.label(passage.line)]))
         lines = [Line(left.text, right.text, passage.line.name, "line", of=self.label(passage.line), reason=reason)]
         for step in passage.steps:
-            line = self._line(step, passage.line, explained=True)
+            line = self.line(step, passage.line, explained=True)
             if not (step.continues and line.right == lines[-1].right):
                 lines.append(line)
         return tuple(lines) if len(lines) > 1 else ()
@@ -224,7 +240,7 @@ class Composer:
         kinks = self._kinks()
         found = [("update", self._update()), ("cost", self._cost()),
                  ("convention" if len(conventions(self.program)) < 2 else "conventions", kinks)]
-        return [self._section(key, Paragraph(text)) for key, text in found if text]
+        return [self.section(key, Paragraph(text)) for key, text in found if text]
 
     def _update(self):
         """One step of gradient descent."""
@@ -308,22 +324,6 @@ class Composer:
         """Return the value of a derivative by a variable, in the variable's shape."""
         lhs = self.derivation.differentials.tangents[name].at(*self.program.variables[name].indices)
         return self.writer.equation(Equation(lhs, expr), True)[1]
-
-    # ---- paths
-
-    def _path(self, name):
-        path = Path(self.derivation, name)
-        there = tuple(self._line(s, line, explained=True) for line, s in path.there)
-        back = [self._line(s, None, explained=True) for s in path.back]
-        kept = [line for k, line in enumerate(back) if k == 0 or line.right != back[k - 1].right]
-        return name, [Display("steps", (there,)), Display("steps", (tuple(kept),))]
-
-    def _path_section(self, name, displays):
-        symbol = self.names.variable(name)
-        there = self.language.say("path", variable=Formula(symbol))
-        back = self.language.say("path back")
-        return self._section("path", paragraph(there), displays[0], paragraph(back), displays[1],
-                             variable=Formula(symbol))
 
 
 def _origin(program):

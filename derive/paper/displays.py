@@ -17,7 +17,7 @@ SMALL = 0.92                # the size of reasons beside formulas, against that 
 def display(block: Display) -> list[str]:
     """Return a display as lines of LaTeX."""
     return {"forward": _forward, "backward": _backward, "gradients": _gradients, "chain": _chain,
-            "steps": _steps}[block.kind](block)
+            "steps": _steps, "routes": _routes}[block.kind](block)
 
 
 def _forward(block):
@@ -157,6 +157,18 @@ def _chain_of_steps(chain):
         else:
             cells += [["", "", "", part] for part in _reason_lines(x.reason, PAGE - 1)]
         rows += [Row([*c, *[""] * (4 - len(c))]) for c in cells]
+    return system("flalign*", rows)
+
+
+def _routes(block):
+    """Ways under each other, before them what they are the ways of, behind them how many paths they are."""
+    behind = {id(x): SMALL * _reason_width(x.reason) + GAP * bool(x.reason) for x in block.lines}
+    start = widest(x.left for x in block.lines) + GAP
+    rows = []
+    for x in block.lines:
+        first, *others = broken(x.right, PAGE - start - behind[id(x)])
+        rows.append(Row(["" if x.continues else plain(x.left), rf"\quad {first}", "", _reason(x.reason)]))
+        rows += [Row(["", rf"\quad {line}", "", ""]) for line in others]
     return system("flalign*", rows)
 
 

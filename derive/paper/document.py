@@ -84,7 +84,7 @@ class Line:
     left: str
     right: str
     name: str = ""              # the variable that it defines, as in code; of a differential, the variable itself
-    kind: str = ""              # "forward", "differential", "pairing", "reading", "gradient", "chain", "path"
+    kind: str = ""              # "forward", "differential", "pairing", "reading", "gradient", "chain", "path", "route"
     shape: str = ""
     label: str = ""             # of a numbered line
     of: str = ""                # the label of the line of the forward pass that this belongs to
@@ -94,7 +94,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Display:
-    """Lines of formulas in groups; kind is "forward", "backward", "gradients", "chain" or "steps"."""
+    """Lines of formulas in groups; kind is "forward", "backward", "gradients", "chain", "steps" or "routes".
+
+    The lines of "routes" are no equations: what stands on the left is a heading.
+    """
 
     kind: str
     groups: tuple[tuple[Line, ...], ...]

@@ -22,6 +22,7 @@ class Latex(Style):
     """LaTeX, of amsmath's commands at most."""
 
     break_mark = MARK
+    transpose_mark = r"^\top"
 
     # ---- names and numbers
 

@@ -60,7 +60,7 @@ class _Part:
 
 def _starts(pieces, room):
     """Return where lines begin such that breaks cost least in all: full lines, broken at loose operators."""
-    best = {len(pieces): (0.0, [])}                     # by the first piece of a line: what it costs from there on
+    best: dict[int, tuple[float, list[int]]] = {len(pieces): (0.0, [])}     # what it costs from a piece on
     for start in reversed(range(len(pieces))):
         best[start] = min(_ways(pieces, start, room - INDENT * (start > 0), best), key=lambda way: way[0])
     return best[0][1]

@@ -78,11 +78,14 @@ class Matrices:
             return self._spread(node, row, column)
         if isinstance(node, Apply) and node.head is Mul:
             return self._elementwise(node, row, column)
-        return self._turned(self._upright(node), node.axes, row, column)
-
-    def _turned(self, piece, axes, row, column):
-        """Transpose a piece that was printed in its own orientation where its place asks for it."""
-        return self.style.transposed(piece) if axes and self._own(axes) != (row, column)[: len(axes)] else piece
+        piece = self._upright(node)
+        if not node.axes or self._own(node.axes) == (row, column)[: len(node.axes)]:
+            return piece
+        turned = self.style.transposed(piece)
+        if isinstance(node, Apply) and node.head is Add and any(map(contracts, node.args)):
+            terms = (self._term(a, node.axes, row, column) for a in node.args)
+            return self._turned_least(turned, self.style.add(ordered_terms(terms)))
+        return turned
 
     def _upright(self, node):
         """Return a leaf, a sum, a reduction or an elementwise function in its own orientation."""
@@ -100,13 +103,20 @@ class Matrices:
             return self.style.add(ordered_terms(self._term(a, node.axes) for a in node.args))
         return self._power(node) if node.head is Pow else self._function(node)
 
+    def _turned_least(self, first, second):
+        """Return the piece with fewer transposes in it, the first where there are as many."""
+        mark = self.style.transpose_mark
+        return second if second.text.count(mark) < first.text.count(mark) else first
+
     # ---- sums
 
-    def _term(self, node, axes):
+    def _term(self, node, axes, *oriented):
+        """A summand, in its own orientation or in another."""
         negative, node = signed(node)
         coefficient, rest = pulled(node)
         number = rest == ONE
-        piece = self.piece(node) if node.axes or number else self.repeated(node, axes)
+        oriented = oriented or self._down_and_across(node.axes)
+        piece = self.oriented(node, *oriented) if node.axes or number else self.repeated(node, axes)
         rank = len(node.body.axes if isinstance(node, Spread) else node.axes)
         places = self.style.names.places(names(node))
         order = place_of_term(number and coefficient, contracts(node), rank, places)
@@ -220,7 +230,9 @@ class Matrices:
             return [self._quotient(downs, axes[:1]), self.style.transposed(self._quotient(acrosses, axes[1:]))]
         left, right = ([self._diagonal(v)] if v else [] for v in (downs, acrosses))
         core = self._quotient(full, axes)
-        return [*right, self.style.transposed(core), *left] if turned else [*left, core, *right]
+        if not turned:
+            return [*left, core, *right]
+        return [*right, self._turned_least(self.style.transposed(core), self._quotient(full, axes[::-1])), *left]
 
     def _quotient(self, factors, axes):
         """Multiply and divide arrays of the same axes entry by entry."""

@@ -16,7 +16,7 @@ ROMAN = {
     "M": 0.92, "W": 1.03,
 }
 BINARY = frozenset(["+", "-", r"\odot", r"\oslash", r"\cdot", r"\times"])
-RELATION = frozenset(["=", "<", ">", r"\le", r"\ge", r"\ne", r"\leftarrow", r"\to"])
+RELATION = frozenset(["=", "<", ">", r"\le", r"\ge", r"\ne", r"\leftarrow", r"\to", r"\Rightarrow"])
 COMMANDS = {
     r"\,": 0.17, r"\;": 0.28, r"\ ": 0.34, r"\quad": 1.0, r"\qquad": 2.0, r"\_": 0.4, r"\ldots": 1.2, r"\top": 0.78,
     r"\partial": 0.6, r"\lvert": 0.28, r"\rvert": 0.28, r"\langle": 0.39, r"\rangle": 0.39, r"\ell": 0.42,

@@ -9,9 +9,11 @@ from ..program import Equation
 from ..simplify import tidied
 from ..terms import instantiated, reads
 from .derivation import Derivation, Reason, Step
+from .routes import Routes
 from .sheet import name_of
 
-LONGEST = 400               # operations; a longer formula is not written out further
+MOST_NAMES = 20             # in a message
+LONGEST = 110               # operations; a longer formula is not written out further
 
 
 class Path:
@@ -26,8 +28,9 @@ class Path:
     def __init__(self, derivation: Derivation, name: str):
         self.derivation, self.sheet, self.name = derivation, derivation.sheet, name
         if name not in self.sheet.active or name == self.sheet.program.loss:
-            known = ", ".join(n for n in self.sheet.active if n != self.sheet.program.loss)
-            raise DerivationError(f"no path leads from {name!r} to the loss; there are paths from {known}")
+            known = [n for n in self.sheet.active if n != self.sheet.program.loss]
+            listed = ", ".join(known[:MOST_NAMES]) + (", ..." if len(known) > MOST_NAMES else "")
+            raise DerivationError(f"no path leads from {name!r} to the loss; there are paths from {listed}")
 
     @cached_property
     def lines(self) -> list[Equation]:
@@ -41,6 +44,15 @@ class Path:
                     found.append(line)
         return [line for line in rows if line in found]
 
+    @cached_property
+    def routes(self) -> Routes:
+        """The ways to the loss through the lines between."""
+        names = dict.fromkeys([self.name, *(line.name for line in self.lines)])
+        read = [(n, e) for n in names for e in self.lines if n in self.sheet.needs(e)]
+        pairs = dict.fromkeys((n, e.name) for n, e in read if not (e.implicit and n == e.name))
+        readers = {n: [reader for name, reader in pairs if name == n] for n in names}
+        return Routes(readers, self.name, self.sheet.program.loss)
+
     @property
     def there(self) -> list[tuple[Equation, Step]]:
         """The change of each line on the way that comes from what changed before: other tangents are 0."""
@@ -50,31 +62,56 @@ class Path:
         for line in self.lines:
             whole = self.derivation.differentials.of(line)
             right = whole.rhs.xreplace(dict.fromkeys(reads(whole.rhs, still), 0))
-            steps.append((line, Step("path", whole.lhs, self._tidied(right), Reason("line", {"lines": (line,)}))))
+            reason = Reason("line", {"lines": (line,)})
+            steps.append((line, Step("path", whole.lhs, self._tidied(right), reason, implicit=line.implicit)))
         return [(line, s) for line, s in steps if s.right != 0]
 
     @property
     def back(self) -> list[Step]:
-        """The adjoint of the variable, the adjoints in it written out one after another."""
-        lines = {e.name: e for e in (*self.sheet.constants.values(), *self.sheet.program.backward)}
-        equation = lines.get(f"d{self.name}")
-        if equation is None:
-            return []
-        steps = [Step("path", equation.lhs, equation.rhs, self._read_off(self.name))]
-        seen = {equation.name}
-        while True:
+        """The adjoint of the variable, the adjoints in it written out one after another while the formula has room."""
+        return self._written_out[0]
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether `back` goes all the way to the loss, or to what a recurrence goes round in."""
+        return self._written_out[1]
+
+    @cached_property
+    def _written_out(self) -> tuple[list[Step], bool]:
+        steps = [self._adjoint(self.name)] if self.name in self._adjoints else []
+        seen = {self.name}
+        while steps and (waiting := self._waiting(steps[-1].right, seen)):
+            equation = self._adjoints[waiting[0]]
             right = steps[-1].right
-            found = [r for r in reads(right, lines) if name_of(r) not in seen and not _is_cyclic(lines[name_of(r)])]
-            if not found:
-                return steps
-            name = name_of(found[0])
-            changes = {r: _at(lines[name], r) for r in found if name_of(r) == name}
-            right = self._tidied(right.xreplace(changes))
+            right = self._tidied(right.xreplace({r: _at(equation, r) for r in reads(right, [equation.name])}))
             if right.count_ops() > LONGEST:
-                return steps
-            seen.add(name)
-            primal = self.derivation.unfolding.primal_of(name)
-            steps.append(Step("path", equation.lhs, right, self._read_off(primal), continues=True))
+                return steps, False
+            seen.add(waiting[0])
+            steps.append(Step("path", steps[0].left, right, self._read_off(waiting[0]), continues=True))
+        return steps, True
+
+    @property
+    def partings(self) -> list[Step]:
+        """The adjoints of the variable, and of those from which several paths lead on."""
+        starts = [n for stretch in self.routes.drawn() for n in stretch.start]
+        return [self._adjoint(n) for n in dict.fromkeys([self.name, *starts]) if n in self._adjoints]
+
+    @cached_property
+    def _adjoints(self) -> dict[str, Equation]:
+        """The lines of the adjoints by what they are the adjoints of."""
+        unfolding = self.derivation.unfolding
+        lines = (*self.sheet.constants.values(), *self.sheet.program.backward)
+        return {unfolding.primal_of(e.name): e for e in lines if e.name in unfolding.raw.variables}
+
+    def _waiting(self, expr, seen):
+        """Return what the adjoints in an expression belong to that may still be written out."""
+        primals = {e.name: n for n, e in self._adjoints.items()}
+        found = [primals[name_of(r)] for r in reads(expr, primals)]
+        return [n for n in found if n not in seen and not _is_cyclic(self._adjoints[n])]
+
+    def _adjoint(self, primal):
+        equation = self._adjoints[primal]
+        return Step("path", equation.lhs, equation.rhs, self._read_off(primal))
 
     def _read_off(self, primal):
         return Reason("read", {"lines": tuple(self.derivation.unfolding.readers(primal))})

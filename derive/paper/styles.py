@@ -13,6 +13,7 @@ class Style(ABC):
     """The verbs of setting formulas: each takes pieces and returns one."""
 
     break_mark = ""                 # where a long formula may be broken
+    transpose_mark = ""             # what every transpose in a piece is seen by
     reaches_over_sums = False       # does the body of a sum extend over what is added after it?
 
     def __init__(self, names: Names):

@@ -8,6 +8,7 @@ class Plain(Style):
     """Text: `'` is the transpose, `1` a column of ones, `*` the elementwise product; a sum reaches to the right."""
 
     reaches_over_sums = True
+    transpose_mark = "'"
 
     # ---- names and numbers
 

@@ -78,6 +78,16 @@ WORDS = {
                          "{forward}. Bytes that lines read and write, 8 a number: {moved}.",
     "one step": "Of Newton's method for {unknowns}, one step is counted.",
     "leading terms": "Of long sums, the terms of the highest degree are given.",
+    "one way": "{variable} reaches the loss by one path, each variable read by the next.",
+    "ways": "{variable} reaches the loss by {number} paths, each variable read by the next.",
+    "ways in turns": "The way of {variable} to the loss, each variable read by the next. What is in braces depends on "
+                     "itself, and paths go round in it any number of times.",
+    "several ways": "A double arrow stands for several ways, told below it.",
+    "crossing ways": "What is in parentheses is passed by ways that cross.",
+    "paths": "{number} paths",
+    "like": "as {stretch}",
+    "partings": "Along a path derivatives are multiplied; the products of all paths are added up. What paths have in "
+                "common is computed once, as an adjoint, and where they part, what comes back is the sum:",
     "path": "How a change of {variable} reaches the loss, all else held fixed, line by line:",
     "path back": "And back, each adjoint written out:",
     # ---- reasons
