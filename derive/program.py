@@ -10,6 +10,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
 from .binders import ArgMaximum
+from .gradients import Gradient
 from .notations import Notation
 from .ranges import Prover, shared_prover
 from .terms import index_over, read_name, reads
@@ -188,8 +189,9 @@ class Program:
     @cached_property
     def gradients(self) -> dict[str, Eq]:
         """The adjoint equation of every parameter, by the parameter's name."""
-        lines = {e.name: e for e in self.equations}
-        return {p.name: lines[self.adjoints[p.name]].as_sympy() for p in self.parameters if p.name in self.adjoints}
+        lines = {e.name: e.as_sympy() for e in self.equations}
+        found = {p.name: lines[self.adjoints[p.name]] for p in self.parameters if p.name in self.adjoints}
+        return {name: Gradient(e.lhs, e.rhs, self) for name, e in found.items()}
 
     @property
     def network(self) -> str:

@@ -1,10 +1,13 @@
 """Networks, programs and equations show themselves in notebooks."""
 
+import pickle
 import re
+from copy import copy
 
 import pytest
+from sympy import Eq
 
-from derive import Network
+from derive import Network, networks
 
 from .shipped import NAMES, derived
 
@@ -33,3 +36,23 @@ def test_a_network_shows_what_it_has():
     assert net._repr_markdown_() == "**A line** has no loss yet"
     net.loss = net.parameter("w") ** 2
     assert "w^2" in net._repr_markdown_() and repr(net) == "<Network line: A line>"
+
+
+def test_a_gradient_is_an_equation_of_sympys_shown_as_in_the_note():
+    net = copy(networks.named("mlp"))
+    gradient = net.backward().gradients["W1"]
+    plain = Eq(gradient.lhs, gradient.rhs, evaluate=False)
+    assert gradient == plain and plain == gradient and hash(gradient) == hash(plain)
+    assert type(gradient.xreplace({})) in (Eq, type(gradient)) and str(gradient) == str(plain)
+    assert pickle.loads(pickle.dumps(gradient)) == plain
+    assert gradient._repr_latex_() == "$$\n\\delta_{W_1} = X^\\top \\delta_{Z_1}\n$$"
+    net.notation(adjoint="bar", batch="columns", names={"W1": "W^{(1)}"})
+    assert net.backward().gradients["W1"]._repr_latex_() == "$$\n\\bar W^{(1)} = \\bar Z_1 X^\\top\n$$"
+    net.notation(form="index")
+    assert r"\sum_n" in net.backward().gradients["W1"]._repr_latex_()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_gradient_shows_itself(name):
+    [first, *_] = derived(name).gradients.values()
+    assert first._repr_latex_().startswith("$$\n")

@@ -24,10 +24,10 @@ from .document import (
     paragraph,
     sentence,
 )
+from .drawing import path_section
 from .language import Language
 from .latex import MARK, Latex, plain
 from .legend import Legend
-from .path_section import path_section
 from .pieces import ADD
 from .sheet import name_of
 from .writer import Writer

@@ -11,7 +11,8 @@ from .latex import Latex, plain
 from .md import Printer, equations
 from .names import Names
 from .scalars import Scalars
-from .sheet import name_of
+from .sheet import Sheet, name_of
+from .writer import Writer
 
 ADJOINT = re.compile(r"d[A-Z]\w*|d[a-z]\d*")
 
@@ -44,6 +45,13 @@ def equation_latex(equation: Equation) -> str:
     style = Latex(Names(program, adjoints))
     left, right = (Scalars(style, equation.free).piece(side) for side in (equation.lhs, equation.rhs))
     return f"$$\n{plain(left.text)} = {plain(right.text)}\n$$"
+
+
+def gradient_latex(program: Program, adjoint: str) -> str:
+    """Return the line of an adjoint in the program's notation."""
+    [equation] = program.defining(adjoint)
+    left, right = Writer(Sheet(program), Latex, program.notation).sides(equation, True)
+    return f"$$\n{plain(left)} = {plain(right)}\n$$"
 
 
 def _is_variable(term: Expr) -> bool:
