@@ -3,7 +3,7 @@
     X0[n, t, d] = We[w[n, t], d] + Wp[t, d]                                    (N, T, D)      embedded tokens
     mu_A1[n, t] = 1/D sum_d X0[n, t, d]                                        (N, T)         mean
     var_A1[n, t] = 1/D sum_d (X0[n, t, d] - mu_A1[n, t])^2                     (N, T)         variance
-    sqrt_var_A1 = sqrt(var_A1 + epsilon 1 1')                                  (N, T)
+    sqrt_var_A1[n, t] = sqrt(var_A1[n, t] + epsilon)                           (N, T)
     A1_hat[n, t, d] = (X0[n, t, d] - mu_A1[n, t]) / sqrt_var_A1[n, t]          (N, T, D)
     A1[n, t, d] = g_A1[d] * A1_hat[n, t, d] + b_A1[d]                          (N, T, D)      normalised
     Q1[n, t, d] = sum_d2 A1[n, t, d2] * Wq1[d2, d]                             (N, T, D)
@@ -17,7 +17,7 @@
     R1[n, t, d] = (sum_{h, e} O1[n, t, h, e] * Wo1[E * h + e, d]) + X0[n, t, d]   (N, T, D)
     mu_B1[n, t] = 1/D sum_d R1[n, t, d]                                        (N, T)         mean
     var_B1[n, t] = 1/D sum_d (R1[n, t, d] - mu_B1[n, t])^2                     (N, T)         variance
-    sqrt_var_B1 = sqrt(var_B1 + epsilon 1 1')                                  (N, T)
+    sqrt_var_B1[n, t] = sqrt(var_B1[n, t] + epsilon)                           (N, T)
     B1_hat[n, t, d] = (R1[n, t, d] - mu_B1[n, t]) / sqrt_var_B1[n, t]          (N, T, D)
     B1[n, t, d] = g_B1[d] * B1_hat[n, t, d] + b_B1[d]                          (N, T, D)      normalised
     pre_F1[n, t, m] = (sum_d B1[n, t, d] * W1[d, m]) + b1[m]                   (N, T, M)
@@ -26,7 +26,7 @@
     X1[n, t, d] = (sum_m F1[n, t, m] * U1[m, d]) + R1[n, t, d] + c1[d]         (N, T, D)      after block 1
     mu_A2[n, t] = 1/D sum_d X1[n, t, d]                                        (N, T)         mean
     var_A2[n, t] = 1/D sum_d (X1[n, t, d] - mu_A2[n, t])^2                     (N, T)         variance
-    sqrt_var_A2 = sqrt(var_A2 + epsilon 1 1')                                  (N, T)
+    sqrt_var_A2[n, t] = sqrt(var_A2[n, t] + epsilon)                           (N, T)
     A2_hat[n, t, d] = (X1[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]          (N, T, D)
     A2[n, t, d] = g_A2[d] * A2_hat[n, t, d] + b_A2[d]                          (N, T, D)      normalised
     Q2[n, t, d] = sum_d2 A2[n, t, d2] * Wq2[d2, d]                             (N, T, D)
@@ -40,7 +40,7 @@
     R2[n, t, d] = (sum_{h, e} O2[n, t, h, e] * Wo2[E * h + e, d]) + X1[n, t, d]   (N, T, D)
     mu_B2[n, t] = 1/D sum_d R2[n, t, d]                                        (N, T)         mean
     var_B2[n, t] = 1/D sum_d (R2[n, t, d] - mu_B2[n, t])^2                     (N, T)         variance
-    sqrt_var_B2 = sqrt(var_B2 + epsilon 1 1')                                  (N, T)
+    sqrt_var_B2[n, t] = sqrt(var_B2[n, t] + epsilon)                           (N, T)
     B2_hat[n, t, d] = (R2[n, t, d] - mu_B2[n, t]) / sqrt_var_B2[n, t]          (N, T, D)
     B2[n, t, d] = g_B2[d] * B2_hat[n, t, d] + b_B2[d]                          (N, T, D)      normalised
     pre_F2[n, t, m] = (sum_d B2[n, t, d] * W2[d, m]) + b2[m]                   (N, T, M)
@@ -49,7 +49,7 @@
     X2[n, t, d] = (sum_m F2[n, t, m] * U2[m, d]) + R2[n, t, d] + c2[d]         (N, T, D)      after block 2
     mu_C[n, t] = 1/D sum_d X2[n, t, d]                                         (N, T)         mean
     var_C[n, t] = 1/D sum_d (X2[n, t, d] - mu_C[n, t])^2                       (N, T)         variance
-    sqrt_var_C = sqrt(var_C + epsilon 1 1')                                    (N, T)
+    sqrt_var_C[n, t] = sqrt(var_C[n, t] + epsilon)                             (N, T)
     C_hat[n, t, d] = (X2[n, t, d] - mu_C[n, t]) / sqrt_var_C[n, t]             (N, T, D)
     C[n, t, d] = g_C[d] * C_hat[n, t, d] + b_C[d]                              (N, T, D)      normalised
     Z[n, t, v] = sum_d C[n, t, d] * We[v, d]                                   (N, T, V)      logits

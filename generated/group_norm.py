@@ -5,7 +5,7 @@
     mu[n, g] = 1/(M H W) sum_{m, h, w} Z[n, M * g + m, h, w]                   (N, G)            mean of a group
     R[n, g, m, h, w] = Z[n, M * g + m, h, w] - mu[n, g]                        (N, G, M, H, W)   centred
     v[n, g] = 1/(M H W) sum_{m, h, w} R[n, g, m, h, w]^2                       (N, G)            variance of a group
-    sqrt_v = sqrt(v + epsilon 1 1')                                            (N, G)
+    sqrt_v[n, g] = sqrt(v[n, g] + epsilon)                                     (N, G)
     U[n, g, m, h, w] = R[n, g, m, h, w] / sqrt_v[n, g]                         (N, G, M, H, W)   normalised
     B[n, g, m, h, w] = gamma[M * g + m] * U[n, g, m, h, w] + beta[M * g + m]   (N, G, M, H, W)   rescaled
     P[n, g, m] = 1/(H W) sum_{h, w} relu(B[n, g, m, h, w])                     (N, G, M)         means of channels

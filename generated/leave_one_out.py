@@ -4,7 +4,7 @@
     M = X' X + diag(exp_penalty)   (D, D)
     M B = X'                       (D, N)   weights are B y
     f = X B y                      (N,)     predictions
-    h = (B * X')' 1                (N,)     leverages
+    h = (B' * X) 1                 (N,)     leverages
     e = (y - f) / (1 - h)          (N,)     leave-one-out residuals
     loss = 1/N sum_n e[n]^2
 

@@ -16,7 +16,7 @@
     R[n, t, d] = (sum_{h, e} O[n, t, h, e] * Wo[E * h + e, d]) + X[n, t, d]    (N, T, D)      first residual
     mu_A2[n, t] = 1/D sum_d R[n, t, d]                                         (N, T)         mean
     var_A2[n, t] = 1/D sum_d (R[n, t, d] - mu_A2[n, t])^2                      (N, T)         variance
-    sqrt_var_A2 = sqrt(var_A2 + epsilon 1 1')                                  (N, T)
+    sqrt_var_A2[n, t] = sqrt(var_A2[n, t] + epsilon)                           (N, T)
     A2_hat[n, t, d] = (R[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]           (N, T, D)
     A2[n, t, d] = g2[d] * A2_hat[n, t, d] + b2[d]                              (N, T, D)      normalised
     pre_F[n, t, m] = (sum_d A2[n, t, d] * W3[d, m]) + b3[m]                    (N, T, M)

@@ -2,7 +2,7 @@
 
     exp_length = exp(-2 length)                             (D,)
     r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]   (N, N)   squared distances
-    pre_k = 2 signal 1 1' - 1/2 r                           (N, N)
+    pre_k[n, m] = 2 signal - 1/2 r[n, m]                    (N, N)
     k = exp(pre_k)                                          (N, N)   kernel
     exp_noise = exp(2 noise)
     K = k + exp_noise I                                     (N, N)   covariance of the function
@@ -73,7 +73,7 @@ def backward(residuals):
     dk = dK                                             # (N, N)
     # k = exp(pre_k)
     dpre_k = dk * k                                     # (N, N)
-    # pre_k = 2 signal 1 1' - 1/2 r
+    # pre_k[n, m] = 2 signal - 1/2 r[n, m]
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
