@@ -104,7 +104,7 @@ def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlac
     where = fast.array(equation.name, equation.free)
     if isinstance(node, Reduction):
         before, code = fast.expression(node)
-        return replace(usual, lines=(*before, f"{equation.name} = {code}")) if before and not updates else usual
+        return usual if updates else replace(usual, lines=(*before, f"{equation.name} = {code}"))
     if is_tiled(equation, dense, updates):
         lines = [f"{equation.name} = {where}", *(line for u in updates for line in _tile(equation, u, plain, fast))]
         return replace(usual, lines=(*lines, *scaled(equation.name, outer, equation, plain)))
@@ -122,6 +122,9 @@ def _tile(equation, update, plain, fast):
     node = form(update.term, axes)
     line = added(equation, update, plain, fresh=True)
     target = line.partition(" = ")[0]
+    if isinstance(node, Reduction):
+        before, code = fast.expression(node)
+        return [*before, f"{target} = {code}"]
     return fast.filled(target, node, target) if isinstance(node, Product) and node.axes == axes else [line]
 
 

@@ -189,7 +189,11 @@ class InPlacePrinter(NumpyPrinter):
             self.works -= 1
             return
         x = self._started(name, where, argument, node.axes)
-        if head is functions.relu:
+        if head is functions.relu and x != name:
+            self.helpers["relu_into"] = None
+            call = f"_relu_into({x}, {where})"
+            self.lines.append(call if name == where else f"{name} = {call}")
+        elif head is functions.relu:
             self._call_into(name, where, f"np.maximum({x}, 0")
         else:
             self._call_into(name, where, f"{CALLS[head.__name__]}({x}")
@@ -258,9 +262,23 @@ class InPlacePrinter(NumpyPrinter):
             places = sorted(body.axes.index(i) for i in node.over)
             if len(places) == len(body.axes):
                 return f"{function}({name})"
+            helper = self._over_rows(function, places, len(body.axes))
             axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
-            return f"{name}.{function.removeprefix('np.')}(axis={axis})"
+            return f"{helper}({name})" if helper else f"{name}.{function.removeprefix('np.')}(axis={axis})"
+        if isinstance(body, Read) and body.name not in self.labels:
+            helper = self._over_rows(function, sorted(body.axes.index(i) for i in node.over), len(body.axes))
+            if helper:
+                return f"{helper}({self.text(body).code})"
         return super()._reduced(function, node)
+
+    def _over_rows(self, function, places, rank):
+        """Return the helper that reduces the last axis, or all others, faster than NumPy does; "" for other axes."""
+        last, others = places == [rank - 1], places == list(range(rank - 1))
+        name = {("np.sum", True): "row_sums", ("np.max", True): "row_maxima"}.get((function, last and rank > 1), "")
+        name = "column_sums" if function == "np.sum" and others and rank > 1 else name
+        if name:
+            self.helpers[name] = None
+        return name and f"_{name}"
 
 
 def _pair(body):

@@ -1,5 +1,9 @@
-"""Lifetimes: a variable that nobody reads any more leaves its array to the next one of its shape."""
+"""Lifetimes: a variable that nobody reads any more leaves its array to the next one of its shape.
 
+So does one that is read for the last time by the very call that fills the next one, entry by entry.
+"""
+
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -16,7 +20,9 @@ def in_slots(statements: Sequence[Statement], program: Program, kept: Collection
     result = []
     for k, s in enumerate(statements):
         if _fills(s):
-            free = waiting.get(program.variables[s.name].shape, [])
+            free = waiting.setdefault(program.variables[s.name].shape, [])
+            dying = [n for n in _written_over(s, program) if n in slot and last.get(n) == k and n not in kept]
+            free += map(slot.pop, dying)
             slot[s.name] = free.pop() if free and s.name not in kept else s.name
             mark, new = f'array("{s.name}"', f'array("{slot[s.name]}"'
             s = replace(s, lines=tuple(line.replace(mark, new) for line in s.lines))
@@ -28,6 +34,14 @@ def in_slots(statements: Sequence[Statement], program: Program, kept: Collection
 
 def _fills(s):
     return any(f'array("{s.name}"' in line for line in s.lines)
+
+
+def _written_over(s, program):
+    """Return the variables of the same shape that only the first call of a statement reads, entry by entry."""
+    call = re.match(rf"{s.name} = np\.(?!matmul)\w+\(.*, out=array\(", s.lines[0])
+    later = " ".join(s.lines[1:])
+    return [n for n in s.reads if call and program.variables[n].shape == program.variables[s.name].shape
+            and not re.search(rf"\b{n}\b", later)]
 
 
 def _last_uses(statements, kept):

@@ -8,8 +8,9 @@ import codegen
 from codegen.known_factors import with_known_factors_ahead
 from codegen.lowering import lowered
 from codegen.maxima import with_relus_after_maxima
+from codegen.memory import module_from
 from codegen.unstacked import with_gates_apart
-from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, total
+from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
 
 
 def same(program, sizes, rng, draw=None, rtol=1e-12):
@@ -87,3 +88,28 @@ def test_slopes_are_there_before_the_loop():
     ahead = with_known_factors_ahead(low)
     assert {"slope_z_0", "slope_z_1"} <= set(ahead.program.variables) - set(low.program.variables)
     assert {"slope_z_0", "slope_z_1"} <= ahead.backward
+
+
+def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
+    net = Network("rows", "Sums and maxima over each axis")
+    N, T, D = net.sizes("N T D")
+    X, w = net.parameter("X", N, T, D), net.parameter("w", D)
+    Z = net.define("Z", softplus(relu(X * w)))
+    P = net.define("P", softmax(X, axis=-1))
+    net.loss = total(mean(Z, axis=-1) ** 3) + total(P**2) + total(tanh(mean(Z, axis=0)))
+    same(net.backward(), {"N": 3, "T": 5, "D": 7}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("helper", ["row_sums", "column_sums", "row_maxima"])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4), (1, 20000), (20000, 1)])
+def test_helpers_reduce_as_numpy_does(helper, shape):
+    from codegen.helpers import HELPERS
+
+    module = module_from("helpers", f"import numpy as np\n{HELPERS[f'_{helper}']}")
+    x = np.random.default_rng(0).normal(size=shape)
+    others = tuple(range(len(shape) - 1))
+    want = {"row_sums": x.sum(-1), "column_sums": x.sum(others), "row_maxima": x.max(-1)}[helper]
+    assert np.allclose(getattr(module, f"_{helper}")(x), want, rtol=1e-12, atol=1e-12)
+    if helper != "row_maxima":
+        ones = np.ones(shape, bool)
+        assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
