@@ -5,6 +5,7 @@ from functools import cached_property
 
 from sympy import Symbol
 
+from derive.arrays import shape_text
 from derive.program import Program
 from derive.text import Texts
 
@@ -68,7 +69,7 @@ def function(plan: FunctionPlan) -> str:
 
 def _told(program):
     """Say what the function returns."""
-    entries = ", ".join(f"{n} {parts.shape_text(program.variables[n].shape)}" for n in program.results.values())
+    entries = ", ".join(f"{n} {shape_text(program.variables[n].shape)}" for n in program.results.values())
     if _is_by_parameter(program):
         return f"Return the {program.subject}: an array for each parameter."
     if len(program.results) == 1 and len(entries) < 80:

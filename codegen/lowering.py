@@ -161,10 +161,10 @@ def _value(part, indices, rest: Expr = S.Zero):
 
 def _is_inlined(program, name):
     """Tell whether no line needs the log-sum-exp by its name: it is our own, read in a sum once, in no other one."""
+    readers = [e.rhs for e in program.equations if reads(e.rhs, {name})]
     own = name.startswith("lse_") and name not in program.outputs and not any(
-        isinstance(e.rhs, LogSumExp) and reads(e.rhs, {name}) for e in program.equations)
-    outside = sum(_plain_reads(e.rhs, name) for e in program.equations)
-    return own and outside <= 1
+        isinstance(rhs, LogSumExp) for rhs in readers)
+    return own and sum(_plain_reads(rhs, name) for rhs in readers) <= 1
 
 
 def _plain_reads(expr, name):

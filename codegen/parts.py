@@ -4,6 +4,7 @@ import textwrap
 
 from sympy import Max, sympify
 
+from derive.arrays import shape_text
 from derive.cost import leading_grouped, moved, operations_told, residuals
 from derive.kinks import conventions
 from derive.program import Variable
@@ -92,11 +93,6 @@ def _table(rows):
 
 def _shape(variable: Variable) -> str:
     return shape_text(variable.shape) if variable.shape else ""
-
-
-def shape_text(shape) -> str:
-    """Return a shape the way Python writes one."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _listed(variables):

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 from sympy import Symbol
 
+from derive.arrays import shape_text
 from derive.kinks import conventions
 from derive.program import Program, Variable
 from derive.text import Texts
 from derive.wording import quoted
 
 from .layout import WIDTH, rows, signature
-from .parts import _table, command, shape_text
+from .parts import _table, command
 from .scalar import Cell, Scalars, shared, symbol
 from .scalar_text import HELPERS, NEEDS, ScalarPrinter
 

@@ -1,6 +1,7 @@
 """Where a generated function gets its sizes from: an array that shows one, a formula, or a keyword."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 
 from sympy import Expr, Mul, Symbol
 
@@ -55,15 +56,22 @@ class Sizes:
 
     def _read_off(self, size) -> str | None:
         """Return the code that reads a size off the first array that shows it, first axes and data preferred."""
-        places = [(axis, v.kind == "parameter", k) for k, v in enumerate(self.arrays) if not v.state
-                  for axis, s in enumerate(v.shape) if s == size]
-        places += [(axis, v.kind == "parameter", k) for k, v in enumerate(self.arrays) if v.state
-                   for axis, s in enumerate(v.shape) if s == size and axis > 0]
-        if not places:
+        if size not in self._shown:
             return None
-        axis, _, k = min(places)
+        axis, _, k = self._shown[size]
         name = self.arrays[k].name
         return f"len({name})" if axis == 0 else f"{name}.shape[{axis}]"
+
+    @cached_property
+    def _shown(self):
+        """The best place at which each size can be read off; the first axis of a state has its row -1 too."""
+        best: dict[Expr, tuple[int, bool, int]] = {}
+        for k, v in enumerate(self.arrays):
+            for axis, size in enumerate(v.shape):
+                if axis or not v.state:
+                    place = axis, v.kind == "parameter", k
+                    best[size] = min(best.get(size, place), place)
+        return best
 
     def _formula(self, size, trail) -> Expr | None:
         """Return what a size follows from: its own formula, or a product that is known (G*J = C gives G = C/J)."""

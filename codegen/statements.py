@@ -12,7 +12,7 @@ from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum,
 from derive.forms import arranged, form
 from derive.nodes import Gather, Read, Scalar, Spread, Transpose
 from derive.program import Equation, Program
-from derive.terms import free_indices, read_name, reads
+from derive.terms import free_indices, holds, read_name, reads
 
 from . import taps
 from .loop_arrays import NewArrays, fresh_array
@@ -68,7 +68,7 @@ def _of_its_primal_shape(variable, program):
     primal = program.variables.get(variable.primal)
     if primal is None:
         return variable
-    there = primal.kind in ("parameter", "input") or any(e.name == primal.name for e in program.equations)
+    there = primal.kind in ("parameter", "input") or primal.name in program.computed
     return variable if there and primal.shape == variable.shape else replace(variable, primal=None)
 
 
@@ -146,6 +146,8 @@ def _is_shared(node, program, printer):
 
 def split(equation):
     """Return (outer factor, dense part, updates) with rhs = outer*(dense + what the updates add)."""
+    if not holds(equation.rhs, KroneckerDelta):
+        return S.One, equation.rhs, []
     factors = Mul.make_args(equation.rhs)
     inner = [f for f in factors if isinstance(f, Add) and f.has(KroneckerDelta)]
     if len(inner) == 1 and not any(f.has(KroneckerDelta) for f in factors if f is not inner[0]):

@@ -6,6 +6,7 @@ given indices; broadcasting, transposes and products are nothing but the pattern
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple
@@ -15,7 +16,7 @@ from .binders import LogSumExp, Maximum, Product, is_binder
 from .conversion import symbolic
 from .errors import DefinitionError
 from .functions import softplus
-from .terms import count, free_indices, read_at, subterms
+from .terms import MANY, count, free_indices, read_at, subterms, summed
 
 Namer = Callable[[Expr, frozenset], Idx]        # a fresh index for a size, given the names in scope
 
@@ -124,7 +125,7 @@ class MatMul(ArrayNode):
             stack, row, column = indices[:-1], indices[-1:], ()
         left = at(a, (*stack, *row, k), name_index) if rank_a > 1 else at(a, (k,), name_index)
         right = at(b, (*stack, k, *column), name_index) if rank_b > 1 else at(b, (k,), name_index)
-        return Sum(left * right, k)
+        return summed(left * right, [(k, k.lower, k.upper)])
 
 
 class Transposed(ArrayNode):
@@ -346,4 +347,7 @@ def _text(expr):
 
 def shape_text(shape: Sequence) -> str:
     """Return a shape the way Python writes a tuple."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    return f"({', '.join(map(_size_text, shape))}{',' if len(shape) == 1 else ''})"
+
+
+_size_text = lru_cache(maxsize=MANY)(str)

@@ -1,5 +1,7 @@
 """Binders beside `Sum`: expressions that bind an index. Each knows the derivative of its value by one of its terms."""
 
+from functools import lru_cache
+
 from sympy import Add, And, Eq, Expr, Ge, Idx, Integer, KroneckerDelta, Max, Mul, Piecewise, S, Sum, Symbol, exp, log
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
@@ -161,9 +163,10 @@ def is_binder(expr) -> bool:
     return isinstance(expr, Sum | Binder)
 
 
+@lru_cache(maxsize=1 << 14)
 def has_binder(expr) -> bool:
     """Tell whether `expr` binds an index anywhere inside."""
-    return expr.has(Sum, Binder)
+    return is_binder(expr) or any(has_binder(a) for a in expr.args if a.args)
 
 
 def over(binder, body, limits):

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from types import MappingProxyType
 
 from sympy import Add, Expr, Mul, Symbol, expand
 
-from .counting import numbers, operations_of, touched
+from .counting import Count, amount, counted, expanded, numbers, touched
 from .program import Equation, Program
 from .sides import with_sides_apart
 from .solving import Solving, is_solved
-from .terms import read_name, reads
+from .terms import MANY, read_name, reads
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ def cost_of(program: Program, itemsize: int = 8) -> Costs:
     Implicit equations are solved, each matrix factorised once (see `solving`); of those that Newton's method solves,
     which are `iterated`, one step is counted.
     """
-    counted, iterated = _counted(program)
+    counts, iterated = _counted(program)
 
     def cost(part, equations):
-        return Cost(Add(*(counted[e] for e in part)), moved(program, equations, itemsize))
+        return Cost(amount(counts[e] for e in part), moved(program, equations, itemsize))
 
     late = {e.name for e in program.backward} | {n for n, v in program.variables.items() if v.multiplier}
-    ahead = [e for e in counted if e.name not in late]
-    back = [e for e in counted if e.name in late]
+    ahead = [e for e in counts if e.name not in late]
+    back = [e for e in counts if e.name in late]
     return Costs(cost(ahead, program.forward), cost(back, program.backward), residuals(program, itemsize), iterated)
 
 
@@ -74,7 +75,7 @@ def moved(program: Program, equations: Sequence[Equation] | None = None, itemsiz
     """Return how many bytes some equations of a program, or all, read and write, each by itself."""
     shapes = {name: v.shape for name, v in program.variables.items()}
     chosen = program.equations if equations is None else equations
-    return Add(*(_expanded(itemsize * touched(e, shapes)) for e in chosen))
+    return amount((touched(e, shapes) for e in chosen), itemsize)
 
 
 def residuals(program: Program, itemsize: int = 8) -> Expr:
@@ -82,7 +83,7 @@ def residuals(program: Program, itemsize: int = 8) -> Expr:
     shapes = {name: v.shape for name, v in program.variables.items()}
     made = {e.name for e in program.forward}
     kept = {read_name(r) for e in program.backward for r in reads(e.rhs, made)}
-    return expand(itemsize * numbers(sorted(kept), shapes))
+    return amount([numbers(sorted(kept), shapes)], itemsize)
 
 
 def operations(program: Program) -> Expr:
@@ -92,33 +93,27 @@ def operations(program: Program) -> Expr:
 
 def operations_told(program: Program) -> tuple[Expr, tuple[str, ...]]:
     """Return the operations of a program, and the unknowns of which they count one step of Newton's method."""
-    counted, iterated = _counted(program)
-    return Add(*counted.values()), iterated
+    counts, iterated = _counted(program)
+    return amount(counts.values()), iterated
 
 
-def _counted(program: Program) -> tuple[dict[Equation, Expr], tuple[str, ...]]:
+def _counted(program: Program) -> tuple[dict[Equation, Count], tuple[str, ...]]:
     """Return the operations of each equation, and the unknowns that Newton's method solves for."""
     if not any(map(is_solved, program.equations)):
-        return {e: _expanded(operations_of(e)) for e in program.equations}, ()
+        return {e: counted(e) for e in program.equations}, ()
     apart = with_sides_apart(program)
     solving = Solving(apart)
-    counted = {e: expand(solving.operations(e) if is_solved(e) else operations_of(e)) for e in apart.equations}
-    return counted, tuple(solving.iterated)
-
-
-def _expanded(amount):
-    """Return an amount as a sum of products of sizes, which it mostly is."""
-    products = [f for term in Add.make_args(amount) for f in Mul.make_args(term)]
-    return amount if all(f.is_Symbol or f.is_Number for f in products) else expand(amount)
+    counts = {e: Count([(solving.operations(e),)]) if is_solved(e) else counted(e) for e in apart.equations}
+    return counts, tuple(solving.iterated)
 
 
 def in_named_sizes(cost: Expr, derived: Mapping[Symbol, Expr]) -> Expr:
     """Write products of sizes by their name: H*E as D where D = H*E, so that terms are seen to be of one degree."""
     named = {s: e.as_powers_dict() for s, e in derived.items() if e.is_Mul and e.is_commutative}
     if not named:
-        return _expanded(cost)
+        return expanded(cost)
     terms = []
-    for term in Add.make_args(_expanded(cost)):
+    for term in Add.make_args(expanded(cost)):
         for size, factors in named.items():
             powers = term.as_powers_dict()
             times = min((powers[f] // p for f, p in factors.items()), default=0)
@@ -155,14 +150,16 @@ def leading_grouped(cost: Expr, derived: Mapping[Symbol, Expr] = MappingProxyTyp
 
 def _of_highest_degree(cost):
     """Return the terms of the highest degree in the sizes, by the names of these."""
-    terms = [(sum(p for _, p in _powers(term)), term) for term in Add.make_args(_expanded(cost))]
+    terms = [(sum(p for _, p in _powers(term)), term) for term in Add.make_args(expanded(cost))]
     top = max(degree for degree, _ in terms)
     chosen = [term for degree, term in terms if degree == top]
-    return sorted(chosen, key=lambda term: [(str(s), -int(p)) for s, p in _powers(term)])
+    return sorted(chosen, key=lambda term: [(s, -int(p)) for s, p in _powers(term)])
 
 
+@lru_cache(maxsize=MANY)
 def _powers(term):
-    return sorted(((s, p) for s, p in term.as_powers_dict().items() if s.free_symbols), key=lambda pair: str(pair[0]))
+    """Return (name, power) for each size in a product, by the names."""
+    return sorted((str(s), p) for s, p in term.as_powers_dict().items() if s.free_symbols)
 
 
 def _sum_text(terms):

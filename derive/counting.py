@@ -5,31 +5,57 @@ nothing and lets one term in: it takes the range of an index that it determines 
 counts what is added, not the zeros around it. A guarded term is counted as if it counted everywhere, but a running sum
 takes one addition for each of its entries. A sum inside another is computed once for each value of the indices that it
 has.
+
+Whatever is counted is a `Count`: how often each product of extents (N, D, H) occurs. It is an expression in the end.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Piecewise, Pow, Symbol
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, KroneckerDelta, Mul, Piecewise, Pow, Symbol, expand
 
 from .binders import is_binder
 from .guards import unguarded
 from .partial_sums import running
 from .program import Equation
-from .terms import count, free_indices, reads
+from .terms import MANY, count, free_indices, reads
 
 LEAVES = (Idx, Indexed, IndexedBase, KroneckerDelta)
+Count = Counter[tuple[Expr, ...]]
+
+
+def amount(counts: Iterable[Count], unit: int = 1) -> Expr:
+    """Return what some counts are together, in so many of a unit each, as a sum of products of sizes."""
+    products = (unit * times * _product(extents) for extents, times in _together(*counts).items() if times)
+    return expanded(Add(*products))
+
+
+def expanded(number: Expr) -> Expr:
+    """Return a number as a sum of products of sizes, which it mostly is."""
+    products = [f for term in Add.make_args(number) for f in Mul.make_args(term)]
+    return number if all(f.is_Symbol or f.is_Number for f in products) else expand(number)
+
+
+@lru_cache(maxsize=MANY)
+def _product(extents):
+    return Mul(*extents)
 
 
 def operations_of(equation: Equation) -> Expr:
     """Return how many operations all entries of an equation take together."""
+    return amount([counted(equation)])
+
+
+def counted(equation: Equation) -> Count:
+    """Return the operations that all entries of an equation take together."""
     return _of(equation.rhs, {i: _range(i) for i in equation.free})
 
 
-def _of(expr, around):
+def _of(expr, around) -> Count:
     """Return the operations of an expression for all values of the indices around it, given with their ranges."""
     if isinstance(expr, LEAVES) or not expr.args:
-        return Integer(0)
+        return Counter()
     if is_binder(expr):
         mine = free_indices(expr)
         around = {i: n for i, n in around.items() if i in mine}
@@ -38,25 +64,38 @@ def _of(expr, around):
             around.pop(found.index, None)               # one pass makes the sums at all places
         factors, brackets = _split(expr.function)
         around = _determined(brackets, around)
-        return _of_product(factors, around) + _times(around)
+        return _together(_of_product(factors, around), _times(1, around))
     if isinstance(expr, Add):
-        terms = [a for a in expr.args if not _is_constant(a)]
-        return Add(*(_of(a, around) for a in terms)) + (len(expr.args) - 1) * _times(_common(expr.args, around))
+        terms = [_of(a, around) for a in expr.args if not _is_constant(a)]
+        return _together(*terms, _times(len(expr.args) - 1, _common(expr.args, around)))
     if isinstance(expr, Pow):
-        return _of(expr.base, around) + (0 if expr.exp == -1 else 1) * _times(around)
+        return _together(_of(expr.base, around), _times(0 if expr.exp == -1 else 1, around))
     if isinstance(expr, Mul | Piecewise):
         factors, brackets = _split(expr)
         if isinstance(expr, Mul) or factors != [expr]:
             return _of_product(factors, _determined(brackets, around))
-        return Add(*(_of(branch, around) for branch, _ in expr.args))
-    return Add(*(_of(a, around) for a in expr.args)) + (1 if isinstance(expr, Function) else 0) * _times(around)
+        return _together(*(_of(branch, around) for branch, _ in expr.args))
+    inside = (_of(a, around) for a in expr.args)
+    return _together(*inside, _times(1 if isinstance(expr, Function) else 0, around))
 
 
 def _of_product(factors, around):
     """Return the operations of a product; all that is constant in it is one factor."""
     inside = [a for a in factors if not _is_constant(a)]
     multiplied = len(inside) + (len(inside) < len(factors)) - 1
-    return Add(*(_of(a, around) for a in inside)) + max(multiplied, 0) * _times(around)
+    return _together(*(_of(a, around) for a in inside), _times(max(multiplied, 0), around))
+
+
+def _together(*counts):
+    total: Count = Counter()
+    for some in counts:
+        total.update(some)
+    return total
+
+
+def _times(times, around):
+    """Return so many operations for each value of the indices around."""
+    return Counter({tuple(around.values()): times})
 
 
 def _split(term):
@@ -69,15 +108,6 @@ def _split(term):
 @lru_cache(maxsize=4096)
 def _range(index):
     return count([(index, index.lower, index.upper)])
-
-
-def _times(around):
-    return _product(*around.values())
-
-
-@lru_cache(maxsize=4096)
-def _product(*sizes):
-    return Mul(*sizes)
 
 
 def _common(terms, around):
@@ -119,28 +149,28 @@ def _is_constant(expr):
     return all(map(_is_constant, expr.args))
 
 
-def touched(equation: Equation, shapes: dict[str, tuple]) -> Expr:
+def touched(equation: Equation, shapes: dict[str, tuple]) -> Count:
     """Return how many numbers an equation moves: what it reads of each array, once, and what it writes, once."""
-    parts: dict[tuple, Expr] = {}
+    parts: dict[tuple, tuple[Expr, ...]] = {}
     for read in reads(equation.rhs, shapes):
         name = read.base.name if isinstance(read, Indexed) else read.name
         indices = read.indices if isinstance(read, Indexed) else ()
         parts[name, tuple(i if i.is_Integer else None for i in indices)] = _extent(indices, shapes[name])
-    return Add(*parts.values(), _product(*map(_range, equation.free)))
+    return Counter([*parts.values(), tuple(map(_range, equation.free))])
 
 
 def _extent(indices, shape):
     """Return how many entries a read goes to: Z[n, y[n]] to one a row, x[i + p] to all that there are."""
     single: dict[Idx, None] = {}
-    extent = Integer(1)
+    extents = []
     for index, size in zip(indices, shape, strict=True):
         if isinstance(index, Idx) or index.has(Indexed):
             single |= dict.fromkeys(free_indices(index))
         elif not index.is_Integer:
-            extent *= size
-    return _product(extent, *map(_range, single))
+            extents.append(size)
+    return (*extents, *map(_range, single))
 
 
-def numbers(names: Collection[str], shapes: dict[str, tuple]) -> Expr:
+def numbers(names: Collection[str], shapes: dict[str, tuple]) -> Count:
     """Return how many numbers some arrays hold."""
-    return Add(*(Mul(*shapes[n]) for n in names))
+    return Counter(shapes[n] for n in names)

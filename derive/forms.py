@@ -251,9 +251,10 @@ def _stored_order(expr, axes):
     """Return the axes in the order in which the largest array in `expr` stores them, as far as it has them."""
     found = [t.indices for t in subterms(expr) if isinstance(t, Indexed) and all(isinstance(i, Idx) for i in t.indices)]
     largest = max(found, key=len, default=())
-    axes = tuple(dict.fromkeys(axes))
-    stored = iter(dict.fromkeys(i for i in largest if i in axes))
-    return tuple(next(stored) if i in largest else i for i in axes)
+    axes = dict.fromkeys(axes)
+    stored = dict.fromkeys(i for i in largest if i in axes)
+    places = iter(stored)
+    return tuple(next(places) if i in stored else i for i in axes)
 
 
 def _reduced(node, over):
@@ -359,8 +360,9 @@ def _matrix_product(left, right, over, remaining, axes):
     """Return the contraction with the factor first that has the first of the remaining axes."""
     if set(left.axes) == set(right.axes) and (len(left.axes) > 1):
         return _reduced(_times([left, right], left.axes), over)
-    own = [i for i in remaining if i in left.axes and i not in right.axes]
-    other = [i for i in remaining if i in right.axes and i not in left.axes]
+    on_left, on_right = set(left.axes), set(right.axes)
+    own = [i for i in remaining if i in on_left - on_right]
+    other = [i for i in remaining if i in on_right - on_left]
     if (own and other and remaining.index(other[0]) < remaining.index(own[0])) or (
         not own and other and len(left.axes) > len(right.axes)
     ):

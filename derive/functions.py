@@ -4,7 +4,7 @@ They are ordinary `sympy.Function`s: they take whole arrays, `Indexed` reads and
 each one's meaning in stock SymPy, which is all that the referee ever sees.
 """
 
-from sympy import Function, Heaviside, Piecewise, Rational, S, exp, log
+from sympy import Function, Heaviside, Indexed, IndexedBase, Piecewise, Rational, S, exp, log
 
 from .conversion import symbolic
 
@@ -31,11 +31,9 @@ class step(Elementwise):
 
     @classmethod
     def eval(cls, x):
-        if x.is_positive:
-            return S.One
-        if x.is_nonpositive:
-            return S.Zero
-        return None
+        if isinstance(x, Indexed):
+            return None                     # an entry of an array is any number
+        return S.One if x.is_positive else S.Zero if x.is_nonpositive else None
 
     def fdiff(self, argindex=1):
         return S.Zero
@@ -88,11 +86,9 @@ class relu(Elementwise):
 
     @classmethod
     def eval(cls, x):
-        if x.is_nonnegative:
-            return x
-        if x.is_nonpositive:
-            return S.Zero
-        return None
+        if isinstance(x, Indexed | IndexedBase):
+            return None                     # an entry of an array is any number
+        return x if x.is_nonnegative else S.Zero if x.is_nonpositive else None
 
     def _eval_is_nonnegative(self):
         return True

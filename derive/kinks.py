@@ -4,7 +4,7 @@ from sympy import Abs, S, sign
 
 from .binders import LogSumExp
 from .program import Program
-from .terms import reads, subterms
+from .terms import holds, reads, subterms
 
 KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
 
@@ -12,7 +12,7 @@ KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
 def conventions(program: Program) -> list[str]:
     """Return a sentence for each kink in the program's equations, in order of appearance."""
     found: dict[str, None] = {}
-    masked = {e.name for e in program.equations if e.rhs.has(S.NegativeInfinity)}
+    masked = {e.name for e in program.equations if holds(e.rhs, type(S.NegativeInfinity))}
     for e in program.equations:
         if isinstance(e.rhs, LogSumExp) and (e.name in masked or reads(e.rhs, masked)):
             found.setdefault("a softmax whose terms are all masked is 0")

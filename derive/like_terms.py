@@ -4,7 +4,7 @@ from collections import Counter
 
 from sympy import Add, Expr, Idx, Mul, Sum, Symbol
 
-from .terms import index_over, read_name, rename, subterms
+from .terms import holds, index_over, read_name, rename, subterms
 
 
 def gathered(total: Add) -> Expr:
@@ -12,7 +12,7 @@ def gathered(total: Add) -> Expr:
     groups: dict[tuple, list[tuple[Expr, Expr]]] = {}
     for term in total.args:
         groups.setdefault(_outline(term), []).append(term.as_coeff_Mul())
-    if all(len(g) == 1 or not g[0][1].has(Sum) for g in groups.values()):
+    if all(len(g) == 1 or not holds(g[0][1], Sum) for g in groups.values()):
         return total
     return Add(*(t for group in groups.values() for t in _merged(group)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from sympy import Eq, Expr, Idx, Indexed, S, Symbol
@@ -13,7 +13,7 @@ from .binders import ArgMaximum
 from .gradients import Gradient
 from .notations import Notation
 from .ranges import Prover, shared_prover
-from .terms import index_over, read_name, reads
+from .terms import MANY, index_over, read_name, reads
 
 if TYPE_CHECKING:
     from .cost import Costs
@@ -54,6 +54,7 @@ class Variable:
         return self.base[indices] if self.shape else self.base
 
 
+@lru_cache(maxsize=MANY)
 def base_of(name: str, shape: tuple, integer: bool = False) -> Expr:
     """Return what a variable is written with: an array to index, or a symbol where the shape is ()."""
     if shape:
@@ -171,6 +172,11 @@ class Program:
             names = {read_name(r) for e in group for r in reads(e.rhs, self.variables)}
             found |= dict.fromkeys({e.name for e in group}, all(found.get(n, False) for n in names))
         return frozenset(n for n, is_counted in found.items() if is_counted)
+
+    @cached_property
+    def computed(self) -> frozenset[str]:
+        """The variables that equations define."""
+        return frozenset(e.name for e in self.equations)
 
     @cached_property
     def forward(self) -> tuple[Equation, ...]:

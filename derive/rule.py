@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from sympy import Add, Expr, S, Sum
 
-from .binders import is_binder
+from .binders import has_binder, is_binder
 from .bracket import Summand, eliminated
 from .derivatives import Partial, partials
 from .guards import guarded, unguarded
@@ -27,7 +27,7 @@ from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
-from .terms import fresh, index_names, like, read_name, rename, subterms
+from .terms import free_indices, fresh, index_names, like, read_name, rename, subterms
 
 
 def backward(program: Program, known: Collection[str] = ()) -> Program:
@@ -93,18 +93,26 @@ def carried(partial: Partial, tangent: Expr) -> Expr:
 
 
 def _transposed(equation, partial, ybar, target, program):
-    """Return one contribution to the adjoint of `target`, at the indices of `_slots(target)`."""
-    slots = _slots(target)
-    here = {partial.read: target.at(*slots)} if slots else {}
+    """Return one contribution to the adjoint of `target`, at the indices of its own equations."""
+    positions, term, own = _indices(partial.read), ybar * partial.coefficient, target.indices
     ranges = [(i, i.lower, i.upper) for i in equation.free] + [tuple(limit) for limit in partial.limits]
-    summand = Summand(ybar * partial.coefficient.xreplace(here), ranges)
-    return eliminated(summand, slots, _indices(partial.read), program.prover)
+    slots = own if _are_apart(own, positions, index_names(term)) else _slots(target)
+    if positions != slots:
+        term = ybar * partial.coefficient.xreplace({partial.read: target.at(*slots)})
+    return _settled(eliminated(Summand(term, ranges), slots, positions, program.prover), slots, own)
+
+
+def _are_apart(own, positions, inside):
+    """Tell whether a term has no index of a variable but where that stands for itself: k = i needs no other name."""
+    names = [i.name for p in positions for i in free_indices(p)]
+    return all(
+        (position == index and names.count(index.name) == 1) or index.name not in (*inside, *names)
+        for index, position in zip(own, positions, strict=True))
 
 
 def _emit(adjoint, terms):
-    """Write the adjoint equation from all contributions, in the index names of its primal."""
-    slots, indices = _slots(adjoint), adjoint.indices
-    return Equation(adjoint.at(*indices), Add(*(_settled(t, slots, indices) for t in terms)))
+    """Write the adjoint equation from all contributions."""
+    return Equation(adjoint.at(*adjoint.indices), Add(*terms))
 
 
 def _vanishing(multiplier, adjoint, terms):
@@ -115,6 +123,8 @@ def _vanishing(multiplier, adjoint, terms):
 
 def _settled(term, slots, indices):
     """Rename the slots to the adjoint's indices, and out of their way whatever is bound."""
+    if slots == indices and not has_binder(term):
+        return term
     taken, inside = {i.name for i in indices}, index_names(term)
     changes = {}
     for t in subterms(term):

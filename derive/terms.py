@@ -15,15 +15,24 @@ MANY = 1 << 14          # answers that are remembered of a question that passes 
 
 def subterms(expr: Expr) -> Iterator[Expr]:
     """Yield `expr` and all that it is made of, a parent before its children; bases and ranges are not entered."""
-    yield expr
-    if isinstance(expr, Indexed):
-        children = expr.indices
-    elif isinstance(expr, Idx | IndexedBase):
-        children = ()
-    else:
-        children = expr.args
-    for child in children:
-        yield from subterms(child)
+    todo = [expr]
+    while todo:
+        term = todo.pop()
+        yield term
+        if isinstance(term, Indexed):
+            todo.extend(term.args[:0:-1])
+        elif not isinstance(term, Idx | IndexedBase):
+            todo.extend(term.args[::-1])
+
+
+@lru_cache(maxsize=MANY)
+def _kinds(expr):
+    return frozenset(map(type, subterms(expr)))
+
+
+def holds(expr: Expr, *kinds: type) -> bool:
+    """Tell whether terms of some kinds stand in an expression; bases and ranges are not entered."""
+    return any(issubclass(k, kinds) for k in _kinds(expr))
 
 
 def read_name(term: Expr) -> str:
@@ -105,14 +114,22 @@ def _renamed(expr, changes):
 @lru_cache(maxsize=MANY)
 def read_at(base: Expr, *indices: Expr) -> Indexed:
     """Return the read of an array at some indices, one object wherever it is read."""
-    return Indexed(base, *indices)
+    made = Expr.__new__(Indexed, base, *indices)
+    made._assumptions = _known_of_entries(base)
+    return made
+
+
+@lru_cache(maxsize=MANY)
+def _known_of_entries(base):
+    """Return what SymPy knows of any entry of an array, which it would deduce anew for each."""
+    return Indexed(base, Integer(0))._assumptions
 
 
 def summed(term: Expr, limits: Sequence[tuple]) -> Expr:
     """Return Sum(term, *limits), with no search for a Piecewise where there is none."""
     if not limits or term == 0:
         return term
-    if isinstance(term, Sum) or term.has(Piecewise):
+    if isinstance(term, Sum) or holds(term, Piecewise):
         return Sum(term, *limits)
     return _binding(Sum, term, *(Tuple(*limit) for limit in limits))
 
@@ -143,6 +160,7 @@ def index_over(name: str, size: Expr, first: int = 0) -> Idx:
     return Idx(Symbol(name, integer=True), (Integer(first), size - 1))
 
 
+@lru_cache(maxsize=MANY)
 def runs_over(index: Expr, size: Expr) -> bool:
     """Tell whether an index runs over the whole of an axis of this size."""
     if not isinstance(index, Idx) or index.lower != 0:
@@ -171,7 +189,7 @@ def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True)
 
 def without_choices(expr: Expr) -> Expr:
     """Return `expr` with no condition that is a choice, as SymPy makes of a case of cases: by and, or and not."""
-    return expr.replace(ITE, lambda c, a, b: Or(And(c, a), And(Not(c), b))) if expr.has(ITE) else expr
+    return expr.replace(ITE, lambda c, a, b: Or(And(c, a), And(Not(c), b))) if holds(expr, ITE) else expr
 
 
 def without_idle(expr: Expr) -> Expr:

@@ -2,6 +2,7 @@
 
 from sympy import Expr
 
+from .arrays import shape_text
 from .cost import operations_told
 from .paper.derivation import Derivation
 from .paper.language import Language
@@ -123,4 +124,4 @@ def _shaped(lines, width):
 
 
 def _shape(variable):
-    return f"({', '.join(map(str, variable.shape))}{',' if len(variable.shape) == 1 else ''})" if variable.shape else ""
+    return shape_text(variable.shape) if variable.shape else ""

@@ -24,7 +24,7 @@ from sympy import (
 
 import codegen
 from derive.binders import is_binder
-from derive.cost import cost_of, grouped, in_named_sizes, leading_grouped, operations
+from derive.cost import cost_of, grouped, in_named_sizes, leading, leading_grouped, operations
 from derive.explicit import sizes_for
 from derive.networks import load, named
 
@@ -263,3 +263,8 @@ def test_grouped_terms_are_the_same_sum(name):
         common, left = grouped(terms)
         products = {s: e for s, e in program.derived.items() if e.is_Mul}
         assert expand((common * Add(*left)).xreplace(products) - amount.xreplace(products)) == 0
+
+
+def test_leading_terms_are_those_of_highest_degree():
+    operations = named("mlp").backward().cost().forward.operations     # 2 C H N + 2 D H N + lower terms
+    assert leading(operations) == "2CHN + 2DHN"

@@ -244,5 +244,5 @@ def _ranges(program) -> dict[str, tuple[Expr, ...]]:
         for side in (e.lhs, e.rhs):
             for term in subterms(side):
                 if isinstance(term, Idx):
-                    found.setdefault(term.name, {}).setdefault(term.upper + 1)
-    return {name: tuple(sizes) for name, sizes in found.items()}
+                    found.setdefault(term.name, {}).setdefault(term.upper)
+    return {name: tuple(upper + 1 for upper in ends) for name, ends in found.items()}

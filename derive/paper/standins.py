@@ -141,8 +141,9 @@ class StandIns:
             for index, *_ in expr.limits:
                 changes[index] = self._calmer(index, taken)
                 taken.add(changes[index].name)
-            limits = (rename(limit, changes) for limit in expr.limits)
-            return expr.func(self._calm(instantiated(expr.function, changes), taken), *limits)
+            body = self._calm(instantiated(expr.function, changes), taken)
+            limits = [rename(limit, changes) for limit in expr.limits]
+            return expr if (body, *limits) == (expr.function, *expr.limits) else expr.func(body, *limits)
         args = [self._calm(a, taken) for a in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 
