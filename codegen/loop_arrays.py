@@ -62,7 +62,7 @@ class WorkspaceArrays(NewArrays):
 
     def computed(self, equation, dense):
         node = form(dense, equation.free)
-        if not isinstance(node, Apply) or node.axes != equation.free:
+        if not isinstance(node, Apply | Product) or node.axes != equation.free:
             return super().computed(equation, dense)
         with self._filling() as filling:
             return filling.filled(equation.name, node, filling.array(equation.name, equation.free))

@@ -104,18 +104,23 @@ class Looped:
         self.begun |= {row.equation.name for row in self.rows if row.before or row.pushed}
         needed = dict.fromkeys(read_name(r) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
                                for r in reads(t.expr, self.program.variables))
-        lines = list(self._loop())
+        lines, risky = list(self._loop()), self.printer.risky
+        made = [self._with_risk(row) for row in self.rows if row.equation.name not in self.local]
+        ahead, lines = self.gathered(lines, made)
         varying = {*self.names, *(c.name for c in self.printer.counters)}
         shapes = {n: v.shape for n, v in self.program.variables.items() if not v.state}
         taken = {*self.program.variables, *(s.name for s in self.program.sizes)}
         weights, code = laid_out([line.code for line in lines], varying, shapes, taken)
         fetched, code = self.arrays.ahead(code)
-        before = (*weights, *fetched)
+        before = (*weights, *ahead, *fetched)
         marks = tuple((k + len(before), line.name) for k, line in enumerate(lines) if line.name)
         loop = Statement(self.names[-1], (*before, *code), tuple(n for n in needed if n not in self.names),
-                         shown=False, risky=self.printer.risky, marks=marks)
-        made = [self._with_risk(row) for row in self.rows if row.equation.name not in self.local]
+                         shown=False, risky=risky, marks=marks)
         return [self._with_dtype(s) for s in (*made, loop)]
+
+    def gathered(self, lines: list[Line], made: Sequence[Statement]) -> tuple[list[str], list[Line]]:
+        """Return what else stands before the loop, beside what makes its arrays, and the lines of the loop."""
+        return [], lines
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines of a loop inside a loop: what is known of all of its rows first."""
@@ -327,7 +332,11 @@ class Looped:
             equations.append(Equation(row.equation.lhs.xreplace(here), rhs))
         if any(len(e.free) == 0 for e in equations):
             raise DerivationError(f"{', '.join(r.equation.name for r in rows)}: wait for each other within one row")
-        yield from Looped(equations, self.program, self.printer, self).lines()
+        yield from self.within(equations).lines()
+
+    def within(self, equations: Sequence[Equation]) -> "Looped":
+        """Return the loop over the next index inside this one."""
+        return Looped(equations, self.program, self.printer, self)
 
     def pulled(self, row):
         """Compute a row: what counts in full first, then what counts at some places or in some turns."""
@@ -392,11 +401,15 @@ class Looped:
                 self.summed.add(equation.name)
         expr = Mul(*(f for f in Mul.make_args(expr) if not places(f, equation)))
         axes = tuple(now for i in equation.free if isinstance(now := here.get(i, i), Idx))
-        where, node = (form(self.plain(e.xreplace(here)), axes) for e in (equation.lhs, expr))
-        arrays = NewArrays(self.printer) if self.outer or self.unknowns else self.arrays
-        yield from self._under(left, arrays.assigned(self.printer.code(where), sign, node, axes))
+        target, value = (self.plain(e.xreplace(here)) for e in (equation.lhs, expr))
+        yield from self._under(left, self.put(equation, target, sign, value, axes))
         if fresh and not here and not left:
             self.begun.add(equation.name)
+
+    def put(self, equation: Equation, target: Expr, sign: str, value: Expr, axes: tuple[Idx, ...]) -> list[str]:
+        """Return the lines that assign a value of an equation to its target ("="), or add it."""
+        arrays = NewArrays(self.printer) if self.outer or self.unknowns else self.arrays
+        return arrays.assigned(self.printer.code(form(target, axes)), sign, form(value, axes), axes)
 
     def plain(self, expr):
         """Return an expression in which variables without rows are read whole."""

@@ -185,4 +185,5 @@ def _of_style(plan: Plan, style: str) -> Own:
     if found is None:
         return Own(fast(plan.program, plan), told=library_text.NOTHING)
     functions, text = found
-    return Own(functions, library_text.IMPORTS, [text, library_text.LIBRARY])
+    bound = [library_text.BOUND] if any("_bound(" in f for f in functions) else []
+    return Own(functions, library_text.IMPORTS, [text, library_text.LIBRARY, *bound])

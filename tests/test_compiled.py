@@ -23,7 +23,7 @@ from tests.test_contract import arguments as drawn
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 pytestmark = pytest.mark.skipif(shutil.which(COMPILER[0]) is None, reason=f"there is no C compiler {COMPILER[0]}")
 NETWORKS = {net.name: net for net in loading.load()}
-QUICK = ("attention", "layer_norm", "skip_gram")
+QUICK = ("attention", "layer_norm", "lstm", "skip_gram")
 every_network = pytest.mark.parametrize("name", [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
 

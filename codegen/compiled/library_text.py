@@ -41,7 +41,22 @@ def _library(dtype):
     return path
 
 
-def _call(function, arrays, sizes):
-    """Call a compiled function on the memory of arrays; one that does not lie in one piece is copied."""
+def _memory(arrays):
+    """Return arrays as they lie in one piece, copied where they do not, and where that is."""
     arrays = [np.ascontiguousarray(a, np.int64 if a.dtype.kind in "iu" else None) for a in arrays]
-    function(*(ctypes.c_void_p(a.ctypes.data) for a in arrays), *map(ctypes.c_int64, sizes))'''
+    return arrays, [ctypes.c_void_p(a.ctypes.data) for a in arrays]
+
+
+def _call(function, arrays, sizes):
+    """Call a compiled function on arrays."""
+    arrays, places = _memory(arrays)
+    function(*places, *map(ctypes.c_int64, sizes))'''
+BOUND = '''def _bound(function, arrays, sizes):
+    """Return a compiled function of the turns of loops; its arrays are the same in all of them."""
+    arrays, places = _memory(arrays)
+    given = (*places, *map(ctypes.c_int64, sizes))
+
+    def turn(*turns, kept=arrays):
+        function(*given, *map(ctypes.c_int64, turns))
+
+    return turn'''

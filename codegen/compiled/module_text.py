@@ -12,7 +12,6 @@ from ..fast import WORKSPACE, in_place
 from ..inplace import InPlacePrinter
 from ..layout import as_tuple, assignment, signature, wrapped
 from ..loop_arrays import WorkspaceArrays
-from ..loops import looped
 from ..lowering import Lowered, lowered
 from ..maxima import with_relus_after_maxima
 from ..module import Plan
@@ -21,6 +20,7 @@ from ..slots import in_slots
 from ..statements import Statement, statement
 from . import functions_text
 from .runs import Run, Runs, with_named_products
+from .turns import CompiledLoop
 from .writing import Function, function
 
 
@@ -37,8 +37,6 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
     low = with_named_products(low, plain)
     runs = Runs(low, plain)
     sorted_parts = runs.parts()
-    if not any(isinstance(part, Run) for part in sorted_parts):
-        return None
     wanted = _wanted(program, sorted_parts)
     lines: list[Statement] = []
     made: list[Function] = []
@@ -47,7 +45,9 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
             made.append(function(_called(part), part.assignments, runs.split.variables, wanted & set(part.names)))
             lines += _call(made[-1], low, plain)
         else:
-            lines += _numpy(part, low, plain, fast, states)
+            lines += _numpy(part, low, plain, fast, runs.split, made)
+    if not made:
+        return None
     lines = in_slots(lines, low.program, {program.loss, *(program.adjoints[p.name] for p in program.parameters)})
     own = Plan(program, low, lines, [], [], {"forward": plain, "backward": plain, "predict": plain})
     plan.printers["compiled"] = plain
@@ -74,14 +74,14 @@ def _called(run):
     return f"{run.names[0]}_to_{run.names[-1]}" if len(run.names) > 1 else f"only_{run.names[0]}"
 
 
-def _numpy(group, low: Lowered, plain, fast, states) -> list[Statement]:
-    """Return the statements of equations that NumPy computes."""
-    if any(e.implicit for e in group) and not states & {e.name for e in group}:
+def _numpy(group, low: Lowered, plain, fast, split, made) -> list[Statement]:
+    """Return the statements of equations that NumPy computes, and C in the turns of recurrences."""
+    if any(e.implicit for e in group) and not any(low.program.variables[e.name].state for e in group):
         return newton_text.statements(group, lambda e: statement(e, low.program, plain), plain, low.program,
                                       low.program.equations, set())
     if is_cyclic(group):
-        *made, loop = looped(group, low.program, plain, WorkspaceArrays(plain, fast))
-        return [*made, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
+        *before, loop = CompiledLoop(group, low.program, plain, WorkspaceArrays(plain, fast), split, made).statements()
+        return [*before, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
     return [in_place(group[0], low, plain, fast)]
 
 

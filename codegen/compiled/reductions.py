@@ -18,8 +18,8 @@ class Split:
     def __init__(self, variables: Mapping[str, Variable], taken: Collection[str]):
         self.variables, self.taken = dict(variables), set(taken) | set(variables)
 
-    def of(self, e: Equation) -> list[Assignment]:
-        """Return the assignments of an equation.
+    def of(self, e: Equation, how: str = "=") -> list[Assignment]:
+        """Return the assignments of an equation, or ("+=") those that add its right-hand side to what is there.
 
         Raises
         ------
@@ -28,15 +28,15 @@ class Split:
         """
         lines: list[Assignment] = []
         value = self._replaced(e.rhs, e, lines)
-        if lines and value == lines[-1].target and self._stands_for(lines[-1], e):
+        if how == "=" and lines and value == lines[-1].target and self._stands_for(lines[-1], e):
             last = lines.pop()
             del self.variables[last.name]
             return [*lines, Assignment(e.lhs, last.how, last.value, last.loops)]
-        return [*lines, Assignment(e.lhs, "=", value, e.free)]
+        return [*lines, Assignment(e.lhs, how, value, e.free)]
 
     def _stands_for(self, a, e):
         """Tell whether an accumulation may be the equation's own: entry by entry, not of a number."""
-        return getattr(a.target, "indices", ()) == e.free and a.loops[-1] in e.free
+        return getattr(a.target, "indices", ()) == e.indices and a.loops[-1] in e.free
 
     def _replaced(self, expr: Expr, e, lines):
         if is_binder(expr):

@@ -1,6 +1,6 @@
 """What of a program is compiled: runs of equations without matrix products, as many together as their order allows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
@@ -36,16 +36,18 @@ def with_named_products(low: Lowered, printer: NumpyPrinter) -> Lowered:
     variables = dict(program.variables)
     for group in program.groups():
         for e in group:
-            if is_cyclic(group) or not _is_plain(e, program) or _is_of_slices(e, program, printer):
+            if is_cyclic(group) or not _is_plain(e, program) or is_nothing_but_a_product(e.rhs) \
+                    or _is_of_slices(e, program, printer):
                 lines.append(e)
                 continue
-            rhs, products = _without_products(e, {*variables, *(s.name for s in program.sizes)})
-            named = {v.name: v for _, v in products}
+            taken = {*variables, *(s.name for s in program.sizes)}
+            rhs, products = without_products(e.name, e.rhs, e.free, taken)
+            named = {v.name: v for v, _ in products.values()}
             if products and not in_c(e.with_rhs(rhs), Split({**variables, **named}, ())):
-                rhs, products, named = e.rhs, [], {}
+                rhs, products, named = e.rhs, {}, {}
             variables |= named
             backward |= set(named) if e.name in backward else set()
-            lines += [*(product for product, _ in products), e.with_rhs(rhs)]
+            lines += [*(Equation(read, product) for read, (_, product) in products.items()), e.with_rhs(rhs)]
     return replace(low, program=program.with_equations(lines, variables=variables), backward=frozenset(backward))
 
 
@@ -61,37 +63,41 @@ def in_c(e: Equation, split: Split) -> list[Assignment]:
     return lines
 
 
-def _without_products(e, taken):
-    """Return the right-hand side with its products named, and their equations; one that is a product stays."""
+def is_nothing_but_a_product(value: Expr) -> bool:
+    """Tell whether a value is a product of matrices, or a number of them."""
+    return all(map(_is_constant_or_product, Mul.make_args(value)))
+
+
+def without_products(name: str, value: Expr, axes: tuple[Idx, ...], taken: Collection[str]
+                     ) -> tuple[Expr, dict[Expr, tuple[Variable, Expr]]]:
+    """Return a value with its matrix products named after a variable, and by its read each of them and the product."""
     found: dict[Expr, Expr] = {}
-    products = []
-    if all(map(_is_constant_or_product, Mul.make_args(e.rhs))):
-        return e.rhs, []
-    for term in subterms(e.rhs):
-        if term in found or not _is_product(term) or any(term in subterms(t) for t in found):
+    products: dict[Expr, tuple[Variable, Expr]] = {}
+    for term in subterms(value):
+        if term in found or not is_product(term) or any(term in subterms(t) for t in found):
             continue
-        indices = tuple(i for i in e.free if i in free_indices(term))
-        name = next(n for n in (f"product_{e.name}", *(f"product_{e.name}_{k}" for k in range(2, 99)))
-                    if n not in taken)
-        taken.add(name)
+        indices = tuple(i for i in axes if i in free_indices(term))
+        stems = (f"product_{name}", *(f"product_{name}_{k}" for k in range(2, 99)))
+        stem = next(n for n in stems if n not in taken and all(n != v.name for v, _ in products.values()))
         shape = tuple(i.upper + 1 for i in indices)
-        variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices))
+        variable = Variable(stem, base_of(stem, shape), shape, index_names=tuple(i.name for i in indices))
         found[term] = variable.at(*indices)
-        products.append((Equation(found[term], term), variable))
-    return e.rhs.xreplace(found), products
+        products[found[term]] = variable, term
+    return value.xreplace(found), products
 
 
 def _is_constant_or_product(factor):
-    return _is_product(factor) or not factor.atoms(Indexed, Idx)
+    return is_product(factor) or not factor.atoms(Indexed, Idx)
 
 
-def _is_product(term):
+def is_product(term: Expr) -> bool:
+    """Tell whether a term is a sum that BLAS computes; a sum over two vectors is as good anywhere."""
     return isinstance(term, Sum) and _has_product(form(term, tuple(free_indices(term))))
 
 
 def _has_product(node):
     if isinstance(node, Product):
-        return True
+        return bool(node.axes) or _has_product(node.left) or _has_product(node.right)
     inside = [node.left, node.right] if isinstance(node, Outer) else [
         *getattr(node, "args", ()), *([node.body] if hasattr(node, "body") else [])]
     return any(isinstance(n, Node) and _has_product(n) for n in inside)
@@ -149,7 +155,7 @@ class Runs:
         [e, *others] = group
         program = self.low.program
         if others or is_cyclic(group) or not _is_plain(e, program) or _scatters(e) \
-                or any(map(_is_product, subterms(e.rhs))) or _is_of_slices(e, program, self.printer):
+                or any(map(is_product, subterms(e.rhs))) or _is_of_slices(e, program, self.printer):
             return []
         return in_c(e, self.split)
 

@@ -45,19 +45,20 @@ class Function:
     made: list[str]
     buffers: dict[str, tuple[Expr, ...]]
     sizes: list[Symbol]
+    turns: list[str] = field(default_factory=list)
     used: dict[str, None] = field(default_factory=dict)
 
 
 def function(name: str, assignments: Sequence[Assignment], variables: Mapping[str, Variable],
-             wanted: Collection[str]) -> Function:
-    """Return the function that computes assignments; `wanted` are needed outside.
+             wanted: Collection[str], turns: Collection[str] = ()) -> Function:
+    """Return the function that computes assignments; `wanted` are needed outside, `turns` count loops around the call.
 
     Raises
     ------
     NotInC
         An expression that this style leaves to NumPy.
     """
-    return _Writer(name, assignments, variables, wanted).function()
+    return _Writer(name, assignments, variables, wanted).function(turns)
 
 
 class _Writer:
@@ -98,17 +99,18 @@ class _Writer:
 
     # ---- text
 
-    def function(self) -> Function:
+    def function(self, turns) -> Function:
         body = self._lines(self.items, 1)
         given, made, buffers = ([n for n, p in self.places.items() if p.kind == kind]
                                 for kind in ("given", "made", "buffer"))
         arguments = [f"const {'int64_t' if self._is_whole(n) else 'real'} *restrict {_safe(n)}" for n in given]
         arguments += [f"real *restrict {_safe(n)}" for n in (*made, *buffers)]
-        sizes = sorted(self.sizes, key=str)
-        arguments += [f"int64_t {_safe(s.name)}" for s in sizes]
+        sizes = sorted((s for s in self.sizes if s.name not in turns), key=str)
+        counters = sorted((s for s in self.sizes if s.name in turns), key=str)
+        arguments += [f"int64_t {self._index(s)}" for s in (*sizes, *counters)]
         head = _folded(f"void {self.name}(", arguments)
         return Function(self.name, "\n".join([*head, "{", *body, "}"]), given, made,
-                        {n: self.places[n].shape for n in buffers}, sizes, self.print.used)
+                        {n: self.places[n].shape for n in buffers}, sizes, [s.name for s in counters], self.print.used)
 
     def _is_whole(self, name):
         base = self.variables[name].base
@@ -204,10 +206,9 @@ class _Writer:
 
     def _index(self, symbol):
         """Return the name of an index or a size; an index that is called like a variable gets another one."""
-        if symbol in self.indices:
-            return f"{symbol.name}_" if symbol.name in self.variables or symbol.name in RESERVED else symbol.name
-        self.sizes[symbol] = None
-        return _safe(symbol.name)
+        if symbol not in self.indices:
+            self.sizes[symbol] = None
+        return f"{symbol.name}_" if symbol.name in self.places or symbol.name in RESERVED else symbol.name
 
 
 def _grouped(code):
