@@ -111,9 +111,11 @@ class ElementwisePrinter(SumPrinter):
         return Text(f"{text.inside(ATOM)}**{self.text(exponent).inside(ATOM)}", POWER)
 
     def _integer_power(self, atom, power):
-        """x**3 is 160 times slower than x**2 * x in NumPy."""
-        parts = [f"{atom}**2"] * (power // 2) + [atom] * (power % 2)
-        return Text(" * ".join(parts), TERM)
+        """Print a power by squaring: x**3 is 160 times slower than x**2 * x in NumPy, and x**6 is (x**2 * x)**2."""
+        if power == 1:
+            return Text(atom)
+        square = f"{self._integer_power(atom, power // 2).inside(ATOM)}**2"
+        return Text(f"{square} * {atom}", TERM) if power % 2 else Text(square, POWER)
 
     def _times(self, node):
         """Print a product: numbers and sizes first, then what has fewer axes, the adjoint before other factors."""

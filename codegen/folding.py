@@ -62,8 +62,8 @@ def _split(text):
 
 def _largest_bracket(text):
     """Return where the widest outermost bracket opens and closes."""
-    spans, start = [(0, 0)], 0
-    for k, (depth, before) in enumerate(zip(_depths(text), [0, *_depths(text)], strict=False)):
+    spans, start, depths = [(0, 0)], 0, _depths(text)
+    for k, (depth, before) in enumerate(zip(depths, [0, *depths], strict=False)):
         if depth == 1 and before == 0:
             start = k
         elif depth == 0 and before == 1:

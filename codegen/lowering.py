@@ -20,6 +20,7 @@ from derive.sharing import with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
 from .gram import with_weighted
+from .pairs import with_pairs
 from .running_sums import with_running_sums
 from .systems import systems_solved
 from .windows import windowed
@@ -84,7 +85,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(_still_read(lines, program), variables=variables)
     program = with_running_sums(program) if arrays else program
-    program, backward, taps = windowed(with_named_invariants(with_weighted(program, slope)))
+    program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(program, slope))))
     return Lowered(program, parts, backward, taps)
 
 
@@ -291,10 +292,9 @@ def _without_cancellation(total, known):
     """Write c - c sigmoid(z) as c sigmoid(-z), and c exp(x) - c as c expm1(x)."""
     for t in total.args:
         coefficient, inner = _definition(t, known)
-        if -coefficient not in total.args:
+        if not isinstance(inner, sigmoid | exp) or -coefficient not in total.args:
             continue
         if isinstance(inner, sigmoid):
             return total - t + coefficient - coefficient * sigmoid(-inner.args[0])
-        if isinstance(inner, exp):
-            return total - t + coefficient + coefficient * expm1(_lesser(inner.args[0]))
+        return total - t + coefficient + coefficient * expm1(_lesser(inner.args[0]))
     return total

@@ -1,11 +1,13 @@
-"""Powers whose exponent is a symbol: their derivative has a value at 0 where the mathematics does."""
+"""Powers: symbols as exponents, with a derivative at 0 where the mathematics has one; and high integer powers."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from sympy import Sum, log
 
-from codegen import lambdify
-from derive import Network, softmax
+from codegen import lambdify, source
+from derive import Network, softmax, total
 
 
 def focal_loss():
@@ -38,3 +40,17 @@ def test_focal_gradient_is_pytorchs(gamma):
     logp = torch.log_softmax(torch.tensor(X) @ w, 1)[torch.arange(6), torch.tensor(y)]
     (-((1 - logp.exp())**gamma * logp).mean()).backward()
     np.testing.assert_allclose(grads.W, w.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("power", [3, 4, 7, 8, 15, 31, 100, 1023])
+def test_an_integer_power_is_right_and_takes_two_products_a_bit_at_most(power):
+    net = Network("power")
+    [N] = net.sizes("N")
+    x = net.input("x", N)
+    w = net.parameter("w")
+    net.loss = w * total(x**power)
+    text = source(net.backward())
+    line = next(line for line in text.splitlines() if "np.sum(" in line)
+    code = line[line.index("np.sum(") + 7:line.rindex(")")]
+    assert eval(code, {"x": Fraction(-3, 2)}) == Fraction(-3, 2)**power
+    assert code.count("**2") + code.count(" * ") <= 2 * (power.bit_length() - 1)
