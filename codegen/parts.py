@@ -185,6 +185,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
     lines = [f"    {line}" for line in Sizes(plan.program, variables, given).lines(needed)]
     lines += [""] if statements else []
     for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
+        lines += [""] if lines[-1] and s.lines[0].startswith("def ") else []
         if 0 in quotes:
             lines += _comment(quotes[0])
         part = next((p for p in plan.lowered.parts.values() if p.maxima.name == s.name), None)

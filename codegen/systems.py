@@ -18,6 +18,7 @@ from derive.determinants import Determinant, LogDeterminant
 from derive.guards import is_guard
 from derive.implicit import System, linear_system, resolved, simultaneous
 from derive.program import Equation, Program, Variable, base_of
+from derive.sharing import with_shared_functions
 from derive.sides import with_sides_apart
 from derive.terms import canonical, free_indices, like, read_name, rename, subterms
 from derive.triangles import factor
@@ -48,10 +49,13 @@ class Solved:
 
 
 def systems_solved(program: Program) -> Program:
-    """Return the program with linear implicit equations as solutions, explicit ones."""
+    """Return the program with linear implicit equations as solutions, explicit ones.
+
+    What residual and matrix of one that is not linear have in common is computed once.
+    """
     if not any(e.implicit or isinstance(e.rhs, Determinant) for e in program.equations):
         return program
-    return _Systems(with_sides_apart(program)).program
+    return with_shared_functions(_Systems(with_sides_apart(program)).program)
 
 
 class _Systems:

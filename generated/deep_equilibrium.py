@@ -41,10 +41,12 @@ def forward(A, B, U, b, V, c, X, y):
 
     W = B - A.T @ A - B.T                               # (H, H)
     W[np.arange(H), np.arange(H)] += 1 / 2
+
     def newton_Z(Z):
         pre_Z = X @ U + Z @ W + b
-        residual_Z = Z - np.tanh(pre_Z)
-        matrix_Z = (np.tanh(pre_Z)**2 - 1)[:, :, None] * W.T
+        tanh_pre_Z = np.tanh(pre_Z)
+        residual_Z = Z - tanh_pre_Z
+        matrix_Z = (tanh_pre_Z**2 - 1)[:, :, None] * W.T
         matrix_Z[:, np.arange(H), np.arange(H)] += 1
         step_Z = _solved("Z", matrix_Z, residual_Z[..., None])[..., 0]
         return residual_Z, step_Z
@@ -101,10 +103,12 @@ def predict(A, B, U, b, V, c, X):
 
     W = B - A.T @ A - B.T                               # (H, H)
     W[np.arange(H), np.arange(H)] += 1 / 2
+
     def newton_Z(Z):
         pre_Z = X @ U + Z @ W + b
-        residual_Z = Z - np.tanh(pre_Z)
-        matrix_Z = (np.tanh(pre_Z)**2 - 1)[:, :, None] * W.T
+        tanh_pre_Z = np.tanh(pre_Z)
+        residual_Z = Z - tanh_pre_Z
+        matrix_Z = (tanh_pre_Z**2 - 1)[:, :, None] * W.T
         matrix_Z[:, np.arange(H), np.arange(H)] += 1
         step_Z = _solved("Z", matrix_Z, residual_Z[..., None])[..., 0]
         return residual_Z, step_Z

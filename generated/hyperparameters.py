@@ -37,6 +37,7 @@ def forward(rho, X, y, V, t):
     D = len(rho)
 
     exp_rho = np.exp(rho)                               # (D,)
+
     def newton_w(w):
         s = X @ w
         sigmoid_s = _sigmoid(s)
@@ -80,6 +81,7 @@ def predict(rho, X, y):
     D = len(rho)
 
     exp_rho = np.exp(rho)                               # (D,)
+
     def newton_w(w):
         s = X @ w
         sigmoid_s = _sigmoid(s)

@@ -7,6 +7,7 @@ from sympy import Eq
 import codegen
 from codegen import verify
 from derive import DefinitionError, Network
+from derive.networks import named
 from derive.referee import TOLERANCE, disagreement
 
 from . import implicit_zoo as zoo
@@ -72,6 +73,11 @@ def test_a_definite_matrix_has_a_cholesky_factor_and_one_solution_serves_both_wa
     text = codegen.source(zoo.gaussian().backward())
     assert text.count('_cholesky("K"') == 1
     assert "lam_alpha = alpha / 2" in text and "inv(" not in text
+
+
+def test_what_the_residual_and_its_derivative_share_is_computed_once():
+    text = codegen.source(named("deep_equilibrium").backward())
+    assert text.count("np.tanh(") == 2          # in `forward` and in `predict`
 
 
 def test_a_singular_matrix_is_named():
