@@ -7,6 +7,7 @@ from sympy import Add, Expr, Integer, Mul
 from derive.forms import form
 from derive.nodes import Apply, Product, Reduction, Scalar, Spread
 from derive.program import Equation, Program, is_cyclic, ordered
+from derive.terms import reads
 
 from . import assumptions, newton_text, parts, taps
 from .blocks import Blocked, blocked
@@ -99,6 +100,8 @@ def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlac
     if usual.risky or equation.free != equation.indices or low.program.variables[equation.name].state:
         return usual
     node = form(dense if updates else equation.rhs, equation.free)
+    if not node.axes and not reads(equation.rhs, low.program.variables):
+        return usual
     if not equation.free:
         before, code = fast.expression(node)
         return replace(usual, lines=(*before, f"{equation.name} = {code}"))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from contextlib import contextmanager
 
-from sympy import Add, Expr, Idx
+from sympy import Add, Expr, Idx, Max
 
 from derive.forms import form
 from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
@@ -96,8 +96,11 @@ class WorkspaceArrays(NewArrays):
         return [f'{name} = array("{name}", {sizes})' for name, sizes in named.items()], turns
 
     def padded(self, name, array, shape, widths):
+        if any(w.has(Max) for ends in widths for w in ends):
+            return super().padded(name, array, shape, widths)
         sizes = [self.printer.size(s).code for s in shape]
-        ends = [self.printer.size(-a).code if a != 0 else "" for _, a in widths]
+        ends = ["" if a == 0 else self.printer.size(-a if a.is_Integer else (size - a).expand()).code
+                for size, (_, a) in zip(shape, widths, strict=True)]
         starts = [self.printer.size(b).code if b != 0 else "" for b, _ in widths]
         inside = ", ".join(f"{b}:{a}" for b, a in zip(starts, ends, strict=True))
         return [self.allocated(name, sizes, "zeros"), f"{name}[{inside}] = {array}"]

@@ -11,14 +11,15 @@ from codegen.maxima import with_relus_after_maxima
 from codegen.memory import module_from
 from codegen.unstacked import with_gates_apart
 from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
+from derive.networks import named
 
 
-def same(program, sizes, rng, draw=None, rtol=1e-12):
-    """Compare loss and gradients of the two styles, twice in one workspace."""
+def same(program, sizes, rng, draw=None, rtol=1e-12, given=None):
+    """Compare loss and gradients of the two styles, twice in one workspace; `given` are sizes that arguments hide."""
     draw = draw or rng.normal
     arguments = {v.name: np.asarray(draw(size=[int(s.xreplace({t: sizes[t.name] for t in s.free_symbols}))
                                                for s in v.shape]), float)
-                 for v in (*program.parameters, *program.inputs)}
+                 for v in (*program.parameters, *program.inputs)} | (given or {})
     plain, fast = codegen.lambdify(program), codegen.lambdify(program, style="fast")
     workspace = fast.module.Workspace()
     loss, grads = plain(**arguments)
@@ -113,3 +114,19 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
     if helper != "row_maxima":
         ones = np.ones(shape, bool)
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
+
+
+@pytest.mark.parametrize("P", [0, 2])
+def test_zeros_around_an_array_may_be_none(P):
+    sizes = {"N": 2, "G": 1, "M": 2, "J": 3, "U": 8, "K": 3, "S": 1, "L": 1, "C": 3, "F": 2, "P": P, "I": 6 + 2 * P}
+    same(named("convolution_1d").backward(), sizes, np.random.default_rng(0), rtol=1e-11,
+         given={"S": 1, "L": 1, "P": P})
+
+
+def test_a_gradient_that_nothing_adds_to_is_an_array_of_zeros():
+    net = Network("unused", "A weight that the loss does not read")
+    net.parameter("w")
+    v = net.parameter("v")
+    net.loss = v**2
+    _, grads = codegen.lambdify(net.backward(), style="fast")(w=3.0, v=2.0)
+    assert isinstance(grads.w, np.ndarray) and grads.w == 0 and grads.v == 4
