@@ -75,7 +75,7 @@ class ElementwisePrinter(SumPrinter):
             return Text(result)
         if name in HELPERS:
             self.helpers[name] = None
-            return Text(f"{HELPERS[name]}({self.code(args[0])})")
+            return Text(f"{HELPERS[name]}({', '.join(map(self.code, args))})")
         if name in SCIPY:
             self.scipy[SCIPY[name]] = None
             return Text(f"{SCIPY[name]}({', '.join(map(self.code, args))})")

@@ -27,6 +27,6 @@ UNBOUNDED = {
 }
 HELPERS = {
     "sigmoid": "_sigmoid", "slope": "_sigmoid_slope", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
-    "finite": "_finite", "positive": "_positive",
+    "finite": "_finite", "positive": "_positive", "slope_at": "_sigmoid_slope_at",
 }
 assert expm1 and log1p                               # SymPy names that the table above knows by their text

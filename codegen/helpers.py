@@ -85,6 +85,20 @@ def _sigmoid_slope_into(x, out, work):
     np.square(out, out=out)
     return np.divide(work, out, out=out)
 '''
+HELPERS["_sigmoid_slope_at"] = '''
+def _sigmoid_slope_at(s, x):
+    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
+    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
+        return s / (1 + np.exp(x))
+'''
+HELPERS["_sigmoid_slope_at_into"] = '''
+def _sigmoid_slope_at_into(s, x, out):
+    """Return the derivative of the sigmoid at x in the array out, s being its value there."""
+    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
+        np.exp(x, out=out)
+    out += 1
+    return np.divide(s, out, out=out)
+'''
 HELPERS["_softplus_into"] = '''
 def _softplus_into(x, out, work):
     """Return log(1 + exp(x)) in the array out, without an overflow."""
@@ -142,7 +156,8 @@ def _zeroed(x):
     return x
 '''
 HELPER_OF = {
-    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into")},
+    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_sigmoid_slope_at_into", "_softplus_into")},
+    "slope_at": "_sigmoid_slope_at",
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
     "column_sums": "_column_sums",

@@ -19,6 +19,7 @@ from .lowering import grouped, slope
 from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
 from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
+from .sigmoid_slopes import slope_at
 
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 
@@ -60,6 +61,10 @@ class InPlacePrinter(NumpyPrinter):
             self._power_into(name, where, node)
         elif isinstance(node, Apply) and len(node.args) == 1 and self._function(node.head):
             self._function_into(name, where, node)
+        elif isinstance(node, Apply) and node.head is slope_at and all(isinstance(a, Read | Gather) for a in node.args):
+            self.helpers["_sigmoid_slope_at_into"] = None
+            call = f"_sigmoid_slope_at_into({', '.join(self.text(a).code for a in node.args)}, {where})"
+            self.lines.append(call if name == where else f"{name} = {call}")
         elif isinstance(node, Apply) and node.head is Piecewise and self._is_filled(node):
             self._choice_into(name, where, node)
         else:

@@ -166,3 +166,20 @@ def test_sums_of_products_conjugate_nothing():
     step = np.zeros((3, 4), complex)
     step[1, 2] = 1e-30j
     assert np.isclose(f(X=X + step, Y=Y)[0].imag / 1e-30, f(X=X, Y=Y)[1].X[1, 2], rtol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize(("dtype", "end"), [(np.float32, 86), (np.float64, 700)])
+def test_slopes_of_named_sigmoids_are_exact_at_both_ends(style, dtype, end):
+    net = Network("s", "A sigmoid with a name")
+    x = net.parameter("x", *net.sizes("N"))
+    s = net.define("s", sigmoid(x))
+    net.loss = total(s)
+    f = codegen.lambdify(net.backward(), style=style)
+    x = np.linspace(-end, end, 41).astype(dtype)
+    exact = [exact_exp(-abs(mpf(float(v)))) / (1 + exact_exp(-abs(mpf(float(v))))) ** 2 for v in x]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        slopes = f(x=x)[1].x
+        assert not f(x=np.array([-1e4, 1e4, -np.inf, np.inf], dtype))[1].x.any()
+    assert all(abs(mpf(float(a)) - t) <= 6 * np.finfo(dtype).eps * t for a, t in zip(slopes, exact, strict=True))
