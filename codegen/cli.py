@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from derive.errors import DefinitionError, DerivationError
 from derive.network import Network
@@ -26,6 +25,7 @@ from .memory import module_from
 from .module import STYLES, source
 from .notation_options import Level, Look, UsageError, check_form, on_paper
 from .pictures import error_against_step, network_graph
+from .progress import Progress
 
 app = typer.Typer(
     help="Derive the gradients of networks written in SymPy; write NumPy modules and LaTeX notes, and verify them.",
@@ -86,21 +86,12 @@ def build(
 def _built(nets, output, style, sizes):
     """Build and write each network, with progress; one that fails its checks is not written."""
     result = []
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task("", total=len(nets) * len(building.STEPS))
+    with Progress(len(nets) * len(building.STEPS)) as bar:
         for net in nets:
-            seen: list[str] = []
-
-            def told(step, net=net, seen=seen):
-                bar.update(task, description=f"{net.name}: {step}", advance=1 if seen else 0)
-                seen.append(step)
+            def told(step, net=net):
+                bar.step(f"{net.name}: {step}")
 
             built = building.build(net, told=told, style=style, sizes=sizes)
-            bar.advance(task)
             result.append(built)
             if built.passed:
                 building.write(built.texts, output)

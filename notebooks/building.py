@@ -55,6 +55,8 @@ def executed(text: str, folder: Path = HERE.parent) -> NotebookNode:
     nbclient.NotebookClient(made, timeout=SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
                             resources={"metadata": {"path": str(folder)}}).execute()
     made.metadata = notebook(text).metadata                # without the version of this Python
+    for cell in (c for c in made.cells if c.cell_type == "code"):
+        cell.outputs = [o for o in cell.outputs if o.get("data", {}).get("text/html") != ""]     # bars that are gone
     return made
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import Progress
 from .along import Slopes, confirmed_close_by, rounding_error, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
@@ -54,7 +55,11 @@ def check_gradient(f: Callable, grads: Any, args: Sequence[Any] | Mapping[str, A
     given, remarks = claimed(grads, f, args, names)
     subject = Subject(f, args, names)
     noise = _noises(grads if callable(grads) else None, subject, names, given)
-    findings = [_judged(subject, name, gradient, noise.get(name), seed, calls) for name, gradient in given.items()]
+    findings = []
+    with Progress(len(given)) as bar:
+        for name, gradient in given.items():
+            bar.step(f"checking the gradient of {name}")
+            findings.append(_judged(subject, name, gradient, noise.get(name), seed, calls))
     if subject.has_changed():
         findings = [f if f.bar is None else Finding(f.name, NOTHING, (CHANGING, f"by the first values: {f.verdict}"))
                     for f in findings]

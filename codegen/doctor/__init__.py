@@ -5,6 +5,7 @@ from typing import Any
 
 from derive.network import Network
 
+from ..progress import Progress
 from .diagnosis import UNKNOWN, Diagnosis, Finding
 from .examination import SECONDS, Examination
 from .layers import layered
@@ -26,4 +27,6 @@ def diagnose(
     at : arguments of a check of your own, by name (and sizes that no array shows): one more point to compare at, and
         told if they make a bad check (integers, float32, gradients that are all 0).
     """
-    return Examination(net, function, seconds, at).done()
+    with Progress() as bar:
+        bar.step(f"examining {getattr(function, '__name__', 'the function')}")
+        return Examination(net, function, seconds, at).done()
