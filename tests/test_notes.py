@@ -8,12 +8,16 @@ from copy import copy
 import pytest
 from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
 
+from codegen import results
 from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
 from derive.errors import DerivationError
 from derive.kinks import conventions
 from derive.networks import loading
-from derive.notes import note
+from derive.notes import document, note
 from derive.paper import words_en, words_ko
+from derive.paper.document import Paragraph
+from derive.paper.document import Words as Plain
+from derive.paper.language import Language
 from derive.paper.tex import PREAMBLES
 from tests import rule_zoo
 
@@ -200,8 +204,16 @@ def test_every_language_has_the_same_words():
 def test_titles_notes_and_facts_of_networks_have_korean_translations(name):
     program = derived(name)
     texts = {program.title, *(v.note for v in (*program.parameters, *program.inputs))} - {""}
-    texts |= {a.fact for a in program.assumptions} | {c for c in conventions(program) if " " in c.partition(" = ")[0]}
-    assert {t for t in texts if t not in WORDS["ko"].PHRASES} == set()
+    texts |= {a.fact for a in (*program.assumptions, *program.follows)} | {c for c in conventions(program) if " " in c.partition(" = ")[0]}
+    assert {t for t in texts if Language("ko", {}).translated(t) == t} == set()
+
+
+@pytest.mark.parametrize("of", results.OF)
+def test_what_is_derived_of_networks_has_korean_words(of):
+    korean = document(results.OF[of](networks.named("logistic_regression")), language="ko")
+    blocks = [block for section in korean.sections for block in section.blocks if isinstance(block, Paragraph)]
+    words = [span.text for block in blocks for span in block.text if isinstance(span, Plain)]
+    assert not [t for t in (korean.title, *words) if re.search("[A-Za-z]{3,}", re.sub("adjoint|tangent", "", t))]
 
 
 @pytest.mark.parametrize(("options", "told"), [

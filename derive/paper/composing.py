@@ -103,9 +103,12 @@ class Composer:
         return [self.section(key, paragraph(*told))] if told else []
 
     def _fact(self, assumption) -> Text:
-        """Return an assumption in words, its variables as symbols."""
-        words = self.language.translated(assumption.fact).split()
-        texts: list[Text] = [(Formula(self.names.variable(w)) if w in assumption.about else Words(w),) for w in words]
+        """Return an assumption in words, its variables as symbols; a particle may follow one without a space."""
+        texts: list[Text] = []
+        for word in self.language.translated(assumption.fact).split():
+            name = next((n for n in assumption.about if re.fullmatch(rf"{n}[^A-Za-z_0-9]*", word)), None)
+            symbol: Text = (Formula(self.names.variable(name)),) if name else ()
+            texts.append((*symbol, *([Words(word[len(name or ""):])] if word != name else [])))
         return joined(texts, " ", " ")
 
     def _backward_section(self, displays, told):

@@ -44,5 +44,15 @@ class Language:
         return (*sentence(told), Plain(self.words.FULL_STOP))
 
     def translated(self, text: str) -> str:
-        """Return what a title or a note is called, the text itself where there is no translation."""
-        return self.phrases.get(text, text)
+        """Return what a title, a note or a fact is called, the text itself where there is no translation.
+
+        A phrase with {name} in it stands for all that have a variable's name in its place.
+        """
+        if text in self.phrases:
+            return self.phrases[text]
+        for phrase_of_any, translation in self.phrases.items():
+            before, any_name, after = phrase_of_any.partition("{name}")
+            name = text.removeprefix(before).removesuffix(after)
+            if any_name and name.isidentifier() and text == f"{before}{name}{after}":
+                return translation.replace("{name}", name)
+        return text

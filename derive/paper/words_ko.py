@@ -16,10 +16,10 @@ HEADINGS = {
 
 WORDS = {
     # ---- notation
-    "size": "크기는 {sizes}입니다.",
-    "sizes": "크기는 {sizes}입니다.",
-    "sizes and derived": "크기는 {sizes}이고, 이로부터 {derived}입니다.",
-    "size and derived": "크기는 {sizes}이고, 이로부터 {derived}입니다.",
+    "size": "크기를 나타내는 기호는 {sizes}입니다.",
+    "sizes": "크기를 나타내는 기호는 {sizes}입니다.",
+    "sizes and derived": "크기를 나타내는 기호는 {sizes}이고, 이들로 정해지는 크기는 {derived}입니다.",
+    "size and derived": "크기를 나타내는 기호는 {sizes}이고, 이것으로 정해지는 크기는 {derived}입니다.",
     "indices": "첨자는 $0$부터 셉니다: {ranges}.",
     "indices and sums": "첨자는 $0$부터 셉니다: {ranges}. 범위를 적지 않은 합은 그 첨자의 모든 값에 대한 합입니다.",
     "columns": "벡터는 열벡터",
@@ -34,15 +34,15 @@ WORDS = {
     "bracket": r"대괄호 $[\,\cdot\,]$ 기호는 조건이 참이면 $1$, 거짓이면 $0$",
     "last of list": ", ",
     "are": "{meanings}입니다.",
-    "state": "{names}의 $-1$번째 행은 초깃값입니다. 대괄호가 $0$인 항은 무엇을 읽든 $0$으로 봅니다.",
-    "states": "{names}의 $-1$번째 행은 각각의 초깃값입니다. 대괄호가 $0$인 항은 무엇을 읽든 $0$으로 봅니다.",
-    "adjoint": "변수 {variable}의 *수반 변수*는 {meaning}이며, {pairing}의 관계가 성립합니다. "
+    "state": "{names}의 $-1$번째 행은 초깃값입니다. 대괄호가 $0$인 항은 나머지 인수와 상관없이 $0$으로 봅니다.",
+    "states": "{names}의 $-1$번째 행은 각각의 초깃값입니다. 대괄호가 $0$인 항은 나머지 인수와 상관없이 $0$으로 봅니다.",
+    "adjoint": "변수 {variable}의 *수반 변수*(adjoint)는 {meaning}이며, {pairing}의 관계가 성립합니다. "
                "{module}에서는 {code}라는 이름을 씁니다.",
-    "adjoint and shape": "변수 {variable}의 *수반 변수*는 {meaning}입니다. 모양은 {variable}의 모양과 같고, "
+    "adjoint and shape": "변수 {variable}의 *수반 변수*(adjoint)는 {meaning}입니다. 모양은 {variable}의 모양과 같고, "
                          "{pairing}의 관계가 성립합니다. {module}에서는 {code}라는 이름을 씁니다.",
     "multiplier": "{symbol} 기호는 {variable}의 값을 음함수로 정의하는 식의 승수로, 전치된 선형 방정식의 해입니다.",
     "triangular": "하삼각 행렬: {factors}.",
-    "tangent": "변수 {variable}의 *탄젠트* {symbol} 기호는 주어진 방향으로의 방향 도함수입니다.",
+    "tangent": "변수 {variable}의 *탄젠트*(tangent) {symbol} 기호는 주어진 방향으로의 방향 도함수입니다.",
     "jacobian": "{symbol} 기호는 매개변수에 대한 {variable}의 도함수에서 공통 인수를 뺀 것입니다.",
     "block H": "{symbol} 기호는 이계 도함수 {derivatives}의 블록입니다.",
     "block G": "{symbol} 기호는 가우스-뉴턴 행렬에서 $V$와 $W$에 해당하는 블록입니다.",
@@ -57,12 +57,12 @@ WORDS = {
     "softmax": "{variable}의 소프트맥스",
     "the labels": "원-핫 레이블",
     "assumption": "{fact}: {equations}.",
-    "assumption for one": "{fact}: {equations}. 이 가정에서 {adjoints}의 식이 아래와 같이 짧아집니다.",
-    "assumption for several": "{fact}: {equations}. 이 가정에서 {adjoints}의 식이 아래와 같이 짧아집니다.",
+    "assumption for one": "{fact}: {equations}. 이 가정 덕분에 {adjoints}의 식이 아래처럼 짧아집니다.",
+    "assumption for several": "{fact}: {equations}. 이 가정 덕분에 {adjoints}의 식이 아래처럼 짧아집니다.",
     # ---- backward
     "method": "마지막 식부터 거꾸로 각 식의 미분을 구해 {pairing}의 우변에 대입하고, 수반 변수를 읽어 냅니다.",
     "formulas alone": "마지막 식부터 차례로 구한 수반 변수는 다음과 같습니다.",
-    "shared": "여러 식이 함께 읽는 변수에는 각 식에서 돌아오는 값을 모두 더합니다.",
+    "shared": "여러 식에 함께 쓰이는 변수에는 각 식에서 돌아오는 값을 모두 더합니다.",
     "steps": "마지막 식부터 거꾸로, 각 식의 미분을 {pairing}의 우변에 대입합니다. "
              "이때 각 미분 앞에 놓이는 것이 수반 변수입니다.",
     "gradient": "매개변수의 수반 변수, 곧 기울기는 다음과 같습니다.",
@@ -80,9 +80,9 @@ WORDS = {
                          "수 하나에 8바이트를 쓸 때 식마다 읽고 쓰는 양은 {moved}바이트입니다.",
     "one step": "{unknowns} 값을 구하는 뉴턴법은 한 번의 반복만 세었습니다.",
     "leading terms": "항이 많은 합에는 최고차항만 적었습니다.",
-    "one way": "{variable}에서 손실에 이르는 경로는 하나입니다. 화살표는 앞의 변수를 뒤의 변수가 읽는다는 뜻입니다.",
-    "ways": "{variable}에서 손실에 이르는 경로는 모두 {number}개입니다. 화살표는 앞의 변수를 뒤의 변수가 읽는다는 뜻입니다.",
-    "ways in turns": "{variable}에서 손실에 이르는 경로입니다. 화살표는 앞의 변수를 뒤의 변수가 읽는다는 뜻이고, "
+    "one way": "{variable}에서 손실에 이르는 경로는 하나입니다. 화살표는 앞의 변수가 뒤의 변수를 계산하는 데 쓰인다는 뜻입니다.",
+    "ways": "{variable}에서 손실에 이르는 경로는 모두 {number}개입니다. 화살표는 앞의 변수가 뒤의 변수를 계산하는 데 쓰인다는 뜻입니다.",
+    "ways in turns": "{variable}에서 손실에 이르는 경로입니다. 화살표는 앞의 변수가 뒤의 변수를 계산하는 데 쓰인다는 뜻이고, "
                      "중괄호로 묶은 부분은 자기 자신에 의존하므로 경로가 그 안을 몇 번이든 돌 수 있습니다.",
     "several ways": "겹화살표는 여러 경로를 묶은 것으로, 아래에 따로 풀어 적었습니다.",
     "crossing ways": "소괄호 안에는 서로 엇갈리는 경로들이 지나는 변수를 모았습니다.",
