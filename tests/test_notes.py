@@ -204,7 +204,8 @@ def test_every_language_has_the_same_words():
 def test_titles_notes_and_facts_of_networks_have_korean_translations(name):
     program = derived(name)
     texts = {program.title, *(v.note for v in (*program.parameters, *program.inputs))} - {""}
-    texts |= {a.fact for a in (*program.assumptions, *program.follows)} | {c for c in conventions(program) if " " in c.partition(" = ")[0]}
+    texts |= {a.fact for a in (*program.assumptions, *program.follows)}
+    texts |= {c for c in conventions(program) if " " in c.partition(" = ")[0]}
     assert {t for t in texts if Language("ko", {}).translated(t) == t} == set()
 
 
