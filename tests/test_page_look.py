@@ -40,6 +40,13 @@ srcdoc="{page}"></iframe>
     if (e.clientWidth && e.scrollWidth > e.clientWidth + 1) told.push(e.className + ": " + e.textContent.slice(0, 60));
   document.title = JSON.stringify(told);
 }}</script>"""
+AXE = """<script>onload = async () => {
+  const found = await axe.run();
+  const told = found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 100)).join(" "));
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  document.querySelector("title").textContent =
+    JSON.stringify({violations: told, passes: found.passes.length, dark: dark});
+}</script>"""
 
 
 def page_of(name, **notation):
@@ -88,19 +95,45 @@ def test_letters_have_contrast(scheme, text, ground):
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
+def browsed(page, width, *options):
+    """Return what the scripts of a page in a browser have put into its title."""
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},1000", *options,
+         "--virtual-time-budget=20000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=240, check=True)
+    return json.loads(entities.unescape(re.search("<title>(.*?)</title>", done.stdout, re.S)[1]))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium; apt install chromium")
 @pytest.mark.parametrize(("name", "width"), list(product(SOME, (400, 1280))))
 def test_nothing_overflows_in_a_browser(name, width, tmp_path):
     text, _ = page_of(name)
     (tmp_path / "host.html").write_text(HOST.format(page=entities.escape(text), width=width), encoding="utf-8")
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000",
-         "--virtual-time-budget=5000", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-         (tmp_path / "host.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True)
-    told = re.search("<title>(.*?)</title>", done.stdout, re.S)[1]
-    assert json.loads(entities.unescape(told)) == []
+    assert browsed(tmp_path / "host.html", 1400) == []
+
+
+def axe():
+    """Return the program of axe-core, the checker of accessibility, where npm has put it; else ""."""
+    npm = shutil.which("npm")
+    everywhere = [subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=False).stdout.strip()]
+    folders = [Path(__file__).parents[1] / "node_modules", *(map(Path, everywhere) if npm else [])]
+    found = [f / "axe-core" / "axe.min.js" for f in folders if (f / "axe-core" / "axe.min.js").is_file()]
+    return found[0].read_text(encoding="utf-8") if found else ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium; apt install chromium")
+@pytest.mark.parametrize(("name", "scheme", "width"), list(product(SOME, ("light", "dark"), (400, 1280))))
+def test_the_checker_of_accessibility_finds_nothing(name, scheme, width, tmp_path):
+    if not (program := axe()):
+        pytest.skip("no axe-core; npm install axe-core, here or with -g")
+    text, _ = page_of(name)
+    checked = f"<script>{program}</script>{AXE}</body>"
+    (tmp_path / "page.html").write_text(text.replace("</body>", checked), encoding="utf-8")
+    told = browsed(tmp_path / "page.html", width, f"--blink-settings=preferredColorScheme={int(scheme == 'light')}")
+    assert told["dark"] is (scheme == "dark") and told["passes"] > 10
+    assert told["violations"] == []
 
 
 @pytest.mark.slow
