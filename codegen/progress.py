@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from .extras import extra
+
 DELAY, EVERY = 1.0, 0.25        # seconds: before a bar appears, and between its changes
 
 
@@ -96,22 +98,19 @@ class _Notebook:
     """The notebook's own bar, an element of its page; nothing is left of it when all is done."""
 
     def __init__(self):
+        self.notebook = extra("IPython.display", "bars in notebooks", "notebook")
         self.handle: Any = None
 
     def show(self, progress):
-        from IPython.display import HTML, display
-
         known = f' max="{progress.total}" value="{progress.done}"' if progress.total else ""
         count = f" {progress.done}/{progress.total}" if progress.total else ""
         words, seconds = html.escape(progress.words), round(time.monotonic() - progress.start)
-        shown = HTML(f'<progress aria-label="{words}"{known}></progress> {words}{count}, {seconds} s')
+        shown = self.notebook.HTML(f'<progress aria-label="{words}"{known}></progress> {words}{count}, {seconds} s')
         if self.handle is None:
-            self.handle = display(shown, display_id=True)
+            self.handle = self.notebook.display(shown, display_id=True)
         else:
             self.handle.update(shown)
 
     def close(self):
-        from IPython.display import HTML
-
         if self.handle is not None:
-            self.handle.update(HTML(""))
+            self.handle.update(self.notebook.HTML(""))
