@@ -5,14 +5,16 @@ And in the gradient of a softmax: its diagonal only, the true class only, a smal
 
 from collections.abc import Iterator
 
-from sympy import Add, Expr, Float, Function, KroneckerDelta, Mul, S, Sum, exp, tanh
+from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, S, Sum, exp, tanh
 
-from derive.binders import LogSumExp, Maximum
+from derive.binders import Maximum
 from derive.functions import sigmoid, step
 from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
+from .axes import renamed
 from .mutants import LIKELY, POSSIBLE, RARE, Mutant
+from .probabilities import other_probabilities
 
 EPSILONS = [Float(10) ** -k for k in range(1, 16)]
 
@@ -67,9 +69,11 @@ def _others(program, read, equation):
             (f"[{name} > 0]", step(z)), (f"sigmoid'({name})", sigmoid(z) * (1 - sigmoid(z))),
             (f"tanh'({name})", 1 - tanh(z) ** 2), (f"sigmoid({name})", sigmoid(z)), (f"exp({name})", exp(z)),
             (f"2 {name}", 2 * z), (f"tanh({name})", tanh(z)), (f"1 + {name}", 1 + z), (f"-{name}", -z),
-            (f"1/{name}", 1 / z), (f"{name}^2", z**2),
+            (f"1/{name}", 1 / z), (f"{name}^2", z**2), (f"(1 - {name})^2", (1 - z) ** 2),
         ):
             found.setdefault(value, (text, POSSIBLE))
+    text = f"[{read_name(read)} > 0]: of what comes from above, not of what went forward"
+    found.setdefault(step(read), (text, POSSIBLE))
     for value, (text, rank) in found.items():
         yield text, value, rank
 
@@ -109,29 +113,32 @@ def _true_class(program, equation, total):
 
 def _cross_entropies(program, equation, total):
     """P - Y for logits: the true class only, P (1 - P) too many, log(p + epsilon)."""
-    chosen = [a for a in total.args if isinstance(-a, KroneckerDelta)]
+    inputs = {v.name for v in program.kind("input")}
+    chosen = [a for a in total.args if isinstance(-a, KroneckerDelta) or read_name(-a) in inputs]
     given = [a for a in total.args if isinstance(_written(program, a), exp)]
     if len(chosen) != 1 or len(given) != 1 or len(total.args) != 2:
         return
     [p], y = given, -chosen[0]
-    yield _mutant(equation, total, total * y, "only the entry of the true class counts: the softmax's Jacobian is "
-                  "taken to be its diagonal", "softmax", POSSIBLE)
+    yield _mutant(equation, total, -y * (1 - p), "the softmax's Jacobian is taken to be its diagonal: p - y becomes "
+                  "(p - 1) y, only the entry of the true class counts", "softmax", POSSIBLE)
+    for index in (i for i in free_indices(p) if isinstance(i, Idx)):
+        limit = (renamed(index, total), index.lower, index.upper)
+        spread = Sum((y / p).xreplace({index: limit[0]}), limit)
+        yield _mutant(equation, total, p**2 * spread - y, "the softmax's Jacobian diag(p) - p p' is taken to be "
+                      "p (I - p), p broadcast along the wrong axis", "softmax", RARE)
     yield _mutant(equation, total, total * p * (1 - p), "P (1 - P) is applied once more: P - Y has it already",
                   "softmax", POSSIBLE)
-    shifted = _shifted(program, _written(program, p))
-    if shifted is not None:
-        for value, told in ((shifted - y, "exp(z - max) is not divided by its sum"),
-                            (shifted, "exp(z - max) is not divided by its sum, and the true class not subtracted"),
-                            (p**2 / shifted - y, "exp(z - max) is divided by its sum twice"),
-                            (shifted**2 / p - y, "exp(z - max) is multiplied by its sum")):
-            yield _mutant(equation, total, value, f"probabilities are not normalised: {told}", "softmax", POSSIBLE)
+    for other, told in other_probabilities(program, _written(program, p)):
+        words = f"probabilities are not normalised as they should be: {told}"
+        yield _mutant(equation, total, other - y, words, "softmax", POSSIBLE)
+        yield _mutant(equation, total, other, f"{words}, and the true class not subtracted", "softmax", RARE)
     yield _mutant(equation, total, (1 - y) * p, "the entry of the true class is 0", "softmax", RARE)
     yield _mutant(equation, total, -y / p, "it is the gradient with respect to the probabilities: the softmax's own "
                   "derivative is missing", "softmax", POSSIBLE)
     for value in (1, -1):
         yield _mutant(equation, total, (1 - y) * p + value * y, f"the entry of the true class is set to {value} rather "
                       f"than changed by it", "softmax", RARE)
-    right = _at_true_class(p, y)
+    right = _at_true_class(p, y) if isinstance(y, KroneckerDelta) else None
     if right is not None:
         for epsilon in EPSILONS:
             yield _mutant(equation, total, total * right / (right + epsilon),
@@ -147,16 +154,6 @@ def _written(program, term):
     return instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(term, "indices", ()), strict=True)))
 
 
-def _shifted(program, p):
-    """Return exp(z - max z) of a softmax exp(z - lse z)."""
-    for read in reads(p, program.variables):
-        lines = program.defining(read_name(read))
-        if len(lines) == 1 and isinstance(lines[0].rhs, LogSumExp):
-            whole = instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
-            return p.xreplace({read: Maximum(whole.function, *whole.limits)})
-    return None
-
-
 def _at_true_class(p, y):
     """Return the probability of the true class: p with its index at the label."""
     index, label = y.args[:2] if y.args[0].is_Atom or not y.args[0].is_Indexed else reversed(y.args[:2])
@@ -164,7 +161,7 @@ def _at_true_class(p, y):
 
 
 def _logistic(equation, total, program):
-    """sigma(z) - y for a logit: sigma' too many, log(s + epsilon)."""
+    """sigma(z) - y for a logit: sigma' too many, or another's; log(s + epsilon); one part of the loss amiss."""
     given = [a for a in total.args if isinstance(a, sigmoid | Function) and type(a).__name__ == "sigmoid"]
     if len(given) != 1 or len(total.args) != 2:
         return
@@ -174,6 +171,17 @@ def _logistic(equation, total, program):
                   "is the gradient of the squared error", "another loss", LIKELY)
     yield _mutant(equation, total, total / (s * (1 - s)), "the sigmoid's derivative s (1 - s) is missing", "slope",
                   LIKELY)
+    for z, name in ((s.args[0], "z"), (s, "s")):
+        for words, slope in ((f"{name} (1 - {name})", z * (1 - z)), (f"[{name} > 0]", step(z)),
+                             (f"1 - {name}^2", 1 - z**2), (f"1 - {name}", 1 - z), (name, z)):
+            if slope != s * (1 - s):
+                yield _mutant(equation, total, total / (s * (1 - s)) * slope, "the sigmoid's derivative s (1 - s) is "
+                              f"taken to be {words}, of the logit z and s = sigmoid(z)", "slope", RARE)
+    first, second = -y * (1 - s), (1 - y) * s
+    for part, value in (("y log(s)", second), ("(1 - y) log(1 - s)", first)):
+        yield _mutant(equation, total, value, f"what comes from {part} is missing", "term", POSSIBLE)
+        yield _mutant(equation, total, 2 * value - total, f"what comes from {part} has the wrong sign", "sign",
+                      POSSIBLE)
     for epsilon in EPSILONS:
         yield _mutant(equation, total, s * (1 - s) * ((1 - y) / (1 - s + epsilon) - y / (s + epsilon)),
                       f"the gradient is that of log(s + epsilon) with epsilon = {float(epsilon):g} inside the "

@@ -37,13 +37,14 @@ def _summed_otherwise(total, equation, outer):
         alone = total.function.xreplace({s: here})
         yield f"not summed over {here.name}", alone
         for t in (i for i in outer if isinstance(i, Idx)):
-            other = _renamed(t, total.function)
+            other = renamed(t, total.function)
             limit = (other, t.lower, t.upper)
             yield f"summed over {t.name} where it should be over {here.name}", Sum(alone.xreplace({t: other}), limit)
             yield f"summed over {t.name} too", Sum(total.function.xreplace({t: other}), (s, low, high), limit)
 
 
-def _renamed(index, body):
+def renamed(index: Idx, body: Expr) -> Idx:
+    """Return an index of the same range that an expression does not have."""
     return fresh(Idx(Symbol(f"{index.name}2", integer=True), (index.lower, index.upper)),
                  {i.name for i in body.atoms(Idx)})
 
@@ -60,21 +61,21 @@ def _other_softmaxes(equation, lse, read):
     place, top = read.indices.index(k), Maximum(read, (k, low, high))
     same = [r for r in reads(equation.rhs, {read_name(read)}) if r != read]
     for t in (i for i in read.indices if isinstance(i, Idx) and i != k):
-        other = _renamed(t, equation.rhs)
+        other = renamed(t, equation.rhs)
         limit = (other, t.lower, t.upper)
-        both, words = _away(read, t, other), f"the softmax is over {t.name} too"
+        both, words = away(read, t, other), f"the softmax is over {t.name} too"
         yield _mutant(equation, lse, LogSumExp(both, (k, low, high), limit), words)
         less = both - top.xreplace({t: other})
         yield _mutant(equation, lse, top + LogSumExp(less, (k, low, high), limit), f"{words}, less each row's maximum")
         for stand in dict.fromkeys(r.indices[place] for r in same if t in r.indices):
-            moved = _away(read.base[tuple(stand if i == k else i for i in read.indices)], t, other)
+            moved = away(read.base[tuple(stand if i == k else i for i in read.indices)], t, other)
             words = f"the softmax is over {t.name} where it should be over {k.name}"
             yield _mutant(equation, lse, LogSumExp(moved, limit), words)
             less = moved - top.xreplace({t: other})
             yield _mutant(equation, lse, top + LogSumExp(less, limit), f"{words}, less each row's maximum")
 
 
-def _away(read: Indexed, old: Idx, new: Idx) -> Expr:
+def away(read: Indexed, old: Idx, new: Idx) -> Expr:
     """Return a read with an index replaced where it is a place by itself, not inside a label."""
     return read.base[tuple(new if i == old else i for i in read.indices)]
 

@@ -21,7 +21,7 @@ from .evidence import DOUBLE, SINGLE, Evidence, Seen
 from .inlining import inlined
 from .losses import lost_scalars
 from .mutants import LIKELY, Mutant, Mutator
-from .normalisations import compact_forms
+from .normalisations import compact_forms, in_compact_form
 from .orders import other_orders
 from .other_networks import on_values_of, rederived
 from .patient import Patient
@@ -165,19 +165,29 @@ class Examination:
                 self.diagnosis.find("forward", "the gradients are what the derived equations give on the values of "
                                     "that forward pass: mend it, and they are right", "", wrong)
                 return
-            if other is not None:
-                moved = [Seen(replace(s.point, program=other), s.answer) for s in seen]
-                against = Evidence(other, moved)
-                if len(against.wrong()) <= len(wrong):
-                    self._mistakes(against, other, ())
+            self._mistakes_against(other, evidence)
+
+    def _mistakes_against(self, other, evidence):
+        """Look for mistakes against the network that the forward pass is of, and where those are unknown, its own."""
+        before, told = list(self.diagnosis.findings), None
+        if other is not None:
+            moved = [Seen(replace(s.point, program=other), replace(s.answer, gradients=dict(s.answer.gradients)))
+                     for s in evidence.seen]
+            against = Evidence(other, moved)
+            if len(against.wrong()) <= len(evidence.wrong()):
+                self._mistakes(against, other, ())
+                if "unknown" not in self.diagnosis.kinds:
                     return
-            self._mistakes(evidence, self.program, ())
+                told, self.diagnosis.findings = self.diagnosis.findings, before
+        self._mistakes(evidence, self.program, ())
+        if told and "unknown" in self.diagnosis.kinds:
+            self.diagnosis.findings = told
 
     def _is_usual(self, other, seen):
         """Tell whether the gradients are the network's own equations, run on another forward pass."""
         usual = on_values_of(other, self.program)
-        moved = Evidence(usual, [Seen(replace(s.point, program=usual), s.answer) for s in seen])
-        return not moved.wrong()
+        return any(not Evidence(p, [Seen(replace(s.point, program=p), s.answer) for s in seen]).wrong()
+                   for p in (usual, in_compact_form(self.program, seen[0].point.ours, usual)))
 
     def _mistakes(
         self, evidence: Evidence, program: Program, kinked: Sequence[Seen], seconds: float | None = None,
@@ -198,7 +208,7 @@ class Examination:
                   partial(other_axes, program), partial(other_orders, mutator.wording),
                   other_systems,
                   partial(compact_forms, program, mutator, first),
-                  partial(inlined, program, mutator)]
+                  partial(inlined, program, mutator, {e.name for e in program.equations})]
         hypotheses = Hypotheses(program, makers, lost_scalars(program), partial(self._ratios, evidence, mutator))
         self._found(search, hypotheses, mutator)
         if program is self.program and evidence.wrong():

@@ -1,23 +1,21 @@
 """When the code's loss is not the network's: by which number or constant, or which other network it is the loss of."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sympy import Add, Expr, log, tanh
+from sympy import Add, Expr
 
-from derive.functions import relu, sigmoid, softplus
 from derive.network import Network
-from derive.program import Equation, Program
-from derive.terms import subterms
+from derive.program import Program
 
 from ..differences import derivative_estimate
-from .axes import softmax_axes
 from .evaluate import Evaluated
-from .evidence import Seen, largest
-from .mutants import POSSIBLE, RARE, Mutant, Mutator
+from .evidence import FAINT, Seen, largest
+from .forward_mutants import made, mutants
+from .mutants import RARE, Mutant
 from .patient import Patient
 from .scales import named_ratio, times
 from .wording import Wording
@@ -39,7 +37,7 @@ def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | 
     if not differs(seen):
         return None
     pairs = _pairs(seen)
-    first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.answer.single))
+    first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.answer.single, _usual(pairs)))
     numbers = f"theirs is {first[1]:.10g}, the network's {first[2]:.10g} {first[0].point.words} ({first[0].point.told})"
     program = net.program()
     lost = [(a, b) for _, a, b in pairs if abs(b) < 1e-12]
@@ -62,7 +60,8 @@ def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | 
 
 def differs(seen: Sequence[Seen]) -> bool:
     """Tell whether a loss is returned that is not the network's."""
-    return any(not _near(a, b, s.answer.single) for s, a, b in _pairs(seen))
+    pairs = _pairs(seen)
+    return any(not _near(a, b, s.answer.single, _usual(pairs)) for s, a, b in pairs)
 
 
 def _pairs(seen):
@@ -73,21 +72,27 @@ def _named(mutant):
     return f"in the equation of {mutant.name}"
 
 
-def _near(theirs, ours, single):
+def _usual(pairs):
+    """Return the usual size of the loss: where it happens to be 0, rounding leaves a little of that."""
+    return max((abs(ours) for _, _, ours in pairs if np.isfinite(ours)), default=0.0)
+
+
+def _near(theirs, ours, single, usual):
     if not (np.isfinite(theirs) and np.isfinite(ours)):
         return not np.isfinite(theirs) and not np.isfinite(ours)
     tolerance = 1e-4 if single else CLOSE
-    return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), 1e-9)
+    return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), FAINT * usual, 1e-9)
 
 
 def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
     """Return the changed forward equation whose loss the code computes."""
     deadline = time.thread_time() + seconds
     points = [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
-    for mutant in sorted(mutants(program), key=lambda m: m.rank):
+    usual = _usual(pairs)
+    for mutant in mutants(program):
         if time.thread_time() > deadline:
             return None
-        if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s) for e, a, s in points):
+        if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s, usual) for e, a, s in points):
             return mutant
     return _weighted(program, points)
 
@@ -104,63 +109,16 @@ def _weighted(program, points):
             named = named_ratio(program, [s.point for *_, s in points], numbers)
             if named is not None:
                 words = f"the term {Wording(program).text(term)} is {times(named[0])} what it should be"
-                return _made(equation, equation.rhs - term + named[0] * term, words, RARE)
+                return made(equation, equation.rhs - term + named[0] * term, words, RARE)
     return None
 
 
-def _gives(evaluated, mutant, loss, seen):
+def _gives(evaluated, mutant, loss, seen, usual):
     try:
         values = evaluated.changed(mutant.equations)
     except NotImplementedError:
         return False
-    return values is not None and _near(loss, float(values["loss"]), seen.answer.single)
-
-
-def mutants(program: Program) -> list[Mutant]:
-    """Return the changed forward equations of a program, those of the loss first."""
-    mutator = Mutator(program)
-    found: list[Mutant] = []
-    for equation in reversed(program.equations):
-        found += other_functions(equation)
-        found += _epsilons(equation)
-        found += spreads(program, equation)
-        found += softmax_axes(equation)
-        found += [m for m in mutator.of(equation) if m.kind not in ("kink",)]
-    return found
-
-
-def other_functions(equation: Equation) -> Iterator[Mutant]:
-    """Yield the changes of an activation into another one."""
-    found = {t for t in subterms(equation.rhs) if isinstance(t, relu | sigmoid | tanh | softplus)}
-    for old in sorted(found, key=str):
-        for new in (relu, sigmoid, tanh, softplus):
-            if not isinstance(old, new):
-                rhs = equation.rhs.xreplace({old: new(old.args[0])})
-                yield _made(equation, rhs, f"{new.__name__} stands where {type(old).__name__} should", POSSIBLE)
-        leaky = old.args[0]
-        if isinstance(old, relu):
-            for slope in (0.01, 0.1, 0.2):
-                rhs = equation.rhs.xreplace({old: relu(leaky) - slope * relu(-leaky)})
-                yield _made(equation, rhs, f"a leaky relu of slope {slope} stands where relu should", POSSIBLE)
-
-
-def _epsilons(equation):
-    """A small number inside a logarithm: of a probability where that is a softmax's."""
-    for old in sorted((t for t in set(subterms(equation.rhs)) if isinstance(t, log)), key=str):
-        for k in range(3, 16):
-            rhs = equation.rhs.xreplace({old: log(old.args[0] + 10.0**-k)})
-            yield _made(equation, rhs, f"1e-{k} is added inside a logarithm", RARE)
-
-
-def spreads(program: Program, equation: Equation) -> Iterator[Mutant]:
-    """Yield the changes that divide a sum by N - 1 rather than N."""
-    for size in sorted((s for s in equation.rhs.free_symbols if s in set(program.sizes)), key=str):
-        rhs = equation.rhs.xreplace({1 / size: 1 / (size - 1)})
-        yield _made(equation, rhs, f"{size} - 1 divides where {size} should", POSSIBLE)
-
-
-def _made(equation, rhs, words, rank):
-    return Mutant(equation.name, (equation.with_rhs(rhs),), words, "forward", rank)
+    return values is not None and _near(loss, float(values["loss"]), seen.answer.single, usual)
 
 
 def with_mutant(net: Network, forward: Forward) -> Program | None:

@@ -1,6 +1,6 @@
-"""Equations with an adjoint written out where it is read: so a mistake may be in one reader of it only."""
+"""Equations with a variable written out where it is read: so a mistake may be in one reader of it only."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from derive.program import Equation, Program
@@ -9,9 +9,9 @@ from derive.terms import instantiated, read_name, reads
 from .mutants import FARFETCHED, Mutant, Mutator
 
 
-def inlined(program: Program, mutator: Mutator, equation: Equation) -> Iterator[Mutant]:
-    """Yield the mutants of an equation in which one adjoint that it reads is written out."""
-    for read in reads(equation.rhs, set(program.adjoints.values())):
+def inlined(program: Program, mutator: Mutator, names: Collection[str], equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of an equation in which one variable that it reads, of those named, is written out."""
+    for read in reads(equation.rhs, names):
         lines = program.defining(read_name(read))
         if len(lines) != 1 or lines[0].implicit or read_name(read) == equation.name:
             continue
@@ -20,5 +20,5 @@ def inlined(program: Program, mutator: Mutator, equation: Equation) -> Iterator[
             continue
         whole = equation.with_rhs(equation.rhs.xreplace({read: inner}).expand(deep=False))
         for mutant in mutator.of(whole):
-            if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign") and mutant.rank < FARFETCHED:
+            if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign", "array") and mutant.rank < FARFETCHED:
                 yield replace(mutant, rank=FARFETCHED)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from sympy import Add, Eq, Expr, Gt, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol
+from sympy import Add, Eq, Expr, Gt, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.core.relational import Relational
 
 from derive.binders import is_binder
@@ -59,6 +59,8 @@ class Mutator:
         self.wording = Wording(program)
         self.sizes = set(program.sizes)
         self.adjoints = set(program.adjoints.values())
+        self.inputs = {v.name for v in program.kind("input")}
+        self.exponentials = {e.name for e in program.forward if isinstance(e.rhs, exp)}
         self.places = {e.name: k for k, e in enumerate(program.equations)}
 
     def of(self, equation: Equation) -> Iterator[Mutant]:
@@ -128,11 +130,19 @@ class Mutator:
                 yield from self._cases(expr)
         elif isinstance(expr, step):
             yield from self._kinks(expr)
+        elif isinstance(expr, exp) or read_name(expr) in self.exponentials:
+            yield from self._exponentials(expr)
 
     def _cases(self, chosen):
         """One case of several, taken everywhere: the square of Huber's loss without its ends."""
         for value, _ in chosen.args:
             yield Found(value, f"the case {self.wording.text(value)} is taken everywhere", "case", POSSIBLE)
+
+    def _exponentials(self, power):
+        """A variance for a standard deviation, or the other way round, where both are exponentials."""
+        words = self.wording.text(power)
+        yield Found(power ** Rational(1, 2), f"the root of {words} stands where {words} should", "power", RARE)
+        yield Found(power**2, f"the square of {words} stands where {words} should", "power", RARE)
 
     # ---- terms and factors
 
@@ -166,6 +176,10 @@ class Mutator:
         if len(sizes) > 1:
             rest = Mul(*(f for f in factors if f not in sizes))
             yield Found(rest, self.wording.lost(Mul(*sizes)), "mean", LIKELY)
+        given = [f for f in factors if reads(f, self.inputs) and not reads(f, set(self.variables) - self.inputs)]
+        if len(given) > 1:
+            rest = Mul(*(f for f in factors if f not in given))
+            yield Found(rest, self.wording.lost(Mul(*given)), "factor", POSSIBLE)
         for k, factor in enumerate(factors):
             rest = Mul(*factors[:k], *factors[k + 1:])
             words, kind, rank = self.wording.factor(factor)

@@ -21,11 +21,32 @@ from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
 
 def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an adjoint that is the gradient of a normalisation in compact form."""
-    for compact, parts in _compact(program, ours, equation):
+    for compact, (factor, U, dU, over) in _compact(program, ours, equation):
+        yield Mutant(equation.name, (equation.with_rhs(factor * dU),), "mean and variance are taken to be constants: "
+                     "what goes through them is missing", "term", POSSIBLE)
         for mutant in mutator.of(compact):
             if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign"):
                 yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
-        yield from _other_axes(equation, *parts)
+        yield from _other_axes(equation, factor, U, dU, over)
+
+
+def in_compact_form(program: Program, ours: Evaluated, other: Program) -> Program:
+    """Return another network's program with the adjoints in compact form that are so in a program.
+
+    Where the other network has a mistake in a normalisation, it is no such adjoint: but somebody's formula is.
+    """
+    changed = {}
+    for equation in program.backward:
+        for _, (_, U, dU, over) in _compact(program, ours, equation):
+            factor = Mul(*(f for line in other.defining(read_name(U)) for f in _scale(other, line)))
+            changed[equation.lhs] = equation.with_rhs(_formula(factor, U, dU, over))
+    return other.with_equations(changed.get(e.lhs, e) for e in other.equations)
+
+
+def _scale(program, line):
+    """Return the factors of a line that lack one of its indices."""
+    return [f for f in Mul.make_args(line.rhs) if len(free_indices(f)) < len(line.free) and not f.is_number
+            and reads(f, program.variables)]
 
 
 def _compact(program, ours, equation):
@@ -37,8 +58,7 @@ def _compact(program, ours, equation):
         adjoint = program.adjoints.get(forward.name)
         if adjoint is None or {i.name for i in forward.free} != {i.name for i in indices} or adjoint == equation.name:
             continue
-        scale = [f for f in Mul.make_args(forward.rhs) if len(free_indices(f)) < len(indices) and not f.is_number
-                 and reads(f, program.variables)]
+        scale = _scale(program, forward)
         if not scale:
             continue
         factor, known = Mul(*scale), {i for f in scale for i in free_indices(f)}

@@ -19,7 +19,7 @@ from .axes import softmax_axes
 from .diagnosis import Finding
 from .evaluate import Evaluated
 from .evidence import Evidence
-from .forward import other_functions, spreads
+from .forward_mutants import other_functions, spreads
 from .mutants import FARFETCHED, Mutant, Mutator
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
