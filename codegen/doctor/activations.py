@@ -72,8 +72,9 @@ def _others(program, read, equation):
             (f"1/{name}", 1 / z), (f"{name}^2", z**2), (f"(1 - {name})^2", (1 - z) ** 2),
         ):
             found.setdefault(value, (text, POSSIBLE))
-    text = f"[{read_name(read)} > 0]: of what comes from above, not of what went forward"
-    found.setdefault(step(read), (text, POSSIBLE))
+    if equation.rhs.has(step):
+        text = f"[{read_name(read)} > 0]: of what comes from above, not of what went forward"
+        found.setdefault(step(read), (text, RARE))
     for value, (text, rank) in found.items():
         yield text, value, rank
 

@@ -265,6 +265,12 @@ class Examination:
                 for expr, words in simplest for n in places]
 
     def _unexplained(self, evidence, reached):
+        wrong = evidence.wrong()
+        if len(wrong) > 1 and leaves.cut_elsewhere(evidence):
+            self.diagnosis.find("order", f"{', '.join(f'd{n}' for n in wrong)}: all gradients are one vector, which is "
+                                "cut into those of the parameters at the wrong places, or in another order", "", wrong)
+            for name in wrong:
+                self._set_aside(evidence, name)
         for name in evidence.wrong():
             relation = leaves.relation(evidence, name)
             if relation:

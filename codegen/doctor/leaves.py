@@ -1,8 +1,11 @@
 """What can be seen of one gradient by itself: zero, another parameter's gradient, clipping, a regulariser, rows."""
 
-from itertools import permutations
+from collections.abc import Sequence
+from itertools import chain, combinations, permutations
+from math import prod
 
 import numpy as np
+from sympy import Symbol
 
 from .evidence import Evidence, largest, near
 from .scales import named_ratio, ratio_of
@@ -10,7 +13,8 @@ from .scales import named_ratio, ratio_of
 
 def relation(evidence: Evidence, name: str) -> str:
     """Say what a gradient is that no changed equation gives, "" where nothing is known."""
-    tests = (_zero, _constant, _another, _regulariser, _clipped, _to_a_norm, _reordered)
+    tests = (_zero, _constant, _another, _with_another, _regulariser, _regulariser_of_rows, _clipped, _to_a_norm,
+             _reordered, _whole)
     return next((words for test in tests if (words := test(evidence, name))), "")
 
 
@@ -42,6 +46,36 @@ def _another(evidence, name):
     return ""
 
 
+def _with_another(evidence, name):
+    for other in evidence.usual:
+        if other != name and _all(evidence, name, lambda s, g, o, other=other: near(
+                s, g - o, s.point.ours.gradients()[other]) and largest(o) > 0):
+            return f"has the derived gradient of {other} added: what belongs to d{other} goes to d{name} too"
+    return ""
+
+
+def cut_elsewhere(evidence: Evidence) -> bool:
+    """Tell whether all gradients are one vector, cut into parameters at other places, or in another order of them."""
+    names = list(evidence.usual)
+
+    def vectors(k, s):
+        theirs = np.concatenate([np.ravel(s.answer.gradients[n]) for n in names])
+        return theirs, [np.ravel(evidence.gradients(k)[n]) for n in names]
+
+    found = [(s, *vectors(k, s)) for k, s in enumerate(evidence.seen)]
+    orders = [o for o in permutations(range(len(names))) if list(o) != sorted(o)] if 1 < len(names) < 5 else []
+    ways = [lambda parts, o=o: np.concatenate([parts[k] for k in o]) for o in orders]
+    ways += [lambda parts, by=by: np.roll(np.concatenate(parts), by) for by in (1, -1) if len(names) > 1]
+    return any(all(near(s, theirs, way(parts)) for s, theirs, parts in found) for way in ways)
+
+
+def _whole(evidence, name):
+    for what, change in (("down to", np.floor), ("towards 0 to", np.trunc), ("to", np.round)):
+        if _all(evidence, name, lambda s, g, o, change=change: np.array_equal(g, change(o))):
+            return f"is rounded {what} whole numbers: // where / should be, or an array of integers"
+    return ""
+
+
 def _regulariser(evidence, name):
     rates = []
     for k, s in enumerate(evidence.seen):
@@ -59,14 +93,35 @@ def _regulariser(evidence, name):
     return f"has {times} {name} added: a regulariser that the network's loss does not have"
 
 
+def _regulariser_of_rows(evidence, name):
+    """A regulariser that is added for each time that a row is looked up."""
+    for labels in evidence.program.kind("labels"):
+        rates = []
+        for k, s in enumerate(evidence.seen):
+            value, given = np.asarray(s.point.arguments[name], float), np.ravel(s.point.arguments[labels.name])
+            if value.ndim == 0 or len(value) <= np.max(given, initial=0):
+                break
+            times = np.bincount(given, minlength=len(value)).reshape(-1, *[1] * (value.ndim - 1)) * value
+            more, size = s.answer.gradients[name] - evidence.gradients(k)[name], float(np.sum(times * times))
+            rate = float(np.sum(more * times)) / size if size else 0.0
+            if not rate or not largest(more - rate * times) <= s.tolerance * 10 * largest(more):
+                break
+            rates.append(rate)
+        if len(rates) == len(evidence.seen):
+            return (f"has a multiple of {name} added to a row for each time that {labels.name} names it: a regulariser "
+                    "that belongs there once, or not at all")
+    return ""
+
+
 def _clipped(evidence, name):
-    tops, free = [], 0
+    tops: list[tuple[float, dict[Symbol, int]]] = []
+    free = 0
     for k, s in enumerate(evidence.seen):
         g, o = np.asarray(s.answer.gradients[name]), np.asarray(evidence.gradients(k)[name])
         top = largest(g)
         cut = np.abs(g) >= top * (1 - 1e-12)
         if top < largest(o) * (1 - 1e-9):
-            tops.append(top)
+            tops.append((top, s.point.sizes))
         else:
             cut = np.zeros(g.shape, bool)
         free += int(np.count_nonzero(g[~cut]))
@@ -74,9 +129,18 @@ def _clipped(evidence, name):
             return ""
         if np.any(np.abs(o[cut]) < top) or np.any((g * o)[cut] < 0):
             return ""
-    if not tops or free < 3 or max(tops) - min(tops) > 1e-9 * max(tops):
-        return ""
-    return f"is clipped at {tops[0]:.6g}: larger entries are cut off, the others are as derived"
+    bound = _bound(tops) if tops and free >= 3 else ""
+    return bound and f"is clipped at {bound}: larger entries are cut off, the others are as derived"
+
+
+def _bound(tops: Sequence[tuple[float, dict[Symbol, int]]]) -> str:
+    """Return one bound for all points, a number or a number over sizes where a mean is taken afterwards."""
+    sizes = list(tops[0][1])
+    for chosen in chain.from_iterable(combinations(sizes, count) for count in range(4)):
+        numbers = [top * prod(at[s] for s in chosen) for top, at in tops]
+        if max(numbers) - min(numbers) <= 1e-9 * max(numbers) and (not chosen or len({n for n, _ in tops}) > 1):
+            return f"{numbers[0]:.6g}" + (f"/({' '.join(map(str, chosen))})" if chosen else "")
+    return ""
 
 
 def _to_a_norm(evidence, name):
@@ -113,9 +177,9 @@ def _reordered(evidence, name):
                 s, g, np.reshape(np.transpose(o, order), o.shape))):
             told = ", ".join(map(str, order))
             return f"has the derived entries in another order: reshaped as if its axes were ({told}); transpose first"
-    for axis in range(axes):
-        if _all(evidence, name, lambda s, g, o, axis=axis: near(s, g, np.flip(o, axis))):
-            return f"has the derived entries turned round along axis {axis}"
+    for some in chain.from_iterable(combinations(range(axes), count) for count in (1, 2)):
+        if _all(evidence, name, lambda s, g, o, some=some: near(s, g, np.flip(o, some))):
+            return f"has the derived entries turned round along axis {' and '.join(map(str, some))}"
     return ""
 
 

@@ -15,7 +15,7 @@ from sympy.core.relational import Relational
 from derive.binders import is_binder
 from derive.functions import half_step, step
 from derive.program import Equation, Program
-from derive.terms import free_indices, read_name, reads, subterms
+from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
 from .wording import Wording
 
@@ -92,10 +92,22 @@ class Mutator:
         yield Found(2 * rhs, "a factor 2 too many", "scale", RARE)
         yield Found(rhs / 2, "a factor 1/2 too many", "scale", RARE)
         yield from self._walk(rhs, equation)
+        yield from self._exchanged(equation)
         for read in reads(rhs, self.variables):
             yield from self._other_reads(read, rhs, name)
             yield from self._reversed(read, rhs)
         yield from self._other_places(rhs)
+
+    def _exchanged(self, equation):
+        """A term with two indices of one range exchanged: a sum of several, one of them transposed."""
+        for a, b in combinations((i for i in equation.indices if isinstance(i, Idx)), 2):
+            if (a.lower, a.upper) != (b.lower, b.upper):
+                continue
+            for term in Add.make_args(equation.rhs):
+                other = instantiated(term, {a: b, b: a})
+                whole = "it" if term == equation.rhs else f"the term {self.wording.text(term)}"
+                yield Found(equation.rhs - term + other, f"{whole} is transposed: {a.name} and {b.name} are exchanged",
+                            "transpose", POSSIBLE)
 
     def _walk(self, expr: Expr, equation: Equation, around: Change = lambda e: e) -> Iterator[Found]:
         """Yield the changes of an expression and of all that it is made of."""

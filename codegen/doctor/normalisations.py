@@ -25,7 +25,7 @@ def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation:
         yield Mutant(equation.name, (equation.with_rhs(factor * dU),), "mean and variance are taken to be constants: "
                      "what goes through them is missing", "term", POSSIBLE)
         for mutant in mutator.of(compact):
-            if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign"):
+            if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign", "array"):
                 yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
         yield from _other_axes(equation, factor, U, dU, over)
 

@@ -1,8 +1,8 @@
 """The backward pass of another network: derived anew from a forward equation with a mistake in it.
 
-Three readings: that network's own gradient; its backward equations run on the right values of the forward pass, as
-where somebody differentiated y = x/r for y = g x/r; and the same, but for what the mistaken line itself gives, where
-its own derivative is written with that.
+Four readings: that network's own gradient; its backward equations run on the right values of the forward pass, as
+where somebody differentiated y = x/r for y = g x/r; the same, but for what the mistaken line itself gives, where its
+own derivative is written with that; and the right backward equations on mistaken values, which somebody computed anew.
 """
 
 import time
@@ -41,7 +41,8 @@ def rederived(forward: Program, program: Program, evidence: Evidence, seconds: f
             continue
         usual = on_values_of(program, other)
         readings = (("on the right values", usual), ("throughout", other),
-                    ("in the derivative of that line alone", _in_one_line(usual, other, mutant.name)))
+                    ("in the derivative of that line alone", _in_one_line(usual, other, mutant.name)),
+                    ("in the values alone that the right equations are given", on_values_of(other, program)))
         for told, candidate in readings:
             if _matches(plain, candidate, wrong):
                 place = Mutator(program).wording.equation(mutant.name)

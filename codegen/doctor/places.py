@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations, permutations
 
 import numpy as np
-from sympy import Add, Expr, Gt, Idx, KroneckerDelta, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Gt, Idx, KroneckerDelta, Mul, Ne, Piecewise, S, Sum
 
 from derive.binders import Binder, FirstMaximum
 from derive.functions import at_zero
@@ -56,6 +56,16 @@ def overwritten(program: Program, equation: Equation) -> Iterator[Mutant]:
                     each = Sum(_last(total.function, placed, outer, []), *inner)
                     yield _mutant(equation, {total: each}, words, RARE)
     yield from _one_after_another(equation)
+    yield from _last_that_counts(equation)
+
+
+def _last_that_counts(equation):
+    """A sum whose terms are often 0, as a mask makes them: where one is not, it is assigned."""
+    for total in (t for t in subterms(equation.rhs) if isinstance(t, Sum) and not t.has(KroneckerDelta)):
+        counts = Piecewise((total.function, Ne(total.function, 0, evaluate=False)), (S.NaN, True), evaluate=False)
+        names = ", ".join(str(limit[0].name) for limit in total.limits)
+        yield _mutant(equation, {total: Last(counts, *total.limits)}, f"only the last {names} that is not masked "
+                      "stands: assigned (=) where it should be added up (+=)", RARE)
 
 
 def _last(body, placed, outer, inner):

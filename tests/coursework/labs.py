@@ -1,4 +1,4 @@
-"""Backprop as in labs, of dense networks: dictionaries of caches, loops over examples, columns, layers, tapes, closures."""
+"""Backprop as in labs, of dense networks: dictionaries, loops over examples, columns, layers, tapes, closures."""
 
 import numpy as np
 from sympy import Sum, exp, log
@@ -319,27 +319,30 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (mlp, cached_two_layers, [("return loss, grads", "return loss, {k: 0.1 * g for k, g in grads.items()}")],
      r"0\.1|1/10|10 times"),
     (mlp, cached_two_layers, [('["b1"] = dZ1.sum', '["b1"] = dA1.sum')], r"db1.*(dA1|mask)"),
-    (mlp, cached_two_layers, [(".max(axis=1, keepdims=True)", ".max(axis=0, keepdims=True)")], "loss"),
-    (mlp, cached_two_layers, [(".sum(axis=1, keepdims=True)", ".sum(axis=0, keepdims=True)")], "loss.*(softmax|axis|over)"),
+    (mlp, cached_two_layers, [(".max(axis=1, keepdims=True)", ".max(axis=0, keepdims=True)")], "maximum over n"),
+    (mlp, cached_two_layers, [(".sum(axis=1, keepdims=True)", ".sum(axis=0, keepdims=True)")],
+     "loss.*(softmax|axis|over)"),
     (mlp, cached_two_layers, [("dA1 = dZ2 @ W2.T", 'dA1 = cache["P"] @ W2.T / N')], "dA1.*missing|missing.*dA1"),
     (mlp, one_example_at_a_time, [("db1[j] += back", "db1[j] = back")], "db1.*(last|overwritten)"),
     (mlp, one_example_at_a_time, [("(dW1 / n, db1 / n, dW2 / n, db2 / n)", "(dW1 / n, db1, dW2 / n, db2)")],
      r"db[12].*(1/N is missing|N times)"),
     (mlp, one_example_at_a_time, [("for m in range(C)", "for m in range(C - 1)")], "dA1.*last|last.*dA1|last c"),
     (mlp, one_example_at_a_time, [("back = sum(W2[j, m] * delta[m] for m in range(C))",
-                                   "back = max(0, sum(W2[j, m] * delta[m] for m in range(C)))")],
-     "negative|positive|rectified|relu"),
+                                   "back = max(0, sum(W2[j, m] * delta[m] for m in range(C)))")], "> 0.*from above"),
     (mlp, one_example_at_a_time, [("if hidden[j] > 0:", "if hidden[j] >= 0:")], "mask.*missing"),
-    (columns_of_three_layers, model_with_caches, [("np.sum(dZ, axis=1, keepdims=True) / m",
-                                                   "np.sum(dZ, axis=1, keepdims=True)")], r"db\d.*(1/M is missing|M times)"),
+    (columns_of_three_layers, model_with_caches, [
+        ("np.sum(dZ, axis=1, keepdims=True) / m", "np.sum(dZ, axis=1, keepdims=True)")],
+     r"db\d.*(1/M is missing|M times)"),
     (columns_of_three_layers, model_with_caches, [("dZ[Z <= 0] = 0", "dZ[dA <= 0] = 0")],
      "negative|positive|rectified|mask"),
     (columns_of_three_layers, model_with_caches, [("dA_prev = np.dot(W.T, dZ)", "dA_prev = np.dot(W.T, dZ) / m")],
      "1/M|M times"),
     (columns_of_three_layers, model_with_caches, [("np.sum(dZ, axis=1, keepdims=True) / m", "np.sum(dZ) / m")],
-     "db.*(shape|summed over all|over all)"),
-    (columns_of_three_layers, model_with_caches, [("dA * s * (1 - s)", "dA * Z * (1 - Z)")], r"Z3 is read|Z3.*1 - Z3"),
-    (columns_of_three_layers, model_with_caches, [("np.divide(Y, A) - np.divide", "np.divide(Y, A) + np.divide")], "sign"),
+     "b1 has shape"),
+    (columns_of_three_layers, model_with_caches, [("dA * s * (1 - s)", "dA * Z * (1 - Z)")],
+     r"derivative.*z \(1 - z\)"),
+    (columns_of_three_layers, model_with_caches, [("np.divide(Y, A) - np.divide", "np.divide(Y, A) + np.divide")],
+     "sign"),
     (columns_of_three_layers, model_with_caches, [("caches[k], names[k])", 'caches[k], "relu")')],
      r"relu|mask|slope|sigmoid"),
     (autoencoder, stacked_layers, [("self.diff / self.diff.size", "self.diff / len(self.diff)")], "1/D|D times"),
@@ -348,24 +351,26 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (autoencoder, stacked_layers, [("grads = layer.grads + grads", "grads = grads + layer.grads")], "order"),
     (autoencoder, stacked_layers, [("self.grads[1][...] = np.sum(dout, axis=0)", "self.grads[1][...] = dout[0]")],
      "first n|sum"),
-    (autoencoder, stacked_layers, [("def stacked_layers(W1, b1, W2, b2, X):", "def stacked_layers(W1, b1, W2, b2, X, kept={}):"),
-                                   ("return value, grads", "grads = [g + k for g, k in zip(grads, kept.get(X.shape, [0] * 4))]\n"
-                                    "    kept[X.shape] = grads\n    return value, grads")], "call|accumulat"),
-    (perceptron, pullbacks, [("g * (s + x * s * (1 - s))", "g * s * (1 - s)")], r"dZ3.*(sigmoid|silu|missing|slope|\w+ is)"),
-    (perceptron, pullbacks, [("g * (s + x * s * (1 - s))", "g * (s + x * (1 - s))")], "dZ3.*(missing|factor|sigmoid|1 - )"),
+    (autoencoder, stacked_layers, [
+        ("def stacked_layers(W1, b1, W2, b2, X):", "def stacked_layers(W1, b1, W2, b2, X, kept={}):"),
+        ("return value, grads", "grads = [g + k for g, k in zip(grads, kept.get(X.shape, [0] * 4))]\n"
+         "    kept[X.shape] = grads\n    return value, grads")], "call|accumulat"),
+    (perceptron, pullbacks, [("g * (s + x * s * (1 - s))", "g * s * (1 - s)")],
+     r"dZ3.*(sigmoid|silu|missing|slope|\w+ is)"),
+    (perceptron, pullbacks, [("g * (s + x * s * (1 - s))", "g * (s + x * (1 - s))")],
+     "dZ3.*(missing|factor|sigmoid|1 - )"),
     (perceptron, pullbacks, [("(1 - t * t)", "(1 - t)")], r"dZ2.*1 - "),
     (perceptron, pullbacks, [("lambda g: g * (x > 0)", "lambda g: g * np.maximum(x, 0)")], r"dZ1.*(A1|Z1|relu|mask)"),
     (perceptron, pullbacks, [("x.T @ g, g.sum(0))", "x.T @ g / len(x), g.sum(0) / len(x))")], "1/N|N times"),
     (relu_network, taped, [("for back in reversed(tape)", "for back in tape")], "zero"),
     (relu_network, taped, [("np.outer(x.value, out.grad)", "np.outer(out.grad, x.value).reshape(W.value.shape)")],
      "reshaped|transposed"),
-    (relu_network, taped, [("x.grad += W.value @ out.grad", "x.grad += W.grad @ out.grad")], "dW2|dr1|W2"),
     (relu_network, taped, [("out.grad * (out.value > 0)", "out.grad")], "mask.*missing"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p * (1 - p))")], "diagonal"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p)")], "missing"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p) + np.dot(p, p.T)")], "sign"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "p * (np.eye(len(p)) - p)")],
-     "dZ.*(softmax|axis|axes|transposed|Jacobian)"),
+     "Jacobian.*wrong axis"),
     (soft_targets, by_jacobians, [("-Y / P / len(X)", "-Y / P")], "1/N is missing|N times"),
     (dropout, thinned, [("da = da * mask / keep", "da = da / keep")], "mask.*missing|missing.*mask"),
     (dropout, thinned, [("da = da * mask / keep", "da = da * mask")], "keep"),
@@ -380,4 +385,6 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (equal_sigmoids, errors_layer_by_layer, [("deltas[0].dot(theta[k].T)", "deltas[-1].dot(theta[2].T)")],
      "dV|dU|dA|missing|fail"),
 ]
-UNKNOWN = []        # caught, and where it shows is told, not what it is
+UNKNOWN = [               # caught, and where it shows is told, not what it is
+    (relu_network, taped, [("x.grad += W.value @ out.grad", "x.grad += W.grad @ out.grad")], "dW1 is zero everywhere"),
+]
