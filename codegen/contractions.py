@@ -48,7 +48,7 @@ def contraction(node: Product, printer) -> Text:
     batch = tuple(i for i in node.left.axes if i in node.right.axes and i not in node.over)
     own = [tuple(i for i in n.axes if i not in (*batch, *node.over)) for n in (node.left, node.right)]
     if not all(own):
-        return _einsum(node, printer) if batch else _tensordot(node, own, printer)
+        return _einsum(node, printer) if batch else _summed_whole(node, own, printer) or _tensordot(node, own, printer)
     best = None
     for left, right in pairs(
         *(_views(n, o, node.over, batch) for n, o in zip((node.left, node.right), own, strict=True))
@@ -144,6 +144,24 @@ def _shape(view: View, printer) -> list[str]:
 
 def _size(index):
     return index.upper - index.lower + 1
+
+
+def _summed_whole(node, own, printer) -> Text | None:
+    """Print a factor that is summed whole as a vector, and the other as a matrix; None where its axes do not lie so."""
+    (whole, other) = (node.left, node.right) if own[1] else (node.right, node.left)
+    kept, count = own[0] or own[1], len(node.over)
+    places = [axes for axes in (other.axes[:count], other.axes[-count:]) if set(axes) == set(node.over)]
+    if not kept or not places:
+        return None
+    comes_first = places[0] == other.axes[:count]
+    columns = printer.size(Mul(*map(_size, kept))).code
+    vector, matrix = printer.text(arranged(whole, places[0])).inside(ATOM), printer.text(other).inside(ATOM)
+    vector += ".reshape(-1)" if count > 1 else ""
+    matrix += f".reshape({f'-1, {columns}' if comes_first else f'{columns}, -1'})" if len(other.axes) > 2 else ""
+    text = Text(f"{vector} @ {matrix}" if comes_first else f"{matrix} @ {vector}", TERM)
+    if len(kept) > 1:
+        text = Text(f"{text.inside(ATOM)}.reshape({', '.join(printer.size(_size(i)).code for i in kept)})")
+    return text if kept == node.axes else Text(f"{text.inside(ATOM)}{transposition(kept, node.axes)}")
 
 
 def _einsum(node, printer):

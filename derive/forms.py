@@ -283,8 +283,8 @@ def _merged(nodes, inner, over):
     while k < len(nodes):
         node = nodes[k]
         homes = [m for m in nodes if m is not node and set(node.axes) <= set(m.axes)]
-        homes = [m for m in homes if len(nodes) > 2 or (len(node.axes) < len(m.axes) and not _is_chain(node, m, nodes))]
-        homes = [m for m in homes if not _contract_alone(node, m, nodes, over)]
+        homes = [m for m in homes if len(nodes) > 2 or len(node.axes) < len(m.axes)]
+        homes = [m for m in homes if not (_is_chain(node, nodes, over) or _contract_alone(node, m, nodes, over))]
         if homes and not (len(nodes) == 2 and len(node.axes) == len(homes[0].axes) == 1):
             home = min(homes, key=lambda m: len(m.axes))
             place = nodes.index(home)
@@ -302,9 +302,9 @@ def _contract_alone(vector, matrix, nodes, over):
         vector.axes[0] in n.axes for n in nodes if n is not vector and n is not matrix)
 
 
-def _is_chain(vector, matrix, nodes):
-    """Tell whether a vector and a matrix are all there is: a matrix-vector product, not a scaling."""
-    return len(nodes) == 2 and len(vector.axes) == 1
+def _is_chain(node, nodes, over):
+    """Tell whether two factors are all there is, and one a vector or summed whole: a product, not a scaling."""
+    return len(nodes) == 2 and (len(node.axes) == 1 or set(node.axes) <= set(over))
 
 
 def _summed_alone(nodes, over, inner):

@@ -59,6 +59,7 @@ def forward(length, signal, noise, X, y):
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     X, k, alpha, inverse_logdet_K, exp_length, exp_noise = residuals
+    D = len(exp_length)
 
     # K alpha = y
     lam_alpha = alpha / 2                               # (N,)
@@ -72,7 +73,7 @@ def backward(residuals):
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
-    dlength = -2 * exp_length * np.sum(dr.T[:, :, None] * (X - X[:, None, :])**2, axis=(0, 1))  # (D,)
+    dlength = -2 * exp_length * (dr.T.reshape(-1) @ ((X - X[:, None, :])**2).reshape(-1, D))  # (D,)
     return Params(dlength, dsignal, dnoise)
 
 

@@ -57,6 +57,7 @@ def forward(length, signal, noise, u, X, y):
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     u, X, y, k, L, f, exp_length, exp_noise = residuals
+    D = len(exp_length)
 
     # loss = (1/2 sum_n u[n]^2) + sum_n softplus(f[n]) - f[n] * y[n]
     df = _sigmoid(f) - y                                # (N,)
@@ -77,7 +78,7 @@ def backward(residuals):
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
-    dlength = -2 * exp_length * np.sum(dr.T[:, :, None] * (X - X[:, None, :])**2, axis=(0, 1))  # (D,)
+    dlength = -2 * exp_length * (dr.T.reshape(-1) @ ((X - X[:, None, :])**2).reshape(-1, D))  # (D,)
     return Params(dlength, dsignal, dnoise, du)
 
 

@@ -55,6 +55,8 @@ def test_computes_the_contraction(seed):
     ("acbd", "aebd", "abce", "left.transpose(0, 2, 1, 3) @ right.transpose(0, 2, 3, 1)"),
     ("bc", "acd", "abd", "left @ right"),
     ("bcd", "acdef", "abef", "(left.reshape(B, -1) @ right.reshape(A, -1, E * F)).reshape(A, B, E, F)"),
+    ("ab", "bac", "c", "left.T.reshape(-1) @ right.reshape(-1, C)"),
+    ("cab", "ba", "c", "left.reshape(C, -1) @ right.T.reshape(-1)"),
     ("abd", "acd", "bc", "(left @ right.mT).sum(axis=0)"),
     ("acbd", "ced", "abe", "np.tensordot(left, right, axes=((1, 3), (0, 2)))"),
     ("ab", "acb", "ac", 'np.einsum("ab,acb->ac", left, right)'),
