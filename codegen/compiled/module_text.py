@@ -19,7 +19,9 @@ from ..numpy_text import NumpyPrinter
 from ..slots import in_slots
 from ..statements import Statement, statement
 from . import functions_text
-from .runs import Run, Runs, with_named_products
+from .products import with_named_products
+from .reductions import Split
+from .runs import Run, in_order, plain_names
 from .turns import CompiledLoop
 from .writing import Function, function
 
@@ -34,18 +36,19 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
     plain = NumpyPrinter(states, adjoints, labels=labels, taps=low.taps, joined=True)
     fast = InPlacePrinter(states, adjoints, labels=labels, taps=low.taps, joined=True, sizes=plain.sizes,
                           helpers=plain.helpers, scipy=plain.scipy)
-    low = with_named_products(low, plain)
-    runs = Runs(low, plain)
-    sorted_parts = runs.parts()
+    names = plain_names(low.program, NumpyPrinter(states, adjoints, labels=labels, taps=low.taps))
+    low = with_named_products(low, names)
+    split = Split(low.program.variables, {s.name for s in low.program.sizes})
+    sorted_parts = in_order(low.program, names, split)
     wanted = _wanted(program, sorted_parts)
     lines: list[Statement] = []
     made: list[Function] = []
     for part in sorted_parts:
         if isinstance(part, Run):
-            made.append(function(_called(part), part.assignments, runs.split.variables, wanted & set(part.names)))
+            made.append(function(_called(part), part.assignments, split.variables, wanted & set(part.names)))
             lines += _call(made[-1], low, plain)
         else:
-            lines += _numpy(part, low, plain, fast, runs.split, made)
+            lines += _numpy(part, low, plain, fast, split, made)
     if not made:
         return None
     lines = in_slots(lines, low.program, {program.loss, *(program.adjoints[p.name] for p in program.parameters)})
@@ -56,17 +59,14 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
 
 def _wanted(program, sorted_parts):
     """Return what is read outside the run that computes it, and what the module returns."""
+    made = {n for part in sorted_parts for n in (part.names if isinstance(part, Run) else [e.name for e in part])}
     wanted = {program.loss, *(program.adjoints[p.name] for p in program.parameters)}
     for part in sorted_parts:
-        sides = [a.value for a in part.assignments] + [a.target for a in part.assignments] if isinstance(part, Run) \
-            else [s for e in part for s in (e.rhs, e.start)]
-        own = set(part.names) if isinstance(part, Run) else set()
-        wanted |= {read_name(r) for s in sides for r in reads(s, _every(sorted_parts))} - own
+        if isinstance(part, Run):
+            wanted |= {read_name(r) for a in part.assignments for r in reads(a.value, made)} - set(part.names)
+        else:
+            wanted |= {read_name(r) for e in part for side in (e.rhs, e.start) for r in reads(side, made)}
     return wanted
-
-
-def _every(sorted_parts):
-    return {n for part in sorted_parts for n in (part.names if isinstance(part, Run) else [e.name for e in part])}
 
 
 def _called(run):

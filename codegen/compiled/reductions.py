@@ -6,9 +6,9 @@ from sympy import Expr, Idx, Indexed, Sum, Symbol
 
 from derive.binders import Maximum, is_binder
 from derive.program import Equation, Variable, base_of
-from derive.terms import free_indices, subterms
+from derive.terms import free_indices, read_name, subterms
 
-from .expressions import NotInC
+from .expressions import Expressions, NotInC
 from .nests import Assignment
 
 
@@ -79,6 +79,28 @@ class Split:
         self.variables[name] = Variable(name, base, tuple(i.upper + 1 for i in indices),
                                         index_names=tuple(i.name for i in indices))
         return base[indices] if indices else Symbol(name, real=True)
+
+
+def in_c(e: Equation, split: Split, how: str = "=", variables: Mapping[str, Variable] | None = None
+         ) -> list[Assignment]:
+    """Return the assignments of an equation, none where C cannot compute it; it may read other `variables` too."""
+    before = dict(split.variables)
+    names = {**split.variables, **(variables or {})}
+
+    def read(term):
+        for index in getattr(term, "indices", ()):
+            trial.whole(index)
+        return read_name(term)
+
+    trial = Expressions(names, read, lambda symbol: symbol.name)
+    try:
+        lines = split.of(e, how)
+        for a in lines:
+            trial.of(a.value)
+    except NotInC:
+        split.variables = before
+        return []
+    return lines
 
 
 def _stored_order(expr, axes):

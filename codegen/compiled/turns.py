@@ -22,10 +22,9 @@ from ..layout import as_tuple
 from ..loop_arrays import NewArrays, WorkspaceArrays
 from ..loops import Line, Looped
 from ..numpy_text import NumpyPrinter
-from .expressions import NotInC
 from .nests import Assignment
-from .reductions import Split
-from .runs import is_nothing_but_a_product, without_products
+from .products import is_nothing_but_a_product, without_products
+from .reductions import Split, in_c
 from .writing import Function, function
 
 MARK = re.compile(r"( *)@(\d+)")
@@ -65,12 +64,8 @@ class CompiledLoop(Looped):
         added, taken = -value if sign == "-=" else value, {*self.split.taken, *self.products}
         rhs, products = without_products(name, added, axes, taken)
         named = {v.name: v for v, _ in products.values()}
-        before = dict(self.split.variables)
-        try:
-            lines = self.split.of(Equation(target, rhs), "=" if sign == "=" else "+=")
-            function("trial", lines, {**self._variables(), **named}, {name})
-        except NotInC:
-            self.split.variables = before
+        lines = in_c(Equation(target, rhs), self.split, "=" if sign == "=" else "+=", {**self.products, **named})
+        if not lines:
             return plain
         self.products |= named
         self.puts.append(lines)

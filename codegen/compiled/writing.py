@@ -5,6 +5,7 @@ number, else a buffer. What others need beside the function has all of its axes.
 """
 
 import re
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from sympy import Expr, Symbol
 from derive.program import Variable
 from derive.terms import read_name
 
+from ..layout import WIDTH
 from .expressions import Expressions
 from .nests import Access, Assignment, Loop, accesses, is_summed, nested
 
@@ -100,7 +102,7 @@ class _Writer:
     # ---- text
 
     def function(self, turns) -> Function:
-        body = self._lines(self.items, 1)
+        body = [row for line in self._lines(self.items, 1) for row in _wrapped(line)]
         given, made, buffers = ([n for n, p in self.places.items() if p.kind == kind]
                                 for kind in ("given", "made", "buffer"))
         arguments = [f"const {'int64_t' if self._is_whole(n) else 'real'} *restrict {_safe(n)}" for n in given]
@@ -233,16 +235,24 @@ def _common(paths):
     return shared
 
 
+def _wrapped(line):
+    """Return the rows of a long line, a directive of the preprocessor with a backslash between them."""
+    pad = line[:len(line) - len(line.lstrip())]
+    rows = textwrap.wrap(line, WIDTH - 2, subsequent_indent=f"{pad}        ", break_long_words=False,
+                         break_on_hyphens=False)
+    return [f"{row} \\" for row in rows[:-1]] + rows[-1:] if "#pragma" in line else rows
+
+
 def _safe(name):
     """Return a name that C allows."""
     return f"{name}_" if name in RESERVED else name
 
 
-def _folded(head, arguments, width=120):
+def _folded(head, arguments):
     lines, line = [], head
     for k, a in enumerate(arguments):
         piece = f"{a}{',' if k + 1 < len(arguments) else ')'}"
-        if len(line) + len(piece) + 1 > width:
+        if len(line) + len(piece) + 1 > WIDTH:
             lines.append(line.rstrip())
             line = "    "
         line += piece + " "
