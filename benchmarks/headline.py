@@ -8,9 +8,9 @@ from .workloads import WORKLOADS
 
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- measured: python -m benchmarks --keep -->\n", "<!-- end of what is measured -->\n"
-COLUMNS = {"ours, plain": "plain", "ours, fast": "fast", "naive NumPy": "naive NumPy", "expert NumPy": "expert NumPy",
-           "PyTorch eager": "PyTorch", "torch.compile": "torch.compile", "JAX jit": "JAX jit",
-           "HIPS autograd": "autograd"}
+COLUMNS = {"ours, plain": "plain", "ours, fast": "fast", "ours, compiled": "compiled", "naive NumPy": "naive NumPy",
+           "expert NumPy": "expert NumPy", "PyTorch eager": "PyTorch", "torch.compile": "torch.compile",
+           "JAX jit": "JAX jit", "HIPS autograd": "autograd"}
 
 
 def headline(numbers: Path = RESULTS / "table.csv") -> str:
@@ -20,11 +20,12 @@ def headline(numbers: Path = RESULTS / "table.csv") -> str:
         for line in csv.DictReader(file):
             if (line["dtype"], line["threads"], line["base"]) == ("float32", "1", "floor") and line["ratio"]:
                 rows.setdefault(line["workload"], {})[line["contender"]] = float(line["ratio"])
-    text = [f"| time / floor | {' | '.join(COLUMNS.values())} |", f"|---|{'---|' * len(COLUMNS)}"]
+    measured = [c for c in COLUMNS if any(c in found for found in rows.values())]
+    text = [f"| time / floor | {' | '.join(COLUMNS[c] for c in measured)} |", f"|---|{'---|' * len(measured)}"]
     for name, found in rows.items():
-        ratios = {c: found[c] for c in COLUMNS if c in found}
+        ratios = {c: found[c] for c in measured if c in found}
         best = min(ratios.values())
-        cells = [_cell(ratios[c], best) if c in ratios else "–" for c in COLUMNS]
+        cells = [_cell(ratios[c], best) if c in ratios else "–" for c in measured]
         text.append(f"| {WORKLOADS[name].title} | {' | '.join(cells)} |")
     return "\n".join(text) + "\n"
 
