@@ -96,7 +96,8 @@ def _transposed(equation, partial, ybar, target, program):
     """Return one contribution to the adjoint of `target`, at the indices of its own equations."""
     positions, term, own = _indices(partial.read), ybar * partial.coefficient, target.indices
     ranges = [(i, i.lower, i.upper) for i in equation.free] + [tuple(limit) for limit in partial.limits]
-    slots = own if _are_apart(own, positions, index_names(term)) else _slots(target)
+    inside = index_names(term) | {i.name for i, *_ in ranges}           # a sum may count by an index that no term has
+    slots = own if _are_apart(own, positions, inside) else _slots(target)
     if positions != slots:
         term = ybar * partial.coefficient.xreplace({partial.read: target.at(*slots)})
     return _settled(eliminated(Summand(term, ranges), slots, positions, program.prover), slots, own)
