@@ -9,7 +9,7 @@ from derive.nodes import Gather, Index, Spread, Transpose
 from derive.terms import free_indices, runs_over
 
 from .contractions import transposition
-from .numbers_text import RELATIONS, NumberPrinter, is_negative, numerators, positive_first, without_sign
+from .numbers_text import RELATIONS, NumberPrinter, denominators, is_negative, numerators, positive_first, without_sign
 from .precedence import ATOM, SIGN, SUM, TERM, Text
 
 
@@ -40,7 +40,8 @@ class PlacePrinter(NumberPrinter):
             parts = [without_sign(t) for t in positive_first(expr.args)]
             return self._sum([(self.at(t, axes), negative) for t, negative in parts])
         if isinstance(expr, Mul):
-            return self._quotient([self.at(f, axes) for f in numerators(expr)], [], is_negative(expr))
+            tops, bottoms = numerators(expr), [self.size(d) for d in denominators(expr)]
+            return self._quotient([self.at(f, axes) for f in tops], bottoms, is_negative(expr))
         if isinstance(expr, floor):
             above, below = (self.at(part, axes) for part in expr.args[0].together().as_numer_denom())
             return Text(f"{above.inside(TERM)} // {below.inside(SIGN)}", TERM)

@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, expand
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, expand, floor
 
 from derive.guards import guarded, unguarded
 from derive.program import Equation
@@ -89,6 +89,7 @@ class FoldLowering(ReadLowering):
                     and index in self.of.free
                     and free_indices(position)
                     and not is_label(position)
+                    and not position.has(floor)         # rows that several places share are added up one by one
                 ):
                     return {index: position}
         return None

@@ -24,6 +24,7 @@ from sympy import (
     Sum,
     Symbol,
     expand,
+    floor,
 )
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
@@ -84,7 +85,7 @@ def _form(expr, axes):
         return _product(Mul.make_args(expr), axes)
     if isinstance(expr, Add) and len(expr.args) == 2 and isinstance(1 - expr, KroneckerDelta):
         return _bracket(Ne, (1 - expr).args, axes)
-    if isinstance(expr, Add) and not _has_arrays(expr) and not expr.has(KroneckerDelta, Piecewise):
+    if isinstance(expr, Add | floor) and not _has_arrays(expr) and not expr.has(KroneckerDelta, Piecewise):
         return Index(tuple(_sorted(free_indices(expr), axes)), expr)
     if isinstance(expr, Add) and _common_number(expr) != 1:
         number = _common_number(expr)
