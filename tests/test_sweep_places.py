@@ -1,7 +1,7 @@
 """What sweeps found about places: labels and slices at the edges, brackets and what stands in them twice."""
 
 import pytest
-from sympy import Piecewise, Sum, sqrt, tanh
+from sympy import Piecewise, Sum, floor, sqrt, tanh
 
 from derive import LogSumExp, Maximum, Network, padded, relu
 
@@ -53,9 +53,33 @@ def _terms_of_a_maximum_twice(A, B, C, P, I, net):
     return Sum((v[a, b] - x[a, b]) ** 2, a, b)
 
 
+def _counted_by_an_index(A, B, C, P, I, net):
+    """A sum counts by the index that the axis of an array is called by, which is read at labels."""
+    a, b = net.indices(a=A, b=B)
+    w, y = net.parameter("w", B), net.labels("y", A, classes=B)
+    v = net.define("v", Sum(w[b] + 2 * w[y[a]], b), over=a)
+    return Sum(v[a] ** 2, a)
+
+
+def _halves_from_the_end(A, B, C, P, I, net):
+    """Rows are chosen by halves counted from the end: each is chosen twice."""
+    a, c = net.indices(a=A, c=C)
+    w, x = net.parameter("w", A, C), net.input("x", A)
+    v = net.define("v", w[floor((A - 1 - a) / 2), floor(c / 2)] * x[a], over=(a, c))
+    return Sum(v[a, c] ** 2, a, c)
+
+
+def _fractions_of_an_index(A, B, C, P, I, net):
+    """An index in a sum is divided by a number."""
+    (a,) = net.indices(a=A)
+    w = net.parameter("w", A)
+    v = net.define("v", w[a] * (a / 2 + 1) + w[a] ** 2 * floor((A - a) / 3), over=a)
+    return Sum(v[a] ** 2, a)
+
+
 NETWORKS = {f.__name__.strip("_"): f for f in (
     _labels_in_a_choice, _labels_of_the_row_before_the_first, _windows_backwards, _minus_before_a_bracket,
-    _terms_of_a_maximum_twice)}
+    _terms_of_a_maximum_twice, _counted_by_an_index, _halves_from_the_end, _fractions_of_an_index)}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -174,11 +174,15 @@ class Evaluation:
         if isinstance(expr, Piecewise):
             return self._chosen(expr, env, count)
         if isinstance(expr, sympy.floor | sympy.ceiling):
-            rounded = {sympy.floor: torch.floor, sympy.ceiling: torch.ceil}[expr.func]
-            return rounded(_number(self._at(expr.args[0], env, count))).to(torch.int64)
+            sign = 1 if isinstance(expr, sympy.floor) else -1
+            above, below = (torch.as_tensor(self._at(e, env, count))
+                            for e in (sign * expr.args[0]).together().as_numer_denom())
+            return sign * torch.div(above, below, rounding_mode="floor").to(torch.int64)        # exact, of integers
         return self._computed(expr, [self._at(a, env, count) for a in expr.args])
 
     def _computed(self, expr, args):
+        if expr.is_Add or expr.is_Mul:          # a bare float times integers would be of single precision
+            args = [_number(a) if isinstance(a, float) else a for a in args]
         if expr.is_Add:
             return sum(args[1:], args[0])
         if expr.is_Mul:
