@@ -26,7 +26,8 @@ from codegen.checking import WRONG
 from codegen.verify import relative
 from derive.errors import DefinitionError, DerivationError
 from derive.referee import TOLERANCE, disagreement
-from tests import random_layers, random_networks, torch_programs
+from tests import random_layers, random_networks, sweep_journal, torch_programs
+from tests.sweep_journal import Outcome
 from tests.sweep_report import page, reason
 
 LIMIT = 60                      # seconds that a program may take
@@ -195,41 +196,38 @@ def main():
     parser.add_argument("--no-shrinking", action="store_true", help="print failures as they are")
     parser.add_argument("--journal", type=Path, help="a file that keeps each outcome; what it has is not run again")
     parser.add_argument("--again", action="store_true", help="run those again that failed by the journal")
+    parser.add_argument("--sample", type=int, default=0,
+                        help="run so many of those again that passed on another commit by the journal, at random")
     parser.add_argument("--report", type=Path, help="write the page that tells the outcome")
     asked = parser.parse_args()
-    outcomes = _journal(asked)
-    todo = [n for n in range(asked.first, asked.first + asked.programs)
-            if n not in outcomes or (asked.again and _failed(outcomes[n]))]
+    programs, commit = range(asked.first, asked.first + asked.programs), sweep_journal.commit()
+    outcomes = sweep_journal.read(asked.journal, programs)
+    todo = [n for n in programs if n not in outcomes or (asked.again and _failed(outcomes[n]))]
+    todo += _sample([n for n, o in outcomes.items() if not _failed(o) and o.commit != commit], asked.sample)
     start = time.time()
     for k, number in enumerate(todo):
-        outcomes[number] = result = outcome(number, judges=asked.judges.split(","))
-        if asked.journal:
-            with asked.journal.open("a") as journal:
-                print(number, result, sep="\t", file=journal)
-        if _failed(result):
-            _show(number, result, asked)
+        outcomes[number] = Outcome(outcome(number, judges=asked.judges.split(",")), commit)
+        sweep_journal.add(asked.journal, number, outcomes[number])
+        if _failed(outcomes[number]):
+            _show(number, outcomes[number].result, asked)
         if k % 50 == 49:
             failures = sum(map(_failed, outcomes.values()))
             print(f"{k + 1} programs, {failures} failures, {time.time() - start:.0f} s; "
                   f"to go on: --first {number + 1}", file=sys.stderr, flush=True)
     if asked.report:
         asked.report.write_text(page(outcomes, f"python -m tests.sweep --programs {asked.programs} --report FILE"))
-    counts = Counter("failed" if _failed(r) else "passed" if r == "passed" else "refused" for r in outcomes.values())
+    counts = Counter("failed" if _failed(o) else "passed" if o.result == "passed" else "refused"
+                     for o in outcomes.values())
     print(f"{len(outcomes)} programs: {', '.join(f'{counts[w]} {w}' for w in ('passed', 'refused', 'failed'))}")
     sys.exit(bool(counts["failed"]))
 
 
-def _journal(asked):
-    """Return the outcomes that a journal has of the programs that are asked for; the last of each."""
-    if not asked.journal or not asked.journal.exists():
-        return {}
-    lines = (line.rstrip("\n").split("\t", 1) for line in asked.journal.read_text().splitlines())
-    programs = range(asked.first, asked.first + asked.programs)
-    return {int(number): result for number, result in lines if int(number) in programs}
+def _sample(numbers, count):
+    return sorted(Random(0).sample(numbers, min(count, len(numbers))))
 
 
-def _failed(result):
-    return result != "passed" and not reason(result)
+def _failed(outcome):
+    return outcome.result != "passed" and not reason(outcome.result)
 
 
 def _show(number, result, asked):

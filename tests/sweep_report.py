@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from tests.sweep_journal import Outcome
+
 REASONS = {
     "is no real number at this point": "has no value at the small sizes where the referee judges it (0/0)",
     "a transpose needs two axes": "is 0 in a place where an array was meant",
@@ -22,7 +24,14 @@ notation (shifted, reversed, strided and looked-up reads, maxima, products, recu
 |---|---|
 {rows}
 {failures}
-What sweeps found is kept, each fault in the smallest program that has it, in `tests/test_sweep_findings.py`.
+These are the outcomes of each program's last run, on the code of
+
+| commit | programs | from | to |
+|---|---|---|---|
+{commits}
+
+What sweeps found is kept, each fault in the smallest program that has it, in `tests/test_sweep_findings.py` and
+`tests/test_sweep_places.py`.
 """
 
 
@@ -31,17 +40,21 @@ def reason(outcome: str) -> str:
     return next((why for says, why in REASONS.items() if says in outcome), "")
 
 
-def page(outcomes: Mapping[int, str], command: str) -> str:
+def page(outcomes: Mapping[int, Outcome], command: str) -> str:
     """Return the page for the outcomes of programs by their numbers."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for number, outcome in sorted(outcomes.items()):
-        why = reason(outcome)
-        groups["passed" if outcome == "passed" else f"refused: {why}" if why else "failed"].append(number)
+    commits: dict[str, list[int]] = defaultdict(list)
+    for number, (result, commit) in sorted(outcomes.items()):
+        why = reason(result)
+        groups["passed" if result == "passed" else f"refused: {why}" if why else "failed"].append(number)
+        commits[commit or "no clone"].append(number)
     refused = sorted(g for g in groups if g.startswith("refused"))
     rows = [f"| {g} | {len(groups[g])} |" for g in ("passed", *refused, "failed")]
     rows.append(f"| all | {len(outcomes)} |")
-    failures = "".join(f"- program {n}: {_short(outcomes[n])}\n" for n in groups["failed"])
-    return PAGE.format(command=command, rows="\n".join(rows), failures=f"\nFailed:\n\n{failures}" if failures else "")
+    failures = "".join(f"- program {n}: {_short(outcomes[n].result)}\n" for n in groups["failed"])
+    ran = (f"| {commit} | {len(numbers)} | {numbers[0]} | {numbers[-1]} |" for commit, numbers in commits.items())
+    return PAGE.format(command=command, rows="\n".join(rows), commits="\n".join(ran),
+                       failures=f"\nFailed:\n\n{failures}" if failures else "")
 
 
 def _short(outcome):

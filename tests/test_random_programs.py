@@ -83,20 +83,23 @@ def test_rows_added_up_from_values_without_their_axis():
 
 
 def test_a_page_tells_every_outcome():
+    from tests.sweep_journal import Outcome
     from tests.sweep_report import page
 
-    text = page({4: "passed", 5: "passed", 6: "DefinitionError: 0.T: shape (); a transpose needs two axes",
-                 7: "referee: {'dw': 0.5}"}, "a command")
+    text = page({4: Outcome("passed", "abc"), 5: Outcome("passed", "abc"), 7: Outcome("referee: {'dw': 0.5}", "def"),
+                 6: Outcome("DefinitionError: 0.T: shape (); a transpose needs two axes", "def")}, "a command")
     assert "| passed | 2 |" in text and "an array was meant | 1 |" in text and "| failed | 1 |" in text
+    assert "| abc | 2 | 4 | 5 |" in text and "| def | 2 | 6 | 7 |" in text
     assert "| all | 4 |" in text and "- program 7: referee: {'dw': 0.5}" in text and "program 6" not in text
 
 
 def test_a_journal_is_not_run_again(tmp_path, monkeypatch, capsys):
     journal, report = tmp_path / "journal.txt", tmp_path / "page.md"
-    journal.write_text("0\tpassed\n1\tno end\n")
+    journal.write_text("0\tpassed\told\n1\tno end\told\n")
     ran = []
     monkeypatch.setattr(sweep, "outcome", lambda number, **_: ran.append(number) or "passed")
-    for options, numbers in ((["--programs", "3"], [2]), (["--programs", "3", "--again"], [1])):
+    for options, numbers in ((["--programs", "3"], [2]), (["--programs", "3", "--again"], [1]),
+                             (["--programs", "3", "--sample", "9"], [0])):
         ran.clear()
         monkeypatch.setattr("sys.argv", ["sweep", *options, "--journal", str(journal), "--report", str(report)])
         with pytest.raises(SystemExit):
