@@ -6,7 +6,7 @@ import subprocess
 from copy import copy
 
 import pytest
-from sympy import Piecewise, Sum, exp, sin, sqrt, tanh
+from sympy import Piecewise, Sum, exp, log, sin, sqrt, tanh
 
 from codegen import results
 from derive import Network, cross_entropy, elu, gelu, mean, networks, relu, sigmoid, silu
@@ -98,6 +98,17 @@ def test_free_text_is_harmless(text, tmp_path):
     x = net.parameter("x", note=text)
     net.loss = x**2
     assert complaints(note(net.backward(), standalone=True), tmp_path) == []
+
+
+@pytest.mark.parametrize("fact", ["each row of Y sums to 100% of #1 & a_b", r"\end{document} $ 한국어 {"])
+def test_facts_are_harmless_as_reasons(fact, tmp_path):
+    net = Network("hostile_fact")
+    N, C = net.sizes("N C")
+    Y, W = net.input("Y", N, C), net.parameter("W", N, C)
+    n, c = net.indices(n=N, c=C)
+    net.assume(fact, Sum(Y[n, c], c), 1)
+    net.loss = Sum(Y[n, c] * (log(Sum(exp(W[n, c]), c)) - W[n, c]), n, c) / N
+    assert complaints(note(net.backward(), level="every-step", standalone=True), tmp_path) == []
 
 
 def six_layers():

@@ -8,8 +8,9 @@ from pathlib import Path
 from derive.notations import Notation
 from derive.notes import document
 from derive.paper.displays import WIDE
-from derive.paper.document import Code, Display, Formula, Line, Paragraph, Reference, Table, Term, Text
+from derive.paper.document import Display, Line, Paragraph, Table, Text
 from derive.paper.layout import measured
+from derive.paper.spans import Spans
 from derive.program import Program
 
 from ..checking import Report
@@ -54,7 +55,7 @@ def html(program: Program, notation: str | Notation | None = None, verdicts: Seq
     ) + "\n"
 
 
-class Page:
+class Page(Spans):
     """Prints the blocks of one document."""
 
     def __init__(self, program: Program, note):
@@ -71,17 +72,28 @@ class Page:
 
     def text(self, block: Paragraph | Text) -> str:
         """Return sentences as HTML."""
-        return "".join(map(self._span, block.text if isinstance(block, Paragraph) else block))
+        return super().text(block.text if isinstance(block, Paragraph) else block)
 
-    def _span(self, span):
-        if isinstance(span, Formula):
-            return "<wbr>".join(leaves(in_pieces(span.text)))
-        if isinstance(span, Reference):
-            number = self.numbers[span.label]
-            return f'<a class="reference" href="#equation-{number}">({number})</a>'
-        tag = {Code: "code", Term: "dfn"}.get(type(span))
-        text = escape(span.text, quote=False)
-        return f"<{tag}>{text}</{tag}>" if tag else text
+    def formula(self, tex: str) -> str:
+        """Return a formula in a sentence, a line may end between its pieces."""
+        return "<wbr>".join(leaves(in_pieces(tex)))
+
+    def reference(self, label: str) -> str:
+        """Return a link to a line."""
+        number = self.numbers[label]
+        return f'<a class="reference" href="#equation-{number}">({number})</a>'
+
+    def code(self, text: str) -> str:
+        """Return an identifier."""
+        return f"<code>{self.prose(text)}</code>"
+
+    def term(self, text: str) -> str:
+        """Return a word where it is defined."""
+        return f"<dfn>{self.prose(text)}</dfn>"
+
+    def prose(self, text: str) -> str:
+        """Return free text."""
+        return escape(text, quote=False)
 
     def math(self, tex: str) -> str:
         """Return a formula that is not broken."""

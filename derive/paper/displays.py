@@ -3,6 +3,7 @@
 from .document import Display, Formula, Line, Reference, Text, Words
 from .latex import plain
 from .layout import GAP, INDENT, PAGE, TAG, Row, broken, measured, system, text_width, widest
+from .spans import LatexSpans
 
 RELATION = 1.35             # ems: the width of `=` with its spaces
 REFERENCE = 2.2             # of (12)
@@ -14,10 +15,11 @@ AT_MARGIN = r"\hbox to 0pt{\hss\small "
 SMALL = 0.92                # the size of reasons beside formulas, against that of text
 
 
-def display(block: Display) -> list[str]:
-    """Return a display as lines of LaTeX."""
-    return {"forward": _forward, "backward": _backward, "gradients": _gradients, "chain": _chain,
-            "steps": _steps, "routes": _routes}[block.kind](block)
+def display(block: Display, spans: LatexSpans) -> list[str]:
+    """Return a display as lines of LaTeX; `spans` prints the reasons in it."""
+    if block.kind in ("steps", "routes"):
+        return {"steps": _steps, "routes": _routes}[block.kind](block, spans)
+    return {"forward": _forward, "backward": _backward, "gradients": _gradients, "chain": _chain}[block.kind](block)
 
 
 def _forward(block):
@@ -128,16 +130,16 @@ def _chain(block):
     return system("align*", rows)
 
 
-def _steps(block):
+def _steps(block, spans):
     """Steps with their reasons, each chain of equal expressions by itself, what begins a passage set apart."""
     chains: list[list[Line]] = []
     for line in block.lines:
         chains[-1:] = [[*chains[-1], line]] if chains and line.continues else [*chains[-1:], [line]]
-    first, *others = map(_chain_of_steps, chains)
+    first, *others = (_chain_of_steps(chain, spans) for chain in chains)
     return [CLOSE_BELOW, *first, CLOSE_ABOVE, *(source for chain in others for source in chain), r"\endgroup"]
 
 
-def _chain_of_steps(chain):
+def _chain_of_steps(chain, spans):
     """Reasons at the margin, on a line of their own where there is no room beside the formula.
 
     A wide left-hand side, before a formula that has no room beside it, stands on a line of its own.
@@ -153,34 +155,34 @@ def _chain_of_steps(chain):
             cells = [*([["", plain(left)]] if left else []), *(["", rf"\qquad {right}"] for _, right in cells)]
         used = RELATION + start + measured(lines[-1])
         if used + 2 * GAP + SMALL * _reason_width(x.reason) <= PAGE:
-            cells[-1] = [*cells[-1], "", _reason(x.reason)]
+            cells[-1] = [*cells[-1], "", _reason(x.reason, spans)]
         else:
-            cells += [["", "", "", part] for part in _reason_lines(x.reason, PAGE - 1)]
+            cells += [["", "", "", part] for part in _reason_lines(x.reason, PAGE - 1, spans)]
         rows += [Row([*c, *[""] * (4 - len(c))]) for c in cells]
     return system("flalign*", rows)
 
 
-def _routes(block):
+def _routes(block, spans):
     """Ways under each other, before them what they are the ways of, behind them how many paths they are."""
     behind = {id(x): SMALL * _reason_width(x.reason) + GAP * bool(x.reason) for x in block.lines}
     start = widest(x.left for x in block.lines) + GAP
     rows = []
     for x in block.lines:
         first, *others = broken(x.right, PAGE - start - behind[id(x)])
-        rows.append(Row(["" if x.continues else plain(x.left), rf"\quad {first}", "", _reason(x.reason)]))
+        rows.append(Row(["" if x.continues else plain(x.left), rf"\quad {first}", "", _reason(x.reason, spans)]))
         rows += [Row(["", rf"\quad {line}", "", ""]) for line in others]
     return system("flalign*", rows)
 
 
-def _reason(text: Text) -> str:
+def _reason(text: Text, spans: LatexSpans) -> str:
     """Return a reason as small text at the margin, over whatever room is left beside the formulas."""
-    return rf"{AT_MARGIN}{''.join(map(_in_text, text))}}}" if text else ""
+    return rf"{AT_MARGIN}{spans.text(text)}}}" if text else ""
 
 
-def _reason_lines(text, room):
+def _reason_lines(text, room, spans):
     """Return a reason on as many lines as it needs, broken at its spaces."""
     if SMALL * _reason_width(text) <= room:
-        return [_reason(text)]
+        return [_reason(text, spans)]
     words: list[Text] = []
     for span in text:
         parts = [Words(w) for w in span.text.replace(" ", "\0 ").split("\0")] if isinstance(span, Words) else [span]
@@ -193,13 +195,7 @@ def _reason_lines(text, room):
             lines[-1] = (*lines[-1], *word)
         else:
             lines.append(word)
-    return [_reason(line) for line in lines]
-
-
-def _in_text(span):
-    if isinstance(span, Formula):
-        return f"${plain(span.text)}$"
-    return rf"\eqref{{{span.label}}}" if isinstance(span, Reference) else span.text
+    return [_reason(line, spans) for line in lines]
 
 
 def _reason_width(text):

@@ -6,8 +6,9 @@ What LaTeX's `align` numbers, and `\eqref` refers to, has its number written out
 import re
 
 from .displays import AT_MARGIN, display
-from .document import Code, Display, Document, Entry, Formula, Paragraph, Reference, Section, Table, Term, Text
+from .document import Display, Document, Entry, Paragraph, Section, Table
 from .latex import plain
+from .spans import LatexSpans, Spans
 
 LABEL = re.compile(r"\s*\\label\{([^}]*)\}")
 REFERENCE = re.compile(r"\\eqref\{([^}]*)\}")
@@ -33,7 +34,7 @@ def equations(document: Document) -> str:
     return "\n\n".join(part for group in parts for part in group)
 
 
-class Printer:
+class Printer(Spans):
     """Prints one document."""
 
     def __init__(self, document: Document):
@@ -52,7 +53,7 @@ class Printer:
 
     def formulas(self, block: Display) -> str:
         """Return a display as formulas between double dollars, laid out as LaTeX lays it out."""
-        tex = NOISE.sub("", "\n".join(display(block))).replace(AT_MARGIN, r"\text{")
+        tex = NOISE.sub("", "\n".join(display(block, LatexSpans(foreign=True)))).replace(AT_MARGIN, r"\text{")
         tex = LABEL.sub(lambda m: rf" && ({self.numbers[m[1]]})", tex)
         tex = REFERENCE.sub(lambda m: f"({self.numbers[m[1]]})", tex)
         found = (re.sub(r"\\\\\[1ex\]", r"\\\\", body) for body in BLOCK.findall(tex))
@@ -66,18 +67,25 @@ class Printer:
         shapes = f"${plain(entry.shapes)}$" if entry.shapes.strip(r",\ ") else ""
         return [f"${plain(entry.symbols)}$", shapes, self.text(entry.meaning)]
 
-    def text(self, text: Text) -> str:
-        """Return sentences."""
-        return "".join(map(self._span, text))
+    def formula(self, tex):
+        """$x$."""
+        return f"${plain(tex)}$"
 
-    def _span(self, span):
-        if isinstance(span, Formula):
-            return f"${plain(span.text)}$"
-        if isinstance(span, Reference):
-            return f"({self.numbers[span.label]})"
-        if isinstance(span, Code):
-            return f"`{span.text}`"
-        return f"*{self.free(span.text)}*" if isinstance(span, Term) else self.free(span.text)
+    def reference(self, label):
+        """(3)."""
+        return f"({self.numbers[label]})"
+
+    def code(self, text):
+        """`x`."""
+        return f"`{text}`"
+
+    def term(self, text):
+        """*x*."""
+        return f"*{self.free(text)}*"
+
+    def prose(self, text):
+        """Escaped."""
+        return self.free(text)
 
     @staticmethod
     def free(text: str) -> str:

@@ -1,10 +1,10 @@
 """A document as LaTeX: a section to be put into notes, or a document of its own."""
 
 from .displays import display
-from .document import Code, Display, Document, Entry, Formula, Paragraph, Reference, Table, Term, Text
-from .latex import plain
+from .document import Display, Document, Entry, Paragraph, Table
 from .layout import PAGE, Row, columns, text_width
-from .prose import code, escaped, wrapped
+from .prose import wrapped
+from .spans import LatexSpans
 
 TOLERANT = r"\begingroup\tolerance=3000 \emergencystretch=4em \hbadness=10000 % for formulas in prose"
 HEADING = 1.8               # how much wider a section's number and title are than text of the same letters
@@ -37,22 +37,22 @@ def latex(document: Document, standalone: bool = False) -> str:
     return PREAMBLES[document.language] % text.rstrip("\n") if standalone else text
 
 
-class Printer:
+class Printer(LatexSpans):
     """Prints one document."""
 
     def __init__(self, document: Document):
+        super().__init__(foreign=document.language != "en")
         self.document = document
-        self.foreign = document.language != "en"        # letters that pdflatex lacks stand as they are
 
     def parts(self) -> list[list[str]]:
         """Return the parts of the note, each as lines."""
         head = [f"% Generated from {self.document.source}; do not edit.", TOLERANT, self._heading()]
-        introduction = wrapped(self._free(self.document.introduction)) if self.document.introduction else []
+        introduction = wrapped(self.free(self.document.introduction)) if self.document.introduction else []
         return [head, introduction, *(self._section(s) for s in self.document.sections)]
 
     def _heading(self):
         """A section; a title of more than one line is not justified."""
-        text = self._free(self.document.title)
+        text = self.free(self.document.title)
         wide = HEADING * text_width(text) >= PAGE
         return rf"\section[{text}]{{\raggedright {text}}}" if wide else rf"\section{{{text}}}"
 
@@ -66,27 +66,7 @@ class Printer:
     def _block(self, block):
         if isinstance(block, Paragraph):
             return wrapped(self.text(block.text))
-        return display(block) if isinstance(block, Display) else self._table(block)
-
-    def text(self, text: Text) -> str:
-        """Return spans as LaTeX."""
-        return "".join(map(self._span, text))
-
-    def _span(self, span):
-        if isinstance(span, Formula):
-            return f"${plain(span.text)}$"
-        if isinstance(span, Reference):
-            return rf"\eqref{{{span.label}}}"
-        if isinstance(span, Code):
-            return rf"\texttt{{{code(span.text)}}}"
-        text = self._free(span.text)
-        if isinstance(span, Term):                          # Korean letters have no italics
-            return rf"\{'textbf' if self.foreign else 'emph'}{{{text}}}"
-        before, after = span.text[:1].isspace(), text and span.text[-1:].isspace()
-        return f"{' ' if before else ''}{text}{' ' if after else ''}"
-
-    def _free(self, text):
-        return escaped(text, keep=self.foreign)
+        return display(block, self) if isinstance(block, Display) else self._table(block)
 
     # ---- the table
 
