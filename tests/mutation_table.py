@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 COLUMNS = ("mutants", "raise", "equal", "caught", "asked", "wrong", "named")
@@ -52,7 +53,7 @@ def renewed(page: str, rows: Iterable[Row]) -> str:
 def table(rows: list[Row]) -> str:
     """Return the counts by class, and by network, as Markdown."""
     total = summed(rows)
-    parts = [sentence(total)]
+    parts = [fill(sentence(total), 120)]
     for head, place in (("class", 1), ("network", 0)):
         names = sorted({r[place] for r in rows})
         lines = [(name, summed(r for r in rows if r[place] == name)) for name in names]

@@ -8,6 +8,7 @@ import ast
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,13 @@ class Mutant:
 def mutants(text: str, shapes: dict[str, tuple]) -> Iterator[Mutant]:
     """Yield the mutants of a module's `backward`; `shapes` has those of the arrays in it."""
     tree = ast.parse(text)
-    place = next(k for k, n in enumerate(tree.body) if isinstance(n, ast.FunctionDef) and n.name == "backward")
-    function = tree.body[place]
-    for k, original in enumerate(ast.walk(function)):
+    function = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward")
+    lines = text.splitlines(keepends=True)
+    before, after = "".join(lines[:function.lineno - 1]), "".join(lines[function.end_lineno:])
+    for original, put in list(_places(function)):
         if not hasattr(original, "lineno") or _is_docstring(original):
             continue
-        line = text.splitlines()[original.lineno - 1].split("#")[0].strip()
+        line = lines[original.lineno - 1].split("#")[0].strip()
         if line.startswith(("return", "def ")) or "= residuals" in line or ".shape[" in line or "len(" in line:
             continue
         for words, change in CHANGES:
@@ -36,11 +38,21 @@ def mutants(text: str, shapes: dict[str, tuple]) -> Iterator[Mutant]:
                 replacement = change(original, variant, shapes)
                 if replacement is None:
                     break
-                new = copy.deepcopy(tree)
-                node = list(ast.walk(new.body[place]))[k]
-                if _put(new.body[place], node, replacement):
-                    yield Mutant(words, f"{words}: {ast.unparse(node)} -> {_unparsed(replacement)}", line,
-                                 ast.unparse(ast.fix_missing_locations(new)))
+                put(replacement)
+                changed = ast.unparse(ast.fix_missing_locations(function))
+                put(original)
+                yield Mutant(words, f"{words}: {ast.unparse(original)} -> {_unparsed(replacement)}", line,
+                             f"{before}{changed}\n{after}")
+
+
+def _places(root):
+    """Yield the nodes beneath a root, each with what puts another one into its place."""
+    for parent in ast.walk(root):
+        for name, value in ast.iter_fields(parent):
+            if isinstance(value, ast.AST):
+                yield value, partial(setattr, parent, name)
+            elif isinstance(value, list):
+                yield from ((v, partial(value.__setitem__, k)) for k, v in enumerate(value) if isinstance(v, ast.AST))
 
 
 def _is_docstring(node):
@@ -49,18 +61,6 @@ def _is_docstring(node):
 
 def _unparsed(node):
     return "nothing" if isinstance(node, ast.Pass) else ast.unparse(ast.fix_missing_locations(copy.deepcopy(node)))
-
-
-def _put(root, old, new):
-    for parent in ast.walk(root):
-        for name, value in ast.iter_fields(parent):
-            if value is old:
-                setattr(parent, name, new)
-                return True
-            if isinstance(value, list) and any(v is old for v in value):
-                value[next(k for k, v in enumerate(value) if v is old)] = new
-                return True
-    return False
 
 
 def one(function):

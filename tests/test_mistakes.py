@@ -8,11 +8,11 @@ import re
 import pytest
 
 from codegen.doctor import diagnose
-from tests.coursework import books, courses, labs, modern, projects, seminars, solved, studios
+from tests.coursework import books, courses, labs, modern, projects, seminars, slips, solved, studios
 from tests.coursework.editing import edited
 
 CORPORA = (books, courses, modern, solved, labs, projects, seminars, studios)
-RIGHT = [row for corpus in CORPORA for row in corpus.RIGHT]
+RIGHT = [row for corpus in (*CORPORA, slips) for row in corpus.RIGHT]
 WRONG = [row for corpus in CORPORA for row in corpus.WRONG]
 UNKNOWN = [row for corpus in CORPORA for row in corpus.UNKNOWN]
 QUICK = {"newton_logistic", "hinge_loops_network", "bag_of_words", "robust", "triplets", "tied_words", "kept",
@@ -48,6 +48,13 @@ def test_an_unknown_edit_is_caught_and_placed(row):
     diagnosis = diagnose(network(), edited(function, *edits))
     assert diagnosis.verdict == "wrong", str(diagnosis)
     assert re.search(words, " ".join(map(str, diagnosis.findings))), str(diagnosis)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", slips.EDITS, ids=range(len(slips.EDITS)))
+def test_a_slip_is_caught(row):
+    network, function, edits = row
+    assert diagnose(network(), edited(function, *edits)).verdict == "wrong"
 
 
 def test_nine_in_ten_are_named():

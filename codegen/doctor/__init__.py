@@ -3,30 +3,39 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from derive.network import Network
+from derive.program import Program
 
 from ..progress import Progress
 from .diagnosis import UNKNOWN, Diagnosis, Finding
 from .examination import SECONDS, Examination
 from .layers import layered
+from .second_order import HessianProduct, Judged
 
-__all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "layered"]
+__all__ = ["UNKNOWN", "Diagnosis", "Finding", "HessianProduct", "diagnose", "layered"]
 
 
 def diagnose(
-    net: Network, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None
+    net: Judged | Program, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None
 ) -> Diagnosis:
     """Name what is wrong with somebody's backprop of a network, or pronounce it right.
 
     Parameters
     ----------
-    net : the network that it should be the gradient of.
+    net : the network that it should be the gradient of, or `HessianProduct(network)` for products with its Hessian.
     function : takes the parameters and then the inputs, by position or by the network's names, sizes by name; returns
         (loss, gradients) or the gradients alone, as a dictionary, a NamedTuple, or in the order of the parameters.
     seconds : how long to search at most.
     at : arguments of a check of your own, by name (and sizes that no array shows): one more point to compare at, and
         told if they make a bad check (integers, float32, gradients that are all 0).
+
+    Raises
+    ------
+    TypeError
+        `net` is a derived program, a Hessian for one.
     """
+    if isinstance(net, Program):
+        raise TypeError(f"{net.name} is a program{f' of the {net.subject}' if net.subject else ''}; the doctor judges "
+                        "gradients: give it the network, or HessianProduct(network) for products with a Hessian")
     with Progress() as bar:
         bar.step(f"examining {getattr(function, '__name__', 'the function')}")
         return Examination(net, function, seconds, at).done()

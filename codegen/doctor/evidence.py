@@ -68,8 +68,11 @@ class Evidence:
         finite = np.isfinite(ours)
         if not np.array_equal(finite, np.isfinite(theirs)):
             return np.inf
-        scale = max(largest(theirs), largest(ours), FAINT * self.usual[name]) or 1.0
-        return float(np.max(np.abs(theirs[finite] - ours[finite]), initial=0.0)) / scale
+        return float(np.max(np.abs(theirs[finite] - ours[finite]), initial=0.0)) / self.scale(name, theirs, ours)
+
+    def scale(self, name: str, theirs: Any, ours: Any) -> float:
+        """Return what a difference of two values of a gradient is measured against."""
+        return max(largest(theirs), largest(ours), FAINT * self.usual[name]) or 1.0
 
     def wrong(self) -> list[str]:
         """Return the parameters whose gradient is not what it should be somewhere, mistakes found so far included."""

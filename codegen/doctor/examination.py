@@ -8,30 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from derive.network import Network
 from derive.program import Program
 
 from . import domains, forward, kinks, leaves
-from .activations import slopes, softmaxes
-from .axes import other_axes
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import DOUBLE, SINGLE, Evidence, Seen
-from .inlining import inlined
-from .losses import lost_scalars
-from .mutants import LIKELY, Mutant, Mutator
-from .normalisations import compact_forms, in_compact_form
-from .orders import other_orders
+from .hypotheses import Hypotheses
+from .mutants import LIKELY, Mutant
+from .normalisations import in_compact_form
 from .other_networks import on_values_of, rederived
 from .patient import Patient
-from .places import overwritten
 from .scales import named_ratio, ratios
-from .search import Hypotheses, Search
+from .search import Search
+from .second_order import Judged
 from .shapes import in_shape
-from .systems import other_systems
+from .subjects import subject
 from .telling import finding, no_match, together
-from .trials import points
 
 SECONDS = 30.0          # of searching, at most
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
@@ -41,18 +35,18 @@ CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found
 class Examination:
     """One examination of a function; `diagnosis` is what comes of it."""
 
-    def __init__(self, net: Network, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None):
-        self.net, self.program = net, net.backward()
+    def __init__(self, net: Judged, function: Callable, seconds: float = SECONDS, at: Mapping[str, Any] | None = None):
+        self.net, self.subject = net, subject(net)
+        self.program = self.subject.program
         self.patient = Patient(self.program, function)
         self.deadline = time.thread_time() + seconds
         self.diagnosis = Diagnosis(net.name)
-        self.points = points(self.program)
+        self.points = list(self.subject.points)
         if at is not None:
             own = own_point(self.program, at)
             self.points.append(own)
             self.diagnosis.remarks += bad_checks(self.program, at, own)
-        self.mutator = Mutator(self.program)
-        self.wording = self.mutator.wording
+        self.wording = self.subject.hypotheses.mutator.wording
 
     def done(self) -> Diagnosis:
         """Examine, and return the diagnosis."""
@@ -193,7 +187,10 @@ class Examination:
         self, evidence: Evidence, program: Program, kinked: Sequence[Seen], seconds: float | None = None,
         pairs: bool = True,
     ):
-        mutator = self.mutator if program is self.program else Mutator(program)
+        hypotheses = self.subject.hypotheses
+        if program is not self.program:
+            hypotheses = Hypotheses(program, evidence.seen[0].point.ours)
+        mutator = hypotheses.mutator
         wrong = evidence.wrong()
         for name in list(wrong):
             if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
@@ -202,27 +199,21 @@ class Examination:
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
                 self._value(evidence, name, words)
-        search = Search(program, evidence, self._left(0.6) if seconds is None else seconds, pairs=False)
-        first = evidence.seen[0].point.ours
-        makers = [mutator.of, partial(slopes, program), partial(softmaxes, program), partial(overwritten, program),
-                  partial(other_axes, program), partial(other_orders, mutator.wording),
-                  other_systems,
-                  partial(compact_forms, program, mutator, first),
-                  partial(inlined, program, mutator, {e.name for e in program.equations})]
-        hypotheses = Hypotheses(program, makers, lost_scalars(program), partial(self._ratios, evidence, mutator))
-        self._found(search, hypotheses, mutator)
+        search = Search(hypotheses, evidence, self._left(0.6) if seconds is None else seconds,
+                        partial(self._ratios, evidence, mutator), pairs=False)
+        self._found(search, mutator)
         if program is self.program and evidence.wrong():
             self._rederived(evidence)
         if pairs:
             search.pairs = True
-            self._found(search, hypotheses, mutator)
+            self._found(search, mutator)
         self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)
 
-    def _found(self, search, hypotheses, mutator):
+    def _found(self, search, mutator):
         """Add what a search finds."""
-        for hits in search.hits(hypotheses):
+        for hits in search.hits():
             self.diagnosis.findings += [finding(hit, search.evidence, mutator.wording) for hit in hits]
 
     def _rederived(self, evidence):

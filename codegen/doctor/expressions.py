@@ -19,6 +19,7 @@ from derive.binders import ArgMaximum, LogSumExp, Maximum, Product, is_binder
 from derive.determinants import Determinant, LogDeterminant
 
 MOST_CELLS = 3_000_000          # of one broadcast
+MOST_FIXED = 20_000             # of what is kept of one point
 FUNCTIONS: dict[str, Callable] = {
     "exp": np.exp, "log": np.log, "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh,
     "cosh": np.cosh, "atan": np.arctan, "asinh": np.arcsinh, "Abs": np.abs, "sign": np.sign, "floor": np.floor,
@@ -49,6 +50,12 @@ class Scope:
         if expr not in self.numbers:
             self.numbers[expr] = int(expr.xreplace({s: Integer(n) for s, n in self.sizes.items()}))
         return self.numbers[expr]
+
+    def keep(self, key: object, found: Any) -> None:
+        """Keep what depends on the sizes alone."""
+        if len(self.fixed) > MOST_FIXED:
+            self.fixed.clear()
+        self.fixed[key] = found
 
     def is_fixed(self, expr: Expr) -> bool:
         """Tell whether none of the numbers in an expression is a value."""
@@ -85,7 +92,7 @@ def _once(code, expr):
         if found is None:
             found = code(scope)
             if scope.is_fixed(expr):
-                scope.fixed[key] = found
+                scope.keep(key, found)
         return found
 
     return fixed
@@ -174,7 +181,7 @@ def _read(expr, context):
             at = place(scope) + shift if axis == 0 else place(scope)
             where.append(np.minimum(np.maximum(at, 0), array.shape[axis] - 1))
         if may_be_fixed and all(scope.is_fixed(i) for i in expr.indices):
-            scope.fixed[key] = tuple(where)
+            scope.keep(key, tuple(where))
         return array[tuple(where)]
 
     return code

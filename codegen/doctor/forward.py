@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from sympy import Add, Expr
 
-from derive.network import Network
 from derive.program import Program
 
 from ..differences import derivative_estimate
@@ -18,6 +17,7 @@ from .forward_mutants import made, mutants
 from .mutants import RARE, Mutant
 from .patient import Patient
 from .scales import named_ratio, times
+from .second_order import Judged
 from .wording import Wording
 
 CLOSE = 1e-9
@@ -32,7 +32,7 @@ class Forward:
     factor: Expr | None = None
 
 
-def difference(net: Network, seen: Sequence[Seen], seconds: float) -> Forward | None:
+def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | None:
     """Say how the code's loss differs from the network's; None where it does not, or none is returned."""
     if not differs(seen):
         return None
@@ -65,7 +65,8 @@ def differs(seen: Sequence[Seen]) -> bool:
 
 
 def _pairs(seen):
-    return [(s, s.answer.loss, float(s.point.ours.values["loss"])) for s in seen if s.answer.loss is not None]
+    return [(s, s.answer.loss, float(s.point.ours.values[s.point.program.loss]))
+            for s in seen if s.answer.loss is not None]
 
 
 def _named(mutant):
@@ -104,7 +105,7 @@ def _weighted(program, points):
             without = equation.with_rhs(equation.rhs - term)
             numbers = []
             for evaluated, loss, _ in points:
-                rest, whole = float(evaluated.changed([without])["loss"]), float(evaluated.values["loss"])
+                rest, whole = float(evaluated.changed([without])[program.loss]), float(evaluated.values[program.loss])
                 numbers.append((loss - rest) / (whole - rest) if abs(whole - rest) > 1e-12 else np.nan)
             named = named_ratio(program, [s.point for *_, s in points], numbers)
             if named is not None:
@@ -118,10 +119,10 @@ def _gives(evaluated, mutant, loss, seen, usual):
         values = evaluated.changed(mutant.equations)
     except NotImplementedError:
         return False
-    return values is not None and _near(loss, float(values["loss"]), seen.answer.single, usual)
+    return values is not None and _near(loss, float(values[evaluated.program.loss]), seen.answer.single, usual)
 
 
-def with_mutant(net: Network, forward: Forward) -> Program | None:
+def with_mutant(net: Judged, forward: Forward) -> Program | None:
     """Return the derived program of the network whose loss the code computes; None where that cannot be derived."""
     from derive.pipeline import derived
 

@@ -9,16 +9,20 @@ from derive.terms import instantiated, read_name, reads
 from .mutants import FARFETCHED, Mutant, Mutator
 
 
-def inlined(program: Program, mutator: Mutator, names: Collection[str], equation: Equation) -> Iterator[Mutant]:
-    """Yield the mutants of an equation in which one variable that it reads, of those named, is written out."""
+def written_out(program: Program, names: Collection[str], equation: Equation) -> Iterator[Equation]:
+    """Yield an equation with one variable that it reads, of those named, written out."""
     for read in reads(equation.rhs, names):
         lines = program.defining(read_name(read))
         if len(lines) != 1 or lines[0].implicit or read_name(read) == equation.name:
             continue
         inner = instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
-        if reads(inner, {equation.name, read_name(read)}):
-            continue
-        whole = equation.with_rhs(equation.rhs.xreplace({read: inner}).expand(deep=False))
-        for mutant in mutator.of(whole):
+        if not reads(inner, {equation.name, read_name(read)}):
+            yield equation.with_rhs(equation.rhs.xreplace({read: inner}))
+
+
+def inlined(program: Program, mutator: Mutator, names: Collection[str], equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of an equation in which one variable that it reads, of those named, is written out."""
+    for whole in written_out(program, names, equation):
+        for mutant in mutator.of(whole.with_rhs(whole.rhs.expand(deep=False))):
             if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign", "array") and mutant.rank < FARFETCHED:
                 yield replace(mutant, rank=FARFETCHED)

@@ -118,7 +118,7 @@ class Mutator:
         if isinstance(expr, Piecewise):
             for k, (value, condition) in enumerate(expr.args):
                 if (value.args and condition is not S.true) or value != 0:
-                    yield from self._walk(value, equation, _inside_branch(expr, k, around))
+                    yield from self._walk(value, equation, inside_branch(expr, k, around))
         elif is_binder(expr):
             yield from self._walk(expr.function, equation, _inside_binder(expr, around))
         elif not isinstance(expr, KroneckerDelta):
@@ -378,7 +378,8 @@ def _inside_binder(binder, around):
     return lambda e: around(binder.func(e, *binder.limits) if e != 0 else S.Zero)
 
 
-def _inside_branch(expr, k, around):
+def inside_branch(expr: Piecewise, k: int, around: Change) -> Change:
+    """Return what puts another value into one case of several."""
     def change(e):
         branches = [(e if j == k else v, c) for j, (v, c) in enumerate(expr.args)]
         return around(Piecewise(*branches, evaluate=False))

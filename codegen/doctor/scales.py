@@ -1,5 +1,6 @@
 """Constant ratios between two gradients, and what such a number is: N, 1/N, -1, 2, a scalar input."""
 
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -53,13 +54,25 @@ def named_ratio(program: Program, points: list[Point], numbers: list[float]) -> 
     return None
 
 
-def _expressions(program: Program):
-    """Yield what a ratio is tried as, the simplest first."""
+def constants(program: Program, point: Point) -> list[tuple[Expr, float]]:
+    """Return what a ratio may be, the simplest first, with its value at a point."""
+    return [(e, _at(e, point)) for e in (S.One, *_expressions(program))]
+
+
+def _expressions(program: Program) -> tuple[Expr, ...]:
+    """Return what a ratio is tried as, the simplest first."""
+    return _in_sizes(program.sizes, tuple(Symbol(v.name, real=True) for v in program.kind("input") if not v.shape))
+
+
+@lru_cache(maxsize=100)
+def _in_sizes(sizes, scalars):
+    return tuple(_made_of(sizes, scalars))
+
+
+def _made_of(sizes, scalars):
     yield from (Integer(-1), Integer(2), Rational(1, 2))
-    sizes = list(program.sizes)
     for s in sizes:
         yield from (s, 1 / s, -s, -1 / s, 2 * s, 2 / s, s / 2)
-    scalars = [Symbol(v.name, real=True) for v in program.kind("input") if not v.shape]
     for s in scalars:
         yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2)
     for count in (2, 3, 4):
@@ -70,10 +83,16 @@ def _expressions(program: Program):
         yield from (sqrt(a), 1 / sqrt(a), a**2, a**-2, (a - 1) / a, a / (a - 1), a - 1, 1 / (a - 1))
         for b in sizes:
             if a != b:
-                yield from (a / b, -a / b)
+                yield from (a / b, -a / b, sqrt(a / b))
 
 
 def _at(expr, point):
+    if expr not in point.numbers:
+        point.numbers[expr] = _evaluated(expr, point)
+    return point.numbers[expr]
+
+
+def _evaluated(expr, point):
     values = {s: Integer(n) for s, n in point.sizes.items()}
     for s in expr.free_symbols - set(values):
         values[s] = Float(float(point.arguments[s.name]))

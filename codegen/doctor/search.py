@@ -4,15 +4,21 @@ The hypothesis that explains most parameters is taken first; what remains is the
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from derive.program import Equation, Program
+import numpy as np
+
+from derive.program import Equation, Program, is_cyclic, ordered
 from derive.terms import read_name, reads
 
 from .evidence import Evidence
+from .hypotheses import Hypotheses
+from .influence import FITS, Influence
+from .inlining import written_out
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
+from .substitutes import Substitutes, gap_of
 from .weights import updated, weighted
 
 MOST_MISTAKES = 8
@@ -40,21 +46,27 @@ class Hit:
 class Search:
     """Looks for mistakes in one program's backward equations."""
 
-    def __init__(self, program: Program, evidence: Evidence, seconds: float, pairs: bool = True):
-        self.program, self.evidence = program, evidence
+    def __init__(
+        self, hypotheses: Hypotheses, evidence: Evidence, seconds: float,
+        ratios: Callable[[Sequence[str]], list[Mutant]], pairs: bool = True,
+    ):
+        self.program, self.hypotheses, self.evidence, self.ratios = hypotheses.program, hypotheses, evidence, ratios
         self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
         self.deadline = time.thread_time() + seconds
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
-        self.reached = _reached(program)
+        self.reached = _reached(self.program)
+        self.recurrent = [g for g in ordered(self.program.backward) if is_cyclic(g)]
 
-    def hits(self, hypotheses: "Hypotheses") -> Iterator[list[Hit]]:
+    def hits(self) -> Iterator[list[Hit]]:
         """Yield mistakes one by one, each a list: several where only together they explain anything."""
         for _ in range(MOST_MISTAKES):
             wrong = self.evidence.wrong()
             if not wrong or time.thread_time() > self.deadline:
                 return
-            found = None if self.stuck else self._best(hypotheses, wrong)
-            hits = [found] if found else self._pair(hypotheses, wrong) if self.pairs else []
+            found = None if self.stuck else self._best(wrong)
+            if not self.stuck and (found is None or len(found.explained) < len(wrong)):
+                found = self._substituted(wrong, found)
+            hits = [found] if found else self._pair(wrong) if self.pairs else []
             self.stuck = not hits
             if self.stuck:
                 return
@@ -62,24 +74,24 @@ class Search:
                 self._make(hit.mutant)
             yield hits
 
-    def _best(self, hypotheses, wrong):
+    def _best(self, wrong):
         """Return the hypothesis that explains most parameters, the likeliest among those."""
         hits: list[Hit] = []
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            scaled = [h for m in hypotheses.ratios(rank, places) if (h := self.hit(m, wrong))]
-            for mutant in hypotheses.ranked(rank, places, self.changed):
-                if time.thread_time() > self.deadline:
-                    break
+            scaled = [h for m in (self.ratios(places) if rank == LIKELY else ()) if (h := self.hit(m, wrong))]
+            for mutant in self.hypotheses.ranked(rank, places, self.changed, self.deadline):
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
             hits += scaled
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
-                terms = (m for m in hypotheses.ranked(POSSIBLE, places, self.changed) if m.kind == "term")
+                terms = (m for m in self.hypotheses.ranked(POSSIBLE, places, self.changed, self.deadline)
+                         if m.kind == "term")
                 hits += [Hit(m, found) for m, found in weighted(self.evidence, terms, self._lines, wrong)]
-                hits += [Hit(m, found) for m, found in updated(self.evidence, places, self._lines, wrong)]
+                hits += [Hit(m, found) for m, found in updated(self.evidence, places, self._lines, wrong)
+                         if time.thread_time() < self.deadline]
         if not hits:
             return None
         best = min(hits, key=lambda h: h.order)
@@ -87,15 +99,70 @@ class Search:
                      and h.mutant.rank <= best.mutant.rank + 1)
         return replace(best, also=same)
 
+    def _substituted(self, wrong, found):
+        """Return what stands in a place of an equation, where that explains more than what was found."""
+        influence = self._influence(wrong)
+        if influence is None:
+            return found
+        place, (gaps, scales, tolerance), point = influence
+        search = Substitutes(self.hypotheses.mutator, place, point, self.deadline)
+        may = place.explained(gaps, scales, tolerance)
+        for name in self._places(wrong):
+            if name not in may or len(may[name]) <= (len(found.explained) if found else 0):
+                continue
+            gap = gap_of(place, name, may[name], gaps, scales)
+            lines = self._lines(name)
+            for e in lines if not any(e.implicit for e in lines) else ():
+                others = [other for other in lines if other is not e]
+                for whole in (e, *written_out(self.program, set(self.program.adjoints.values()), e)):
+                    if time.thread_time() > self.deadline:
+                        return found
+                    found = self._first(search.of(whole, others, gap), wrong, found)
+                if any(e.name == x.name for group in self.recurrent for x in group):
+                    found = self._first(search.near(e, others), wrong, found)
+        return found
+
+    def _first(self, mutants, wrong, found):
+        """Return the first mutant that explains more than what was found, or else that."""
+        for mutant in mutants:
+            if time.thread_time() > self.deadline:
+                break
+            hit = self.hit(mutant, wrong)
+            if hit and (found is None or hit.order < found.order):
+                return hit
+        return found
+
     def _lines(self, name):
         return self.changed.get(name) or tuple(self.program.defining(name))
 
     def _places(self, wrong: Sequence[str]) -> list[str]:
-        """Return the backward equations beneath which parameters are wrong, those above most of them first."""
+        """Return the backward equations in which a mistake may be, those that explain most parameters first."""
         found = {e.name: self.reached.get(e.name, frozenset()) for e in self.program.backward}
-        inside = [n for n, below in found.items()
-                  if below and (below <= set(wrong) or len(below & set(wrong)) >= len(below - set(wrong)) + 2)]
-        return sorted(inside, key=lambda n: -len(found[n]))
+        inside = {n: below for n, below in found.items()
+                  if below and (below <= set(wrong) or len(below & set(wrong)) >= len(below - set(wrong)) + 2)}
+        if influence := self._influence(wrong):
+            place, exact, _ = influence
+            may = place.explained(*exact)
+            inside = {n: may.get(n, frozenset()) if n in place.linear else inside.get(n, frozenset()) for n in found}
+        return sorted((n for n in inside if inside[n]), key=lambda n: -len(inside[n]))
+
+    def _influence(self, wrong):
+        """Return the reach of each equation at the point that shows most, and the gaps of the gradients there."""
+        evidence = self.evidence
+        apart = [[n for n in wrong if not evidence.close(j, n, evidence.gradients(j)[n])]
+                 for j in range(len(evidence.seen))]
+        k = max(range(len(apart)), key=lambda j: len(apart[j]))
+        point, ours = evidence.seen[k].point, evidence.gradients(k)
+        theirs = {n: np.asarray(g) for n, g in evidence.seen[k].answer.gradients.items()}
+        if any(not np.all(np.isfinite(g)) for g in (*theirs.values(), *ours.values())):
+            return None
+        try:
+            place = Influence(self.program, point.ours, evidence.base(k), self.changed)
+        except NotImplementedError:
+            return None
+        gaps = {n: theirs[n] - g if n in apart[k] else np.zeros_like(g) for n, g in ours.items()}
+        scales = {n: evidence.scale(n, theirs[n], g) for n, g in ours.items()}
+        return place, (gaps, scales, max(FITS, evidence.seen[k].tolerance)), point
 
     def hit(self, mutant: Mutant, wrong: Sequence[str], made: Sequence[Equation] = ()) -> Hit | None:
         """Return what a mutant explains at all points, None where that is nothing, or it spoils as much."""
@@ -141,11 +208,11 @@ class Search:
             if values is not None:
                 self.evidence.bases[k] = values
 
-    def _pair(self, hypotheses, wrong):
+    def _pair(self, wrong):
         """Return two mistakes that explain together what neither does alone, [] where there are none."""
         places = self._places(wrong)
-        likely = [m for rank in (LIKELY, POSSIBLE) for m in hypotheses.ranked(rank, places, self.changed)
-                  if not m.square]
+        likely = [m for rank in (LIKELY, POSSIBLE)
+                  for m in self.hypotheses.ranked(rank, places, self.changed, self.deadline) if not m.square]
         position = {n: k for k, n in enumerate(e.name for e in self.program.backward)}
         tried = 0
         pairs = sorted(product(range(len(likely)), repeat=2), key=lambda p: p[0] + p[1])
@@ -161,42 +228,6 @@ class Search:
             if hit := self.hit(second, wrong, first.equations):
                 return [replace(hit, mutant=first), hit]
         return []
-
-
-class Hypotheses:
-    """All mutants of a program's backward equations, made when they are asked for."""
-
-    def __init__(
-        self, program: Program, makers: Iterable, whole: Iterable[Mutant],
-        found: Callable[[Sequence[str]], list[Mutant]],
-    ):
-        self.program, self.makers, self.whole, self.found = program, list(makers), list(whole), found
-        self.known: dict[tuple, list[Mutant]] = {}
-
-    def of(self, equations: tuple[Equation, ...]) -> list[Mutant]:
-        """Return the mutants of the equations of one variable."""
-        if equations not in self.known:
-            self.known[equations] = [m for e in equations for make in self.makers for m in _made(make, e)]
-        return self.known[equations]
-
-    def ratios(self, rank: int, places: Sequence[str]) -> list[Mutant]:
-        """Return the mutants that have an equation times the number which the code's gradients are of ours."""
-        return self.found(places) if rank == LIKELY else []
-
-    def ranked(self, rank: int, places: Iterable[str], changed: dict[str, tuple[Equation, ...]]) -> Iterator[Mutant]:
-        """Yield the mutants of one rank of the equations at the given places."""
-        for name in places:
-            lines = changed.get(name) or tuple(self.program.defining(name))
-            yield from (m for m in self.of(lines) if m.rank == rank)
-        yield from (m for m in self.whole if m.rank == rank and m.name not in changed)
-
-
-def _made(make, equation):
-    """Yield what a maker makes of an equation, until it makes an expression that SymPy refuses."""
-    try:
-        yield from make(equation)
-    except ValueError:
-        return
 
 
 def _reached(program: Program) -> dict[str, frozenset[str]]:

@@ -1,5 +1,7 @@
 """Where the code is run: sizes all different, all alike, each at its least; random arguments, some that meet kinks."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from sympy import Abs, Integer, Max, Min, Symbol, sign
+from sympy import Abs, Expr, Integer, Max, Min, Symbol, sign
 
 from derive.binders import ArgMaximum, Maximum
 from derive.explicit import with_derived
@@ -37,6 +39,7 @@ class Point:
     least: Symbol | None = None
     kinked: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[Expr, float] = field(default_factory=dict, repr=False)    # of expressions in sizes and scalars
 
     @cached_property
     def ours(self) -> Evaluated:
@@ -95,21 +98,27 @@ def _pool(program) -> list[Sizes]:
     if program.derived:
         chosen += [{s: random.randint(program.least.get(s, 1), 5) for s in free} for _ in range(500)]
         chosen += [{s: random.randint(program.least.get(s, 1), 3) for s in free} for _ in range(200)]
-    found = [sizes for c in chosen if (sizes := with_derived(program, c)) is not None and _entries(program, sizes)]
+    chosen = list({tuple(c.values()): c for c in chosen}.values())
+    shapes = Counter(v.shape for v in program.variables.values())
+    found = [sizes for c in chosen if (sizes := with_derived(program, c)) is not None and _entries(shapes, sizes)]
     if not found:
         raise ValueError(f"{program.name}: no sizes up to 5 fit {', '.join(map(str, program.derived))}")
     return list({str(s): s for s in found}.values())
 
 
-def _entries(program, sizes):
-    cells = [int(np.prod(shape_at(v, sizes), dtype=int)) for v in program.variables.values()]
-    return sum(cells) <= MOST_ENTRIES
+def _entries(shapes, sizes):
+    """Tell whether all arrays together, so many of each shape, are small."""
+    return sum(count * math.prod(_numbers(shape, sizes)) for shape, count in shapes.items()) <= MOST_ENTRIES
 
 
 def shape_at(variable: Variable, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
     """Return the shape of a variable at given sizes."""
+    return _numbers(variable.shape, sizes)
+
+
+def _numbers(shape, sizes):
     numbers = {s: Integer(n) for s, n in sizes.items()}
-    return tuple(int(s.xreplace(numbers)) for s in variable.shape)
+    return tuple(sizes[s] if s in sizes else int(s.xreplace(numbers)) for s in shape)
 
 
 def _alike(program, sizes):

@@ -50,7 +50,8 @@ class Wording:
         """Return an expression as short text."""
         try:
             text = self.texts.expression(expr)
-        except (DerivationError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError):
+        except (DerivationError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError,
+                RecursionError):
             text = str(expr)
         return _short(" ".join(text.split()))
 

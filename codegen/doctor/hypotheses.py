@@ -1,0 +1,78 @@
+"""All that may be wrong with a program's backward equations, made when it is asked for, and kept."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import count, islice
+
+from derive.program import Equation, Program
+
+from .activations import slopes, softmaxes
+from .axes import other_axes
+from .evaluate import Evaluated
+from .inlining import inlined
+from .losses import lost_scalars
+from .mutants import FARFETCHED, Mutant, Mutator
+from .normalisations import compact_forms
+from .orders import other_orders
+from .places import overwritten
+from .systems import other_systems
+
+Changed = Mapping[str, tuple[Equation, ...]]
+
+
+class Hypotheses:
+    """The mutants of one program; `first` has the values of its equations at a point."""
+
+    def __init__(self, program: Program, first: Evaluated):
+        self.program, self.mutator = program, Mutator(program)
+        self.makers = [self.mutator.of, partial(slopes, program), partial(softmaxes, program),
+                       partial(overwritten, program), partial(other_axes, program),
+                       partial(other_orders, self.mutator.wording), other_systems,
+                       partial(compact_forms, program, self.mutator, first)]
+        self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
+        self.whole = list(lost_scalars(program))
+        self.known: dict[tuple, Kept] = {}
+
+    def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":
+        """Return the mutants of the equations of one variable, or those of them that are far-fetched."""
+        key = equations, far
+        if key not in self.known:
+            makers = self.far if far else self.makers
+            self.known[key] = Kept(m for e in equations for make in makers for m in _made(make, e))
+        return self.known[key]
+
+    def ranked(self, rank: int, places: Iterable[str], changed: Changed, deadline: float) -> Iterator[Mutant]:
+        """Yield the mutants of one rank of the equations at the given places, until the thread's time is up."""
+        for name in places:
+            lines = changed.get(name) or tuple(self.program.defining(name))
+            for far in (False, True)[:1 + (rank == FARFETCHED)]:
+                for mutant in self.of(lines, far):
+                    if time.thread_time() > deadline:
+                        return
+                    if mutant.rank == rank:
+                        yield mutant
+        yield from (m for m in self.whole if m.rank == rank and m.name not in changed)
+
+
+class Kept:
+    """What an iterator yields, made when it is asked for the first time."""
+
+    def __init__(self, source: Iterator[Mutant]):
+        self.source, self.made = source, list[Mutant]()
+
+    def __iter__(self) -> Iterator[Mutant]:
+        for k in count():
+            if k == len(self.made):
+                self.made += islice(self.source, 1)
+            if k == len(self.made):
+                return
+            yield self.made[k]
+
+
+def _made(make, equation):
+    """Yield what a maker makes of an equation, until it makes an expression that SymPy refuses."""
+    try:
+        yield from make(equation)
+    except ValueError:
+        return
