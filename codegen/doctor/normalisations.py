@@ -21,10 +21,10 @@ from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
 
 def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an adjoint that is the gradient of a normalisation in compact form."""
-    for compact, (factor, U, dU, over) in _compact(program, ours, equation):
+    for form, (factor, U, dU, over) in compact(program, ours, equation):
         yield Mutant(equation.name, (equation.with_rhs(factor * dU),), "mean and variance are taken to be constants: "
                      "what goes through them is missing", "term", POSSIBLE)
-        for mutant in mutator.of(compact):
+        for mutant in mutator.of(form):
             if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign", "array"):
                 yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
         yield from _other_axes(equation, factor, U, dU, over)
@@ -37,7 +37,7 @@ def in_compact_form(program: Program, ours: Evaluated, other: Program) -> Progra
     """
     changed = {}
     for equation in program.backward:
-        for _, (_, U, dU, over) in _compact(program, ours, equation):
+        for _, (_, U, dU, over) in compact(program, ours, equation):
             factor = Mul(*(f for line in other.defining(read_name(U)) for f in _scale(other, line)))
             changed[equation.lhs] = equation.with_rhs(_formula(factor, U, dU, over))
     return other.with_equations(changed.get(e.lhs, e) for e in other.equations)
@@ -49,7 +49,7 @@ def _scale(program, line):
             and reads(f, program.variables)]
 
 
-def _compact(program, ours, equation):
+def compact(program: Program, ours: Evaluated, equation: Equation) -> Iterator[tuple[Equation, tuple]]:
     """Yield the compact forms that are equal to an adjoint at a point, with what they are made of."""
     indices = equation.free
     if len(indices) < 2 or equation.indices != indices or ours.values.get(equation.name) is None:
@@ -67,10 +67,10 @@ def _compact(program, ours, equation):
         dU = program.variables[adjoint].at(*forward.indices)
         if not over or set(forward.free) != set(indices):
             continue
-        compact = equation.with_rhs(_formula(factor, U, dU, over))
-        values = ours.changed([compact])
+        form = equation.with_rhs(_formula(factor, U, dU, over))
+        values = ours.changed([form])
         if values is not None and np.allclose(values[equation.name], ours.values[equation.name], rtol=1e-9, atol=1e-13):
-            yield compact, (factor, U, dU, over)
+            yield form, (factor, U, dU, over)
 
 
 def _formula(factor: Expr, U: Expr, dU: Expr, over: list[Idx]) -> Expr:

@@ -18,6 +18,7 @@ from .hypotheses import Hypotheses
 from .influence import FITS, Influence
 from .inlining import written_out
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
+from .normalisations import compact
 from .substitutes import Substitutes, gap_of
 from .weights import updated, weighted
 
@@ -114,7 +115,8 @@ class Search:
             lines = self._lines(name)
             for e in lines if not any(e.implicit for e in lines) else ():
                 others = [other for other in lines if other is not e]
-                for whole in (e, *written_out(self.program, set(self.program.adjoints.values()), e)):
+                forms = (form for form, _ in compact(self.program, place.point, e))
+                for whole in (e, *written_out(self.program, set(self.program.adjoints.values()), e), *forms):
                     if time.thread_time() > self.deadline:
                         return found
                     found = self._first(search.of(whole, others, gap), wrong, found)

@@ -38,7 +38,7 @@ from sympy import (
 )
 
 from derive.binders import has_binder
-from derive.functions import sigmoid, step
+from derive.functions import relu, sigmoid, step
 from derive.program import Equation
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
@@ -97,9 +97,12 @@ def holes(rhs: Expr, context: tuple[Idx, ...]) -> Iterator[Hole]:
 def _holes(expr, context, weight, around):
     yield Hole(expr, context, weight, around)
     if isinstance(expr, Add):
+        for some in combinations(expr.args, 2) if 2 < len(expr.args) <= MOST_FACTORS else ():
+            rest = Add(*(t for t in expr.args if t not in some))
+            yield Hole(Add(*some), context, weight, _plus(rest, around))
         for k, term in enumerate(expr.args):
             rest = Add(*expr.args[:k], *expr.args[k + 1:])
-            yield from _holes(term, context, weight, lambda g, rest=rest: around(rest + g))
+            yield from _holes(term, context, weight, _plus(rest, around))
     elif isinstance(expr, Mul):
         factors = [f for f in expr.args if f.free_symbols][:MOST_FACTORS]
         for size in range(len(factors) - 1, 0, -1):
@@ -131,6 +134,10 @@ def _moved(part: Expr, context: tuple[Idx, ...]) -> Iterator[Expr]:
 
 def _times(rest, around):
     return lambda g: around(rest * g)
+
+
+def _plus(rest, around):
+    return lambda g: around(rest + g)
 
 
 class Substitutes:
@@ -195,6 +202,8 @@ class Substitutes:
 
     def _words(self, old, new, equation):
         text = self.mutator.wording.text
+        if new == 0:
+            return f"{text(old)} is missing"
         if old == 0:
             return f"{text(new)} is added"
         if old == equation.rhs:
@@ -210,9 +219,16 @@ class Substitutes:
             old = self._given(weight * self._value(hole.part, hole.context), equation)
             target = gap.gap + gap.reach @ old
             if not largest(target) > SAME * max(1.0, largest(gap.gap)):
+                yield S.Zero
                 return
             exprs, values, single = self._dictionary(hole.context, cyclic)
             yield from self._matching(exprs, values, weight, equation, gap, target)
+            if hole.part != 0:
+                part = self._value(hole.part, hole.context)
+                yield from self._matching([hole.part * e for e in exprs], part * values, weight, equation, gap, target)
+                own = [f(hole.part) for f in (relu, Abs, sign)]
+                yield from self._matching(own, np.stack([self._value(e, hole.context) for e in own]), weight, equation,
+                                          gap, target)
             if (isinstance(hole.part, Mul) or hole.part == 0) and self._cells(hole.context) <= LARGE:
                 for k in range(single):
                     more = exprs[k:single]
