@@ -205,8 +205,8 @@ class Substitutes:
         if new == 0:
             return f"{text(old)} is missing"
         if old == 0:
-            own = {read_name(r) for r in reads(new, self.program.variables)}
-            penalty = own == {self.program.variables[equation.name].primal} and equation.name in self.influence.parameters
+            own = self.influence.parameters.get(equation.name)
+            penalty = {read_name(r) for r in reads(new, self.program.variables)} == {own}
             return f"{text(new)} is added{': a regulariser that the loss does not have' if penalty else ''}"
         if old == equation.rhs:
             return f"it is {text(new)} where it should be {text(old)}"
