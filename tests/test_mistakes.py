@@ -8,15 +8,15 @@ import re
 import pytest
 
 from codegen.doctor import diagnose
-from tests.coursework import books, courses, labs, modern, projects, seminars, slips, solved, studios
+from tests.coursework import books, courses, exams, labs, modern, projects, seminars, slips, solved, studios
 from tests.coursework.editing import edited
 
-CORPORA = (books, courses, modern, solved, labs, projects, seminars, studios)
+CORPORA = (books, courses, modern, solved, labs, projects, seminars, studios, exams)
 RIGHT = [row for corpus in (*CORPORA, slips) for row in corpus.RIGHT]
 WRONG = [row for corpus in CORPORA for row in corpus.WRONG]
 UNKNOWN = [row for corpus in CORPORA for row in corpus.UNKNOWN]
 QUICK = {"newton_logistic", "hinge_loops_network", "bag_of_words", "robust", "triplets", "tied_words", "kept",
-         "process", "normalised_layer", "validation", "components", "soft_targets", "coupling", "poisson"}
+         "process", "normalised_layer", "validation", "components", "soft_targets", "coupling", "poisson", "radial"}
 
 
 def marked(rows):
