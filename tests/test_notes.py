@@ -203,6 +203,12 @@ def test_all_notes_in_all_languages_notations_and_engines(language, notation, en
     assert complaints(together(NAMES, language=language, **notation), tmp_path, engine) == []
 
 
+def test_an_array_is_bold_wherever_it_is_named_as_a_whole():
+    text = note(networks.named("mlp").backward(), bold=True, paths=("W1",), level="every-step")
+    assert text.count(r"\mathbf W_1") > 5 and text.count(r"\mathbf X") > 5
+    assert not re.search(r"(?<!\\mathbf )(W_1|X|b_2)\b(?![_,])", re.sub(r"\\label\{.*?\}|generated/\S*", "", text))
+
+
 def test_every_language_has_the_same_words():
     assert WORDS["en"].WORDS.keys() | {"are"} == WORDS["ko"].WORDS.keys() | {"are"}
     assert WORDS["en"].HEADINGS.keys() == WORDS["ko"].HEADINGS.keys()

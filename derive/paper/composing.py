@@ -94,7 +94,7 @@ class Composer:
         told = []
         for a in (*self.program.assumptions, *self.program.follows):
             equations = self.language.formulas([f"{self.formula(x)} = {self.formula(y)}" for x, y in a.equalities])
-            shorter = [self.names.variable(n) for n, facts in self.program.since.items()
+            shorter = [self.names.whole(n) for n, facts in self.program.since.items()
                        if a.fact in facts and n in self.program.variables]
             key = "assumption" + ("" if not shorter else " for one" if len(shorter) == 1 else " for several")
             parts = {"adjoints": self.language.formulas(shorter)} if shorter else {}
@@ -107,7 +107,7 @@ class Composer:
         texts: list[Text] = []
         for word in self.language.translated(assumption.fact).split():
             name = next((n for n in assumption.about if re.fullmatch(rf"{n}[^A-Za-z_0-9]*", word)), None)
-            symbol: Text = (Formula(self.names.variable(name)),) if name else ()
+            symbol: Text = (Formula(self.names.whole(name)),) if name else ()
             texts.append((*symbol, *([Words(word[len(name or ""):])] if word != name else [])))
         return joined(texts, " ", " ")
 
@@ -229,12 +229,12 @@ class Composer:
         used = sorted(self.writer.stand_ins.used.values(), key=lambda s: s.bottom == 1)
         told = []
         for s in used:
-            symbol = self.names.variable(name_of(s.read))
+            symbol = self.names.whole(name_of(s.read))
             if r"\operatorname" in symbol:                      # softmax(Z) says what it is
                 continue
             below = f" / {self.formula(s.bottom)}" if s.bottom != 1 else ""
             formula = Formula(f"{self.formula(s.read)} = {self.formula(s.top)}{below}")
-            of = Formula(self.names.variable(s.of) if s.of else "")
+            of = Formula(self.names.whole(s.of) if s.of else "")
             told.append(self.language.say("stand-in", formula=formula, what=self.language.say(s.what, variable=of)))
         return self.language.say("stand-ins", meanings=self.language.listed(told)) if told else ()
 
@@ -247,11 +247,11 @@ class Composer:
 
     def _update(self):
         """One step of gradient descent."""
-        parameters = [self.names.variable(p.name) for p in self.program.parameters]
+        parameters = [self.names.whole(p.name) for p in self.program.parameters]
         if not parameters or self.program.results:
             return ()
         rate = self.names.unused(r"\eta", r"\lambda", r"\epsilon")
-        adjoint = self.names.variable(f"d{self.program.parameters[0].name}")
+        adjoint = self.names.whole(f"d{self.program.parameters[0].name}")
         step = Formula(rf"{parameters[0]} \leftarrow {parameters[0]} - {rate}\,{adjoint}")
         key = "update" if len(parameters) == 1 else "update of several"
         return self.language.say(key, rate=Formula(rate), step=step)
@@ -271,7 +271,7 @@ class Composer:
         key = "cost" if self.program.backward else "cost of equations"
         told = self.language.say(key, **dict(zip(parts, formulas, strict=True)))
         if costs.iterated:
-            unknowns = self.language.formulas([self.writer.names.variable(n) for n in costs.iterated])
+            unknowns = self.language.formulas([self.writer.names.whole(n) for n in costs.iterated])
             told = (*told, Words(" "), *self.language.say("one step", unknowns=unknowns))
         return told if whole else (*told, Words(" "), *self.language.say("leading terms"))
 
@@ -312,8 +312,8 @@ class Composer:
     def _chain(self, chain: Chain):
         """Return dL/dx, its factors, their values and the product where it folds."""
         alone = len(chain.paths) == 1 and all(link.total for link in chain.paths[0])
-        left = _derivative(self.names.loss, self.names.variable(chain.parameter), alone)
-        factors = [BY.join(_derivative(self.names.variable(k.of), self.names.variable(k.by), k.total) for k in path)
+        left = _derivative(self.names.loss, self.names.whole(chain.parameter), alone)
+        factors = [BY.join(_derivative(self.names.whole(k.of), self.names.whole(k.by), k.total) for k in path)
                    for path in chain.paths]
         values = [BY.join(self._factor(link) for link in path) for path in chain.paths]
         result = [self._value(chain.result, chain.parameter).text] if chain.folds else []

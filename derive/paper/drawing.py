@@ -14,7 +14,7 @@ def path_section(composer, name: str) -> Section:
     one_path = path.routes.count(path.routes.start, path.routes.end) == 1
     followed = _there_and_back if path.is_written_out or one_path else _partings
     blocks = [*Drawing(composer, path).blocks(), *followed(composer, path)]
-    return composer.section("path", *blocks, variable=Formula(composer.names.variable(name)))
+    return composer.section("path", *blocks, variable=Formula(composer.names.whole(name)))
 
 
 class Drawing:
@@ -22,7 +22,7 @@ class Drawing:
 
     def __init__(self, composer, path: Path):
         self.say, self.names = composer.language.say, composer.names
-        self.variable, self.routes = Formula(self.names.variable(path.name)), path.routes
+        self.variable, self.routes = Formula(self.names.whole(path.name)), path.routes
         self.stretches = self.routes.drawn()
         self.ways = [way for stretch in self.stretches for way in stretch.ways]
         self.turning = any(place in self.routes.turning for way in self.ways for place in way.places)
@@ -60,7 +60,7 @@ class Drawing:
 
     def _place(self, place: Place):
         """Return a variable, or in braces what depends on itself."""
-        symbols = f",{MARK} ".join(map(self.names.variable, place))
+        symbols = f",{MARK} ".join(map(self.names.whole, place))
         return rf"\{{{symbols}\}}" if place in self.routes.turning else symbols
 
 
@@ -74,7 +74,7 @@ def _there_and_back(composer, path):
     there = [composer.line(s, line, explained=True) for line, s in path.there]
     back = [composer.line(s, None, explained=True) for s in path.back]
     kept = [line for k, line in enumerate(back) if k == 0 or line.right != back[k - 1].right]
-    return [paragraph(say("path", variable=Formula(composer.names.variable(path.name)))),
+    return [paragraph(say("path", variable=Formula(composer.names.whole(path.name)))),
             Display("steps", (tuple(there),)), paragraph(say("path back")), Display("steps", (tuple(kept),))]
 
 

@@ -29,17 +29,9 @@ class Latex(Style):
     def variable(self, name):
         r"""Z_1, \delta_{Z_1}, \mathrm dZ_1."""
         if name.startswith(TANGENT_OF):
-            return Piece(_differential(self._symbol(name.removeprefix(TANGENT_OF))), rank=TANGENT)
-        text = self._symbol(name)
+            return Piece(_differential(self.names.whole(name.removeprefix(TANGENT_OF))), rank=TANGENT)
+        text = self.names.whole(name)
         return Piece(text, rank=self.rank(name), raised="^" in text or text.startswith(r"\frac"))
-
-    def _symbol(self, name):
-        """Return the symbol of a whole variable, bold where that is asked for."""
-        primal = self.names.primal(name)
-        if primal is not None and self.notation.bold:
-            return self.names.adjoint_of(self._symbol(primal))
-        text = self.names.variable(name)
-        return _bold(text) if self.notation.bold and self.names.has_axes(name) else text
 
     def entry(self, name, indices):
         """Z_{1,nh}, h_{t-1,nk}, E_{y_n,d}."""
@@ -244,16 +236,6 @@ def _differential(symbol):
 def _beside(left, right):
     r"""Return two symbols side by side: \ell n, not \elln."""
     return f"{left} {right}" if re.search(r"\\[A-Za-z]+$", left) and right[:1].isalpha() else left + right
-
-
-def _bold(symbol):
-    r"""Return a symbol with a bold stem: \mathbf W_1, \boldsymbol\gamma."""
-    stem = re.match(r"\\(?:hat|bar|tilde)(?: ?)(\{[^{}]*\}|\\?[A-Za-z]+)|\\?[A-Za-z]+", symbol)
-    if stem is None or symbol.startswith(r"\math"):
-        return symbol
-    core = (stem[1] or stem[0]).strip("{}")
-    bold = rf"\mathbf{braced(core, ' ')}" if core.isalpha() else rf"\boldsymbol{{{core}}}"
-    return symbol[:stem.end()].replace(stem[1] or stem[0], f"{{{bold}}}" if stem[1] else bold) + symbol[stem.end():]
 
 
 def _function(name):

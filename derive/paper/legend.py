@@ -76,7 +76,7 @@ class Legend:
         states = [v for v in self.program.variables.values() if v.state and not v.primal]
         if not states:
             return ()
-        names = self.language.formulas([self.names.variable(v.name) for v in states])
+        names = self.language.formulas([self.names.whole(v.name) for v in states])
         return self.say("state" if len(states) == 1 else "states", names=names)
 
     def pairing(self) -> str:
@@ -90,11 +90,11 @@ class Legend:
         found = [v for v in self.program.variables.values() if v.multiplier and v.primal and not v.tangent_of]
         if not found:
             return ()
-        letter = self.names.variable(found[0].primal or "")
-        return self.say("multiplier", variable=Formula(letter), symbol=Formula(self.names.variable(found[0].name)))
+        letter = self.names.whole(found[0].primal or "")
+        return self.say("multiplier", variable=Formula(letter), symbol=Formula(self.names.whole(found[0].name)))
 
     def _triangular(self):
-        found = [self.names.variable(e.name) for e in self.program.equations if factor(e)]
+        found = [self.names.whole(e.name) for e in self.program.equations if factor(e)]
         return self.say("triangular", factors=self.language.formulas(found)) if found else ()
 
     def _higher(self):
@@ -138,7 +138,7 @@ class Legend:
         return Table(*(tuple(map(self._entry, _grouped(v))) for v in (self.program.inputs, self.program.parameters)))
 
     def _entry(self, group: list[Variable]):
-        symbols = r",\ ".join(self.names.variable(v.name) for v in group)
+        symbols = r",\ ".join(self.names.whole(v.name) for v in group)
         shapes = [self.composer.shape(v.shape) for v in group]
         shape = r",\ ".join(shapes) if len(set(shapes)) > 1 else shapes[0]
         note = self.language.translated(group[0].note)

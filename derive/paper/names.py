@@ -145,6 +145,14 @@ class Names:
             return self.adjoint_of(self.variable(self._primals[name]))
         return self._symbols.get(name) or letters(name, self._known)
 
+    def whole(self, name: str) -> str:
+        """Return the symbol of a variable as a whole: bold for an array where asked for; its entries' are not."""
+        primal = self.primal(name)
+        if primal is not None and self.notation.bold:
+            return self.adjoint_of(self.whole(primal))
+        symbol = self.variable(name)
+        return _bold(symbol) if self.notation.bold and self.has_axes(name) else symbol
+
     def _moving(self, name):
         """Return the symbol of what a tangent is the tangent of; of an adjoint too that nothing reads any more."""
         of, primal = self._tangents[name], self.program.variables[name].primal
@@ -246,3 +254,13 @@ def _ranges(program) -> dict[str, tuple[Expr, ...]]:
                 if isinstance(term, Idx):
                     found.setdefault(term.name, {}).setdefault(term.upper)
     return {name: tuple(upper + 1 for upper in ends) for name, ends in found.items()}
+
+
+def _bold(symbol):
+    r"""Return a symbol with a bold stem: \mathbf W_1, \boldsymbol\gamma."""
+    stem = re.match(r"\\(?:hat|bar|tilde)(?: ?)(\{[^{}]*\}|\\?[A-Za-z]+)|\\?[A-Za-z]+", symbol)
+    if stem is None or symbol.startswith(r"\math"):
+        return symbol
+    core = (stem[1] or stem[0]).strip("{}")
+    bold = rf"\mathbf{braced(core, ' ')}" if core.isalpha() else rf"\boldsymbol{{{core}}}"
+    return symbol[:stem.end()].replace(stem[1] or stem[0], f"{{{bold}}}" if stem[1] else bold) + symbol[stem.end():]
