@@ -96,8 +96,7 @@ def _assigned(equation, variable, program, printer):
     if gradient and _is_shared(node, program, printer):
         return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
     if equation.free and (isinstance(node, Spread) or not node.axes):
-        shape = ", ".join(printer.size(s).code for s in variable.shape)
-        spread = f"np.broadcast_to({printer.code(node)}, ({shape}{',' if len(variable.shape) == 1 else ''}))"
+        spread = f"np.broadcast_to({printer.code(node)}, {_shape(variable, printer)})"
         return [f"{name} = {spread}{'.copy()' if gradient else ''}"], []
     return [f"{name} = {printer.code(node)}"], []
 
@@ -116,11 +115,6 @@ def _filled(variable, value, node, printer):
         return f"{dtype}.type({printer.code(node)})"
     shape = _shape(variable, printer)
     return f"np.zeros({shape}, {dtype})" if value == 0 else f"np.full({shape}, {printer.code(node)}, {dtype})"
-
-
-def _empty(variable, printer):
-    """Return the call that makes an array to be filled."""
-    return f"np.empty({_shape(variable, printer)}, {printer.like}.dtype)"
 
 
 def _shape(variable, printer):
@@ -218,8 +212,10 @@ def _scattered(equation, variable, program, outer, dense, updates, printer):
         primal = None                   # no residual is kept for its shape alone
     node, extra = form(dense, equation.free), []
     if is_tiled(equation, dense, updates):
-        empty = f"np.empty_like({primal})" if primal is not None else _empty(variable, printer)
-        lines = [f"{name} = {empty}", *(added(equation, u, printer, fresh=True) for u in updates)]
+        sizes = [printer.size(s).code for s in variable.shape]
+        new = NewArrays(printer).allocated(name, sizes, "empty")
+        first = new if primal is None else f"{name} = np.empty_like({primal})"
+        lines = [first, *(added(equation, u, printer, fresh=True) for u in updates)]
         return lines + scaled(name, outer, equation, printer), [] if primal is None else [primal]
     if node.axes and not isinstance(node, Spread):
         first = fresh_array(equation.lhs, dense, printer)
