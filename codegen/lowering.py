@@ -22,6 +22,7 @@ from derive.terms import bottom_up, instantiated, read_name, reads
 from .gram import with_weighted
 from .pairs import with_pairs
 from .running_sums import with_running_sums
+from .squares import with_squares
 from .systems import systems_solved
 from .windows import windowed
 
@@ -85,7 +86,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(_still_read(lines, program), variables=variables)
     program = with_running_sums(program) if arrays else program
-    program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(program, slope))))
+    program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(with_squares(program), slope))))
     return Lowered(program, parts, backward, taps)
 
 

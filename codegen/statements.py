@@ -150,7 +150,10 @@ def split(equation):
         outer, terms = S.One, Add.make_args(equation.rhs)
     updates = [(t, update_of(t, equation)) for t in terms]
     dense = Add(*(t for t, u in updates if u is None))
-    return outer, dense, _one_a_place([u for _, u in updates if u is not None])
+    picked = _one_a_place([u for _, u in updates if u is not None])
+    if outer != 1 and dense.as_coeff_Mul()[0].is_negative:      # the sign goes where all is divided
+        return -outer, -dense, [replace(u, term=-u.term) for u in picked]
+    return outer, dense, picked
 
 
 def _one_a_place(updates):
@@ -292,6 +295,8 @@ def scaled(name, outer, equation, printer):
     if outer == 1:
         return []
     top, bottom = outer.as_numer_denom()
+    if top == -1 and bottom != 1:
+        top, bottom = -top, -bottom
     lines = []
     if top != 1:
         lines.append(f"{name} *= {printer.code(arranged(form(top, equation.free), equation.free))}")

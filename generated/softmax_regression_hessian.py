@@ -44,10 +44,10 @@ def hessian(W, b, X, y):
     softmax_Z = E / S[:, None]                          # (N, C)
     J_softmax_Z = -softmax_Z[:, :, None] * softmax_Z[:, None, :]  # (N, C, C)
     J_softmax_Z[:, np.arange(C), np.arange(C)] += softmax_Z
-    H_W_W = (
-        (X.T[:, None, :] * X.T @ J_softmax_Z.reshape(N, -1)).reshape(D, D, C, C).transpose(0, 2, 1, 3)
-        / N
-    )  # (D, C, D, C)
+    weighted_X = X[:, :, None] * softmax_Z[:, None, :]  # (N, D, C)
+    H_W_W = (weighted_X.reshape(N, -1).T @ weighted_X.reshape(N, -1)).reshape(D, C, D, C)  # (D, C, D, C)
+    H_W_W[:, np.arange(C), :, np.arange(C)] -= (weighted_X.reshape(N, -1).T @ X).reshape(D, C, D).transpose(1, 0, 2)
+    H_W_W /= -N
     H_W_b = (X.T @ J_softmax_Z.reshape(N, -1)).reshape(D, C, C) / N  # (D, C, C)
     H_b_b = J_softmax_Z.mean(axis=0)                    # (C, C)
     return Hessian(H_W_W, H_W_b, H_b_b)

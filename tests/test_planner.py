@@ -10,7 +10,7 @@ from sympy import Sum, exp, symbols, tanh
 
 import codegen
 from codegen.transposes import laid_out
-from derive import Network, mean, sigmoid, softplus, total
+from derive import Network, cross_entropy, mean, sigmoid, softplus, total
 
 
 @pytest.mark.parametrize("style", ["plain", "fast"])
@@ -99,6 +99,23 @@ def test_hessians_of_known_sign_are_a_matrix_times_itself(kind):
     w, X, y, a = rng.normal(size=4), rng.normal(size=(9, 4)), rng.normal(size=9), rng.normal(size=9)
     want = X.T @ np.diag(second(X @ w, a)) @ X
     assert np.allclose(codegen.lambdify(program)(w=w, X=X, y=y, a=a), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_hessians_by_a_softmax_are_a_matrix_times_itself_less_a_diagonal(style):
+    net = Network("multinomial", "Multinomial regression")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    net.loss = mean(cross_entropy(net.define("Z", X @ W), y))
+    program = net.hessian()
+    assert "X[:, :, None] * softmax_Z[:, None, :]" in (source := codegen.source(program, style=style))
+    assert "X.T[:, None, :] * X.T" not in source and "J_softmax_Z = " not in source
+    rng = np.random.default_rng(0)
+    W, X, y = rng.normal(size=(4, 3)), rng.normal(size=(9, 4)), rng.integers(0, 3, 9)
+    P = np.exp(X @ W) / np.exp(X @ W).sum(axis=1, keepdims=True)
+    curvature = P[:, :, None] * np.eye(3) - P[:, :, None] * P[:, None, :]
+    want = np.einsum("nd,ne,ncf->dcef", X, X, curvature) / 9
+    assert np.allclose(codegen.lambdify(program, style=style)(W=W, X=X, y=y), want, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
