@@ -65,7 +65,8 @@ from .losses import (
     triplet,
 )
 from .matrix_calculus import matrix_gradient, matrix_hessian, matrix_jacobian, network_of
-from .network import Network, padded
+from .network import Network
+from .padding import padded
 from .pipeline import derived
 from .program import Equation, Program
 from .rule import backward

@@ -236,7 +236,7 @@ def logsumexp(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = Fal
 
 def softmax(a, axis: int = -1):
     """Return exp(a)/sum(exp(a)) along an axis."""
-    return _exp(log_softmax(a, axis))
+    return _exp(log_softmax(a, axis), evaluate=False)       # SymPy would look for logarithms in all that it is made of
 
 
 def log_softmax(a, axis: int = -1):
@@ -259,6 +259,7 @@ def _checked(node):
     return node
 
 
+@lru_cache(maxsize=MANY)
 def is_array(expr: Basic) -> bool:
     """Tell whether whole arrays stand in `expr`."""
     if isinstance(expr, Array | ArrayNode):
@@ -273,6 +274,7 @@ def summed_whole(expr: Basic) -> list[Idx]:
     return [i for t in subterms(expr) if is_binder(t) and is_array(t.function) for i, *_ in t.limits]
 
 
+@lru_cache(maxsize=MANY)
 def shape_of(expr: Expr) -> tuple[Expr, ...]:
     """Return the shape of an expression in array notation, () for a scalar.
 

@@ -4,7 +4,7 @@ They are ordinary `sympy.Function`s: they take whole arrays, `Indexed` reads and
 each one's meaning in stock SymPy, which is all that the referee ever sees.
 """
 
-from sympy import Function, Heaviside, Indexed, IndexedBase, Piecewise, Rational, S, exp, log
+from sympy import Add, Function, Heaviside, Indexed, IndexedBase, Mul, Piecewise, Rational, S, Sum, exp, log
 
 from .conversion import symbolic
 
@@ -24,6 +24,12 @@ class Elementwise(Function):
         return self.args[0].is_real
 
 
+def _is_any_number(x):
+    """Tell of reads, and of what adds up sums, that nothing is known of their sign; SymPy would look for long."""
+    return isinstance(x, Indexed | IndexedBase) or any(isinstance(f, Sum) for t in Add.make_args(x)
+                                                       for f in Mul.make_args(t))
+
+
 class step(Elementwise):
     """[x > 0]: 1 where x is positive, 0 elsewhere, 0 at 0; the derivative of relu."""
 
@@ -31,8 +37,8 @@ class step(Elementwise):
 
     @classmethod
     def eval(cls, x):
-        if isinstance(x, Indexed):
-            return None                     # an entry of an array is any number
+        if _is_any_number(x):
+            return None
         return S.One if x.is_positive else S.Zero if x.is_nonpositive else None
 
     def fdiff(self, argindex=1):
@@ -71,6 +77,8 @@ class at_zero(Elementwise):
 
     @classmethod
     def eval(cls, x):
+        if _is_any_number(x):
+            return None
         return S.One if x.is_zero else S.Zero if x.is_nonzero else None
 
     def fdiff(self, argindex=1):
@@ -86,8 +94,8 @@ class relu(Elementwise):
 
     @classmethod
     def eval(cls, x):
-        if isinstance(x, Indexed | IndexedBase):
-            return None                     # an entry of an array is any number
+        if _is_any_number(x):
+            return None
         return x if x.is_nonnegative else S.Zero if x.is_nonpositive else None
 
     def _eval_is_nonnegative(self):

@@ -4,7 +4,9 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
+from functools import lru_cache
+
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, Symbol, sign
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -16,7 +18,22 @@ from .guards import guarded
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
 from .radicals import as_root
-from .terms import bottom_up, bound_indices, canonical, count, free_indices, like, read_name, reads, rename, subterms
+from .terms import (
+    MANY,
+    bottom_up,
+    bound_indices,
+    canonical,
+    count,
+    free_indices,
+    holds,
+    innermost_first,
+    like,
+    read_name,
+    reads,
+    rename,
+    subterms,
+    values,
+)
 
 FLAT = (step, half_step, at_zero, sign)
 
@@ -88,7 +105,9 @@ class _Namer:
 
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
-        for binder in [t for t in subterms(rhs) if isinstance(t, Binder) and _has_terms(t, rhs)]:
+        named: set[Expr] = set()
+        while binder := next((b for b in _binders(rhs) if b not in named and _has_terms(b, rhs)), None):
+            named.add(binder)
             stem = "terms" if isinstance(binder, Maximum) else "pre"
             read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
             bound = binder.limits[0][0]
@@ -98,7 +117,8 @@ class _Namer:
 
     def _with_arguments(self, rhs):
         """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""
-        argument = next((a for t in _innermost_first(rhs) if (a := _argument(t)) is not None and self._mixes(a)), None)
+        arguments = filter(None, map(_argument, innermost_first(rhs, values)))
+        argument = next(filter(self._mixes, arguments), None)
         if argument is None:
             return rhs
         read = self._name(self._linear(argument), f"pre_{self.of.name}")
@@ -106,7 +126,7 @@ class _Namer:
 
     def _mixes(self, argument):
         """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
-        if argument.has(Binder) or not self._stays_inside(argument):
+        if holds(argument, Binder) or not self._stays_inside(argument):
             return False
         if has_binder(argument):
             return _adds_sums(argument)
@@ -274,16 +294,9 @@ class _Namer:
         return variable.at(*indices)
 
 
-def _innermost_first(expr):
-    """Return the terms of an expression, conditions left out."""
-    found = []
-
-    def noted(term):
-        found.append(term)
-        return term
-
-    bottom_up(expr, noted)
-    return found
+def _binders(expr):
+    """Return the binders in an expression that are no sums, conditions left out."""
+    return [t for t in innermost_first(expr, values) if isinstance(t, Binder)]
 
 
 def _argument(term):
@@ -314,7 +327,7 @@ def _places(expr, binder):
 def _with_read(expr, term, read):
     """Return `expr` with a read wherever a term stands in it: by itself, or among the terms of a sum or a product."""
     def change(t):
-        if canonical(t) == whole:
+        if _is_same(t, term):
             return read
         if isinstance(t, Add | Mul) and isinstance(term, type(t)):
             for sign in (1, -1) if isinstance(t, Add) else (1,):
@@ -323,19 +336,30 @@ def _with_read(expr, term, read):
                     return t.func(*rest, sign * read)
         return t
 
-    whole = canonical(term)
-    return bottom_up(expr, change)
+    weight = _weight(term)
+    return bottom_up(expr, change, enters=lambda t: _weight(t) >= weight)
+
+
+def _is_same(one, other):
+    """Tell whether two expressions differ in the names of bound indices alone."""
+    return type(one) is type(other) and _weight(one) == _weight(other) and canonical(one) == canonical(other)
+
+
+@lru_cache(maxsize=MANY)
+def _weight(expr):
+    """Return how many symbols stand in an expression, the same of it and of its opposite."""
+    return sum(map(_weight, expr.args)) if expr.args else int(isinstance(expr, Symbol))
 
 
 def _without(args, dropped):
     """Return the arguments that remain when others are dropped, None where one of those is not there."""
-    rest = {k: canonical(a) for k, a in enumerate(args)}
-    for d in map(canonical, dropped):
-        place = next((k for k, a in rest.items() if a == d), None)
+    rest = list(args)
+    for d in dropped:
+        place = next((k for k, a in enumerate(rest) if _is_same(a, d)), None)
         if place is None:
             return None
         del rest[place]
-    return [args[k] for k in rest]
+    return rest
 
 
 def _has_terms(binder, rhs):

@@ -15,11 +15,12 @@ from .differentiable import Differentiable
 from .errors import DefinitionError, DerivationError
 from .given import as_tuple, renamed, sympified
 from .linear_algebra import Unknown
+from .long_parts import with_long_parts_named
 from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
-from .ranges import Prover, conjuncts, index_range
+from .ranges import Prover
 from .terms import apart, free_indices, index_over, read_name, reads, without_choices, without_idle
 from .unknowns import Implicit
 from .whole_ranges import with_whole_ranges
@@ -54,6 +55,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._equations: list[Equation] = []
         self._outputs: list[str] = []
         self._index_names: dict[Expr, list[str]] = {}
+        self._parts: dict[Expr, Expr] = {}                  # of long expressions, and their names
 
     # ---- declaring
 
@@ -116,6 +118,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def define(self, variable: str | Array, value, over: Idx | Sequence[Idx] | None = None, note: str = "") -> Expr:
         """Name an equation and return its left-hand side as an array.
 
+        What is long in array notation and stands in several places is an equation of its own, `part_Z`.
+
         Parameters
         ----------
         variable : a new name, or a state declared before.
@@ -127,6 +131,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         DefinitionError
             Undefined or clashing names, shapes that do not fit, an index that may leave its range.
         """
+        if over is None and isinstance(variable, str) and variable != "loss":
+            value = self._with_long_parts_named(value, variable)
         if is_algebra(value) and not isinstance(variable, Array) and over is None:
             return self._define_matrix(variable, value, note)
         value = sympified(value, variable)
@@ -179,6 +185,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def loss(self, value):
         if "loss" in self._variables:
             raise DefinitionError(f"{self.name} has a loss already")
+        value = self._with_long_parts_named(value, "loss")
         if is_algebra(value) and not axes_of(value):
             value = self._in_indices(value)
         value = sympified(value, "loss")
@@ -345,6 +352,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
                 raise DefinitionError(f"{name} is defined over {i}; expected an index from net.indices(...)")
         return tuple(i.upper + 1 for i in indices)
 
+    def _with_long_parts_named(self, value, name):
+        """Return a value that reads a name, `part_Z`, wherever a long part of it stands again."""
+        return with_long_parts_named(value, self._parts, lambda part: self.define(self._unused(f"part_{name}"), part))
+
     def _written(self, value, indices, name, shape):
         """Return a right-hand side in index notation, checked."""
         try:
@@ -380,31 +391,6 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         for reading in readings(value):
             if reading.read not in self._least:
                 check_read(reading, name, self._variables, prover, self.name)
-
-
-def padded(array: Array) -> "Padded":
-    """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range."""
-    if not isinstance(array, Array):
-        raise DefinitionError(f"padded({array}): expected an array by name; define it first")
-    return Padded(array)
-
-
-class Padded:
-    """An array that reads 0 outside its range."""
-
-    def __init__(self, array: Array):
-        self.array = array
-
-    def __getitem__(self, indices):
-        indices = indices if isinstance(indices, tuple) else (indices,)
-        read = self.array[indices]
-        conditions = []
-        for index, size in zip(map(symbolic, indices), self.array.shape, strict=True):
-            if index_range(index) != (0, size - 1):
-                conditions += [index >= 0, index <= size - 1]
-        from .guards import guarded
-
-        return guarded(read, [e for c in conditions for e in conjuncts(c)])
 
 
 def _check_fits(have, want, name):

@@ -25,6 +25,26 @@ def subterms(expr: Expr) -> Iterator[Expr]:
             todo.extend(term.args[::-1])
 
 
+def innermost_first(expr: Expr, children: Callable[[Expr], Sequence[Expr]]) -> Iterator[Expr]:
+    """Yield an expression and all that `children` leads to, each term once and after its own children."""
+    todo, seen = [(expr, False)], set()
+    while todo:
+        term, is_ready = todo.pop()
+        if is_ready:
+            yield term
+        elif term not in seen:
+            seen.add(term)
+            todo.append((term, True))
+            todo.extend((child, False) for child in reversed(children(term)))
+
+
+def values(expr: Expr) -> list[Expr]:
+    """Return what an expression is computed from: its arguments, branches without their conditions, no ranges."""
+    if _is_leaf(expr):
+        return []
+    return [a.expr if isinstance(a, ExprCondPair) else a for a in expr.args if not isinstance(a, Tuple)]
+
+
 @lru_cache(maxsize=MANY)
 def _kinds(expr):
     return frozenset(map(type, subterms(expr)))
@@ -177,14 +197,20 @@ def count(limits: Tuple) -> Expr:
     return product
 
 
-def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True) -> Expr:
+def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True,
+              enters: Callable[[Expr], bool] = lambda term: True) -> Expr:
     """Return `expr` rebuilt from its leaves, each node passed through `change`; indices and bases are left alone.
 
-    Without `branches`, what stands under a condition is left alone too.
+    Without `branches`, what stands under a condition is left alone too; so is what `enters` does not hold for.
     """
-    if _is_leaf(expr) or (isinstance(expr, Piecewise) and not branches):
-        return change(expr)
-    return change(_rebuilt(expr, [_in_branch(a, lambda term: bottom_up(term, change, branches)) for a in expr.args]))
+    def changed(term):
+        if not enters(term):
+            return term
+        if _is_leaf(term) or (isinstance(term, Piecewise) and not branches):
+            return change(term)
+        return change(_rebuilt(term, [_in_branch(a, changed) for a in term.args]))
+
+    return changed(expr)
 
 
 def without_choices(expr: Expr) -> Expr:
@@ -225,6 +251,7 @@ def _rebuilt(expr, args):
     return expr.func(*args, evaluate=False) if isinstance(expr, Piecewise) else expr.func(*args)
 
 
+@lru_cache(maxsize=MANY)
 def canonical(expr: Expr, depth: int = 0) -> Expr:
     """Return `expr` with bound indices named after how deep they are bound: equal where only bound names differ."""
     if _is_leaf(expr):

@@ -17,7 +17,7 @@ SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu x
 LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = frozenset(SMALL.split() + LARGE.split())
 ACCENTS = ("hat", "bar", "tilde")
-REDUCTIONS = frozenset(["pre", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
+REDUCTIONS = frozenset(["pre", "part", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
 LONGEST = 18                                                        # letters; a longer name is abbreviated
 

@@ -1,0 +1,30 @@
+"""Arrays with zeros all around."""
+
+from .arrays import Array
+from .conversion import symbolic
+from .errors import DefinitionError
+from .guards import guarded
+from .ranges import conjuncts, index_range
+
+
+def padded(array: Array) -> "Padded":
+    """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range."""
+    if not isinstance(array, Array):
+        raise DefinitionError(f"padded({array}): expected an array by name; define it first")
+    return Padded(array)
+
+
+class Padded:
+    """An array that reads 0 outside its range."""
+
+    def __init__(self, array: Array):
+        self.array = array
+
+    def __getitem__(self, indices):
+        indices = indices if isinstance(indices, tuple) else (indices,)
+        read = self.array[indices]
+        conditions = []
+        for index, size in zip(map(symbolic, indices), self.array.shape, strict=True):
+            if index_range(index) != (0, size - 1):
+                conditions += [index >= 0, index <= size - 1]
+        return guarded(read, [e for c in conditions for e in conjuncts(c)])
