@@ -81,13 +81,30 @@ def pieces(program: Program, plan: Plan) -> list[str]:
             lines.append(in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]
     lines = in_slots(assumptions.beside(lines, inner, plain), low.program, {inner.loss, *gradients})
+    placed: list[str] = []
+    if block:
+        lines, placed = _in_their_place(lines, block, fast)
     forward = [s for s in lines if s.name not in low.backward]
     backward = [s for s in lines if s.name in low.backward]
     own = Plan(inner, low, forward, backward, [], {"forward": plain, "backward": plain, "predict": plain})
     plan.printers["fast"] = plain
-    if block:
+    if block and not block.rows.issuperset(p.name for p in inner.parameters):
         plain.helpers["zeroed"] = None
-    return [WORKSPACE, _loss_and_grads(plan, own, block), _computed(plan, own, block)]
+    return [WORKSPACE, _loss_and_grads(plan, own, block, placed), _computed(plan, own, block, placed)]
+
+
+def _in_their_place(lines: list[Statement], block: Blocked, fast: InPlacePrinter) -> tuple[list[Statement], list[str]]:
+    """Return the lines, gradients that have rows filled where the caller has them, and which these are."""
+    program, placed, result = block.program, [], []
+    gradients = {program.adjoints[p.name] for p in program.parameters if p.name in block.rows}
+    for s in lines:
+        if s.name in gradients:
+            where = fast.array(s.name, program.variables[s.name].indices)
+            changed = tuple(line.replace(where, s.name) for line in s.lines)
+            placed += [s.name] if changed != s.lines else []
+            s = replace(s, lines=changed)
+        result.append(s)
+    return result, placed
 
 
 def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlacePrinter) -> Statement:
@@ -138,7 +155,7 @@ def _given(plan, block):
     return [*plan.keyword_sizes, *([block.whole] if block else [])]
 
 
-def _computed(plan, own, block) -> str:
+def _computed(plan, own, block, placed) -> str:
     """The function that computes loss and gradients, of a block of rows or of all."""
     program, names = own.program, arguments(own.program)
     given = _given(plan, block)
@@ -147,14 +164,15 @@ def _computed(plan, own, block) -> str:
     body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
     body += parts.body(own, own.backward, "backward", arrays, own.texts.quotes(), [s.name for s in program.sizes])
     what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
+    told = f"fill {', '.join(placed)}; " if placed else ""
     return "\n".join([
-        *signature("_computed", [*names, "array"], given),
-        f'    """Return the loss and its gradients, {what}; `array` hands out arrays."""',
+        *signature("_computed", [*names, *placed, "array"], given),
+        *wrapped(f'    """Return the loss and its gradients, {what}; {told}`array` hands out arrays."""'),
         *body, *wrapped(f"    return {program.loss}, Params({gradients})"),
     ])
 
 
-def _loss_and_grads(plan, own, block) -> str:
+def _loss_and_grads(plan, own, block, placed) -> str:
     """The function `loss_and_grads`, which goes through blocks of rows."""
     program, names = plan.program, arguments(plan.program)
     first = program.parameters[0].name if program.parameters else names[0]
@@ -175,8 +193,12 @@ def _loss_and_grads(plan, own, block) -> str:
     sizes = Sizes(program, [*program.parameters, *program.inputs], [s.name for s in plan.keyword_sizes])
     every = [*program.parameters, *program.inputs]
     some = [f"{v.name}[n:n + rows]" if v.name in block.rows else v.name for v in every]
-    whole = parts.call("_computed", [*names, "array"], plan.keyword_sizes).removesuffix(")")
-    part = parts.call("_computed", [*some, "array"], plan.keyword_sizes).removesuffix(")")
+    gradient = {program.adjoints[p.name]: p.name for p in program.parameters}
+    new = [f'array("{g}", *{gradient[g]}.shape)' for g in placed]
+    there = [f"grads.{gradient[g]}[n:n + rows]" for g in placed]
+    whole = parts.call("_computed", [*names, *new, "array"], plan.keyword_sizes).removesuffix(")")
+    part = parts.call("_computed", [*some, *there, "array"], plan.keyword_sizes).removesuffix(")")
+    made = [_made(p, program.adjoints[p.name], block, placed) for p in program.parameters]
     lines = [
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
@@ -184,15 +206,16 @@ def _loss_and_grads(plan, own, block) -> str:
                  "  # a block stays in cache"),
         f"    if rows >= {block.whole}:",
         *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
-        *wrapped(f"    grads = Params({', '.join(_zeros(p) for p in program.parameters)})"),
+        *wrapped(f"    grads = Params({', '.join(made)})"),
         "    loss = 0",
         f"    for n in range(0, {block.whole}, rows):",
         *wrapped(f"        part, of_part = {part}, {block.whole}={block.whole})"),
         "        loss += part",
     ]
     for p in program.parameters:
-        lines.append(f"        grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
-                     f"        grads.{p.name}[...] += of_part.{p.name}")
+        if program.adjoints[p.name] not in placed:
+            lines.append(f"        grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
+                         f"        grads.{p.name}[...] += of_part.{p.name}")
     return "\n".join([*head, *lines, "    return loss, grads"])
 
 
@@ -200,8 +223,12 @@ def _power(number):
     return f"2**{number.bit_length() - 1}"
 
 
-def _zeros(p):
-    return f"_zeroed(array(\"sum_d{p.name}\", *{p.name}.shape))"
+def _made(p, gradient, block, placed):
+    """Return the array of a gradient of all rows: one whose rows are filled in turn, or zeros to add to."""
+    if gradient in placed:
+        return f'array("{gradient}", *{p.name}.shape)'
+    new = f'array("sum_{gradient}", *{p.name}.shape)'
+    return new if p.name in block.rows else f"_zeroed({new})"
 
 
 def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:

@@ -176,6 +176,17 @@ def test_sums_of_products_are_as_exact_as_sums():
     assert loss.dtype == np.float32 and abs(loss - want) <= 5e-7 * want
 
 
+def test_gradients_with_rows_are_filled_block_by_block():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 300, 7001))
+    f = codegen.lambdify(squared_error().backward(), style="fast")
+    workspace, R = f.module.Workspace(), X - Y
+    for sign in (1, -1):                # the second time in arrays that hold something
+        _, grads = f(X=X if sign == 1 else 2 * Y - X, Y=Y, workspace=workspace)
+        want = sign * 2 * R * (1 / 300 + 2 * (R**2).mean(axis=1, keepdims=True) / 7001)
+        assert np.allclose(grads.X, want, rtol=1e-12)
+
+
 def test_sums_of_products_conjugate_nothing():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(2, 3, 4))
