@@ -49,7 +49,9 @@ WORKSPACE = '''class Workspace:
         if found is None:
             size = int(np.prod(shape))
             if name not in self.flat or self.flat[name].size < size:
-                self.flat[name] = np.empty(size, self.dtype)
+                room = np.empty(size + 64, self.dtype)
+                start = -room.ctypes.data % 64 // room.itemsize     # where a line of the cache begins
+                self.flat[name] = room[start:start + size]
                 self.shaped = {key: a for key, a in self.shaped.items() if key[0] != name}
             found = self.shaped[name, shape] = self.flat[name][:size].reshape(shape)
         return found'''

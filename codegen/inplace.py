@@ -140,7 +140,9 @@ class InPlacePrinter(NumpyPrinter):
             self.lines.append(f"np.negative({name}, out={name})")
         elif number != 1:
             up, down = number.as_numer_denom()
-            if abs(up) == 1 and down != 1:
+            if number.is_Rational and down.p.bit_count() == 1 and abs(up) == 1:
+                self.lines.append(f"{name} *= {float(number)}")         # exactly the same, and faster
+            elif abs(up) == 1 and down != 1:
                 self.lines.append(f"{name} /= {self.size(down * up).code}")
             else:
                 self.lines.append(f"{name} *= {self.size(number).code}")

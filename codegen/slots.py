@@ -11,10 +11,12 @@ from derive.program import Program
 
 from .statements import Statement
 
+SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
+
 
 def in_slots(statements: Sequence[Statement], program: Program, kept: Collection[str]) -> list[Statement]:
     """Return the statements with dead arrays written over; those of `kept` last to the end."""
-    last = _last_uses(statements, kept)
+    last = _last_uses(statements, program, kept)
     waiting: dict[tuple, list[str]] = {}
     slot: dict[str, str] = {}
     result = []
@@ -37,19 +39,30 @@ def _fills(s):
 
 
 def _written_over(s, program):
-    """Return the variables of the same shape that only the first call of a statement reads, entry by entry."""
-    call = re.match(rf"{s.name} = np\.(?!matmul)\w+\(.*, out=array\(", s.lines[0])
+    """Return the variables of the same shape that only the first call of a statement reads, entry by entry.
+
+    The first operand comes last, so that it is taken first: of two it is never the mask, which is read in a copy.
+    """
+    call = re.match(rf"{s.name} = np\.(?!matmul)\w+\((\w+).*, out=array\(", s.lines[0])
     later = " ".join(s.lines[1:])
-    return [n for n in s.reads if call and program.variables[n].shape == program.variables[s.name].shape
+    if not call:
+        return []
+    over = [n for n in s.reads if program.variables[n].shape == program.variables[s.name].shape
             and not re.search(rf"\b{n}\b", later)]
+    return sorted(over, key=lambda n: n == call[1])
 
 
-def _last_uses(statements, kept):
+def _is_new(s, program):
+    """Tell whether what a statement makes is certainly no view of what it reads."""
+    return _fills(s) or not program.variables[s.name].shape or bool(SUMS.match(s.lines[-1]))
+
+
+def _last_uses(statements, program, kept):
     """Return where each variable is read last: what may be a view of it counts too."""
     last: dict[str, int] = dict.fromkeys(kept, len(statements))
     for k in reversed(range(len(statements))):
         s = statements[k]
-        until = k if _fills(s) else max(k, last.get(s.name, k))
+        until = k if _is_new(s, program) else max(k, last.get(s.name, k))
         for name in s.reads:
             last[name] = max(last.get(name, 0), until)
     return last

@@ -9,6 +9,8 @@ from codegen.known_factors import with_known_factors_ahead
 from codegen.lowering import lowered
 from codegen.maxima import with_relus_after_maxima
 from codegen.memory import module_from
+from codegen.slots import in_slots
+from codegen.statements import Statement
 from codegen.unstacked import with_gates_apart
 from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
 from derive.networks import named
@@ -130,3 +132,22 @@ def test_a_gradient_that_nothing_adds_to_is_an_array_of_zeros():
     net.loss = v**2
     _, grads = codegen.lambdify(net.backward(), style="fast")(w=3.0, v=2.0)
     assert isinstance(grads.w, np.ndarray) and grads.w == 0 and grads.v == 4
+
+
+@pytest.mark.parametrize(("read", "then"), [("_column_sums(dZ1)", "dA1"), ("dZ1[0]", "A1")])
+def test_a_dead_array_is_written_over_where_it_is_read_and_is_dead_once_it_is_summed(read, then):
+    filled = {"A1": "exp(X", "dA1": "sin(X", "dZ1": "multiply(dA1, A1 > 0", "Z1": "exp(X"}
+    made = {name: Statement(name, (f'{name} = np.{call}, out=array("{name}", N, H))',), ("X",))
+            for name, call in filled.items()}
+    masked = Statement("dZ1", made["dZ1"].lines, ("dA1", "A1"))
+    lines = [made["A1"], made["dA1"], masked, Statement("db1", (f"db1 = {read}",), ("dZ1",)), made["Z1"]]
+    found = in_slots(lines, named("mlp").backward(), {"db1"})
+    assert 'out=array("dA1"' in found[2].lines[0] and f'out=array("{then}"' in found[4].lines[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_arrays_of_a_workspace_begin_where_lines_of_the_cache_do(dtype):
+    workspace = module_from("workspace", codegen.source(named("mlp").backward(), style="fast")).Workspace()
+    array = workspace.arrays(np.dtype(dtype))
+    for size in (1, 3, 100, 40000):
+        assert array("A", size).ctypes.data % 64 == 0 and array("A", size).shape == (size,)
