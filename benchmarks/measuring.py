@@ -6,6 +6,7 @@ Run as a process of its own for each number of threads, which has to be set befo
 import argparse
 import json
 import os
+import random
 import statistics
 import sys
 import time
@@ -87,20 +88,20 @@ def measured(workload, dtype: str, names: list[str], seconds: float, threads: in
 
 
 def _interleaved(runs, seconds, threads):
-    """Return the seconds of every run in every round; a round calls all, each round beginning with another.
+    """Return the seconds of every run in every round; a round calls all, in an order drawn anew.
 
-    With one thread they are the processor's seconds, which others on the machine lengthen least; else the clock's.
+    Were the order fixed, each would always find the caches as one and the same neighbour leaves them. With one thread
+    they are the processor's seconds, which others on the machine lengthen least; else the clock's.
     """
     clock = time.process_time if threads == 1 else time.perf_counter
     once = {name: min(seconds_of(run, 1, clock), seconds_of(run, 1, clock)) for name, run in runs.items()}
     calls = {name: max(1, int(2e-3 / max(t, 1e-9))) for name, t in once.items()}
     quick = [n for n, t in once.items() if t <= SLOW]
     times: dict[str, list[float]] = {name: [] for name in runs}
-    end, rounds = time.perf_counter() + seconds, 0
+    end, rounds, draw = time.perf_counter() + seconds, 0, random.Random(0)
     while rounds < 5 or (time.perf_counter() < end and rounds < 200):
         taking = quick if quick and rounds >= 2 else list(runs)
-        start = rounds % len(taking)
-        for name in taking[start:] + taking[:start]:
+        for name in draw.sample(taking, len(taking)):
             times[name].append(seconds_of(runs[name], calls[name], clock))
         rounds += 1
     return times

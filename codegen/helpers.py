@@ -18,7 +18,7 @@ def _sigmoid_slope(x):
     "_softplus": '''
 def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 ''',
     "_step": '''
 def _step(x):
