@@ -139,7 +139,7 @@ def _sigmoid(x):
 
 def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _checked(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise):

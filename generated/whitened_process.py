@@ -117,7 +117,7 @@ def _sigmoid(x):
 
 def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _lower(matrix):
