@@ -24,6 +24,7 @@ from .pairs import with_pairs
 from .running_sums import with_running_sums
 from .squares import with_squares
 from .systems import systems_solved
+from .vanishing import with_zeros_known
 from .windows import windowed
 
 
@@ -84,7 +85,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
         else:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
-    program = program.with_equations(_still_read(lines, program), variables=variables)
+    program = with_zeros_known(program.with_equations(_still_read(lines, program), variables=variables))
     program = with_running_sums(program) if arrays else program
     program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(with_squares(program), slope))))
     return Lowered(program, parts, backward, taps)

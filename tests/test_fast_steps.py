@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, tanh
+from sympy import Piecewise, Sum, oo, tanh
 
 import codegen
 from codegen.known_factors import with_known_factors_ahead
@@ -151,3 +151,28 @@ def test_arrays_of_a_workspace_begin_where_lines_of_the_cache_do(dtype):
     array = workspace.arrays(np.dtype(dtype))
     for size in (1, 3, 100, 40000):
         assert array("A", size).ctypes.data % 64 == 0 and array("A", size).shape == (size,)
+
+
+@pytest.mark.parametrize(("later", "dropped"), [("s <= t", True), ("s < t", False), ("t <= s", False)])
+def test_a_choice_of_0_goes_where_a_masked_softmax_makes_it_0_already(later, dropped):
+    net = Network("masked", "A softmax of what is not masked, masked again")
+    N = net.size("N")
+    Z, w = net.parameter("Z", N, N), net.input("w", N, N)
+    t, s = net.indices(t=N, s=N)
+    S = net.define("S", Piecewise((Z[t, s], s <= t), (-oo, True)), over=(t, s))
+    P = net.define("P", softmax(S))
+    again = {"s <= t": s <= t, "s < t": s < t, "t <= s": t <= s}[later]
+    Q = net.define("Q", Piecewise((P[t, s], again), (0, True)), over=(t, s))
+    net.loss = total(Q * w)
+    program = net.backward()
+    chosen = {e.name for e in lowered(program).program.equations if e.rhs.has(Piecewise)}
+    assert "dZ" not in chosen and ("Q" in chosen) != dropped
+    rng = np.random.default_rng(0)
+    z, weight = rng.normal(size=(2, 5, 5))
+    mask = np.tril(np.ones((5, 5), bool))
+    p = np.where(mask, np.exp(z), 0)
+    p /= p.sum(axis=1, keepdims=True)
+    g = weight * {"s <= t": mask, "s < t": np.tril(mask, -1), "t <= s": mask.T}[later]
+    _, grads = codegen.lambdify(program)(z, weight)
+    assert np.allclose(grads.Z, p * (g - (p * g).sum(axis=1, keepdims=True)), rtol=1e-12, atol=1e-15)
+    same(program, {"N": 5}, rng)
