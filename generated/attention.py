@@ -74,7 +74,7 @@ def backward(residuals):
     # lse_S[n, t] = log sum_s exp S[n, t, s]
     dS = A * (dA + dlse_S[:, :, None])                  # (N, T, T)
     # S[n, t, s] = (1/sqrt(E) sum_S[n, t, s] if t >= s else -inf)
-    dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, T, T)
+    dsum_S = dS / E**0.5                                # (N, T, T)
     # sum_S[n, t, s] = sum_e Q[n, t, e] * K[n, s, e]
     dK = dsum_S.mT @ Q                                  # (N, T, E)
     dQ = dsum_S @ K                                     # (N, T, E)

@@ -280,7 +280,7 @@ def backward(residuals):
     # lse_S2[n, h, t] = log sum_s exp S2[n, h, t, s]
     dS2 = P2 * (dP2 + dlse_S2[:, :, :, None])           # (N, H, T, T)
     # S2[n, h, t, s] = (1/sqrt(E) sum_S2[n, h, t, s] if t >= s else -inf)
-    dsum_S2 = np.where(np.arange(T)[:, None] >= np.arange(T), dS2 / E**0.5, 0)  # (N, H, T, T)
+    dsum_S2 = dS2 / E**0.5                              # (N, H, T, T)
     # sum_S2[n, h, t, s] = sum_e Q2[n, t, E * h + e] * K2[n, s, E * h + e]
     dsplit_K2 = (dsum_S2.mT @ split_Q2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK2 = dsplit_K2.reshape(N, T, D)                    # (N, T, D)
@@ -344,7 +344,7 @@ def backward(residuals):
     # lse_S1[n, h, t] = log sum_s exp S1[n, h, t, s]
     dS1 = P1 * (dP1 + dlse_S1[:, :, :, None])           # (N, H, T, T)
     # S1[n, h, t, s] = (1/sqrt(E) sum_S1[n, h, t, s] if t >= s else -inf)
-    dsum_S1 = np.where(np.arange(T)[:, None] >= np.arange(T), dS1 / E**0.5, 0)  # (N, H, T, T)
+    dsum_S1 = dS1 / E**0.5                              # (N, H, T, T)
     # sum_S1[n, h, t, s] = sum_e Q1[n, t, E * h + e] * K1[n, s, E * h + e]
     dsplit_K1 = (dsum_S1.mT @ split_Q1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK1 = dsplit_K1.reshape(N, T, D)                    # (N, T, D)

@@ -84,7 +84,7 @@ def backward(residuals):
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = A * (dA + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
-    dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, H, T, T)
+    dsum_S = dS / E**0.5                                # (N, H, T, T)
     # sum_S[n, h, t, s] = sum_e Q[n, h, t, e] * K[n, h, s, e]
     dK = dsum_S.mT @ Q                                  # (N, H, T, E)
     dQ = dsum_S @ K                                     # (N, H, T, E)

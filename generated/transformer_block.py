@@ -160,7 +160,7 @@ def backward(residuals):
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = P * (dP + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
-    dsum_S = np.where(np.arange(T)[:, None] >= np.arange(T), dS / E**0.5, 0)  # (N, H, T, T)
+    dsum_S = dS / E**0.5                                # (N, H, T, T)
     # sum_S[n, h, t, s] = sum_e Q[n, t, E * h + e] * K[n, s, E * h + e]
     dsplit_K = (dsum_S.mT @ split_Q.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dK = dsplit_K.reshape(N, T, D)                      # (N, T, D)
