@@ -157,11 +157,10 @@ def split(equation):
 
 
 def _one_a_place(updates):
-    """Add up first what is added at the same numbers."""
+    """Add up first what is added at the same places."""
     together: dict[object, Update] = {}
     for k, u in enumerate(updates):
-        fixed = not u.over and all(p.is_Integer for p in u.positions.values())
-        key = tuple(u.positions.items()) if fixed else k
+        key = k if u.over else tuple(u.positions.items())
         together[key] = replace(u, term=together[key].term + u.term) if key in together else u
     return list(together.values())
 
@@ -287,7 +286,8 @@ def _slices_before(parts):
 
 def signed(term):
     """Return (is negative, the term without its sign)."""
-    return (True, -term) if term.as_coeff_Mul()[0].is_negative else (False, term)
+    negative = all(t.as_coeff_Mul()[0].is_negative for t in Add.make_args(term))
+    return (True, -term) if negative else (False, term)
 
 
 def scaled(name, outer, equation, printer):

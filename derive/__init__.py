@@ -41,6 +41,7 @@ from .arrays import (
     product,
     softmax,
     total,
+    transpose,
 )
 from .binders import FirstMaximum, LogSumExp, Maximum, Product
 from .determinants import LogDeterminant
@@ -148,5 +149,6 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "total",
+    "transpose",
     "triplet",
 ]

@@ -42,6 +42,9 @@ class ArrayOperators:
         """The transpose: the last two axes swapped."""
         return Transposed(self)
 
+    def _eval_transpose(self):
+        raise DefinitionError("sympy.transpose takes arrays for numbers; write .T, or derive's transpose(...)")
+
 
 class Array(ArrayOperators, IndexedBase):
     """A named array: index it (`X[n, d]`) or use it whole."""
@@ -207,6 +210,11 @@ class Picked(ArrayNode):
 def matmul(a, b):
     """Return the matrix product a @ b, also where neither side is an array by name (`exp(A) @ exp(B)`)."""
     return _checked(MatMul(symbolic(a), symbolic(b)))
+
+
+def transpose(a):
+    """Return an array with its last two axes swapped, as `.T` does, also of what is no array by name (`X - m`)."""
+    return _checked(Transposed(symbolic(a)))
 
 
 def total(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):

@@ -239,6 +239,9 @@ class Explicit:
             if computed is not None:
                 return self._looked_up(expr, computed, inner, reads)
             return self._read((read_name(expr), tuple(self._integer(i, inner) for i in expr.indices)), expr, reads)
+        if expr.is_Mul and any(isinstance(f, KroneckerDelta) and self._expanded(f, inner, reads) == 0
+                               for f in expr.args):
+            return Integer(0)               # what stands beside it counts elsewhere, and may have no value here
         if isinstance(expr, Idx):
             raise DerivationError(f"{self.program.name}: the index {expr}, {expr.lower} to {expr.upper}, is free")
         if isinstance(expr, Symbol):

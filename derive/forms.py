@@ -57,8 +57,19 @@ def arranged(node: Node, axes: Axes) -> Node:
         return node
     here = tuple(i for i in axes if i in node.axes)
     if here != node.axes:
-        node = node.body if isinstance(node, Transpose) and node.body.axes == here else Transpose(here, node)
+        node = _turned(node, here)
     return node if here == axes else Spread(axes, node)
+
+
+def _turned(node, axes):
+    """Return a node transposed: (A + A')' is A' + A."""
+    if isinstance(node, Transpose) and node.body.axes == axes:
+        return node.body
+    if isinstance(node, Apply) and node.head is Add and len(axes) == 2 and all(n.axes == node.axes for n in node.args) \
+            and 2 * sum(isinstance(n, Transpose) for n in node.args) >= len(node.args):
+        turned = [_turned(n, axes) for n in node.args]
+        return Apply(axes, Add, tuple(sorted(turned, key=lambda n: isinstance(n, Transpose))))
+    return Transpose(axes, node)
 
 
 def _form(expr, axes):

@@ -53,14 +53,15 @@ class Cut(ArrayNode):
 
 
 def concatenate(*arrays, axis: int = 0) -> Expr:
-    """Return the arrays one after the other along an axis.
+    """Return the arrays one after the other along an axis; one list of arrays will do, as in NumPy.
 
     Raises
     ------
     DefinitionError
         Shapes that differ in another axis.
     """
-    parts = tuple(map(symbolic, arrays))
+    [*listed] = arrays[0] if len(arrays) == 1 and isinstance(arrays[0], list | tuple) else arrays
+    parts = tuple(map(symbolic, listed))
     joined = Joined(Integer(axis % len(shape_of(parts[0]))), *parts)
     _ = joined.shape
     return joined

@@ -16,6 +16,7 @@ from .like_terms import gathered
 from .partial_sums import is_whole, running_inside
 from .program import Equation, Program
 from .ranges import Prover
+from .shared_factors import with_shared_factors
 from .sharing import with_shared_functions
 from .symmetry import with_symmetric_lines
 from .terms import bottom_up, canonical, count, free_indices, instantiated, read_name, reads, subterms
@@ -25,8 +26,8 @@ from .triangles import with_known_factors
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
     for change in (tidied, assumed, without_constants, with_known_inverses, with_known_factors, symmetric,
-                   with_shared_solutions, tidied, without_deviations, with_shared_functions, tidied, with_shared_lines,
-                   without_dead):
+                   with_shared_solutions, tidied, with_shared_factors, tidied, without_deviations,
+                   with_shared_functions, tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
 

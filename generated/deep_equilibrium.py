@@ -84,7 +84,7 @@ def backward(residuals):
     db = dpre_Z.sum(axis=0)                             # (H,)
     dW = Z.T @ dpre_Z                                   # (H, H)
     # W = 1/2 I + B - A' A - B'
-    dA = -(A @ dW.T + A @ dW)                           # (H, H)
+    dA = -A @ (dW + dW.T)                               # (H, H)
     dB = dW - dW.T                                      # (H, H)
     return Params(dA, dB, dU, db, dV, dc)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from sympy import Integer, KroneckerDelta, Piecewise, Rational, S, Sum
+from sympy import Integer, KroneckerDelta, Piecewise, Rational, S, Sum, sqrt
 
 from derive import DerivationError, Equation, Network, mean, networks, relu, total
 from derive.explicit import entries, evaluate, is_rational, point, sizes_for
@@ -205,3 +205,19 @@ def test_where_values_are_real_only_at_positive_points_one_is_taken():
     x = net.parameter("x", net.size("N"))
     net.loss = mean(x ** Rational(1, 2))
     assert disagreement(net.program(), net.backward(), seed=5)["dx"] <= TOLERANCE
+
+
+def test_what_stands_beside_a_bracket_needs_a_value_only_where_it_counts():
+    """Off the diagonal, roots are of negative numbers: nothing there is asked for its sign."""
+    net = Network("n", "Lengths of rows")
+    E, D = net.sizes("E D")
+    X = net.parameter("X", E, D)
+    [e] = net.indices(e=E)
+    K = net.define("K", X @ X.T)
+    net.loss = Sum(relu(9 - sqrt(K[e, e] - Rational(1, 100))), e)
+    derived = net.backward()
+    sizes = sizes_for(derived)
+    products = [evaluate(derived, sizes, point(derived, sizes, seed), 60)["K"].values() for seed in range(3)]
+    assert any(value < 0 for entries_of_one in products for value in entries_of_one)
+    for seed in range(3):
+        assert max(disagreement(net.program(), derived, seed=seed).values()) < 1e-50

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import sympy
 from sympy import Eq, Function, I, Integral, Matrix, Piecewise, Sum, Symbol, cos, exp, log, nan, tanh
 
 from derive import (
@@ -10,6 +11,7 @@ from derive import (
     LogSumExp,
     Maximum,
     Network,
+    concatenate,
     cross_entropy,
     log_softmax,
     logsumexp,
@@ -21,6 +23,7 @@ from derive import (
     sigmoid,
     softmax,
     total,
+    transpose,
 )
 from derive.terms import canonical, like, rename
 
@@ -142,6 +145,9 @@ def scene():
     (lambda p: p.T * p.X, "Q[b, n, d] = T[b, n, d]*X[n, d]"),
     (lambda p: p.X.T, "Q[d, n] = X[n, d]"),
     (lambda p: p.X.T.T, "Q[n, d] = X[n, d]"),
+    (lambda p: transpose(p.X - p.v), "Q[d, n] = X[n, d] - v[d]"),
+    (lambda p: concatenate([p.v, p.f]), "Q[i] = Piecewise((f[-D + i], -D + i >= 0), (0, True)) + "
+                                        "Piecewise((v[i], D - i - 1 >= 0), (0, True))"),
     (lambda p: p.X @ p.W + p.b, "Q[n, h] = b[h] + Sum(W[d, h]*X[n, d], (d, 0, D - 1))"),
     (lambda p: p.X @ p.v, "Q[n] = Sum(X[n, d]*v[d], (d, 0, D - 1))"),
     (lambda p: p.v @ p.W, "Q[h] = Sum(W[d, h]*v[d], (d, 0, D - 1))"),
@@ -298,6 +304,8 @@ REFUSED = [
     (define(lambda p: Eq(p.s, 1)), r"Q is defined as Eq\(s, 1\); expected"),
     (define(lambda p: Matrix([1, 2])), "Q is defined as Matrix.*; expected"),
     (define(lambda p: I * p.X), "Q has I in it; expected real values"),
+    (define(lambda p: sympy.transpose(p.X - p.v)), r"sympy.transpose takes arrays for numbers; write .T, or derive's"),
+    (define(lambda p: transpose(p.v)), r"v.T: shape \(D,\); a transpose needs two axes"),
     (define(lambda p: nan), "Q has nan in it; expected real values"),
     (define(lambda p: p.X / 0), "Q has zoo in it; expected real values"),
     (define(lambda p: Integral(p.s, (p.s, 0, 1))), "Q has Integral.* in it; expected no other binder than Sum"),

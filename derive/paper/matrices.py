@@ -82,8 +82,10 @@ class Matrices:
         if not node.axes or self._own(node.axes) == (row, column)[: len(node.axes)]:
             return piece
         turned = self.style.transposed(piece)
-        if isinstance(node, Apply) and node.head is Add and any(map(contracts, node.args)):
-            terms = (self._term(a, node.axes, row, column) for a in node.args)
+        if isinstance(node, Apply) and node.head is Add and any(
+                contracts(a) or isinstance(a, Transpose) for a in node.args):
+            upright_first = sorted(node.args, key=lambda a: not isinstance(a, Transpose))
+            terms = (self._term(a, node.axes, row, column) for a in upright_first)
             return self._turned_least(turned, self.style.add(ordered_terms(terms)))
         return turned
 
