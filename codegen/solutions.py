@@ -57,6 +57,7 @@ class Parts(Expr):
     """What a binder of this kind is made of: of a solution how it is found, its name, right-hand side, matrix, ..."""
 
     is_commutative = True
+    is_value = False            # a choice in a part stays there
 
     def _eval_is_real(self):
         return True

@@ -11,7 +11,7 @@ from derive.errors import DerivationError
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms, is_conjunction
-from derive.terms import free_indices, fresh, index_over, reads, subterms
+from derive.terms import free_indices, fresh, holds, index_over, reads, subterms
 
 from .positions import boxed, canonical, is_label, mixed_radix, radix_number
 
@@ -75,10 +75,11 @@ class ReadLowering:
         return choice.func(*((self._changed(branch.xreplace(changes)), c) for branch, c in choice.args), evaluate=False)
 
     def _with_labels(self, choice):
-        """Return a choice whose branches read labels with zeros around them: these are places, where nothing counts."""
+        """Return a choice that reads labels with zeros around them: what counts are those that are there."""
         found = [r for branch, _ in choice.args for r in self._bare_reads(branch) if r.is_integer]
         padded = {r: self._padded(r, self._paddings(r)) for r in found}
-        return choice.func(*((branch.xreplace(padded), c) for branch, c in choice.args), evaluate=False)
+        branches = ((branch.xreplace(padded), c.xreplace(self._padded_labels(c))) for branch, c in choice.args)
+        return choice.func(*branches, evaluate=False)
 
     def _bare_reads(self, expr):
         """Return the reads that may leave their range, but for those in guards, which see to theirs."""
@@ -149,7 +150,9 @@ class ReadLowering:
 
     def _zero_outside(self, term, conditions):
         """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""
+        term = self._with_values(term, conditions)
         term = term.xreplace(self._padded_labels(term))
+        conditions = [c.xreplace(self._padded_labels(c)) for c in conditions]
         changes, met = {}, set()
         for read in reads(term, self.variables):
             if not isinstance(read, Indexed) or read.is_integer or self._is_waited_for(read):
@@ -163,6 +166,18 @@ class ReadLowering:
         if any(_has_no_value_at_zero(t, changes) for t in subterms(term)):      # 0 times that is no 0
             met = set()
         return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
+
+    def _with_values(self, term, conditions):
+        """Return a term whose functions of indices alone have values outside of the conditions, where none counts."""
+        if not holds(term, log, Pow):
+            return term
+        counted, changes = self.program.prover.knowing(conditions), {}
+        for t in subterms(term):
+            least = _least(t) if free_indices(t) and not reads(t, self.variables) else None
+            beyond = None if least is None else t.args[0] - least
+            if beyond is not None and not self.program.prover.nonnegative(beyond) and counted.nonnegative(beyond):
+                changes[t] = t.func(Max(t.args[0], least), *t.args[1:])
+        return term.xreplace(changes)
 
     def _padded_labels(self, term):
         """Return reads of labels that leave their range, and those of the labels with zeros around them."""
@@ -356,6 +371,15 @@ def from_zero(indices: Iterable[Idx]) -> tuple[tuple[Idx, ...], dict[Idx, Expr]]
     indices = tuple(indices)
     based = tuple(i if i.lower == 0 else index_over(i.name, i.upper - i.lower + 1) for i in indices)
     return based, {i: new + i.lower for i, new in zip(indices, based, strict=True) if i.lower != 0}
+
+
+def _least(term):
+    """Return the least whole number that a logarithm, a root or a power that divides is of; None for another term."""
+    if isinstance(term, log):
+        return 1
+    if not isinstance(term, Pow) or (term.exp.is_integer and term.exp.is_nonnegative):
+        return None
+    return 0 if term.exp.is_nonnegative else 1
 
 
 def _has_no_value_at_zero(term, changed):

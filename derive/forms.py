@@ -32,7 +32,7 @@ from sympy.logic.boolalg import BooleanFunction
 from .binders import is_binder
 from .guards import unguarded
 from .nodes import Apply, Axes, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
-from .terms import count, free_indices, runs_over, subterms
+from .terms import count, divided, free_indices, runs_over, subterms
 
 
 @lru_cache(maxsize=1 << 13)
@@ -100,7 +100,7 @@ def _form(expr, axes):
         return Index(tuple(_sorted(free_indices(expr), axes)), expr)
     if isinstance(expr, Add) and _common_number(expr) != 1:
         number = _common_number(expr)
-        inside = _apply(Add(*(t / number for t in expr.args)), axes)
+        inside = _apply(Add(*divided(expr.args, number)), axes)
         return Apply(inside.axes, Mul, (Scalar((), number), inside))
     return _apply(expr, axes)
 

@@ -24,6 +24,7 @@ def sympified(value, name):
         raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
     if isinstance(value, Expr):
         value = value.replace(sympy.Product, Product)
+        value = value.xreplace({sympy.Float(number): sympy.Integer(number) for number in (1, -1)})      # no 1.0 x
     if not isinstance(value, Expr) or value.is_Matrix:
         raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
     return value

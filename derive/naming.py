@@ -82,7 +82,7 @@ class _Namer:
         if reads(equation.rhs, self.varying):
             self.varying.add(equation.name)
         if equation.rhs.companion_word if isinstance(equation.rhs, Binder) and equation.name != self.beside else "":
-            self.beside = name = companion_name(equation)
+            name = companion_name(equation)
             if getattr(self.variables.get(name), "companion_of", None) == equation.name:
                 return                  # named by an earlier derivation
             if name in self.taken:
@@ -91,6 +91,7 @@ class _Namer:
             if equation.rhs.implicit_companion:
                 self._define(name, indices, equation)
                 return
+            self.beside = name
             self._name(equation.rhs.companion(equation.lhs), name, indices, equation.name)
 
     def _define(self, name, indices, equation):

@@ -17,17 +17,17 @@ variable y that it defines is no part of ybar: the two together vanish, which de
 from collections.abc import Collection
 from dataclasses import replace
 
-from sympy import Add, Expr, S, Sum
+from sympy import Add, Expr, Idx, Mul, Piecewise, S, Sum
 
 from .binders import has_binder, is_binder
 from .bracket import Summand, eliminated
 from .derivatives import Partial, partials
-from .guards import guarded, unguarded
+from .guards import guarded, is_guard, unguarded
 from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
-from .terms import free_indices, fresh, index_names, like, read_name, rename, subterms
+from .terms import free_indices, fresh, holds, index_names, like, read_name, rename, subterms
 
 
 def backward(program: Program, known: Collection[str] = ()) -> Program:
@@ -88,8 +88,23 @@ def differential(equation: Equation, tangents: dict[str, Variable], reuse: bool 
 
 def carried(partial: Partial, tangent: Expr) -> Expr:
     """Return what the tangent of one read contributes to that of the left-hand side, read only where that counts."""
-    term, conditions = unguarded(partial.coefficient * tangent)
+    read_anywhere = all(isinstance(i, Idx) for i in _indices(tangent))
+    product = partial.coefficient * tangent if read_anywhere else _inside(partial.coefficient, tangent)
+    term, conditions = unguarded(product)
     return _summed(guarded(term, conditions), partial.limits)
+
+
+def _inside(coefficient, read):
+    """Return the product of a coefficient and a read, which stands in those branches of a choice where it counts."""
+    if isinstance(coefficient, Add) and holds(coefficient, Piecewise):
+        return Add(*(_inside(term, read) for term in coefficient.args))
+    factors = list(Mul.make_args(coefficient))
+    place = next((k for k, f in enumerate(factors) if isinstance(f, Piecewise) and not is_guard(f)), None)
+    if place is None:
+        return coefficient * read
+    choice = factors.pop(place)
+    branches = ((_inside(value, read) if value != 0 else value, condition) for value, condition in choice.args)
+    return Mul(*factors, Piecewise(*branches, evaluate=False))
 
 
 def _transposed(equation, partial, ybar, target, program):

@@ -19,7 +19,7 @@ from .ranges import Prover
 from .shared_factors import with_shared_factors
 from .sharing import with_shared_functions
 from .symmetry import with_symmetric_lines
-from .terms import bottom_up, canonical, count, free_indices, instantiated, read_name, reads, subterms
+from .terms import bottom_up, canonical, count, divided, free_indices, instantiated, read_name, reads, subterms
 from .triangles import with_known_factors
 
 
@@ -184,7 +184,7 @@ def _common_factor(total: Add) -> Expr:
         return total
     number = next((r for r in (_coefficient(t) for t in rest) if abs(r) != 1), S.One)
     if number != 1 and all(abs(_coefficient(t)) == abs(number) for t in rest):
-        rest, common = [t / number for t in rest], [number, *common]
+        rest, common = divided(rest, number), [number, *common]
     return Mul(*common, Add(*rest), evaluate=number == 1)
 
 
@@ -203,7 +203,7 @@ def _common_number(product: Mul) -> Expr:
         numbers = {abs(_coefficient(t)) for t in f.args} if isinstance(f, Add) else set()
         if len(numbers) == 1 and numbers != {S.One}:
             [number] = numbers
-            factors += [number, Add(*(t / number for t in f.args))]
+            factors += [number, Add(*divided(f.args, number))]
         else:
             factors.append(f)
     return Mul(*factors) if len(factors) > len(product.args) else product

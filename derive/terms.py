@@ -197,6 +197,12 @@ def count(limits: Tuple) -> Expr:
     return product
 
 
+def divided(terms: Sequence[Expr], number: Expr) -> list[Expr]:
+    """Return terms by a number that is the coefficient of all, or its opposite: exactly, where it is a float."""
+    parts = [t.as_coeff_Mul() for t in terms]
+    return [rest if coefficient == number else -rest for coefficient, rest in parts]
+
+
 def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True,
               enters: Callable[[Expr], bool] = lambda term: True) -> Expr:
     """Return `expr` rebuilt from its leaves, each node passed through `change`; indices and bases are left alone.

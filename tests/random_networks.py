@@ -20,10 +20,12 @@ SIZES = [{"A": 3, "B": 2, "C": 4, "P": 1, "I": 2}, {"A": 4, "B": 3, "C": 2, "P":
 
 def network(seed: int, random=None) -> Network:
     """Return the random network of a seed; its choices may come from elsewhere."""
-    return _Writer(seed, random or Random(seed)).net
+    return Writer(seed, random or Random(seed)).net
 
 
-class _Writer:
+class Writer:
+    """Writes one network, choice by choice."""
+
     def __init__(self, seed, random):
         self.random = random
         self.net = Network(f"random_{seed}")

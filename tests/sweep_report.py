@@ -1,5 +1,6 @@
-"""The page that tells the outcome of a sweep, from the outcomes of its programs."""
+"""The page that tells the outcomes of sweeps: a table for each stream, from the outcomes of its programs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -11,16 +12,7 @@ REASONS = {
     "reads a recurrence outside its range": "chooses, inside a recurrence, between rows that are not there",
 }       # of what the toolkit says of a program that it does not take
 
-PAGE = """# Random programs
-
-Random networks over the whole language, each derived, generated and judged three times: by PyTorch on the forward
-equations, by finite differences of the generated loss, and by the referee. Program number k is the same everywhere:
-even numbers are networks in array notation (layers, normalisations, attention, losses by name), odd ones in index
-notation (shifted, reversed, strided and looked-up reads, maxima, products, recurrences). This page is written by
-
-    {command}
-
-| outcome | programs |
+TABLES = """| outcome | programs |
 |---|---|
 {rows}
 {failures}
@@ -29,9 +21,6 @@ These are the outcomes of each program's last run, on the code of
 | commit | programs | from | to |
 |---|---|---|---|
 {commits}
-
-What sweeps found is kept, each fault in the smallest program that has it, in `tests/test_sweep_findings.py` and
-`tests/test_sweep_places.py`.
 """
 
 
@@ -40,8 +29,16 @@ def reason(outcome: str) -> str:
     return next((why for says, why in REASONS.items() if says in outcome), "")
 
 
-def page(outcomes: Mapping[int, Outcome], command: str) -> str:
-    """Return the page for the outcomes of programs by their numbers."""
+def reported(page: str, stream: str, outcomes: Mapping[int, Outcome]) -> str:
+    """Return a page with the tables of a stream between the comments that are there for them."""
+    place = re.compile(rf"(?<=<!-- {stream} -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
+    if not place.search(page):
+        raise ValueError(f"the page has no place for the stream {stream}; expected <!-- {stream} --> and <!-- end -->")
+    return place.sub(lambda _: f"\n{tables(outcomes)}\n", page, count=1)
+
+
+def tables(outcomes: Mapping[int, Outcome]) -> str:
+    """Return what became of programs, by their numbers."""
     groups: dict[str, list[int]] = defaultdict(list)
     commits: dict[str, list[int]] = defaultdict(list)
     for number, (result, commit) in sorted(outcomes.items()):
@@ -53,8 +50,8 @@ def page(outcomes: Mapping[int, Outcome], command: str) -> str:
     rows.append(f"| all | {len(outcomes)} |")
     failures = "".join(f"- program {n}: {_short(outcomes[n].result)}\n" for n in groups["failed"])
     ran = (f"| {commit} | {len(numbers)} | {numbers[0]} | {numbers[-1]} |" for commit, numbers in commits.items())
-    return PAGE.format(command=command, rows="\n".join(rows), commits="\n".join(ran),
-                       failures=f"\nFailed:\n\n{failures}" if failures else "")
+    return TABLES.format(rows="\n".join(rows), commits="\n".join(ran),
+                         failures=f"\nFailed:\n\n{failures}" if failures else "")
 
 
 def _short(outcome):

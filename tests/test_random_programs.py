@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
-from tests import random_layers, sweep
+from tests import random_layers, sweep, sweep_judges
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -18,7 +18,7 @@ def test_programs_of_fixed_numbers_please_all_judges(number):
           phases=[Phase.generate, Phase.shrink])
 @given(st.randoms(use_true_random=False))
 def test_layers_drawn_by_hypothesis_please_pytorch(random):
-    sweep.judge(random_layers.network(random), random_layers.SIZES, judges=("torch",))
+    sweep_judges.judge(random_layers.network(random), random_layers.SIZES, judges=("torch",))
 
 
 # ---- the sweep is itself checked
@@ -84,17 +84,20 @@ def test_rows_added_up_from_values_without_their_axis():
 
 def test_a_page_tells_every_outcome():
     from tests.sweep_journal import Outcome
-    from tests.sweep_report import page
+    from tests.sweep_report import reported
 
-    text = page({4: Outcome("passed", "abc"), 5: Outcome("passed", "abc"), 7: Outcome("referee: {'dw': 0.5}", "def"),
-                 6: Outcome("DefinitionError: 0.T: shape (); a transpose needs two axes", "def")}, "a command")
+    text = reported("before\n<!-- wider -->\nold\n<!-- end -->\n<!-- plain -->\nkept\n<!-- end -->\n", "wider", {
+        4: Outcome("passed", "abc"), 5: Outcome("passed", "abc"), 7: Outcome("referee: {'dw': 0.5}", "def"),
+        6: Outcome("DefinitionError: 0.T: shape (); a transpose needs two axes", "def")})
     assert "| passed | 2 |" in text and "an array was meant | 1 |" in text and "| failed | 1 |" in text
     assert "| abc | 2 | 4 | 5 |" in text and "| def | 2 | 6 | 7 |" in text
     assert "| all | 4 |" in text and "- program 7: referee: {'dw': 0.5}" in text and "program 6" not in text
+    assert text.startswith("before") and "kept" in text and "old" not in text
 
 
 def test_a_journal_is_not_run_again(tmp_path, monkeypatch, capsys):
     journal, report = tmp_path / "journal.txt", tmp_path / "page.md"
+    report.write_text("<!-- plain -->\n<!-- end -->\n")
     journal.write_text("0\tpassed\told\n1\tno end\told\n")
     ran = []
     monkeypatch.setattr(sweep, "outcome", lambda number, **_: ran.append(number) or "passed")

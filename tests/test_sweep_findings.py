@@ -22,7 +22,7 @@ from derive.losses import huber
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
-from tests import sweep
+from tests import sweep, sweep_judges
 
 
 def _first_row_shifted(shift):
@@ -390,8 +390,8 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_sweep_found_stays_mended(name):
-    sweep.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
-    sweep.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+    sweep_judges.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
+    sweep_judges.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
 
 
 def test_a_log_sum_exp_inside_another_has_a_name():
@@ -400,7 +400,7 @@ def test_a_log_sum_exp_inside_another_has_a_name():
 
 
 def test_the_referee_follows_a_place_through_labels():
-    sweep.judge(_place_of_a_maximum(), {"A": 3, "B": 2, "C": 2})
+    sweep_judges.judge(_place_of_a_maximum(), {"A": 3, "B": 2, "C": 2})
 
 
 def test_the_referee_counts_a_term_as_often_as_it_is_read():
@@ -413,4 +413,4 @@ def test_the_referee_counts_a_term_as_often_as_it_is_read():
     z = net.define("z", w**2, over=b)
     net.loss = Maximum(z[y[a]], a) ** 2
     for seed in range(4):
-        sweep.judge(net, {"A": 3, "B": 2}, seed=seed)
+        sweep_judges.judge(net, {"A": 3, "B": 2}, seed=seed)

@@ -7,7 +7,7 @@ from derive import LogSumExp, Maximum, Network, padded, relu
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
-from tests import sweep
+from tests import sweep_judges
 
 
 def _labels_in_a_choice(A, B, C, P, I, net):
@@ -90,4 +90,4 @@ def test_what_a_sweep_found_stays_mended(name, sizes):
     P = net.size("P", least=0)
     net.loss = NETWORKS[name](A, B, C, P, net.size("I", (A + 2 * P - B) // 2 + 1), net)
     judges = ("torch", "referee") if NETWORKS[name] is _terms_of_a_maximum_twice else ("torch", "differences")
-    sweep.judge(net, sizes, judges=judges)
+    sweep_judges.judge(net, sizes, judges=judges)

@@ -6,6 +6,7 @@ entry by entry, each when it is first read. Slow, general and differentiable, as
 
     loss(program, sizes, values)                a tensor; the values may be tensors that require gradients
     loss_and_grads(program, sizes, values)      the loss and the gradients of all parameters, in NumPy
+    hessian_product(program, sizes, values, direction)          the Hessian times a direction, by differentiating twice
 """
 
 from collections.abc import Callable, Mapping
@@ -66,6 +67,21 @@ def loss_and_grads(program: Program, sizes: Mapping[Symbol, int], values: Mappin
     return result.item(), {
         n: np.zeros(t.shape) if g is None else g.numpy() for (n, t), g in zip(tensors.items(), grads, strict=True)
     }
+
+
+def hessian_product(program: Program, sizes: Mapping[Symbol, int], values: Mapping[str, Any],
+                    direction: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the Hessian of the loss times a direction, each by the names of the parameters, as NumPy has them."""
+    tensors = {p.name: torch.tensor(np.asarray(values[p.name], float)).requires_grad_() for p in program.parameters}
+    result = loss(program, sizes, {**values, **tensors})
+    along = torch.zeros((), dtype=FLOAT)
+    if result.requires_grad:
+        found = torch.autograd.grad(result, list(tensors.values()), create_graph=True, materialize_grads=True)
+        along = sum(((g * torch.tensor(direction[n])).sum() for n, g in zip(tensors, found, strict=True)), along)
+    if not along.requires_grad:
+        return {n: np.zeros(t.shape) for n, t in tensors.items()}
+    found = torch.autograd.grad(along, list(tensors.values()), materialize_grads=True)
+    return {n: g.numpy() for n, g in zip(tensors, found, strict=True)}
 
 
 class Evaluation:

@@ -4,7 +4,7 @@ from sympy import Add, Expr, Float, Idx, Indexed, Integer, Mul, Number, Pow, Rat
 
 from ..binders import is_binder
 from ..radicals import as_root
-from ..terms import subterms
+from ..terms import divided, subterms
 from .pieces import NUMBER, Piece
 from .styles import Style
 
@@ -58,7 +58,7 @@ def content(expr: Expr) -> tuple[Expr, Expr]:
         return Mul(*(c for c, _ in parts)), Mul(*(f for _, f in parts), evaluate=False)
     if isinstance(expr, Add) and common_number(expr) != 1:
         number = common_number(expr)
-        return number, Add(*(t / number for t in expr.args))
+        return number, Add(*divided(expr.args, number))
     if isinstance(expr, Sum):
         number, body = content(expr.function)
         if number != 1 and body != 1:

@@ -36,7 +36,7 @@ from ..guards import is_guard
 from ..partial_sums import one_sided
 from ..terms import free_indices, read_name, subterms
 from .conditions import Conditions, indicator, sides
-from .constants import Constants, common_number, is_negative, signed, split_product
+from .constants import Constants, common_number, is_constant, is_negative, signed, split_product
 from .pieces import ADD, BRACKET, GUARD, Piece, Term, ordered_factors, ordered_terms
 from .styles import Range, Style
 
@@ -95,7 +95,7 @@ class Scalars:
     # ---- sums and products
 
     def _sum(self, expr):
-        if common_number(expr) != 1:
+        if common_number(expr) != 1 and not is_constant(expr):
             return self._product(expr)
         order = place_in_position if expr.is_integer else self._place
         return self.style.add(ordered_terms(self._term(t, order) for t in expr.args))

@@ -1,0 +1,90 @@
+"""What sweeps of products with Hessians and of the wider stream found, each in the smallest program that has it."""
+
+import pytest
+from sympy import Abs, Piecewise, Sum, floor, log, sqrt, tanh
+
+from derive import Network, Product, padded
+
+pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
+
+from tests import sweep_judges
+
+SIZES = {"A": 4, "B": 3, "C": 3}
+
+
+def others_of_a_product():
+    """The product of the others is a product, whose derivative needs the product of the others of those."""
+    net = Network("others")
+    A = net.size("A")
+    w = net.parameter("w", A)
+    [a] = net.indices(a=A)
+    v = net.define("v", Product(Abs(w[A - 1 - a]) + w[a] ** 2, a), over=())
+    net.loss = v**2
+    return net
+
+
+def a_read_in_a_choice():
+    """Only the branch that reads it knows that a row is in its range; its tangent stands there too."""
+    net = Network("choice")
+    A = net.size("A")
+    w, v = net.parameter("w", A), net.parameter("v", A)
+    [a] = net.indices(a=A)
+    value = Piecewise((padded(w)[a - 1] * v[0], a >= 1), (padded(v)[a + 1] ** 2, True))
+    z = net.define("z", value, over=a)
+    net.loss = Sum(tanh(z[a]) ** 2, a)
+    return net
+
+
+def a_choice_in_a_system():
+    """The right-hand side of a system is a choice."""
+    net = Network("system")
+    A = net.size("A")
+    w, v = net.parameter("w", A), net.parameter("v", A)
+    a, a2 = net.indices(a=A, a2=A)
+    y = net.unknown("y", A)
+    given = Piecewise((2 * w[a], a >= 1), (w[floor(a / 2)], True))
+    net.implicitly(y, y[a] - given - Sum(tanh(v[a2]) * y[a2], a2) / (2 * A), over=a)
+    net.loss = Sum(y[a] ** 2, a)
+    return net
+
+
+def a_logarithm_of_an_index():
+    """Halves are added up in pairs; the second of the last pair may not be there, and nor is its logarithm."""
+    net = Network("logarithm")
+    A = net.size("A")
+    w, v = net.parameter("w", A), net.parameter("v", A)
+    [a] = net.indices(a=A)
+    z = net.define("z", (log(A - a) + sqrt(A - 1 - a) + 1 / (A - a) + v[a]) * w[floor(a / 2)], over=a)
+    net.loss = Sum(z[a] ** 2, a)
+    return net
+
+
+def a_condition_on_labels():
+    """What is not there has no label either, by which a branch is chosen."""
+    net = Network("labels")
+    A, B = net.sizes("A B")
+    w, u, y = net.parameter("w", A), net.parameter("u", B), net.labels("y", A, classes=B)
+    [a] = net.indices(a=A)
+    v = net.define("v", w[a] ** 2, over=a)
+    t = net.define("t", v[floor(a / 2)] * Piecewise((w[a] * u[0], y[a] >= 1), (u[B - 1], True)), over=a)
+    s = net.define("s", v[floor(a / 2)] * Piecewise((w[a], y[a] >= 1), (0, True)), over=a)
+    net.loss = Sum(t[a] ** 2 + s[a] ** 2, a)
+    return net
+
+
+def a_power_by_twice_a_size():
+    """2 A - 2 and (2 w)^A are printed as they are: no end was found of the 2 before them."""
+    net = Network("power")
+    A = net.size("A")
+    w = net.parameter("w")
+    net.loss = (2 * w) ** A + (2 * A - 2) * w ** (2 * A) / A
+    return net
+
+
+FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index,
+         a_condition_on_labels, a_power_by_twice_a_size)
+
+
+@pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
+def test_what_a_sweep_found_stays_mended(network):
+    sweep_judges.judge(network(), SIZES, judges=("torch", "products"))
