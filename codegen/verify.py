@@ -30,6 +30,7 @@ from .scalar import all_sizes
 
 HERE = Path(__file__).parents[1]
 DIFFERENCES, HANDWRITTEN = 1e-6, 1e-10                       # the largest disagreement that passes
+POINTS = 20                                                  # tried at most, until no gradient is 0 at one of them
 JUDGES = ("explicit SymPy", "finite differences", "hand-written")
 
 
@@ -77,7 +78,7 @@ def finite_differences(
 ) -> Verdict:
     """Judge a module's gradients by differences of its own loss, for every entry of every parameter."""
     try:
-        arguments = sample(program, module, seed, sizes)
+        arguments = lively_sample(program, module, seed, sizes)
         _, gradients = module.loss_and_grads(**arguments)
         _without_assumptions(program, module)
     except Exception as error:
@@ -91,6 +92,9 @@ def finite_differences(
         found[parameter.name] = result.disagreement
         if not result.agrees:
             wrong.append(f"the gradient of {parameter.name}: {result}")
+        elif not np.any(gradient):
+            notes.append(f"the gradient of {parameter.name} is 0 at all {POINTS} points tried, "
+                         "where differences say nothing of it")
         if result.kinks:
             notes.append(
                 f"{parameter.name} has {result.kinks} entries at a kink, judged by their one-sided derivatives"
@@ -184,14 +188,16 @@ def sample(
     return arguments
 
 
-def lively_sample(program: Program, module: ModuleType) -> dict[str, Any]:
-    """Return random arguments at which no gradient is zero, or those of the first twenty at which the fewest are."""
+def lively_sample(
+    program: Program, module: ModuleType, first: int = 0, fixed: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Return random arguments at which no gradient is zero, or those of twenty at which the fewest are."""
     def dead(arguments):
         return sum(not np.any(g) for g in module.loss_and_grads(**arguments)[1])
 
     best: tuple[int, dict[str, Any]] | None = None
-    for seed in range(20):
-        arguments = sample(program, module, seed)
+    for seed in range(first, first + POINTS):
+        arguments = sample(program, module, seed, fixed)
         if best is None or dead(arguments) < best[0]:
             best = dead(arguments), arguments
         if not best[0]:

@@ -17,10 +17,13 @@ from .program import Program
 
 DIGITS = 60, 180                # of the arithmetic where a program is not rational; more where too many cancel
 TOLERANCE = 1e-50               # the largest relative disagreement that is none
+POINTS = 5                      # that are tried at most, until each gradient was not 0 at one of them
 
 
 def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None, seed: int = 0) -> dict[str, float]:
     """Compare a derived program with the forward program as it was written, at a random rational point.
+
+    Where a gradient is 0 there (all relus dead) the point says nothing of it, and others are tried too, five in all.
 
     The gradients of parameters, and the values of forward variables, are compared with those of `forward`. So are the
     adjoints of variables in between; one that disagrees may still be right in the forward equations of `derived`, where
@@ -28,8 +31,9 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
 
     Returns
     -------
-    The largest disagreement of each variable of `derived`, relative to the largest term in its adjoint: exactly 0 where
-    both programs are rational and agree, at most `TOLERANCE` where they agree in 60 digits (or 180, if some cancel).
+    The largest disagreement of each variable of `derived` at any point, relative to the largest term in its adjoint:
+    exactly 0 where both programs are rational and agree, at most `TOLERANCE` where they agree in 60 digits (or 180, if
+    some cancel).
 
     Raises
     ------
@@ -38,20 +42,38 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
     """
     sizes = sizes_for(derived) if sizes is None else sizes
     _check_shapes(forward, derived)
+    found: dict[str, float] = {}
+    idle = {p.name for p in forward.parameters}
+    for k in range(POINTS):
+        try:
+            here, zero = _judged(forward, derived, sizes, seed + k)
+        except DerivationError:
+            if not found:
+                raise
+            continue
+        found = {name: max(d, found.get(name, 0.0)) for name, d in here.items()}
+        idle &= zero
+        if not idle:
+            break
+    return found
+
+
+def _judged(forward, derived, sizes, seed):
+    """Return the disagreement of each variable at one point, and the parameters whose gradients are 0 there."""
     if is_rational(forward) and is_rational(derived):
         try:
             return _compared(forward, derived, sizes, seed, None)
         except NotLinear:
             pass
     for digits in DIGITS:
-        found = _compared(forward, derived, sizes, seed, digits)
+        found, zero = _compared(forward, derived, sizes, seed, digits)
         if max(found.values(), default=0) <= TOLERANCE:
             break
-    return found
+    return found, zero
 
 
 def _compared(forward, derived, sizes, seed, digits):
-    """Return the disagreement of each variable in arithmetic of so many digits, None for exact arithmetic."""
+    """Return what `_judged` does, in arithmetic of so many digits, None for exact arithmetic."""
     values, written = _at_a_real_point(forward, sizes, seed, digits)
     printed = Reverse(derived.with_equations(derived.forward), sizes, values, digits)
     ours = evaluate(derived, sizes, values, digits)
@@ -63,7 +85,7 @@ def _compared(forward, derived, sizes, seed, digits):
     for primal, name in derived.adjoints.items():
         sides = [written] if primal in parameters else [s for s in (written, printed) if primal in s.values]
         result[name] = min(_difference(ours[name], side.adjoint(primal), side.adjoint_scale(primal)) for side in sides)
-    return result
+    return result, {name for name in parameters if not any(written.adjoint(name).values())}
 
 
 def _at_a_real_point(program, sizes, seed, digits):

@@ -221,3 +221,19 @@ def test_what_stands_beside_a_bracket_needs_a_value_only_where_it_counts():
     assert any(value < 0 for entries_of_one in products for value in entries_of_one)
     for seed in range(3):
         assert max(disagreement(net.program(), derived, seed=seed).values()) < 1e-50
+
+
+def test_where_a_gradient_is_0_other_points_are_tried():
+    """Three relus in a row are dead at some points, where any gradient would agree."""
+    net = Network("n", "Three relus")
+    N, D = net.sizes("N D")
+    X, W = net.input("X", N, D), net.parameter("W", D, D)
+    net.loss = mean(relu(relu(relu(X @ W) @ W) @ W))
+    derived = net.backward()
+    sizes = sizes_for(derived)
+    wrong = with_equation(derived, "dW", lambda rhs: 2 * rhs)
+    seeds = [s for s in range(40) if not any(evaluate(derived, sizes, point(derived, sizes, s))["dW"].values())]
+    assert seeds
+    for seed in seeds[:3]:
+        assert disagreement(net.program(), wrong, seed=seed)["dW"] > 0.1
+        assert disagreement(net.program(), derived, seed=seed)["dW"] == 0

@@ -1,0 +1,36 @@
+"""The judges of a build are asked where they have something to say, and where they have not, that is told."""
+
+import numpy as np
+from sympy import sign
+
+import codegen
+from codegen.memory import module_from
+from codegen.verify import finite_differences, sample
+from derive import Network, mean, relu, total
+
+
+def test_differences_are_taken_where_gradients_are_not_0():
+    net = Network("n", "Four relus: dead at the first points drawn")
+    N, D = net.sizes("N D")
+    X, W = net.input("X", N, D), net.parameter("W", D, D)
+    Z = X
+    for k in range(4):
+        Z = net.define(f"Z{k}", relu(Z @ W))
+    net.loss = mean(Z)
+    program = net.backward()
+    text = codegen.source(program)
+    right, wrong = (module_from("dead", t) for t in (text, text.replace("return Params(dW)", "return Params(2 * dW)")))
+    assert any(not np.any(right.loss_and_grads(**sample(program, right, seed))[1].W) for seed in range(9))
+    for seed in range(9):
+        assert finite_differences(program, right, seed).passed and not finite_differences(program, wrong, seed).passed
+
+
+def test_a_gradient_that_is_always_0_is_told():
+    net = Network("n", "A step")
+    w = net.parameter("w", *net.sizes("N"))
+    net.loss = total(sign(w) + w**2)
+    program = net.backward()
+    module = module_from("still", codegen.source(program).replace("return Params(dw)", "return Params(0 * dw)"))
+    assert not finite_differences(program, module).passed
+    module.forward = lambda w: (1.0, (w,))
+    assert "is 0 at all 20 points tried, where differences say nothing" in finite_differences(program, module).notes[0]
