@@ -2,19 +2,18 @@
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Integer, Mul
-
 from derive.forms import form
 from derive.nodes import Apply, Product, Reduction, Scalar, Spread
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.terms import reads
 
 from . import assumptions, newton_text, parts, taps
+from .block_text import given_sizes, loss_and_grads
 from .blocks import Blocked, blocked
 from .checks import arguments
 from .inplace import InPlacePrinter
 from .known_factors import with_known_factors_ahead
-from .layout import assignment, signature, wrapped
+from .layout import signature, wrapped
 from .loop_arrays import NewArrays, WorkspaceArrays
 from .loops import looped
 from .lowering import Lowered, lowered
@@ -24,12 +23,9 @@ from .numpy_text import NumpyPrinter
 from .polynomials import with_numbers_inside
 from .shared_differences import with_shared_differences
 from .sigmoid_slopes import with_slopes_of_values
-from .sizes import Sizes, text
 from .slots import in_slots
 from .statements import Statement, added, is_tiled, scaled, split, statement
 from .unstacked import with_gates_apart
-
-BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
 
 WORKSPACE = '''class Workspace:
     """Arrays that are there already when they are needed again: by name, as large as they ever had to be."""
@@ -92,7 +88,7 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     plan.printers["fast"] = plain
     if block and not block.rows.issuperset(p.name for p in inner.parameters):
         plain.helpers["zeroed"] = None
-    return [WORKSPACE, _loss_and_grads(plan, own, block, placed), _computed(plan, own, block, placed)]
+    return [WORKSPACE, loss_and_grads(plan, own, block, placed), _computed(plan, own, block, placed)]
 
 
 def _in_their_place(lines: list[Statement], block: Blocked, fast: InPlacePrinter) -> tuple[list[Statement], list[str]]:
@@ -153,14 +149,10 @@ def _tile(equation, update, plain, fast):
     return fast.filled(target, node, target) if isinstance(node, Product) and node.axes == axes else [line]
 
 
-def _given(plan, block):
-    return [*plan.keyword_sizes, *([block.whole] if block else [])]
-
-
 def _computed(plan, own, block, placed) -> str:
     """The function that computes loss and gradients, of a block of rows or of all."""
     program, names = own.program, arguments(own.program)
-    given = _given(plan, block)
+    given = given_sizes(plan, block)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     arrays = [*program.parameters, *program.inputs]
     body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
@@ -172,71 +164,3 @@ def _computed(plan, own, block, placed) -> str:
         *wrapped(f'    """Return the loss and its gradients, {what}; {told}`array` hands out arrays."""'),
         *body, *wrapped(f"    return {program.loss}, Params({gradients})"),
     ])
-
-
-def _loss_and_grads(plan, own, block, placed) -> str:
-    """The function `loss_and_grads`, which goes through blocks of rows."""
-    program, names = plan.program, arguments(plan.program)
-    first = program.parameters[0].name if program.parameters else names[0]
-    head = [
-        *signature("loss_and_grads", [*names, "workspace=None"], plan.keyword_sizes),
-        '    """Return the loss and its gradients, a `Params`.',
-        "",
-        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over.",
-        '    """',
-        *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
-        f"    array = (Workspace() if workspace is None else workspace).arrays({first}.dtype)",
-    ]
-    if block is None:
-        call = parts.call("_computed", [*names, "array"], plan.keyword_sizes)
-        return "\n".join([*head, *wrapped(f"    return {call}")])
-    per_row, common = _numbers(own, block)
-    needed = {s for e in (per_row, common, block.whole) for s in e.free_symbols}
-    sizes = Sizes(program, [*program.parameters, *program.inputs], [s.name for s in plan.keyword_sizes])
-    every = [*program.parameters, *program.inputs]
-    some = [f"{v.name}[n:n + rows]" if v.name in block.rows else v.name for v in every]
-    gradient = {program.adjoints[p.name]: p.name for p in program.parameters}
-    new = [f'array("{g}", *{gradient[g]}.shape)' for g in placed]
-    there = [f"grads.{gradient[g]}[n:n + rows]" for g in placed]
-    whole = parts.call("_computed", [*names, *new, "array"], plan.keyword_sizes).removesuffix(")")
-    part = parts.call("_computed", [*some, *there, "array"], plan.keyword_sizes).removesuffix(")")
-    made = [_made(p, program.adjoints[p.name], block, placed) for p in program.parameters]
-    lines = [
-        *(f"    {line}" for line in sizes.lines(needed)),
-        "",
-        *wrapped(f"    rows = max(1, max({_power(BLOCK)}, {text(4 * common)}) // ({text(per_row)}))"
-                 "  # a block stays in cache"),
-        f"    if rows >= {block.whole}:",
-        *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
-        *wrapped(f"    grads = Params({', '.join(made)})"),
-        "    loss = 0",
-        f"    for n in range(0, {block.whole}, rows):",
-        *wrapped(f"        part, of_part = {part}, {block.whole}={block.whole})"),
-        "        loss += part",
-    ]
-    for p in program.parameters:
-        if program.adjoints[p.name] not in placed:
-            lines.append(f"        grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
-                         f"        grads.{p.name}[...] += of_part.{p.name}")
-    return "\n".join([*head, *lines, "    return loss, grads"])
-
-
-def _power(number):
-    return f"2**{number.bit_length() - 1}"
-
-
-def _made(p, gradient, block, placed):
-    """Return the array of a gradient of all rows: one whose rows are filled in turn, or zeros to add to."""
-    if gradient in placed:
-        return f'array("{gradient}", *{p.name}.shape)'
-    new = f'array("sum_{gradient}", *{p.name}.shape)'
-    return new if p.name in block.rows else f"_zeroed({new})"
-
-
-def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:
-    """Return how many numbers a block takes for each row, and how many gradients all rows have in common."""
-    variables = own.lowered.program.variables.values()
-    per_row = Add(*(Mul(*v.shape[1:]) for v in variables if v.shape and v.shape[0] == block.part))
-    common = Add(*(Mul(*v.shape) for v in own.program.parameters if v.name not in block.rows), Integer(1))
-    return per_row, common
-

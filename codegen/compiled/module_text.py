@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from derive.program import is_cyclic
+from derive.program import Program, is_cyclic
 from derive.terms import read_name, reads
 
 from .. import newton_text, parts
+from ..block_text import given_sizes, loss_and_grads
+from ..blocks import blocked
 from ..checks import arguments
 from ..fast import WORKSPACE, in_place
 from ..inplace import InPlacePrinter
-from ..layout import as_tuple, assignment, signature, wrapped
+from ..layout import as_tuple, signature, wrapped
 from ..loop_arrays import WorkspaceArrays
 from ..lowering import Lowered, lowered
 from ..maxima import with_relus_after_maxima
@@ -27,9 +29,35 @@ from .writing import Function, function
 
 
 def pieces(plan: Plan) -> tuple[list[str], str] | None:
-    """Return what the style has in place of `loss_and_grads`, and its C; None where there is nothing to compile."""
-    program = plan.program
-    low = lowered(with_relus_after_maxima(program))
+    """Return what the style has in place of `loss_and_grads`, and its C; None where there is nothing to compile.
+
+    Rows go through in blocks where NumPy computes something between the functions in C, each of which goes by rows.
+    """
+    program = with_relus_after_maxima(plan.program)
+    block = None if program.checked else blocked(program)
+    own, made, alone = _planned(block.program if block else program)
+    if not made:
+        return None
+    if block and alone:
+        block, (own, made, _) = None, _planned(program)
+    plan.printers["compiled"] = printer = own.printers["forward"]
+    if block and not block.rows.issuperset(p.name for p in program.parameters):
+        printer.helpers["zeroed"] = None
+    first = program.parameters[0].name if program.parameters else arguments(program)[0]
+    before = [
+        f"    compiled = _compiled({first}.dtype)",
+        "    if compiled is None:",
+        *wrapped(f"        loss, residuals = {parts.call('forward', arguments(program), plan.keyword_sizes)}"),
+        "        return loss, backward(residuals)",
+    ]
+    told = "; compiled, or in NumPy where there is no C compiler"
+    text = loss_and_grads(plan, own, block, told=told, before=before, passed=["compiled"])
+    return [WORKSPACE, text, _computed(plan, own, block)], _source(made)
+
+
+def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
+    """Return the statements of a program, the functions in C that they call, and whether they do nothing else."""
+    low = lowered(program)
     labels = frozenset(v.name for v in program.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoints = frozenset(program.adjoints.values())
@@ -49,12 +77,9 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
             lines += _call(made[-1], low, plain)
         else:
             lines += _numpy(part, low, plain, fast, split, made)
-    if not made:
-        return None
     lines = in_slots(lines, low.program, {program.loss, *(program.adjoints[p.name] for p in program.parameters)})
     own = Plan(program, low, lines, [], [], {"forward": plain, "backward": plain, "predict": plain})
-    plan.printers["compiled"] = plain
-    return [WORKSPACE, _loss_and_grads(plan), _computed(plan, own)], _source(made)
+    return own, made, all(isinstance(part, Run) for part in sorted_parts)
 
 
 def _wanted(program, sorted_parts):
@@ -100,35 +125,17 @@ def _call(of: Function, low: Lowered, printer: NumpyPrinter) -> list[Statement]:
     return [*statements, Statement(of.made[-1], (call, *numbers), read, shown=False, marks=())]
 
 
-def _computed(plan, own) -> str:
+def _computed(plan, own, block) -> str:
     program = own.program
-    names = arguments(program)
+    names, given = arguments(program), given_sizes(plan, block)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     arrays = [*program.parameters, *program.inputs]
-    body = parts.body(own, own.forward, "backward", arrays, own.texts.quotes(), [s.name for s in plan.keyword_sizes])
+    body = parts.body(own, own.forward, "backward", arrays, own.texts.quotes(), [s.name for s in given])
+    what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
     return "\n".join([
-        *signature("_computed", [*names, "array", "compiled"], plan.keyword_sizes),
-        '    """Return the loss and its gradients, by compiled functions, into arrays that `array` hands out."""',
+        *signature("_computed", [*names, "array", "compiled"], given),
+        f'    """Return the loss and its gradients, {what}, by compiled functions; `array` hands out arrays."""',
         *body, *wrapped(f"    return {program.loss}, Params({gradients})"),
-    ])
-
-
-def _loss_and_grads(plan) -> str:
-    program, names = plan.program, arguments(plan.program)
-    first = program.parameters[0].name if program.parameters else names[0]
-    return "\n".join([
-        *signature("loss_and_grads", [*names, "workspace=None"], plan.keyword_sizes),
-        '    """Return the loss and its gradients, a `Params`; compiled, or in NumPy where there is no C compiler.',
-        "",
-        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over.",
-        '    """',
-        *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
-        f"    compiled = _compiled({first}.dtype)",
-        "    if compiled is None:",
-        *wrapped(f"        loss, residuals = {parts.call('forward', names, plan.keyword_sizes)}"),
-        "        return loss, backward(residuals)",
-        f"    array = (Workspace() if workspace is None else workspace).arrays({first}.dtype)",
-        *wrapped(f"    return {parts.call('_computed', [*names, 'array', 'compiled'], plan.keyword_sizes)}"),
     ])
 
 
