@@ -111,7 +111,8 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
         text = Text(f"({text.code}).sum(axis={places[0] if len(places) == 1 else tuple(places)})")
     have = (*(i for i in longer if i in axes), *left.own, *right.own)
     if len(left.own) > 1 or len(right.own) > 1:
-        printer.columns = "" if longer else printer.size(Mul(*map(_size, right.own))).code
+        printer.product_shape = "" if places else ", ".join(
+            [*(printer.size(_size(i)).code for i in longer), "-1", printer.size(Mul(*map(_size, right.own))).code])
         text = Text(f"{text.inside(ATOM)}.reshape({', '.join(printer.size(i.upper - i.lower + 1).code for i in have)})")
     return text if have == axes else Text(f"{text.inside(ATOM)}{transposition(have, axes)}")
 

@@ -213,18 +213,18 @@ class InPlacePrinter(NumpyPrinter):
         return name
 
     def _product_into(self, name, where, node):
-        self.columns = ""
+        self.product_shape = ""
         code = self.code(node)
         root = ast.parse(code, mode="eval").body
         if isinstance(root, ast.BinOp) and isinstance(root.op, ast.MatMult):
             left, right = (ast.get_source_segment(code, side) for side in (root.left, root.right))
             self._call_into(name, where, f"np.matmul({left}, {right}")
-        elif self.columns and name.isidentifier() and isinstance(root, ast.Call) \
+        elif self.product_shape and name.isidentifier() and isinstance(root, ast.Call) \
                 and isinstance(root.func, ast.Attribute) and root.func.attr == "reshape" \
                 and isinstance(product := root.func.value, ast.BinOp):
             left, right = (ast.get_source_segment(code, side) for side in (product.left, product.right))
             self.lines += [] if name == where else [f"{name} = {where}"]
-            self.lines.append(f"np.matmul({left}, {right}, out={name}.reshape(-1, {self.columns}))")
+            self.lines.append(f"np.matmul({left}, {right}, out={name}.reshape({self.product_shape}))")
         else:
             self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
 
