@@ -101,7 +101,7 @@ def _cost(left: View, right: View, axes: Axes) -> tuple | None:
 
 def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
     if printer.joined and left.stack and not right.stack and not left.swapped and set(left.stack) <= set(axes) \
-            and len(right.own) > 1:
+            and (len(right.own) > 1 or not right.swapped):
         left = View(left.node, (), left.stack + left.own, left.over)
     longer = max(left.stack, right.stack, key=len)
     code = f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}"

@@ -86,6 +86,9 @@ class SumPrinter(PlacePrinter):
             matrix, vector = sorted((left, right), key=lambda n: -len(n.axes))
             return self._vector(matrix, vector, over)
         shared = [i for i in left.axes if i in right.axes]
+        if self.joined and isinstance(left, Read) and len(left.axes) > 2 and len(right.axes) == 2 \
+                and right.axes[-1:] == over:
+            return contraction(node, self)          # BLAS turns a matrix round once, not for each of a stack
         if len(right.axes) <= 2 and left.axes[-1:] == over == tuple(shared):
             result = self._matmul(left, arranged(right, (*over, *(i for i in right.axes if i not in over))))
             return self._arranged(result, (*left.axes[:-1], *(i for i in right.axes if i not in over)), node.axes)
