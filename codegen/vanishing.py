@@ -5,12 +5,12 @@
     dz[t, s] = dS[t, s] if s <= t else 0        dz[t, s] = dS[t, s]
 """
 
-from sympy import Add, Expr, Mul, Piecewise, S, exp, expand
+from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, Pow, S, exp, expand, log
 from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
 from sympy.logic.boolalg import And, Or
 
 from derive.program import Equation, Program, ordered
-from derive.terms import instantiated, read_name
+from derive.terms import instantiated, read_name, subterms
 
 
 class Conditions:
@@ -70,4 +70,13 @@ def _support(term: Expr, lowest: Conditions, zero: Conditions) -> Expr | None:
 def _without_choice(rhs: Expr, lowest: Conditions, zero: Conditions) -> Expr:
     condition = _chosen(rhs, S.Zero)
     value = rhs.args[0][0] if condition is not None else rhs
-    return value if condition is not None and _support(value, lowest, zero) == condition else rhs
+    is_zero = condition is not None and _has_values(value) and _support(value, lowest, zero) == condition
+    return value if is_zero else rhs
+
+
+def _has_values(value: Expr) -> bool:
+    """Tell whether a value can be computed where it does not count: no read leaves its range, no 0 divides."""
+    terms = list(subterms(value))
+    moving = [t for t in terms if isinstance(t, log) or (isinstance(t, Pow) and not t.exp.is_nonnegative)]
+    return all(isinstance(i, Idx) for t in terms if isinstance(t, Indexed) for i in t.indices) and not any(
+        isinstance(t, Idx | Indexed) for m in moving for t in subterms(m))

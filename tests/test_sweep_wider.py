@@ -81,8 +81,21 @@ def a_power_by_twice_a_size():
     return net
 
 
+def a_zero_beside_a_read():
+    """The adjoint of z is 0 where z is, but u is not to be read there."""
+    net = Network("zero")
+    A = net.size("A")
+    w, u = net.parameter("w", A), net.parameter("u", A)
+    [a] = net.indices(a=A)
+    v = net.define("v", w[a] ** 2, over=a)
+    z = net.define("z", padded(u)[a + 1] * v[a], over=a)
+    y = net.define("y", Piecewise((v[a] / (a + w[0] - w[a]), a >= 1), (0, True)), over=a)
+    net.loss = Sum(z[a] ** 2 + y[a] ** 2, a)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index,
-         a_condition_on_labels, a_power_by_twice_a_size)
+         a_condition_on_labels, a_power_by_twice_a_size, a_zero_beside_a_read)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
