@@ -20,12 +20,13 @@ from .mutants import LIKELY, Mutant
 from .normalisations import in_compact_form
 from .other_networks import on_values_of, rederived
 from .patient import Patient
+from .repairs import LOSS, Repairs
 from .scales import named_ratio, ratios
 from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
 from .subjects import subject
-from .telling import finding, no_match, together
+from .telling import edited, finding, no_match, together
 
 SECONDS = 30.0          # of searching, at most
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
@@ -46,6 +47,7 @@ class Examination:
             own = own_point(self.program, at)
             self.points.append(own)
             self.diagnosis.remarks += bad_checks(self.program, at, own)
+        self.lines: tuple[str, ...] = ()            # of the code, where what no known mistake explains may come from
         self.wording = self.subject.hypotheses.mutator.wording
 
     def done(self) -> Diagnosis:
@@ -86,11 +88,14 @@ class Examination:
         ordinary, evidence = self._on_its_data(ordinary, evidence)
         loss = forward.difference(self.net, ordinary, self._left(0.3))
         if loss is not None:
+            wrong = evidence.wrong()
             self._other_loss(loss, evidence, ordinary)
+            if "unknown" in self.diagnosis.kinds or not loss.named:
+                self._repaired_with_loss(evidence, wrong)
             return
         if "state" in self.diagnosis.kinds:         # what it gives depends on the calls before: no use to go on
             return
-        self._mistakes(evidence, self.program, kinked)
+        self._mistakes(evidence, self.program, kinked, lines=True)
         if "unknown" in self.diagnosis.kinds:
             self._on_narrower_data(ordinary)
 
@@ -185,7 +190,7 @@ class Examination:
 
     def _mistakes(
         self, evidence: Evidence, program: Program, kinked: Sequence[Seen], seconds: float | None = None,
-        pairs: bool = True,
+        pairs: bool = True, lines: bool = False,
     ):
         hypotheses = self.subject.hypotheses
         if program is not self.program:
@@ -195,21 +200,37 @@ class Examination:
         for name in list(wrong):
             if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
                 self._set_aside(evidence, name)
-        for name in wrong:
+        search = Search(hypotheses, evidence, self._left(0.45) if seconds is None else seconds,
+                        partial(self._ratios, evidence, mutator), pairs=False)
+        self._unsent(evidence, search.reached)
+        for name in evidence.wrong():
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
                 self._value(evidence, name, words)
-        search = Search(hypotheses, evidence, self._left(0.6) if seconds is None else seconds,
-                        partial(self._ratios, evidence, mutator), pairs=False)
         self._found(search, mutator)
         if program is self.program and evidence.wrong():
             self._rederived(evidence)
+        if lines:
+            self._related(evidence)
+            self._repaired(evidence, wrong)
         if pairs:
             search.pairs = True
             self._found(search, mutator)
         self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)
+
+    def _unsent(self, evidence, reached):
+        """Say where nothing is sent back from, where all gradients beneath it are 0."""
+        zero = leaves.all_zero(evidence, evidence.wrong())
+        first = next((e.name for e in self.program.backward if reached[e.name] == zero), "")
+        if len(zero) > 1 and first:
+            names = [n for n in evidence.usual if n in zero]
+            words = f"{first}: nothing is sent back through it ({self.wording.equation(first)}): "
+            words += f"{', '.join(f'd{n}' for n in names)} are zero everywhere"
+            self.diagnosis.find("detached", words, first, names, "nothing is sent back through it")
+            for name in names:
+                self._set_aside(evidence, name)
 
     def _found(self, search, mutator):
         """Add what a search finds."""
@@ -218,11 +239,33 @@ class Examination:
 
     def _rederived(self, evidence):
         """Take the mistakes found, which leave something unknown, for one that explains it all."""
-        found = rederived(self.net.program(), self.program, evidence, self._left(0.6))
+        found = rederived(self.net.program(), self.program, evidence, self._left(0.4))
         if found:
             self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS] + [found]
             for name in evidence.wrong():
                 self._set_aside(evidence, name)
+
+    def _repaired(self, evidence, wrong):
+        """Name the line of the code that, edited, makes right all that is wrong; or lines for what is left of it."""
+        plain, left = Evidence(self.program, evidence.seen), evidence.wrong()
+        if not left:
+            return
+        if left != wrong and (found := Repairs(self.patient, plain, wrong, self._left(0.4)).one()):
+            self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
+            left = wrong
+        else:
+            search = Repairs(self.patient, evidence, left, self._left(0.7))
+            found, self.lines = search.several(), search.lines
+        self.diagnosis.findings += map(edited, found)
+        for name in left if found else ():
+            self._set_aside(evidence, name)
+
+    def _repaired_with_loss(self, evidence, wrong):
+        """Name the lines that make the loss right as well, in the place of mistakes that are unknown."""
+        found = Repairs(self.patient, Evidence(self.program, evidence.seen), [*wrong, LOSS], self._left(0.9)).several()
+        if found:
+            kept = [f for f in self.diagnosis.findings if f.kind in (*CALLS, "forward")]
+            self.diagnosis.findings = [*kept, *map(edited, found)]
 
     def _told(self, name, kind):
         return any(f.kind == kind and name in f.explains for f in self.diagnosis.findings)
@@ -255,7 +298,8 @@ class Examination:
                         kind="sign" if expr == -1 else "mean" if expr.free_symbols else "scale")
                 for expr, words in simplest for n in places]
 
-    def _unexplained(self, evidence, reached):
+    def _related(self, evidence):
+        """Say of each gradient that is left what it is by itself, or what they are together."""
         wrong = evidence.wrong()
         if len(wrong) > 1 and leaves.cut_elsewhere(evidence):
             self.diagnosis.find("order", f"{', '.join(f'd{n}' for n in wrong)}: all gradients are one vector, which is "
@@ -266,6 +310,9 @@ class Examination:
             relation = leaves.relation(evidence, name)
             if relation:
                 self._value(evidence, name, relation)
+
+    def _unexplained(self, evidence, reached):
+        self._related(evidence)
         wrong = [n for n in evidence.wrong() if not self._told(n, "shape")]
         if not wrong:
             return
@@ -274,7 +321,7 @@ class Examination:
         if worst < 1e-5:
             self.diagnosis.remarks.append(f"gradients agree to {worst:.0e} only, as differences or float32 would")
             return
-        words = no_match(evidence, self.wording, wrong, reached)
+        words = no_match(evidence, self.wording, wrong, reached, self.lines)
         if "shapes" in self.diagnosis.kinds:        # it fails, by a mistake that is told: no other is to be inferred
             self.diagnosis.remarks.append(words)
         else:

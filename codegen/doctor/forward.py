@@ -30,6 +30,7 @@ class Forward:
     words: str
     mutant: Mutant | None = None
     factor: Expr | None = None
+    named: bool = True          # whether it is known what it is
 
 
 def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | None:
@@ -55,7 +56,7 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
     if all(abs(a - b) <= 1e-5 * max(abs(a), abs(b), 1e-12) for _, a, b in pairs):
         return Forward(f"the loss is the network's but for {abs(first[1] / first[2] - 1):.1g} of it, as a small number "
                        f"added inside a logarithm or a root would make it: {numbers}")
-    return Forward(f"the loss is not the network's: {numbers}")
+    return Forward(f"the loss is not the network's: {numbers}", named=False)
 
 
 def differs(seen: Sequence[Seen]) -> bool:

@@ -29,6 +29,11 @@ def _zero(evidence, name):
     return ""
 
 
+def all_zero(evidence: Evidence, names: Sequence[str]) -> frozenset[str]:
+    """Return the parameters whose gradients are 0 everywhere."""
+    return frozenset(n for n in names if _zero(evidence, n))
+
+
 def _constant(evidence, name):
     if _all(evidence, name, lambda s, g, o: np.size(g) > 1 and np.ptp(g) <= s.tolerance * largest(g)):
         mean = _all(evidence, name, lambda s, g, o: abs(np.mean(g) - np.mean(o)) <= s.tolerance * largest(g))

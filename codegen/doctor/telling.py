@@ -8,6 +8,7 @@ import numpy as np
 from .diagnosis import Finding
 from .evidence import Evidence
 from .leaves import partly
+from .repairs import LOSS, Repair
 from .scales import named_ratio, ratios, times
 from .search import Hit
 from .wording import Wording
@@ -66,6 +67,7 @@ def _numbers(hit, evidence):
 
 def no_match(
     evidence: Evidence, wording: Wording, wrong: Sequence[str], reached: Mapping[str, frozenset[str]],
+    lines: Sequence[str] = (),
 ) -> str:
     """Say where a disagreement that no known mistake explains first appears."""
     order = [evidence.program.variables[e.name].primal for e in evidence.program.backward]
@@ -84,6 +86,19 @@ def no_match(
     above = [e.name for e in evidence.program.backward if reached[e.name] == set(wrong) and e.name != adjoint]
     if right and above:
         words += f"; just these come from {', '.join(dict.fromkeys(above))}: look there, and at what they are made of"
+    if lines:
+        computed = f"lines {', '.join(lines)} compute" if len(lines) > 1 else f"line {lines[0]} computes"
+        these = "all of these" if len(wrong) > 1 else "it"
+        words += f"; in the code, what {computed} goes into {these} and nothing else"
     if right:
         words += f"; {', '.join(f'd{n}' for n in right)} {'is' if len(right) == 1 else 'are'} right"
     return words
+
+
+def edited(repair: Repair) -> Finding:
+    """Return the finding of a line of the code that, edited, makes gradients right."""
+    names = sorted(repair.mends - {LOSS})
+    told = [*(f"d{n}" for n in names), *(["the loss"] if LOSS in repair.mends else [])]
+    listed = " and ".join(told) if len(told) < 3 else ", ".join(told)
+    words = f"{repair.line}: {repair.words}; so edited, {listed} {'is' if len(told) == 1 else 'are'} right"
+    return Finding("line", words, "", tuple(names), repair.words)

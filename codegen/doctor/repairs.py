@@ -1,0 +1,193 @@
+"""The line of somebody's code that makes the gradients wrong, found by editing it until they are right.
+
+Which lines may be at fault is seen by moving what each computes; there every edit that undoes a common slip is tried.
+"""
+
+import ast
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import forward
+from .edits import FAR, OTHER, SLIP, Edit, Surroundings, everywhere
+from .evidence import Evidence, Seen, near
+from .patient import Answer, Patient
+from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, regions
+from .slots import text
+from .source import Unit, acts, units_of
+from .statements import of_block, of_statement
+
+LOSS = "loss"
+NEAR = ((SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))        # ranks of edits, and tiers of the regions to try them in
+PHASES = (*NEAR, (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
+MOST_REPAIRS = 3
+
+
+@dataclass(frozen=True)
+class Repair:
+    """An edit, the line that it is in, and what it makes right."""
+
+    line: str
+    words: str
+    mends: frozenset[str]
+
+
+@dataclass
+class Judge:
+    """Runs the code as it is now, and compares with what it should give."""
+
+    patient: Patient
+    evidence: Evidence
+    wrong: frozenset[str]       # gradients, and perhaps the loss, to be made right
+
+    def __post_init__(self):
+        self.before: list[Answer] = []
+        costs = []
+        for k in range(len(self.evidence.seen)):
+            start = time.thread_time()
+            self.before.append(self.answer(k))
+            right = sum(self._right(k, n, self.before[k]) for n in self.wrong)
+            costs.append((right, time.thread_time() - start, k))
+        self.order = [k for *_, k in sorted(costs)]     # where all shows that is wrong, what takes least time first
+
+    def answer(self, k: int) -> Answer:
+        return self.patient.answer(self.evidence.seen[k].point)
+
+    def changed(self) -> frozenset[str] | None:
+        """Return what is another result than before at one point, None where the code fails now."""
+        k = self.order[0]
+        now = self.answer(k)
+        if now.failure:
+            return None
+        return frozenset(n for n in (*now.gradients, LOSS) if not self._same(k, n, now))
+
+    def mended(self) -> frozenset[str]:
+        """Return what of the wrong is right now at every point, nothing where anything else is spoilt."""
+        left = self.wrong
+        for k in self.order:
+            now = self.answer(k)
+            if now.failure:
+                return frozenset()
+            left = frozenset(n for n in left if self._right(k, n, now))
+            if not left or not all(n in self.wrong or self._same(k, n, now) or self._right(k, n, now)
+                                   for n in (*now.gradients, LOSS)):
+                return frozenset()
+        return left
+
+    def _right(self, k, name, now):
+        if name == LOSS:
+            return not forward.differs([Seen(self.evidence.seen[k].point, now)])
+        apart = self.evidence.apart(k, name, now.gradients[name], self.evidence.gradients(k)[name])
+        return apart <= self.evidence.seen[k].tolerance
+
+    def _same(self, k, name, now):
+        def of(answer: Answer) -> Any:
+            return np.asarray(np.nan if answer.loss is None else answer.loss) if name == LOSS \
+                else answer.gradients[name]
+
+        return np.array_equal(of(now), of(self.before[k]), equal_nan=True) or near(
+            self.evidence.seen[k], of(now), of(self.before[k]))
+
+
+class Repairs:
+    """Looks for edits of somebody's code that make what is wrong right."""
+
+    def __init__(self, patient: Patient, evidence: Evidence, wrong: Sequence[str], seconds: float):
+        self.deadline = time.thread_time() + seconds
+        self.judge = Judge(patient, evidence, frozenset(wrong))
+        self.lines: tuple[str, ...] = ()        # where a mistake may be that makes all wrong, and nothing else
+
+    def one(self) -> list[Repair]:
+        """Return the single likely edit that makes all right, [] where there is none."""
+        return self._found(NEAR, 1)
+
+    def several(self) -> list[Repair]:
+        """Return the edits that make all right together, [] where they do not."""
+        return self._found(PHASES, MOST_REPAIRS)
+
+    def _found(self, phases, most) -> list[Repair]:
+        judge, found = self.judge, list[Repair]()
+        with units_of(lambda: judge.answer(judge.order[0])) as units:
+            if not units or acts(units):
+                return []
+            last: Edit | None = None
+            while judge.wrong and len(found) < most and time.thread_time() < self.deadline:
+                places = regions(units, judge.changed, judge.wrong)
+                self.lines = self.lines or _lines(places)
+                best = self._best(places, phases, last)
+                if best is None or (most == 1 and best[2].mends != judge.wrong):
+                    return []
+                unit, last, repair = best
+                last.slot.put(last.new)
+                unit.run()
+                unit.keep()
+                found.append(repair)
+                judge.wrong -= repair.mends
+        return found if not judge.wrong else []
+
+    def _best(self, places, phases, last) -> tuple[Unit, Edit, Repair] | None:
+        """Return the first edit that makes all right, or the one that makes most right."""
+        best: tuple[Unit, Edit, Repair] | None = None
+        slips, *others = (_edits(places, *phase) for phase in phases)
+        for tried in (_once_more(places, last), slips, *others) if last else (slips, *others):
+            for region, edit in tried:
+                if time.thread_time() > self.deadline:
+                    return best
+                mends = self._mends(region.unit, edit)
+                if len(mends) > (len(best[2].mends) if best else 0):
+                    line = f"line {getattr(edit.slot.node, 'lineno', region.line)}"
+                    best = region.unit, edit, Repair(line, edit.words, mends)
+                    if mends == self.judge.wrong:
+                        return best
+            if best is not None and tried is not slips:
+                return best
+        return best
+
+    def _mends(self, unit, edit):
+        with edit.slot.holding(_located(edit)):
+            mends = self.judge.mended() if unit.run() else frozenset()
+        unit.reset()
+        return mends
+
+
+def _lines(places):
+    numbers = {r.line for r in places if r.tier == FIRST and isinstance(r.slot.node, ast.expr)}
+    return tuple(str(n) for n in sorted(numbers))
+
+
+def _edits(places: Sequence[Region], rank: int, low: int, high: int) -> Iterator[tuple[Region, Edit]]:
+    """Yield the edits of one rank in the regions of some tiers."""
+    around: dict[int, Surroundings] = {}
+    for region in places:
+        if low <= region.tier <= high:
+            own = around.setdefault(id(region.unit), Surroundings.of(region.unit.function))
+            if isinstance(region.slot.node, list):
+                made = of_block(region.slot, region.slot.node)
+            elif isinstance(region.slot.node, ast.stmt):
+                made = of_statement(region.slot, own)
+            else:
+                made = everywhere(region.slot, own)
+            yield from ((region, edit) for edit in made if edit.rank == rank)
+
+
+def _once_more(places, last) -> Iterator[tuple[Region, Edit]]:
+    """Yield an edit that was made elsewhere at other places that say the same."""
+    if not isinstance(last.old, ast.expr):
+        return
+    old, new = text(last.old), text(last.new)
+    for rank in (SLIP, OTHER, FAR):
+        for region, edit in _edits(places, rank, FIRST, UNLIKELY):
+            if isinstance(edit.old, ast.expr) and text(edit.old) == old and text(edit.new) == new:
+                yield region, edit
+
+
+def _located(edit):
+    """Return what an edit puts there, with line numbers."""
+    for node in edit.new if isinstance(edit.new, list) else [edit.new]:
+        if not hasattr(node, "lineno"):
+            ast.copy_location(node, edit.old if isinstance(edit.old, ast.AST) else edit.old[0])
+        ast.fix_missing_locations(node)
+    return edit.new

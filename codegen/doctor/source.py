@@ -1,0 +1,151 @@
+"""The text of somebody's code: the functions that run, and how they run with something in them written otherwise."""
+
+import ast
+import copy
+import gc
+import linecache
+import sys
+import sysconfig
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+OTHERS = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))
+OURS = str(Path(__file__).parents[1])
+# What acts on more than its arguments: no variant of such code is run.
+ACTING = {"open", "exec", "eval", "compile", "input", "__import__", "os", "sys", "subprocess", "shutil", "socket",
+          "Path", "pathlib", "tempfile", "pickle", "requests", "urllib", "threading", "multiprocessing", "ctypes"}
+
+
+@dataclass
+class Unit:
+    """A function, or a method, with all that is defined in it, and the live functions whose code that is."""
+
+    file: str
+    tree: ast.stmt                      # the statement that is compiled: the function, or the class of a method
+    function: ast.AST                   # the function alone
+    live: list[tuple[FunctionType, tuple]] = field(default_factory=list)
+    kept: list[CodeType] = field(default_factory=list)
+
+    def run(self) -> bool:
+        """Let the live functions run as the tree says now; tell whether that is possible."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                code = compile(ast.Module([self.tree], []), self.file, "exec")
+            found = {_key(c): c for c in _codes(code)}
+            for function, key in self.live:
+                function.__code__ = found[key]
+        except (SyntaxError, ValueError, KeyError, TypeError, RecursionError):
+            return False                # no program, or one that closes over other names
+        return True
+
+    def keep(self) -> None:
+        """Take the code that runs now for what `reset` sets back."""
+        self.kept = [function.__code__ for function, _ in self.live]
+
+    def reset(self) -> None:
+        """Let the functions run as they were kept."""
+        for (function, _), code in zip(self.live, self.kept, strict=True):
+            function.__code__ = code
+
+
+@contextmanager
+def units_of(call: Callable[[], Any]) -> Iterator[list[Unit]]:
+    """Give the functions with a text that run in a call, those of libraries and of this package aside.
+
+    Whatever their trees are made to run is set back in the end.
+    """
+    functions = _functions(_executed(call))
+    before = [(f, f.__code__) for f in functions]
+    try:
+        yield _units(functions)
+    finally:
+        for f, code in before:
+            f.__code__ = code
+
+
+def acts(units: list[Unit]) -> bool:
+    """Tell whether code may do more than compute, or run for ever when something in it is changed."""
+    nodes = [n for u in units for n in ast.walk(u.function)]
+    names = {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    return bool(names & ACTING) or any(isinstance(n, ast.While) for n in nodes)
+
+
+def _executed(call):
+    """Return the code objects of somebody's functions that run in a call."""
+    found: dict[CodeType, None] = {}
+    before = sys.getprofile()
+
+    def seen(frame, event, argument):
+        name = frame.f_code.co_filename
+        if event == "call" and not name.startswith((*OTHERS, OURS, "<frozen")):
+            found[frame.f_code] = None
+
+    sys.setprofile(seen)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return list(found)
+
+
+def _functions(codes):
+    """Return the live functions of code objects, in their order."""
+    live = [f for f in gc.get_referrers(*codes) if isinstance(f, FunctionType)] if codes else []
+    return [f for code in codes for f in live if f.__code__ is code]
+
+
+def _units(functions):
+    """Return the units that functions are parts of, in the order in which they ran."""
+    found: dict[tuple, Unit] = {}
+    trees: dict[str, list[Unit]] = {}
+    for f in functions:
+        file = f.__code__.co_filename
+        if file not in trees:
+            trees[file] = list(_parsed(file))
+        for k, unit in enumerate(trees[file]):
+            first, last = _first_line(unit.function), unit.function.end_lineno      # type: ignore[attr-defined]
+            if first <= f.__code__.co_firstlineno <= last:
+                unit.live.append((f, _key(f.__code__)))
+                found[file, k] = unit
+                break
+    for unit in found.values():
+        unit.keep()
+    return list(found.values())
+
+
+def _parsed(file):
+    """Yield the units of a file: its functions, the methods of its classes, and statements with functions in them."""
+    text = "".join(linecache.getlines(file))
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for statement in module.body:
+        if isinstance(statement, ast.ClassDef):
+            for method in statement.body:
+                alone = copy.copy(statement)
+                alone.body, alone.decorator_list = [method], []
+                yield Unit(file, alone, method)
+        else:
+            yield Unit(file, statement, statement)
+
+
+def _first_line(node):
+    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+
+
+def _codes(code):
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _key(code):
+    return code.co_name, code.co_firstlineno, code.co_argcount

@@ -1,0 +1,95 @@
+"""Statements as they may have been meant: += for =, another target, a line in the wrong place or one too many."""
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+
+from .edits import FAR, OPERATORS, OTHER, SLIP, Edit, Surroundings, made, names, quoted, subscripts
+from .slots import Slot, expressions, slots
+
+
+def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
+    """Yield what else a statement may have been meant to be, its expressions aside."""
+    node = slot.node
+    if isinstance(node, ast.AugAssign):
+        yield made(slot, ast.Assign([node.target], node.value), "added up where it should be assigned (=)", SLIP)
+        for other in OPERATORS.get(type(node.op), ()):
+            if other is not ast.MatMult:
+                yield made(slot, ast.AugAssign(node.target, other(), node.value), "another operation", SLIP)
+    elif isinstance(node, ast.Assign):
+        target = node.targets[-1]
+        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+            words = "assigned (=) where it should be added up (+=): what was there is overwritten"
+            yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, SLIP)
+    for place in slots(node):
+        if place.name in ("target", "targets"):
+            for new, words, rank in _targets(place.node, around):
+                yield made(place, new, words, rank)
+    if isinstance(node, ast.If):
+        test, said = Slot(node, "test"), f"`if {quoted(node.test)}`"
+        yield Edit(test, node.test, ast.Constant(True), f"{said} does not belong there", SLIP)
+        yield Edit(test, node.test, ast.Constant(False), f"what {said} does is wrong", SLIP)
+        yield Edit(test, node.test, ast.UnaryOp(ast.Not(), node.test), f"{said} is the wrong way round", SLIP)
+
+
+def _targets(node, around):
+    """Where something is assigned to: another index, another name."""
+    store = ast.Store()
+    if isinstance(node, ast.Subscript):
+        for new, words, rank in (*subscripts(node, around), *_other_indices(node, around)):
+            if isinstance(new, ast.Subscript):
+                yield ast.Subscript(new.value, new.slice, store), words, rank
+        for new, words, _ in names(node.value, around) if isinstance(node.value, ast.Name) else ():
+            yield ast.Subscript(new, node.slice, store), words, FAR
+    elif isinstance(node, ast.Attribute):
+        for name in around.attributes:
+            yield ast.Attribute(node.value, name, store), f"{node.attr} is written where {name} should be", FAR
+    elif isinstance(node, ast.Name):
+        for name in around.names:
+            yield ast.Name(name, store), f"{node.id} is written where {name} should be", FAR
+
+
+def _other_indices(node, around):
+    """Other names in the index of a target."""
+    for inner in expressions(Slot(node, "slice")):
+        for new, words, rank in names(inner.node, around) if isinstance(inner.node, ast.Name) else ():
+            with inner.holding(new):
+                yield copy.deepcopy(node), words, rank
+
+
+def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
+    """Yield the edits of a list of statements: one left out, two exchanged, one into a loop or out of it."""
+    def made(new, words, rank):
+        return Edit(slot, block, new, words, rank)
+
+    for k, statement in enumerate(block):
+        said, before, after = f"`{quoted(statement)}`", block[:k], block[k + 1:]
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and not _is_text(statement):
+            yield made([*before, ast.Pass(), *after], f"{said} does not belong there", SLIP)
+        if after:
+            words = f"{said} should come after `{quoted(after[0])}`"
+            yield made([*before, after[0], statement, *after[1:]], words, SLIP)
+        for new, inner, words in _across(before, statement, after) if isinstance(statement, ast.For) else ():
+            yield made(new, f"`{quoted(inner)}` should {words}", OTHER)
+
+
+def _across(before, loop, after):
+    """Yield a block with a statement taken out of a loop, or into it."""
+    for j, inner in enumerate(loop.body if len(loop.body) > 1 else ()):
+        rest = _with_body(loop, [*loop.body[:j], *loop.body[j + 1:]])
+        yield [*before, inner, rest, *after], inner, "come before the loop"
+        yield [*before, rest, inner, *after], inner, "come after the loop"
+    if before:
+        yield [*before[:-1], _with_body(loop, [before[-1], *loop.body]), *after], before[-1], "be inside the loop"
+    if after:
+        yield [*before, _with_body(loop, [*loop.body, after[0]]), *after[1:]], after[0], "be inside the loop"
+
+
+def _with_body(loop, body):
+    other = copy.copy(loop)
+    other.body = body
+    return other
+
+
+def _is_text(statement):
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
