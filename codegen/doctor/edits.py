@@ -5,6 +5,7 @@ change of a syntax tree; which of them makes a gradient right is for others to f
 """
 
 import ast
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -87,7 +88,7 @@ class Surroundings:
         return cls(_once(names), _once(called), _once(attributes),
                    _once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
                    _once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
-                   {t: n for t, n in parts.items() if t not in modules and t not in called})
+                   {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called})
 
 
 def edits(slot: Slot, around: Surroundings, called: bool = False) -> Iterator[Edit]:
@@ -108,7 +109,7 @@ def everywhere(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield what else an expression, and all that it is made of, may have been meant to be."""
     heads = {id(n.func) for n in ast.walk(slot.node) if isinstance(n, ast.Call)}
     heads |= {id(n.value) for n in ast.walk(slot.node) if isinstance(n, ast.Attribute)}
-    for inner in expressions(slot):
+    for inner in list(expressions(slot)):
         yield from edits(inner, around, called=id(inner.node) in heads)
 
 
@@ -385,7 +386,8 @@ def _elsewhere(node, around):
     here = text(node)
     for said, part in around.parts.items():
         if said != here and not (isinstance(node, ast.Name) and isinstance(part, ast.Name)):
-            yield part, f"{quoted(node)} is read where {quoted(part)} should be", FAR
+            rank = OTHER if isinstance(part, ast.Name) or isinstance(node, ast.Subscript | ast.Name) else FAR
+            yield part, f"{quoted(node)} is read where {quoted(part)} should be", rank
     for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
         if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
             wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []

@@ -200,7 +200,7 @@ class Examination:
         for name in list(wrong):
             if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
                 self._set_aside(evidence, name)
-        search = Search(hypotheses, evidence, self._left(0.45) if seconds is None else seconds,
+        search = Search(hypotheses, evidence, self._left(0.35) if seconds is None else seconds,
                         partial(self._ratios, evidence, mutator), pairs=False)
         self._unsent(evidence, search.reached)
         for name in evidence.wrong():
@@ -208,11 +208,13 @@ class Examination:
             if words:
                 self._value(evidence, name, words)
         self._found(search, mutator)
-        if program is self.program and evidence.wrong():
-            self._rederived(evidence)
         if lines:
             self._related(evidence)
             self._repaired(evidence, wrong)
+        if program is self.program and evidence.wrong():
+            self._rederived(evidence)
+        if lines:
+            self._mended(evidence)
         if pairs:
             search.pairs = True
             self._found(search, mutator)
@@ -246,18 +248,25 @@ class Examination:
                 self._set_aside(evidence, name)
 
     def _repaired(self, evidence, wrong):
-        """Name the line of the code that, edited, makes right all that is wrong; or lines for what is left of it."""
-        plain, left = Evidence(self.program, evidence.seen), evidence.wrong()
-        if not left:
-            return
-        if left != wrong and (found := Repairs(self.patient, plain, wrong, self._left(0.4)).one()):
-            self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
-            left = wrong
-        else:
+        """Take the mistakes found, which leave something unknown, for the one line that, edited, makes all right."""
+        if evidence.wrong():
+            search = Repairs(self.patient, Evidence(self.program, evidence.seen), wrong, self._left(0.35))
+            found = search.one()
+            if found:
+                self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
+                self._edited(evidence, found, wrong)
+
+    def _mended(self, evidence):
+        """Name the lines that, edited, make right what is left."""
+        left = evidence.wrong()
+        if left:
             search = Repairs(self.patient, evidence, left, self._left(0.7))
-            found, self.lines = search.several(), search.lines
+            self._edited(evidence, search.several(), left)
+            self.lines = search.lines
+
+    def _edited(self, evidence, found, names):
         self.diagnosis.findings += map(edited, found)
-        for name in left if found else ():
+        for name in names if found else ():
             self._set_aside(evidence, name)
 
     def _repaired_with_loss(self, evidence, wrong):

@@ -40,9 +40,9 @@ def _of_block(unit, block, changed, wrong) -> list[Region]:
         here = Slot(block.owner, block.name, k)
         inner = [r for name in BLOCKS if getattr(statement, name, None)
                  for r in _of_block(unit, Slot(statement, name), changed, wrong)]
-        tier = min((r.tier for r in inner), default=UNLIKELY)
+        within = min((r.tier for r in inner), default=None)         # a header is as likely as what is under it
         for slot in _values(statement):
-            own = _tier(unit, slot, changed, wrong) if not inner else tier
+            own = _tier(unit, slot, changed, wrong) if within is None else within
             inner.append(Region(unit, slot, statement.lineno, own))
         if not isinstance(statement, ast.Return | ast.FunctionDef):
             tier = min((r.tier for r in inner), default=UNLIKELY)

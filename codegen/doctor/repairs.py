@@ -50,7 +50,8 @@ class Judge:
             start = time.thread_time()
             self.before.append(self.answer(k))
             right = sum(self._right(k, n, self.before[k]) for n in self.wrong)
-            costs.append((right, time.thread_time() - start, k))
+            special = self.evidence.seen[k].point.least is not None
+            costs.append((right, special, time.thread_time() - start, k))
         self.order = [k for *_, k in sorted(costs)]     # where all shows that is wrong, what takes least time first
 
     def answer(self, k: int) -> Answer:
@@ -154,7 +155,8 @@ class Repairs:
 
 
 def _lines(places):
-    numbers = {r.line for r in places if r.tier == FIRST and isinstance(r.slot.node, ast.expr)}
+    numbers = {r.line for r in places if r.tier == FIRST and r.slot.name not in ("iter", "test")
+               and isinstance(r.slot.node, ast.expr)}
     return tuple(str(n) for n in sorted(numbers))
 
 

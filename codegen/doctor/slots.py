@@ -56,4 +56,4 @@ def expressions(slot: Slot) -> Iterator[Slot]:
 
 def text(node: ast.AST) -> str:
     """Return what a node is written as, in one line."""
-    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
+    return " ".join(ast.unparse(node).split())

@@ -90,7 +90,7 @@ def _executed(call):
     try:
         call()
     finally:
-        sys.setprofile(before)
+        sys.setprofile(before if callable(before) else None)
     return list(found)
 
 

@@ -4,8 +4,8 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 
-from .edits import FAR, OPERATORS, OTHER, SLIP, Edit, Surroundings, made, names, quoted, subscripts
-from .slots import Slot, expressions, slots
+from .edits import FAR, OPERATORS, OTHER, SLIP, Edit, Surroundings, everywhere, made, names, quoted, subscripts
+from .slots import Slot, slots
 
 
 def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
@@ -50,11 +50,11 @@ def _targets(node, around):
 
 
 def _other_indices(node, around):
-    """Other names in the index of a target."""
-    for inner in expressions(Slot(node, "slice")):
-        for new, words, rank in names(inner.node, around) if isinstance(inner.node, ast.Name) else ():
-            with inner.holding(new):
-                yield copy.deepcopy(node), words, rank
+    """What else the index of a target may have been meant to be."""
+    for edit in everywhere(Slot(node, "slice"), around):
+        with edit.slot.holding(edit.new):
+            whole = copy.deepcopy(node)
+        yield whole, edit.reason, edit.rank
 
 
 def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:

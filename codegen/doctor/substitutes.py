@@ -176,14 +176,14 @@ class Substitutes:
         arrays = [r for r in reads(equation.rhs, self.program.variables) if read_name(r) not in self.influence.linear
                   and self.program.variables[read_name(r)].kind != "labels"]
         arrays += [r for a in arrays for r in self._arguments(a)]
-        found: dict[Expr, Mutant] = {}
         for hole in holes(equation.rhs, equation.free):
             own = reads(hole.part, self.program.variables)
             if own and not reads(hole.part, self.influence.linear):
                 for a in dict.fromkeys(arrays):
                     for new in (f(a) for f in FUNCTIONS if set(free_indices(a)) <= set(hole.context)):
+                        found: dict[Expr, Mutant] = {}
                         self._add(found, hole, new, equation, others)
-        yield from found.values()
+                        yield from found.values()
 
     def _arguments(self, read):
         """Return what a value is a function of."""

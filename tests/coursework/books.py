@@ -403,8 +403,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (newton_logistic, fitted, [("return found.loss(x, y), found.gradient(x, y)",
                                 "return found.loss(x, y), x.T @ (y - found.predict(x)) / len(y)")], "sign"),
     (newton_logistic, fitted, [("found.gradient(x, y)", "found.gradient(x, y) + 0.01 * theta")], "regulariser"),
-]
-UNKNOWN = [               # caught, and where it shows is told, not what it is
     (layers_network, layers_of_objects, [("np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)",
-                                          "np.exp(x) / np.sum(np.exp(x))")], "loss"),
+                                          "np.exp(x) / np.sum(np.exp(x))")], "not over all axes"),
 ]
+UNKNOWN: list = []        # every edit is named

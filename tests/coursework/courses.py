@@ -321,11 +321,13 @@ WRONG = [
      "mean"),
     (maxout, maxout_of_two, [("first = P >= Q", "first = P >= 0")], "dU|loss"),
     (maxout, maxout_of_two, [("(dout * ~first)", "dout")], "mask|missing"),
+    (penalised_softmax, penalised_softmax_gradient, [("P.sum(axis=1)[:, np.newaxis]", "P.sum(axis=0)")],
+     "over axis 1, not over axis 0"),
+    (grouped, grouped_norm, [("(dxhat * xhat).sum(axis=2, keepdims=True)", "(dxhat * xhat)")], "a sum is missing"),
+    (captions, caption_loss, [("    dflat /= N\n", "    dflat /= weights.sum()\n")],
+     "weights.sum.*is read where N should be"),
 ]
 UNKNOWN = [               # caught, and where it shows is told, not what it is
-    (penalised_softmax, penalised_softmax_gradient, [("P.sum(axis=1)[:, np.newaxis]", "P.sum(axis=0)")], "axis|loss"),
     (captions, caption_loss, [("features.T @ dprev, dprev.sum(axis=0)", "features.T @ dh[:, 0], dh[:, 0].sum(axis=0)")],
      "dW_proj|start"),
-    (grouped, grouped_norm, [("(dxhat * xhat).sum(axis=2, keepdims=True)", "(dxhat * xhat)")], "dx|sum"),
-    (captions, caption_loss, [("    dflat /= N\n", "    dflat /= weights.sum()\n")], "N|mask"),
 ]

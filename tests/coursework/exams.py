@@ -337,14 +337,14 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (bidirectional, both_ways, [("g, (d @ Vr.T)[::-1]", "g, (d @ V.T)[::-1]")], "V is read|V.*Vr"),
     (bidirectional, both_ways, [("back(x[::-1], g", "back(x, g")], "dWr.*(reversed|x|step|T - 1|flipped)"),
     (bidirectional, both_ways, [("states[t + 1]**2", "states[t]**2")], "step|h"),
-]
-UNKNOWN = [               # caught, and where it shows is told, not what it is
-    (survival, partial_likelihood, [("hazard * after - died", "hazard * share - died")], "dw"),
+    (survival, partial_likelihood, [("hazard * after - died", "hazard * share - died")], "drisk.*stands where.*sum_"),
     (survival, partial_likelihood, [("np.cumsum(share[::-1])[::-1]", "np.cumsum(share)")],
-     "dw"),
-    (mixture_of_experts, expert_by_expert, [("df = dY * gates[:, e:e + 1]", "df = dY * gates[:, :1]")], "dF"),
+     "accumulated from the wrong"),
+    (mixture_of_experts, expert_by_expert, [("df = dY * gates[:, e:e + 1]", "df = dY * gates[:, :1]")],
+     r"should be `gates\[:, e:e \+ 1\]`"),
     (convolution_1d, taps, [("dw[f, j, p] += np.dot(x[:, c, u]", "dw[f, j, p] += np.dot(x[:, j, u]")],
-     "dw"),
-    (convolution_1d, taps, [("dw[f, j, p] += ", "dw[f, j, p] = ")], "dw"),
-    (bidirectional, both_ways, [("(d @ Vr.T)[::-1]", "d @ Vr.T")], "dWr"),
+     r"should be `(c|x\[:, c, u\])`"),
+    (convolution_1d, taps, [("dw[f, j, p] += ", "dw[f, j, p] = ")], "overwritten"),
+    (bidirectional, both_ways, [("(d @ Vr.T)[::-1]", "d @ Vr.T")], "the wrong way round"),
 ]
+UNKNOWN: list = []        # every edit is named

@@ -489,9 +489,10 @@ WRONG = [
                          "np.linalg.norm(dv))\n    return np.mean(r**2), {\"W\": dW,")], "clip|norm"),
     (kept, perceptron, [("np.outer(dr, v) * (1 - H**2)", "np.outer(dr, v * 0) * (1 - H**2)")], "zero"),
     (kept, perceptron, [("return np.mean(r**2)", "X -= X.mean(axis=0)\n    return np.mean(r**2)")], "writes into"),
+    (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")],
+     r"/ a\[h, n\] stands where|brackets"),
+    (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "one of the two is cols"),
+    (gated_recurrence, gated_through_time, [("np.outer(dh, r * before)", "np.outer(dh, r * after)")],
+     "after is read where before should be"),
 ]
-UNKNOWN = [               # caught, and where it shows is told, not what it is
-    (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")], "dW1"),
-    (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "dV|dW"),
-    (gated_recurrence, gated_through_time, [("np.outer(dh, r * before)", "np.outer(dh, r * after)")], "dUh"),
-]
+UNKNOWN: list = []        # every edit is named

@@ -304,13 +304,12 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (sequence_to_label, last_state_decides, [("dh = da @ U.T", "dh = da @ U")], "U is transposed|transposed"),
     (sequence_to_label, last_state_decides, [("da = dh * (1 - states[t + 1]**2)", "da = dh * (1 - states[t]**2)")],
      "step|h"),
-]
-UNKNOWN = [               # caught, and where it shows is told, not what it is
     (multi_head_attention, heads_by_einsum, [
         ('dWo = np.einsum("nthe,ntd->hed", O, dZ)',
-         'dWo = np.einsum("nthe,ntd->hed", O.swapaxes(1, 2).reshape(O.shape), dZ)')], "dWo"),
-    (elman_rnn, unrolled, [("dhnext = dhraw @ U.T", "dhnext = dh @ U.T")], "dW"),
-    (lstm, four_gates, [("dg * (1 - g**2)", "dg * (1 - g)**2")], "dW"),
-    (lstm, four_gates, [("x[t].T @ da", "x[t - 1].T @ da")], "dW"),
-    (gru, gated_steps, [("drh * h * r * (1 - r)", "drh * c * r * (1 - r)")], "dWr"),
+         'dWo = np.einsum("nthe,ntd->hed", O.swapaxes(1, 2).reshape(O.shape), dZ)')], "swapaxes.* does not belong"),
+    (elman_rnn, unrolled, [("dhnext = dhraw @ U.T", "dhnext = dh @ U.T")], "dh is read where dhraw should be"),
+    (lstm, four_gates, [("dg * (1 - g**2)", "dg * (1 - g)**2")], r"\(1 - g\)\^2|brackets"),
+    (lstm, four_gates, [("x[t].T @ da", "x[t - 1].T @ da")], r"`x\[t - 1\]` should be `x\[t\]`"),
+    (gru, gated_steps, [("drh * h * r * (1 - r)", "drh * c * r * (1 - r)")], "`c` should be `h`"),
 ]
+UNKNOWN: list = []        # every edit is named
