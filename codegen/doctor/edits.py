@@ -91,7 +91,7 @@ class Surroundings:
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called})
 
 
-def edits(slot: Slot, around: Surroundings, called: bool = False) -> Iterator[Edit]:
+def of_expression(slot: Slot, around: Surroundings, called: bool = False) -> Iterator[Edit]:
     """Yield what else an expression may have been meant to be."""
     old = slot.node
     for kind, makers in MAKERS.items():
@@ -110,7 +110,7 @@ def everywhere(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     heads = {id(n.func) for n in ast.walk(slot.node) if isinstance(n, ast.Call)}
     heads |= {id(n.value) for n in ast.walk(slot.node) if isinstance(n, ast.Attribute)}
     for inner in list(expressions(slot)):
-        yield from edits(inner, around, called=id(inner.node) in heads)
+        yield from of_expression(inner, around, called=id(inner.node) in heads)
 
 
 def made(slot: Slot, new: ast.AST, words: str, rank: int) -> Edit:

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .slots import Slot, slots
+from .slots import Slot, places
 from .source import Unit
 
 FIRST, SECOND, MAYBE, UNLIKELY = 0, 1, 2, 3
@@ -24,7 +24,7 @@ class Region:
     tier: int
 
 
-def regions(units: Sequence[Unit], changed: Callable[[], frozenset[str] | None], wrong: frozenset[str]) -> list[Region]:
+def likely(units: Sequence[Unit], changed: Callable[[], frozenset[str] | None], wrong: frozenset[str]) -> list[Region]:
     """Return the regions of some functions, the likeliest first.
 
     `changed` runs the code as it is now, and tells which results are other ones than before, None where it fails.
@@ -62,7 +62,7 @@ def _values(statement) -> Iterator[Slot]:
 def _parts(slot):
     node = slot.node
     if isinstance(node, ast.Tuple | ast.List | ast.Dict):
-        for inner in slots(node):
+        for inner in places(node):
             if inner.name in ("elts", "values"):
                 yield from _parts(inner)
     else:

@@ -15,7 +15,7 @@ from . import forward
 from .edits import FAR, OTHER, SLIP, Edit, Surroundings, everywhere
 from .evidence import Evidence, Seen, near
 from .patient import Answer, Patient
-from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, regions
+from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .slots import text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
@@ -116,7 +116,7 @@ class Repairs:
                 return []
             last: Edit | None = None
             while judge.wrong and len(found) < most and time.thread_time() < self.deadline:
-                places = regions(units, judge.changed, judge.wrong)
+                places = likely(units, judge.changed, judge.wrong)
                 self.lines = self.lines or _lines(places)
                 best = self._best(places, phases, last)
                 if best is None or (most == 1 and best[2].mends != judge.wrong):

@@ -36,7 +36,7 @@ class Slot:
             getattr(self.owner, self.name)[self.place] = node
 
 
-def slots(owner: ast.AST) -> Iterator[Slot]:
+def places(owner: ast.AST) -> Iterator[Slot]:
     """Yield the places of the nodes that a node is made of."""
     for name, held in ast.iter_fields(owner):
         if isinstance(held, list):
@@ -50,7 +50,7 @@ def expressions(slot: Slot) -> Iterator[Slot]:
     if isinstance(slot.node, ast.expr) and not isinstance(getattr(slot.node, "ctx", None), ast.Store):
         yield slot
     if not isinstance(slot.node, ast.Lambda):
-        for inner in slots(slot.node):
+        for inner in places(slot.node):
             yield from expressions(inner)
 
 

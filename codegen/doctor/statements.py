@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator, Sequence
 
 from .edits import FAR, OPERATORS, OTHER, SLIP, Edit, Surroundings, everywhere, made, names, quoted, subscripts
-from .slots import Slot, slots
+from .slots import Slot, places
 
 
 def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
@@ -21,7 +21,7 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             words = "assigned (=) where it should be added up (+=): what was there is overwritten"
             yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, SLIP)
-    for place in slots(node):
+    for place in places(node):
         if place.name in ("target", "targets"):
             for new, words, rank in _targets(place.node, around):
                 yield made(place, new, words, rank)
