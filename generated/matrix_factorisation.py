@@ -74,7 +74,7 @@ def _add_rows(total, rows, values):
     width = total.shape[1]
     values = np.broadcast_to(values, (*rows.shape, width)).reshape(-1, width)
     rows = rows.reshape(-1)
-    if total.size <= values.size and total.dtype in (np.float32, np.float64):   # each row is added to several times
+    if total.size <= max(values.size, 2**15) and total.dtype in (np.float32, np.float64):   # few bins, or well filled
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
         total += np.bincount(places.reshape(-1), values.reshape(-1), total.size).reshape(total.shape)
         return
