@@ -15,14 +15,15 @@ from collections.abc import Callable
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 AGREEMENT = {"float32": 2e-3, "float64": 1e-9}      # of the largest entry; float32 sums differ in order
+KEPT = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**25)}     # glibc keeps what is freed
 SLOW = 0.3              # seconds a call, above which a contender takes part in the first rounds only
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the environment of a measuring process: so many threads, and nothing that tunes OpenBLAS."""
+    """Return the environment of a measuring process: so many threads, memory kept, nothing that tunes OpenBLAS."""
     kept = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
-    return {**kept, **dict.fromkeys(THREADS, str(threads)), "XLA_FLAGS": flags, "JAX_ENABLE_X64": "1",
+    return {**kept, **KEPT, **dict.fromkeys(THREADS, str(threads)), "XLA_FLAGS": flags, "JAX_ENABLE_X64": "1",
             "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
