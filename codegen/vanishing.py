@@ -5,6 +5,8 @@
     dz[t, s] = dS[t, s] if s <= t else 0        dz[t, s] = dS[t, s]
 """
 
+from collections import Counter
+
 from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, Pow, S, exp, expand, log
 from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
 from sympy.logic.boolalg import And, Or
@@ -16,12 +18,15 @@ from derive.terms import instantiated, read_name, subterms
 class Conditions:
     """For variables by name, the condition at their own indices without which an entry is one number."""
 
-    def __init__(self):
+    def __init__(self, program: Program):
+        self.parts = Counter(e.name for e in program.equations)
+        self.states = {v.name for v in program.variables.values() if v.state}
         self.known: dict[str, tuple[Equation, Expr]] = {}
 
     def note(self, equation: Equation, condition: Expr | None):
-        """Remember the condition of what an equation defines, if there is one."""
-        if condition is not None and equation.free == equation.indices:
+        """Remember the condition of what an equation defines, if there is one and it defines all of a variable."""
+        whole = self.parts[equation.name] == 1 and equation.name not in self.states
+        if condition is not None and whole and equation.free == equation.indices:
             self.known[equation.name] = equation, condition
 
     def of(self, read: Expr) -> Expr | None:
@@ -34,7 +39,7 @@ class Conditions:
 
 def with_zeros_known(program: Program) -> Program:
     """Return a lowered program without choices of 0 where the value is 0 already."""
-    lowest, zero = Conditions(), Conditions()
+    lowest, zero = Conditions(program), Conditions(program)
     for e in (e for group in ordered(program.equations) for e in group):
         lowest.note(e, _chosen(e.rhs, S.NegativeInfinity))
         zero.note(e, _support(e.rhs, lowest, zero))
