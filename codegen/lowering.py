@@ -85,7 +85,9 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
         else:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
-    program = with_zeros_known(program.with_equations(_still_read(lines, program), variables=variables))
+    program = program.with_equations(_still_read(lines, program), variables=variables)
+    program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
+                               {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
     program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(with_squares(program), slope))))
     return Lowered(program, parts, backward, taps)

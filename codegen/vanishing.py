@@ -6,13 +6,14 @@
 """
 
 from collections import Counter
+from collections.abc import Collection
 
-from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, Pow, S, exp, expand, log
+from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, S, exp, expand
 from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
 from sympy.logic.boolalg import And, Or
 
 from derive.program import Equation, Program, ordered
-from derive.terms import instantiated, read_name, subterms
+from derive.terms import instantiated, read_name
 
 
 class Conditions:
@@ -37,13 +38,31 @@ class Conditions:
         return _normal(instantiated(condition, dict(zip(equation.indices, read.indices, strict=True))))
 
 
-def with_zeros_known(program: Program) -> Program:
-    """Return a lowered program without choices of 0 where the value is 0 already."""
+def with_zeros_known(program: Program, exponentials: Collection[str], sums: Collection[str]) -> Program:
+    """Return a lowered program without choices of 0 where the value is 0 already.
+
+    `exponentials` are those of log-sum-exps, less their maxima, and `sums` what these add up to.
+    """
     lowest, zero = Conditions(program), Conditions(program)
-    for e in (e for group in ordered(program.equations) for e in group):
+
+    def support(e: Equation) -> Expr | None:
+        if isinstance(e.rhs, exp):
+            found = [c for t in Add.make_args(e.rhs.args[0]) if (c := lowest.of(t)) is not None]
+            return found[0] if found and e.name in exponentials else None
+        factors = {f: zero.of(f) for f in Mul.make_args(e.rhs)}
+        others = [f for f, condition in factors.items() if condition is None and f.has(Idx)]
+        # an adjoint of scores is not a number only where all of its row is none: every entry has the sum of them
+        certain = all(read_name(1 / f) in sums for f in others) or program.variables[e.name].primal in lowest.known
+        return next((c for c in factors.values() if c is not None), None) if certain else None
+
+    for e in program.equations:
         lowest.note(e, _chosen(e.rhs, S.NegativeInfinity))
-        zero.note(e, _support(e.rhs, lowest, zero))
-    return program.with_equations(e.with_rhs(_without_choice(e.rhs, lowest, zero)) for e in program.equations)
+    if not lowest.known:
+        return program
+    for e in (e for group in ordered(program.equations) for e in group):
+        condition = _chosen(e.rhs, S.Zero)
+        zero.note(e, support(e) if condition is None else condition)
+    return program.with_equations(e.with_rhs(_without_choice(e.rhs, zero)) for e in program.equations)
 
 
 def _chosen(rhs: Expr, otherwise: Expr) -> Expr | None:
@@ -62,26 +81,12 @@ def _normal(condition: Expr) -> Expr:
     return condition.func(*map(_normal, condition.args)) if isinstance(condition, And | Or) else condition
 
 
-def _support(term: Expr, lowest: Conditions, zero: Conditions) -> Expr | None:
-    """Return the condition without which a term is 0; None where none is known."""
-    if isinstance(term, exp):
-        found = [c for t in Add.make_args(term.args[0]) if (c := lowest.of(t)) is not None]
-        return found[0] if found else None
-    if isinstance(term, Mul):
-        return next((c for f in term.args if (c := _support(f, lowest, zero)) is not None), None)
-    return zero.of(term) if read_name(term) else _chosen(term, S.Zero)
-
-
-def _without_choice(rhs: Expr, lowest: Conditions, zero: Conditions) -> Expr:
+def _without_choice(rhs: Expr, zero: Conditions) -> Expr:
+    """Return the value of a choice between 0 and what is read in range, times numbers, where that is 0 there."""
     condition = _chosen(rhs, S.Zero)
-    value = rhs.args[0][0] if condition is not None else rhs
-    is_zero = condition is not None and _has_values(value) and _support(value, lowest, zero) == condition
-    return value if is_zero else rhs
-
-
-def _has_values(value: Expr) -> bool:
-    """Tell whether a value can be computed where it does not count: no read leaves its range, no 0 divides."""
-    terms = list(subterms(value))
-    moving = [t for t in terms if isinstance(t, log) or (isinstance(t, Pow) and not t.exp.is_nonnegative)]
-    return all(isinstance(i, Idx) for t in terms if isinstance(t, Indexed) for i in t.indices) and not any(
-        isinstance(t, Idx | Indexed) for m in moving for t in subterms(m))
+    if condition is None:
+        return rhs
+    value = rhs.args[0][0]
+    read = [f for f in Mul.make_args(value) if f.has(Idx)]
+    plain = len(read) == 1 and isinstance(read[0], Indexed) and all(isinstance(i, Idx) for i in read[0].indices)
+    return value if plain and zero.of(read[0]) == condition else rhs

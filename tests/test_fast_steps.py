@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Sum, oo, tanh
+from sympy import Piecewise, Sum, exp, log, oo, tanh
 
 import codegen
 from codegen.known_factors import with_known_factors_ahead
@@ -176,3 +176,28 @@ def test_a_choice_of_0_goes_where_a_masked_softmax_makes_it_0_already(later, dro
     _, grads = codegen.lambdify(program)(z, weight)
     assert np.allclose(grads.Z, p * (g - (p * g).sum(axis=1, keepdims=True)), rtol=1e-12, atol=1e-15)
     same(program, {"N": 5}, rng)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("chosen", ["factors", "product", "exponential"])
+def test_a_choice_of_0_stays_before_what_is_not_a_number_elsewhere(style, chosen):
+    net = Network("entropy", "The sum of p log p, with a name for the logarithm, of what is not masked")
+    N = net.size("N")
+    Z = net.parameter("Z", N, N)
+    t, s = net.indices(t=N, s=N)
+    S = net.define("S", Piecewise((Z[t, s], s <= t), (-oo, True)), over=(t, s))
+    P = net.define("P", exp(S) if chosen == "exponential" else softmax(S))
+    L = net.define("L", log(P))
+    each = net.define("Q", P * L)[t, s] if chosen == "product" else P[t, s] * L[t, s]
+    H = net.define("H", Piecewise((each, s <= t), (0, True)), over=(t, s))
+    net.loss = total(H)
+    z = np.random.default_rng(0).normal(size=(5, 5))
+    p = np.where(np.tril(np.ones((5, 5), bool)), np.exp(z), 0)
+    p /= 1 if chosen == "exponential" else p.sum(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        loss, grads = codegen.lambdify(net.backward(), style=style)(z)
+    each = np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0)
+    assert np.isclose(loss, each.sum(), rtol=1e-12)
+    slope = each + p if chosen == "exponential" else each - p * each.sum(axis=1, keepdims=True)
+    if chosen != "product":             # whose own adjoint times an infinite logarithm is not a number
+        assert np.allclose(grads.Z, slope, rtol=1e-12, atol=1e-15)
