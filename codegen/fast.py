@@ -98,7 +98,8 @@ def _in_their_place(lines: list[Statement], block: Blocked, fast: InPlacePrinter
     for s in lines:
         if s.name in gradients:
             where = fast.array(s.name, program.variables[s.name].indices)
-            changed = tuple(line.replace(where, s.name) for line in s.lines)
+            filled = (line.replace(where, s.name) for line in s.lines)
+            changed = tuple(line for line in filled if line != f"{s.name} = {s.name}")
             placed += [s.name] if changed != s.lines else []
             s = replace(s, lines=changed)
         result.append(s)
