@@ -173,10 +173,11 @@ class ReadLowering:
             return term
         counted, changes = self.program.prover.knowing(conditions), {}
         for t in subterms(term):
-            least = _least(t) if free_indices(t) and not reads(t, self.variables) else None
-            beyond = None if least is None else t.args[0] - least
-            if beyond is not None and not self.program.prover.nonnegative(beyond) and counted.nonnegative(beyond):
-                changes[t] = t.func(Max(t.args[0], least), *t.args[1:])
+            for k, least in _least(t).items():
+                x = t.args[k]
+                if free_indices(x) and not reads(x, self.variables) and counted.nonnegative(x - least) \
+                        and not self.program.prover.nonnegative(x - least):
+                    changes[t] = t.func(*t.args[:k], Max(x, least), *t.args[k + 1:])
         return term.xreplace(changes)
 
     def _padded_labels(self, term):
@@ -374,12 +375,14 @@ def from_zero(indices: Iterable[Idx]) -> tuple[tuple[Idx, ...], dict[Idx, Expr]]
 
 
 def _least(term):
-    """Return the least whole number that a logarithm, a root or a power that divides is of; None for another term."""
+    """Return the least whole number that an argument of a term may be, by its place: of logarithms, roots, powers."""
     if isinstance(term, log):
-        return 1
-    if not isinstance(term, Pow) or (term.exp.is_integer and term.exp.is_nonnegative):
-        return None
-    return 0 if term.exp.is_nonnegative else 1
+        return {0: 1}
+    if not isinstance(term, Pow):
+        return {}
+    if free_indices(term.exp):
+        return {1: 0}               # of what may be 0
+    return {} if term.exp.is_integer and term.exp.is_nonnegative else {0: 0 if term.exp.is_nonnegative else 1}
 
 
 def _has_no_value_at_zero(term, changed):

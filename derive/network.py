@@ -376,7 +376,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             value = at(value, indices, self._index_for)
         value = without_choices(value)
         value = without_idle(apart(value, {i.name for i in indices}))
-        value = with_whole_ranges(value, self._prover(), name)
+        value = without_idle(with_whole_ranges(value, self._prover(), name))
         self._check(value, indices, name)
         return value
 

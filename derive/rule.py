@@ -89,22 +89,25 @@ def differential(equation: Equation, tangents: dict[str, Variable], reuse: bool 
 def carried(partial: Partial, tangent: Expr) -> Expr:
     """Return what the tangent of one read contributes to that of the left-hand side, read only where that counts."""
     read_anywhere = all(isinstance(i, Idx) for i in _indices(tangent))
-    product = partial.coefficient * tangent if read_anywhere else _inside(partial.coefficient, tangent)
-    term, conditions = unguarded(product)
+    term, conditions = unguarded(partial.coefficient * tangent if read_anywhere else
+                                 _inside(partial.coefficient, tangent))
     return _summed(guarded(term, conditions), partial.limits)
 
 
 def _inside(coefficient, read):
     """Return the product of a coefficient and a read, which stands in those branches of a choice where it counts."""
-    if isinstance(coefficient, Add) and holds(coefficient, Piecewise):
+    if isinstance(coefficient, Add):
         return Add(*(_inside(term, read) for term in coefficient.args))
-    factors = list(Mul.make_args(coefficient))
-    place = next((k for k, f in enumerate(factors) if isinstance(f, Piecewise) and not is_guard(f)), None)
-    if place is None:
-        return coefficient * read
-    choice = factors.pop(place)
-    branches = ((_inside(value, read) if value != 0 else value, condition) for value, condition in choice.args)
-    return Mul(*factors, Piecewise(*branches, evaluate=False))
+    if isinstance(coefficient, Piecewise) and not is_guard(coefficient):
+        branches = ((_inside(value, read) if value != 0 else value, condition) for value, condition in coefficient.args)
+        return Piecewise(*branches, evaluate=False)
+    term, conditions = unguarded(coefficient)
+    factors = list(Mul.make_args(term))
+    chosen = next((f for f in factors if isinstance(f, Add | Piecewise) and holds(f, Piecewise)), None)
+    if chosen is not None:
+        factors.remove(chosen)
+        read = _inside(chosen, read)
+    return guarded(Mul(*factors, read), conditions)
 
 
 def _transposed(equation, partial, ybar, target, program):

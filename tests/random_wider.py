@@ -5,7 +5,7 @@
 
 from random import Random
 
-from sympy import Eq, Sum, floor, tanh
+from sympy import Add, Eq, Sum, floor, tanh
 
 from derive import LogSumExp, Maximum, Network, Product
 
@@ -35,7 +35,8 @@ class _Wider(Writer):
         y = self.net.unknown(f"v{k}", *(i.upper + 1 for i in over))
         i, rest, inner = over[0], over[1:], self.other[over[0].upper + 1]
         others = Sum(tanh(self.expression([i, inner], 1, 0)) * y[(inner, *rest)], inner) / (2 * (i.upper + 1))
-        given, here = self.expression(over, 2), y[tuple(over)]
+        given = self.expression(over, 2) + Add(*(k * i for k, i in enumerate(over, 1))) / 7     # no two are the same
+        here = y[tuple(over)]
         right = self.random.choice([others + given, tanh(others + given), given - here**3, others + tanh(given)])
         self.net.implicitly(y, Eq(here, right), over=over)
         self.arrays += [(y, [i.upper + 1 for i in over])] * 2

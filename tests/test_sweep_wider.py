@@ -1,9 +1,9 @@
 """What sweeps of products with Hessians and of the wider stream found, each in the smallest program that has it."""
 
 import pytest
-from sympy import Abs, Piecewise, Sum, floor, log, sqrt, tanh
+from sympy import Abs, Max, Piecewise, Sum, floor, log, sqrt, tanh
 
-from derive import Network, Product, padded
+from derive import Maximum, Network, Product, padded
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
@@ -31,7 +31,9 @@ def a_read_in_a_choice():
     [a] = net.indices(a=A)
     value = Piecewise((padded(w)[a - 1] * v[0], a >= 1), (padded(v)[a + 1] ** 2, True))
     z = net.define("z", value, over=a)
-    net.loss = Sum(tanh(z[a]) ** 2, a)
+    twice = (Piecewise((w[a + 1], a <= A - 2), (w[a], True)) + padded(w)[a + 1] * v[0]) * v[a]
+    y = net.define("y", twice, over=a)
+    net.loss = Sum(tanh(z[a]) ** 2 + y[a] ** 3, a)
     return net
 
 
@@ -93,10 +95,35 @@ def a_zero_beside_a_read():
     return net
 
 
-FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index,
-         a_condition_on_labels, a_power_by_twice_a_size, a_zero_beside_a_read)
+def a_power_by_an_index():
+    """What is not there has no power either: 0 to the power -1."""
+    net = Network("index")
+    A = net.size("A")
+    w = net.parameter("w", A)
+    [a] = net.indices(a=A)
+    net.loss = Sum(Max(0, w[floor(a / 2)]) ** (A - a), a)
+    return net
+
+
+def a_choice_of_one_value():
+    """Both branches are one read: the maximum is over an index that it has no more."""
+    net = Network("one")
+    A, C = net.sizes("A C")
+    w = net.parameter("w")
+    a, c = net.indices(a=A, c=C)
+    v = net.define("v", w * Maximum(Piecewise((w, c >= 1), (w, True)), c), over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
+FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
+         a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
 def test_what_a_sweep_found_stays_mended(network):
     sweep_judges.judge(network(), SIZES, judges=("torch", "products"))
+
+
+def test_a_power_by_an_index_counts_where_it_is():
+    sweep_judges.judge(a_power_by_an_index(), SIZES, judges=("torch",))
