@@ -250,12 +250,26 @@ class Explicit:
             return self._cell_of(expr, inner, reads)
         if isinstance(expr, Piecewise):
             return self._chosen(expr, inner, reads)
+        if isinstance(expr, And):
+            return self._all_hold(sorted(expr.args, key=self._asks_labels), inner, reads)
         integers = isinstance(expr, Relational) and expr.lhs.is_integer and expr.rhs.is_integer
         if integers and not any(map(self._is_computed, expr.args)):
             return sympify(_COMPARED[expr.rel_op](self._integer(expr.lhs, inner), self._integer(expr.rhs, inner)))
         if expr.is_Float:
             return Rational(expr)           # the number that it is, in any arithmetic
         return expr.func(*(self._expanded(a, inner, reads) for a in expr.args)) if expr.args else expr
+
+    def _asks_labels(self, condition):
+        return any(read_name(t) in self.labels for t in subterms(condition))
+
+    def _all_hold(self, conditions, inner, reads):
+        """Return whether all conditions hold, the others not asked where one does not: there may be no label there."""
+        found = []
+        for condition in conditions:
+            found.append(self._expanded(condition, inner, reads))
+            if found[-1] == False:
+                break
+        return And(*found)
 
     def _is_computed(self, index):
         """Tell whether an index is what an equation says, the place of a maximum: nobody knows it yet."""

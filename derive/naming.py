@@ -127,7 +127,7 @@ class _Namer:
 
     def _mixes(self, argument):
         """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
-        if holds(argument, Binder) or not self._stays_inside(argument):
+        if holds(argument, Binder) or not self._stays_inside(argument) or _has_first_rows(argument):
             return False
         if has_binder(argument):
             return _adds_sums(argument)
@@ -271,10 +271,13 @@ class _Namer:
     def _name(self, rhs, stem, order=(), companion_of=None) -> Expr:
         """Return a read of the variable that is defined as `rhs`, defining it where it is new.
 
-        What is named beside a binder's value has the axes `order`, also those along which it does not vary.
+        What is named beside a binder's value has the axes `order`, also those along which it does not vary. What has an
+        initial value, as a state has in its row -1, stays where it stands: a sum in a product is differentiated there.
         """
         rhs = self._in_range(rhs)
         free = free_indices(rhs)
+        if _has_first_rows(rhs) and not companion_of:
+            return rhs
         key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
         if key in self.known and not companion_of:
             variable, places = self.known[key]
@@ -293,6 +296,11 @@ class _Namer:
             self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))
         return variable.at(*indices)
+
+
+def _has_first_rows(expr):
+    """Tell whether an expression varies with an index that begins at -1, as those of states do."""
+    return any(i.lower == -1 for i in free_indices(expr))
 
 
 def _binders(expr):

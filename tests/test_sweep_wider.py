@@ -116,8 +116,22 @@ def a_choice_of_one_value():
     return net
 
 
+def a_sum_in_the_adjoint_of_a_state():
+    """The adjoint of h is a product with a sum, in the row -1 too."""
+    net = Network("state")
+    A, C = net.sizes("A C")
+    w, v = net.parameter("w"), net.parameter("v", A, C)
+    a, c = net.indices(a=A, c=C)
+    h = net.state("h", A, initial=w**2)
+    net.define(h, tanh(h[a - 1] + v[a, 0]), over=a)
+    z = net.define("z", w * h[floor(a / 2)] * v[a, c], over=(a, c))
+    net.loss = Sum(z[a, c] ** 2, a, c) + h[A - 1]
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
-         a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value)
+         a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
+         a_sum_in_the_adjoint_of_a_state)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
