@@ -44,11 +44,11 @@ def symmetric(program: Program) -> Program:
 
 def tidied(program: Program) -> Program:
     """Simplify each right-hand side by itself."""
-    return program.with_equations(e.with_rhs(_tidied(e.rhs, program.prover)) for e in program.equations)
+    return program.with_equations(e.with_rhs(tidied_rhs(e.rhs, program.prover)) for e in program.equations)
 
 
 @lru_cache(maxsize=1 << 14)
-def _tidied(rhs: Expr, prover: Prover) -> Expr:
+def tidied_rhs(rhs: Expr, prover: Prover) -> Expr:
     """Simplify a right-hand side; what a pass before has left as it was is known."""
     return bottom_up(rhs, lambda term: _tidy(term, prover))
 

@@ -10,7 +10,7 @@ from sympy.logic.boolalg import BooleanFunction
 
 from .binders import is_binder
 
-MANY = 1 << 14          # answers that are remembered of a question that passes ask again and again
+MANY = 1 << 17          # terms that caches know: as many as a network of thousands of layers has
 
 
 def subterms(expr: Expr) -> Iterator[Expr]:

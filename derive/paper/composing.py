@@ -2,7 +2,7 @@
 
 import re
 
-from sympy import Expr, Idx, Mul
+from sympy import Add, Expr, Idx, Mul
 
 from ..cost import cost_of, grouped, in_named_sizes
 from ..kinks import conventions
@@ -34,6 +34,7 @@ from .writer import Writer
 
 MOST_REFERENCES = 6         # to lines, in one sentence
 FEW_TERMS, MOST_TERMS = 3, 12       # of a cost: few are shown as they are, of more those of the highest degree
+MANY_TERMS = 100        # whose order SymPy takes long to find: it looks at every symbol of every term
 BY, PLUS = f"{MARK} \\cdot ", f"{MARK} + "
 
 
@@ -344,7 +345,9 @@ def _leading(cost: Expr) -> list[Expr]:
 
 
 def _by_degree(cost):
-    return sorted((t for t in cost.as_ordered_terms() if t != 0), key=lambda t: -_degree(t))
+    terms = Add.make_args(cost)
+    ordered = cost.as_ordered_terms() if len(terms) <= MANY_TERMS else sorted(terms, key=str)
+    return sorted((t for t in ordered if t != 0), key=lambda t: -_degree(t))
 
 
 def _degree(term):

@@ -10,7 +10,7 @@ from sympy import Add, Expr, Idx, Mul, Pow, Rational, Sum, Symbol, exp
 from ..arrays import Array
 from ..program import Equation, Program, Variable
 from ..rule import backward, differential
-from ..simplify import assumed, tidied, without_constants
+from ..simplify import assumed, tidied, tidied_rhs, without_constants
 from ..terms import bottom_up, free_indices, read_name, reads, rename, subterms
 from .constants import is_constant
 from .names import TANGENT_OF
@@ -77,8 +77,7 @@ class Differentials:
         return term
 
     def _tidy(self, rhs):
-        [line] = tidied(self.program.with_equations([Equation(Symbol("differential", real=True), rhs)])).equations
-        return line.rhs
+        return tidied_rhs(rhs, self.program.prover)
 
     # ---- scalar lines
 
