@@ -33,7 +33,8 @@ class PlacePrinter(NumberPrinter):
             if all(map(runs_over, expr.indices, expr.base.shape)):
                 order = tuple(i for i in axes if i in expr.indices)
                 return indexed(self._arranged(Text(expr.base.name), tuple(expr.indices), order), order, axes)
-            return self._gather(Gather(axes, expr))
+            own = tuple(i for i in axes if i in free_indices(expr))
+            return indexed(self._gather(Gather(own, expr)), own, axes)
         if not free_indices(expr):
             return self.size(expr)
         if isinstance(expr, Add):
@@ -62,7 +63,8 @@ class PlacePrinter(NumberPrinter):
         if apart:
             parts = self._slice_list(read)
             parts[labels[0]] = self.at(read.indices[labels[0]], tuple(free_indices(read.indices[labels[0]]))).code
-            return self._arranged(Text(f"{name}[{', '.join(trimmed(parts))}]"), tuple(order), node.axes)
+            text = Text(f"{name}[{', '.join(trimmed(parts))}]")
+            return self._arranged(self._turned(text, read), tuple(order), node.axes)
         parts = [self.at(i, node.axes).code for i in read.indices]
         return Text(f"{name}[{', '.join(parts)}]")
 
@@ -109,7 +111,9 @@ class PlacePrinter(NumberPrinter):
         parts = []
         for position in read.indices:
             inside = free_indices(position)
-            if inside:
+            if is_array_index(position):
+                parts += [":"] * len(inside)
+            elif inside:
                 stop = position.xreplace({i: i.upper + 1 for i in inside}).expand()
                 parts.append("::-1" if _may_wrap(stop, position.coeff(inside[0], 1)) else ":")
         return Text(f"{text.code}[{', '.join(trimmed(parts))}]") if "::-1" in parts else text

@@ -129,9 +129,32 @@ def a_sum_in_the_adjoint_of_a_state():
     return net
 
 
+def rows_backwards_beside_halves():
+    """Rows from the last to the first, down to one that may be the first, of columns that floors tell."""
+    net = Network("backwards")
+    A = net.size("A")
+    w, v = net.parameter("w", A, A), net.parameter("v", A)
+    [a] = net.indices(a=A)
+    z = net.define("z", w[A - 1 - a, floor(a / 2)] * v[floor(a / 2)], over=a)
+    net.loss = Sum(z[a] ** 2 * (a + 1), a)
+    return net
+
+
+def labels_in_a_loop():
+    """In a turn one label chooses the row, and each column has its half."""
+    net = Network("loop")
+    A, B, C = net.sizes("A B C")
+    w, y = net.parameter("w", B, C), net.labels("y", A, classes=B)
+    a, c = net.indices(a=A, c=C)
+    h = net.state("h", A, C, initial=w[0, c])
+    net.define(h, tanh(h[a - 1, c] + w[y[a], floor(c / 2)]), over=(a, c))
+    net.loss = Sum(h[a, c] ** 2, a, c)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
-         a_sum_in_the_adjoint_of_a_state)
+         a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
