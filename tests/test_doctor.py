@@ -282,3 +282,19 @@ def test_a_layer_is_checked_by_its_two_functions():
     diagnosis = diagnose(networks.rectifier(), layered(lambda x: (np.maximum(x, 0), x), lambda dout, x: dout))
     assert diagnosis.kinds == ("mask",)
     assert diagnose(networks.rectifier(), layered(lambda x: np.maximum(x, 0), lambda dout, y: dout * (y > 0))).right
+
+
+def test_what_a_layer_has_a_value_for_may_be_left_out():
+    def forward(x, slope=0.0, more=0.0):
+        return np.where(x > 0, x, slope * x) + more, x
+
+    def backward(dout, x):
+        return dout * (x > 0)
+
+    function = layered(forward, backward)
+    assert diagnose(networks.rectifier(), function).right
+    x = np.array([1.0, -1.0])
+    assert function(x, 2 * np.ones(2))[0] == function(dout=2 * np.ones(2), x=x)[0] == 2
+    assert function(x, 1.0, 3.0, np.ones(2))[0] == 6
+    with pytest.raises(TypeError, match="expected x, dout"):
+        function(np.ones(2))

@@ -260,8 +260,13 @@ class Substitutes:
     # ---- values
 
     def _value(self, expr, context):
+        """Return an expression's value, nan where there is none: 1/0, too large."""
         counts = [self.scope.number(i.upper) - self.scope.number(i.lower) + 1 for i in context]
-        return np.broadcast_to(np.asarray(compiled(expr, context)(self.scope), float), counts)
+        try:
+            value = compiled(expr, context)(self.scope)
+        except NotImplementedError:
+            value = np.nan
+        return np.broadcast_to(np.asarray(value, float), counts)
 
     def _cells(self, context):
         return math.prod(self.scope.number(i.upper) - self.scope.number(i.lower) + 1 for i in context)
