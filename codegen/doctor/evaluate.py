@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sympy import Idx, Symbol
+from sympy import Abs, Add, Idx, Mul, Sum, Symbol
 
 from derive.binders import ArgMaximum
 from derive.program import Equation, Program, is_cyclic, ordered
@@ -42,6 +42,16 @@ class Evaluated:
         values, adjoints = self.values if values is None else values, self.program.adjoints
         return {p.name: values[adjoints[p.name]] if p.name in adjoints else np.zeros_like(self.values[p.name])
                 for p in self.program.parameters}
+
+    def terms(self, name: str) -> float:
+        """Return the size of the largest sum of terms, each without its sign, that defines an entry of a variable."""
+        scope = Scope(self.values, self.scope.states, self.scope.sizes, self.scope.numbers)
+        found = 0.0
+        with np.errstate(all="ignore"):
+            for e in self.program.defining(name):
+                value = np.asarray(compiled(_unsigned(e.rhs), e.free)(scope), float) if not e.implicit else np.zeros(1)
+                found = max(found, float(np.max(value[np.isfinite(value)], initial=0.0)))
+        return found
 
     def changed(
         self, equations: Sequence[Equation], values: Values | None = None,
@@ -134,6 +144,13 @@ class Evaluated:
             where.append(slice(number(i.lower) + shift, number(i.upper) + 1 + shift) if isinstance(i, Idx)
                          else int(i) + shift)
         values[equation.name][tuple(where)] = compiled(equation.rhs, equation.free)(self.scope)
+
+
+def _unsigned(expr):
+    """Return a sum of terms with each term's absolute value in its place."""
+    if isinstance(expr, Add | Mul):
+        return expr.func(*map(_unsigned, expr.args))
+    return Sum(_unsigned(expr.function), *expr.limits) if isinstance(expr, Sum) else Abs(expr)
 
 
 def root(function: Callable[[Any], Any], start: Any) -> Any:

@@ -39,11 +39,12 @@ class Evidence:
 
     @cached_property
     def usual(self) -> dict[str, float]:
-        """The usual size of each parameter's gradient."""
+        """The usual size of each parameter's gradient, or of the terms that it is the sum of where they cancel."""
         found = {p.name: 0.0 for p in self.program.parameters}
         for s in self.seen:
             for name, g in s.point.ours.gradients().items():
-                found[name] = max(found[name], largest(g))
+                terms = s.point.ours.terms(self.program.adjoints[name]) if name in self.program.adjoints else 0.0
+                found[name] = max(found[name], largest(g), terms)
         return found
 
     def base(self, k: int) -> Values:

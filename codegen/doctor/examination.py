@@ -29,6 +29,7 @@ from .subjects import subject
 from .telling import edited, finding, no_match, together
 
 SECONDS = 30.0          # of searching, at most
+FETCHED = ("substitute", "another network")     # far-fetched, where one line of the code says it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 
@@ -248,13 +249,14 @@ class Examination:
                 self._set_aside(evidence, name)
 
     def _repaired(self, evidence, wrong):
-        """Take the mistakes found, which leave something unknown, for the one line that, edited, makes all right."""
-        if evidence.wrong():
+        """Take the one line that, edited, makes all right for what is found, where that is not all or far-fetched."""
+        told = [f for f in self.diagnosis.findings if f.kind not in CALLS]
+        if evidence.wrong() or any(f.kind in FETCHED for f in told):
             search = Repairs(self.patient, Evidence(self.program, evidence.seen), wrong, self._left(0.35))
             found = search.one()
             if found:
                 self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
-                self._edited(evidence, found, wrong)
+                self._edited(evidence, found, wrong, () if evidence.wrong() else told)
 
     def _mended(self, evidence):
         """Name the lines that, edited, make right what is left."""
@@ -264,8 +266,8 @@ class Examination:
             self._edited(evidence, search.several(), left)
             self.lines = search.lines
 
-    def _edited(self, evidence, found, names):
-        self.diagnosis.findings += map(edited, found)
+    def _edited(self, evidence, found, names, formulas=()):
+        self.diagnosis.findings += [edited(repair, formulas) for repair in found]
         for name in names if found else ():
             self._set_aside(evidence, name)
 
@@ -274,7 +276,7 @@ class Examination:
         found = Repairs(self.patient, Evidence(self.program, evidence.seen), [*wrong, LOSS], self._left(0.9)).several()
         if found:
             kept = [f for f in self.diagnosis.findings if f.kind in (*CALLS, "forward")]
-            self.diagnosis.findings = [*kept, *map(edited, found)]
+            self.diagnosis.findings = [*kept, *(edited(repair) for repair in found)]
 
     def _told(self, name, kind):
         return any(f.kind == kind and name in f.explains for f in self.diagnosis.findings)

@@ -51,6 +51,12 @@ def _another(evidence, name):
     return ""
 
 
+def _exchanged(evidence, name):
+    """Another one's gradient, where that one is wrong too."""
+    words = _another(evidence, name)
+    return words if any(words.startswith(f"is the derived gradient of {n}:") for n in evidence.wrong()) else ""
+
+
 def _with_another(evidence, name):
     for other in evidence.usual:
         if other != name and _all(evidence, name, lambda s, g, o, other=other: near(
@@ -209,4 +215,4 @@ def partly(evidence: Evidence, name: str) -> str:
     return ""
 
 
-PLAIN = (_zero, _another, _clipped)
+PLAIN = (_zero, _exchanged, _clipped)

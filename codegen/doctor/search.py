@@ -6,7 +6,7 @@ The hypothesis that explains most parameters is taken first; what remains is the
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 
@@ -90,9 +90,9 @@ class Search:
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 terms = (m for m in self.hypotheses.ranked(POSSIBLE, places, self.changed, self.deadline)
                          if m.kind == "term")
-                hits += [Hit(m, found) for m, found in weighted(self.evidence, terms, self._lines, wrong)]
-                hits += [Hit(m, found) for m, found in updated(self.evidence, places, self._lines, wrong)
-                         if time.thread_time() < self.deadline]
+                solved = chain(weighted(self.evidence, terms, self._lines, wrong),
+                               updated(self.evidence, places, self._lines, wrong))
+                hits += [h for m, _ in solved if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
         if not hits:
             return None
         best = min(hits, key=lambda h: h.order)

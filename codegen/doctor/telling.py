@@ -95,10 +95,12 @@ def no_match(
     return words
 
 
-def edited(repair: Repair) -> Finding:
-    """Return the finding of a line of the code that, edited, makes gradients right."""
+def edited(repair: Repair, formulas: Sequence[Finding] = ()) -> Finding:
+    """Return the finding of a line of the code that, edited, makes gradients right; with what that is in formulas."""
     names = sorted(repair.mends - {LOSS})
     told = [*(f"d{n}" for n in names), *(["the loss"] if LOSS in repair.mends else [])]
     listed = " and ".join(told) if len(told) < 3 else ", ".join(told)
     words = f"{repair.line}: {repair.words}; so edited, {listed} {'is' if len(told) == 1 else 'are'} right"
+    short = [f.words for f in formulas if "..." not in f.mistake]
+    words += f". In formulas: {'; '.join(short)}" if short else ""
     return Finding("line", words, "", tuple(names), repair.words)
