@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from sympy import Expr, Idx, Mul, Sum, Symbol
+from sympy import Add, Expr, Idx, Mul, Sum, Symbol
 
 from derive.program import Equation, Program
-from derive.terms import count, free_indices, fresh, read_name, reads
+from derive.terms import count, free_indices, fresh, instantiated, read_name, reads
 
 from .evaluate import Evaluated
 from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
@@ -28,6 +28,7 @@ def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation:
             if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign", "array"):
                 yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
         yield from _other_axes(equation, factor, U, dU, over)
+        yield from _scaled_after(program, equation, factor, U, dU, over)
 
 
 def in_compact_form(program: Program, ours: Evaluated, other: Program) -> Program:
@@ -38,6 +39,8 @@ def in_compact_form(program: Program, ours: Evaluated, other: Program) -> Progra
     changed = {}
     for equation in program.backward:
         for _, (_, U, dU, over) in compact(program, ours, equation):
+            if not read_name(U):
+                continue
             factor = Mul(*(f for line in other.defining(read_name(U)) for f in _scale(other, line)))
             changed[equation.lhs] = equation.with_rhs(_formula(factor, U, dU, over))
     return other.with_equations(changed.get(e.lhs, e) for e in other.equations)
@@ -54,23 +57,42 @@ def compact(program: Program, ours: Evaluated, equation: Equation) -> Iterator[t
     indices = equation.free
     if len(indices) < 2 or equation.indices != indices or ours.values.get(equation.name) is None:
         return
-    for forward in program.forward:
-        adjoint = program.adjoints.get(forward.name)
-        if adjoint is None or {i.name for i in forward.free} != {i.name for i in indices} or adjoint == equation.name:
-            continue
-        scale = _scale(program, forward)
-        if not scale:
-            continue
-        factor, known = Mul(*scale), {i for f in scale for i in free_indices(f)}
+    for factor, U, dU in (*_named(program, equation), *_centred(program, equation)):
+        known = free_indices(factor)
         over = [i for i in indices if i not in known]
-        U = forward.lhs
-        dU = program.variables[adjoint].at(*forward.indices)
-        if not over or set(forward.free) != set(indices):
+        if not over or set(free_indices(U)) != set(indices):
             continue
         form = equation.with_rhs(_formula(factor, U, dU, over))
         values = ours.changed([form])
         if values is not None and np.allclose(values[equation.name], ours.values[equation.name], rtol=1e-9, atol=1e-13):
             yield form, (factor, U, dU, over)
+
+
+def _named(program, equation):
+    """Yield what a normalised variable U = R S, and its adjoint, may be made of."""
+    for forward in program.forward:
+        adjoint = program.adjoints.get(forward.name)
+        if adjoint is None or {i.name for i in forward.free} != {i.name for i in equation.free} \
+                or adjoint == equation.name:
+            continue
+        if scale := _scale(program, forward):
+            yield Mul(*scale), forward.lhs, program.variables[adjoint].at(*forward.indices)
+
+
+def _centred(program, equation):
+    """Yield the same where U has no name: dR = dU S + ..., R what has the mean taken off."""
+    computed = {e.name for e in program.forward}
+    for read in reads(equation.rhs, set(program.adjoints.values())):
+        primal = program.variables[read_name(read)].primal
+        for line in program.defining(read_name(read)) if primal else ():
+            if len(line.indices) == len(equation.indices) and line.free == line.indices:
+                here = instantiated(line.rhs, dict(zip(line.indices, equation.indices, strict=True)))
+                for term in Add.make_args(here):
+                    scale = [f for f in Mul.make_args(term) if reads(f, computed)
+                             and set(free_indices(f)) < set(equation.free)]
+                    factor = Mul(*scale)
+                    if scale:
+                        yield factor, program.variables[primal].at(*equation.indices) * factor, term / factor
 
 
 def _formula(factor: Expr, U: Expr, dU: Expr, over: list[Idx]) -> Expr:
@@ -95,6 +117,24 @@ def _other_axes(equation, factor, U, dU, over):
             for first, second in ((other, other), (over, other), (other, over)):
                 rhs = factor * (dU - _mean(dU, list(first)) - U * _mean(dU * U, list(second)))
                 yield Mutant(equation.name, (equation.with_rhs(rhs),), told, "axis", LIKELY)
+            counted = _count(other) / _count(over)
+            rhs = factor * (dU - counted * (_mean(dU, list(other)) + U * _mean(dU * U, list(other))))
+            told = f"sums are over the wrong axis: over {_names(other)} where they should be over {_names(over)}"
+            yield Mutant(equation.name, (equation.with_rhs(rhs),), told, "axis", LIKELY)
+
+
+def _scaled_after(program, equation, factor, U, dU, over):
+    """The scale of what comes from above, applied outside the means."""
+    lines = program.defining(read_name(dU)) if read_name(dU) else []
+    for inner in [instantiated(e.rhs, dict(zip(e.indices, dU.indices, strict=True))) for e in lines] or [dU]:
+        for scale in (f for f in Mul.make_args(inner) if reads(f, {p.name for p in program.parameters})):
+            rhs = scale * _formula(factor, U, dU / scale, over)
+            words = f"the factor {read_name(scale) or scale} is applied after the means are taken off, not before"
+            yield Mutant(equation.name, (equation.with_rhs(rhs),), words, "factor", POSSIBLE)
+
+
+def _count(indices):
+    return count([(i, i.lower, i.upper) for i in indices])
 
 
 def _names(indices):

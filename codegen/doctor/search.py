@@ -13,7 +13,7 @@ import numpy as np
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.terms import read_name, reads
 
-from .evidence import Evidence
+from .evidence import Evidence, largest
 from .hypotheses import Hypotheses
 from .influence import FITS, Influence
 from .inlining import written_out
@@ -71,9 +71,20 @@ class Search:
             self.stuck = not hits
             if self.stuck:
                 return
+            hits = [self._plain(hit) for hit in hits]
             for hit in hits:
                 self._make(hit.mutant)
             yield hits
+
+    def _plain(self, hit):
+        """Return a hit that makes its variable 0 everywhere as just that."""
+        for k, seen in enumerate(self.evidence.seen):
+            values = seen.point.ours.changed(hit.mutant.equations, self.evidence.base(k))
+            usual = largest(self.evidence.base(k)[hit.mutant.name])
+            if values is None or not largest(values[hit.mutant.name]) <= 1e-12 * usual:
+                return hit
+        words = "nothing is sent back through it: it is 0"
+        return replace(hit, mutant=replace(hit.mutant, words=words, kind="detached"))
 
     def _best(self, wrong):
         """Return the hypothesis that explains most parameters, the likeliest among those."""

@@ -54,6 +54,7 @@ MOST_CELLS = 1_000_000  # of all candidates at once
 LARGE, TOO_LARGE = 4_000, 40_000        # cells of one place: there arrays alone are tried, or nothing
 MOST_FACTORS = 5
 MOST_OPERATIONS = 12
+MOST_OF_A_RATIO = 4
 MOST_PLACES = 6         # of an array's axes among the indices of a place
 Z = Symbol("z", real=True)
 GELU = (Z / 2 * (1 + tanh(sqrt(2 / pi) * (Z + 0.044715 * Z**3)))).diff(Z)
@@ -208,6 +209,12 @@ class Substitutes:
             own = self.influence.parameters.get(equation.name)
             penalty = {read_name(r) for r in reads(new, self.program.variables)} == {own}
             return f"{text(new)} is added{': a regulariser that the loss does not have' if penalty else ''}"
+        ratio = new / old
+        if ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
+            part = "it" if old == equation.rhs else text(old)
+            if Mul.make_args(ratio)[0].is_Pow and (1 / ratio).count_ops() < ratio.count_ops():
+                return f"the factor {text(1 / ratio)} of {part} is missing"
+            return f"{part} is {text(ratio)} times what it should be"
         if old == equation.rhs:
             return f"it is {text(new)} where it should be {text(old)}"
         return f"{text(new)} stands where {text(old)} should"

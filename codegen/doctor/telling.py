@@ -103,4 +103,4 @@ def edited(repair: Repair, formulas: Sequence[Finding] = ()) -> Finding:
     words = f"{repair.line}: {repair.words}; so edited, {listed} {'is' if len(told) == 1 else 'are'} right"
     short = [f.words for f in formulas if "..." not in f.mistake]
     words += f". In formulas: {'; '.join(short)}" if short else ""
-    return Finding("line", words, "", tuple(names), repair.words)
+    return Finding("line", words, "", tuple(names))
