@@ -298,3 +298,25 @@ def test_what_a_layer_has_a_value_for_may_be_left_out():
     assert function(x, 1.0, 3.0, np.ones(2))[0] == 6
     with pytest.raises(TypeError, match="expected x, dout"):
         function(np.ones(2))
+
+
+def test_a_gradient_that_cancels_is_compared_with_what_cancels():
+    """A bias before a normalisation has the gradient 0; code that leaves 1e-17 there is right."""
+    net = Network("bias")
+    N, D, H = net.sizes("N D H")
+    X, G = net.input("X", N, D), net.input("G", N, H)
+    W, b = net.parameter("W", D, H), net.parameter("b", H)
+    Z = net.define("Z", X @ W + b)
+    R = net.define("R", Z - mean(Z, axis=0))
+    net.loss = mean(mean(G * R * R * R))
+
+    def grads(W, b, X, G):
+        Z = X @ W + b
+        R = Z - Z.sum(0) / len(Z)
+        dR = 3 * G * R * R / R.size
+        dZ = dR - np.ones((len(Z), 1)) @ (dR.sum(0) / len(Z))[None]
+        return np.mean(G * R**3), X.T @ dZ, np.ones(len(Z)) @ dZ
+
+    assert diagnose(net, grads).right
+    diagnosis = diagnose(net, lambda *arguments: (lambda loss, W, b: (loss, W, b + 1e-6))(*grads(*arguments)))
+    assert diagnosis.verdict == "wrong"

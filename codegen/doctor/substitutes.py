@@ -213,7 +213,7 @@ class Substitutes:
         if ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
             part = "it" if old == equation.rhs else text(old)
             if Mul.make_args(ratio)[0].is_Pow and (1 / ratio).count_ops() < ratio.count_ops():
-                return f"the factor {text(1 / ratio)} of {part} is missing"
+                return f"{part} is divided by {text(1 / ratio)}: a factor is missing, or it divides where it should not"
             return f"{part} is {text(ratio)} times what it should be"
         if old == equation.rhs:
             return f"it is {text(new)} where it should be {text(old)}"
