@@ -111,9 +111,7 @@ class _Namer:
             named.add(binder)
             stem = "terms" if isinstance(binder, Maximum) else "pre"
             read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
-            bound = binder.limits[0][0]
-            for place in _places(rhs, binder):
-                rhs = _with_read(rhs, rename(binder.function, {bound: place}), rename(read, {bound: place}))
+            rhs = _with_reads(rhs, binder.function, read, binder.limits[0][0])
         return rhs
 
     def _with_arguments(self, rhs):
@@ -123,7 +121,9 @@ class _Namer:
         if argument is None:
             return rhs
         read = self._name(self._linear(argument), f"pre_{self.of.name}")
-        return self._with_arguments(_with_read(rhs, argument, read))
+        summed = [i for i in free_indices(argument) if i not in self.of.free and has_binder(argument)]
+        return self._with_arguments(_with_reads(rhs, argument, read, summed[0]) if summed else
+                                    _with_read(rhs, argument, read))
 
     def _mixes(self, argument):
         """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
@@ -326,11 +326,18 @@ def _adds_sums(expr):
     return any(isinstance(f, Sum) for a in Add.make_args(expr) for f in Mul.make_args(a))
 
 
-def _places(expr, binder):
-    """Return the places at which arrays are read in `expr` that the index of a binder may stand for, its own first."""
-    found = [binder.limits[0][0], *(p for t in subterms(expr) if isinstance(t, Indexed) for p in t.indices)]
-    inside = set(bound_indices(binder.function))
+def _places(expr, term, index):
+    """Return the places at which arrays are read in `expr` that an index of a term may stand for, its own first."""
+    found = [index, *(p for t in subterms(expr) if isinstance(t, Indexed) for p in t.indices)]
+    inside = set(bound_indices(term))
     return [p for p in dict.fromkeys(found) if not inside & set(free_indices(p))]
+
+
+def _with_reads(expr, term, read, index):
+    """Return `expr` with reads wherever a term stands in it, at any place that its index stands for there."""
+    for place in _places(expr, term, index):
+        expr = _with_read(expr, rename(term, {index: place}), rename(read, {index: place}))
+    return expr
 
 
 def _with_read(expr, term, read):
@@ -375,7 +382,8 @@ def _has_terms(binder, rhs):
     """Tell whether a binder is taken of sums, or a maximum of values that stand elsewhere in a right-hand side too."""
     if has_binder(binder.function) or not isinstance(binder, Maximum) or _is_stored(binder.function):
         return has_binder(binder.function)
-    terms = (rename(binder.function, {binder.limits[0][0]: place}) for place in _places(rhs, binder)[1:])
+    bound = binder.limits[0][0]
+    terms = (rename(binder.function, {bound: place}) for place in _places(rhs, binder.function, bound)[1:])
     return any(_with_read(rhs, term, S.Zero) != rhs for term in terms)
 
 

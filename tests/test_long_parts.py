@@ -7,7 +7,7 @@ from sympy import Rational, sqrt
 from codegen.memory import lambdify
 from derive import Network, matmul, mean, relu, softmax, total
 from derive.arrays import Transposed
-from derive.terms import subterms
+from derive.terms import reads, subterms
 
 EPS = 0.1
 
@@ -99,3 +99,8 @@ def test_what_is_used_again_in_another_equation_keeps_its_name():
     net.loss = total(attention(x, 2, D) ** 2)
     lines = [e.rhs for e in net.program().equations]
     assert len(set(lines)) == len(lines) and sum("part_Z" in str(e.lhs) for e in net.program().equations) == 2
+
+
+def test_a_norm_without_names_subtracts_its_mean_once():
+    program = nested("norm", 1).backward()
+    assert [e.name for e in program.equations if reads(e.rhs, {"X"})] == ["pre_loss"]
