@@ -9,10 +9,11 @@ import pytest
 from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
-from codegen.doctor.edits import Surroundings, everywhere
+from codegen.doctor.edits import Surroundings
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.patient import Patient
 from codegen.doctor.repairs import LOSS, Repairs
+from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
 from codegen.doctor.source import acts, units_of
 from codegen.doctor.statements import of_block, of_statement

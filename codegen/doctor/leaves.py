@@ -35,7 +35,8 @@ def all_zero(evidence: Evidence, names: Sequence[str]) -> frozenset[str]:
 
 
 def _constant(evidence, name):
-    if _all(evidence, name, lambda s, g, o: np.size(g) > 1 and np.ptp(g) <= s.tolerance * largest(g)):
+    if _all(evidence, name, lambda s, g, o: np.size(g) > 0 and np.ptp(g) <= s.tolerance * largest(g)) and any(
+            np.size(s.answer.gradients[name]) > 1 for s in evidence.seen):
         mean = _all(evidence, name, lambda s, g, o: abs(np.mean(g) - np.mean(o)) <= s.tolerance * largest(g))
         total = _all(evidence, name, lambda s, g, o: abs(np.mean(g) - np.sum(o)) <= s.tolerance * largest(g))
         what = "the mean of the derived one" if mean else "the sum of the derived one" if total else "one number"

@@ -356,6 +356,10 @@ class Mutator:
         positions += [a for d in rhs.atoms(KroneckerDelta) for a in d.args[:2]]
         found = {s for p in positions for s in p.free_symbols
                  if s in self.sizes and not any(s in i.upper.free_symbols for i in p.atoms(Idx) if p == i)}
+        strides = {f for p in positions for t in p.atoms(Mul) if t.atoms(Idx) for f in t.args if f.is_Integer and f > 1}
+        for stride in sorted(strides):
+            changed = _with_positions(rhs, lambda p, s=stride: _without_stride(p, s))
+            yield Found(changed, f"the stride {stride} is ignored: as if it were 1", "place", POSSIBLE)
         for size in sorted(found, key=str):
             value = S.Zero if self.program.least.get(size, 1) == 0 else S.One
             if size in self.program.derived:
@@ -405,6 +409,11 @@ def _replaced(position, size, value):
     indices = {i: Symbol(f"_{k}", integer=True) for k, i in enumerate(sorted(position.atoms(Idx), key=str))}
     back = {s: i for i, s in indices.items()}
     return position.xreplace(indices).xreplace({size: value}).xreplace(back)
+
+
+def _without_stride(position, stride):
+    """Return a place with an index times a stride as the index alone."""
+    return position.xreplace({t: t / stride for t in position.atoms(Mul) if t.atoms(Idx) and stride in t.args})
 
 
 def _with_positions(expr, change):

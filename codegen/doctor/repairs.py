@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from . import forward
-from .edits import FAR, OTHER, SLIP, Edit, Surroundings, everywhere
+from .edits import FAR, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence, Seen, near
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
+from .rewritings import everywhere
 from .slots import text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement

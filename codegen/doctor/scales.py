@@ -74,7 +74,7 @@ def _made_of(sizes, scalars):
     for s in sizes:
         yield from (s, 1 / s, -s, -1 / s, 2 * s, 2 / s, s / 2)
     for s in scalars:
-        yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2)
+        yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2, *(f for n in sizes for f in (s / n, s * n)))
     for count in (2, 3, 4):
         for chosen in combinations(sizes, count):
             product = Mul(*chosen)

@@ -4,7 +4,8 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 
-from .edits import FAR, OPERATORS, OTHER, SLIP, Edit, Surroundings, everywhere, made, names, quoted, subscripts
+from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
+from .rewritings import OPERATORS, everywhere, names, subscripts
 from .slots import Slot, places
 
 

@@ -1,0 +1,375 @@
+"""What people write wrong in an expression, undone: it as it may have been meant.
+
+Signs, operands, brackets, indices, axes, transposes, another name. Each is one change of a syntax tree; which of them
+makes a gradient right is for others to find.
+"""
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, once, quoted
+from .slots import Slot, expressions, text
+
+OPERATORS: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult, ast.Add),
+    ast.Div: (ast.Mult,), ast.FloorDiv: (ast.Div,), ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,),
+}  # fmt: skip
+SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//",
+                          ast.MatMult: "@", ast.Pow: "**", ast.BitAnd: "&", ast.BitOr: "|"}
+RELATIONS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.LtE, ast.Gt, ast.GtE), ast.LtE: (ast.Lt, ast.GtE, ast.Gt), ast.Gt: (ast.GtE, ast.Lt, ast.LtE),
+    ast.GtE: (ast.Gt, ast.LtE, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}  # fmt: skip
+ALIKE = [{"sum", "mean", "max"}, {"max", "min"}, {"maximum", "minimum"}, {"amax", "amin"}, {"exp", "log", "expm1"},
+         {"log", "log1p"}, {"var", "std"}, {"zeros_like", "ones_like", "empty_like"}, {"zeros", "ones", "empty"},
+         {"sqrt", "square", "abs"}, {"argmax", "argmin"}, {"sin", "cos"}, {"tanh", "sinh", "cosh"}, {"sign", "abs"},
+         {"outer", "dot", "inner", "multiply"}, {"dot", "matmul"}, {"add", "subtract"}, {"multiply", "divide"},
+         {"greater", "greater_equal", "less", "less_equal"}, {"cumsum", "cumprod"}, {"hstack", "vstack"},
+         {"reshape", "transpose"}, {"repeat", "tile"}, {"triu", "tril"}, {"floor", "ceil", "round"}]
+AXES = ("None", "0", "1", "-1", "2", "(0, 1)", "(1, 2)", "(0, 2)", "(0, 2, 3)", "3")
+REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "argmin", "any", "all",
+              "norm", "cumsum", "cumprod", "logsumexp", "flip", "concatenate", "stack", "repeat", "argsort",
+              "sort", "softmax"}
+KEEPING = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "any", "all", "norm", "logsumexp"}
+
+
+def of_expression(slot: Slot, around: Surroundings, called: bool = False) -> Iterator[Edit]:
+    """Yield what else an expression may have been meant to be."""
+    old = slot.node
+    for kind, makers in MAKERS.items():
+        for make in makers if isinstance(old, kind) else ():
+            for new, words, rank in make(old, around):
+                yield made(slot, new, words, rank)
+    if called or not isinstance(old, ast.expr):
+        return
+    for make in ANYWHERE:
+        for new, words, rank in make(old, around):
+            yield made(slot, new, words, rank)
+
+
+def everywhere(slot: Slot, around: Surroundings) -> Iterator[Edit]:
+    """Yield what else an expression, and all that it is made of, may have been meant to be."""
+    heads = {id(n.func) for n in ast.walk(slot.node) if isinstance(n, ast.Call)}
+    heads |= {id(n.value) for n in ast.walk(slot.node) if isinstance(n, ast.Attribute)}
+    for inner in list(expressions(slot)):
+        yield from of_expression(inner, around, called=id(inner.node) in heads)
+    yield from throughout(slot, around)
+
+
+def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
+    """Yield a value with a name replaced wherever it stands, or two names exchanged."""
+    used = [n.id for n in ast.walk(slot.node) if isinstance(n, ast.Name)]
+    own = [n for n in dict.fromkeys(used) if n in around.names]
+    for a, b in combinations(own, 2):
+        yield made(slot, _with_names(slot.node, {a: b, b: a}), f"{a} and {b} are exchanged", SLIP)
+    for old in (n for n in own if used.count(n) > 1):
+        for new in around.names:
+            if new != old:
+                yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
+
+
+def _with_names(node, names):
+    other = copy.deepcopy(node)
+    for n in ast.walk(other):
+        if isinstance(n, ast.Name):
+            n.id = names.get(n.id, n.id)
+    return other
+
+
+def _parsed(source):
+    return ast.parse(source, mode="eval").body
+
+
+# ---- operations
+
+
+def _operations(node, around):
+    left, op, right = node.left, type(node.op), node.right
+    for other in OPERATORS.get(op, ()):
+        rank = SLIP if other not in (ast.Add, ast.MatMult) or op is ast.Sub else OTHER
+        yield ast.BinOp(left, other(), right), f"{SIGNS[op]} where {SIGNS[other]} should be", rank
+    yield left, f"{_part(op)} {quoted(right)} does not belong there", SLIP
+    yield right, f"{quoted(left)} {SIGNS.get(op, '')} does not belong there", SLIP
+    if op in (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow):
+        yield ast.BinOp(right, node.op, left), "the operands are exchanged", SLIP
+    if op is ast.MatMult:
+        for a, b in ((_transposed(left), right), (left, _transposed(right)), (_transposed(left), _transposed(right))):
+            yield ast.BinOp(a, node.op, b), "transposed where it should not be, or not where it should", SLIP
+            yield ast.BinOp(b, node.op, a), "transposed and exchanged", SLIP
+    if op is ast.Mult and text(left) == "2":
+        for name in around.names:
+            new = ast.BinOp(right, ast.Add(), ast.Name(name, ast.Load()))
+            yield new, f"one of the two is {name}", OTHER
+    if isinstance(right, ast.BinOp):
+        turned = ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right)
+        yield turned, "brackets are in the wrong place", SLIP
+    if op in (ast.Add, ast.Sub):
+        yield from ((new, "brackets are in the wrong place", SLIP) for new in _taken_in(left, node.op, right))
+    if isinstance(left, ast.BinOp):
+        turned = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
+        yield turned, "brackets are in the wrong place", SLIP
+
+
+def _taken_in(product, op, term):
+    """Yield a*b*c + d as (a + d)*b*c and (a*b + d)*c."""
+    if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
+        yield ast.BinOp(ast.BinOp(product.left, op, term), ast.Mult(), product.right)
+        for inner in _taken_in(product.left, op, term):
+            yield ast.BinOp(inner, ast.Mult(), product.right)
+
+
+def _part(op):
+    return {ast.Div: "the division by", ast.Mult: "the factor", ast.Add: "the term", ast.Sub: "the term -",
+            ast.Pow: "the power", ast.MatMult: "the product with"}.get(op, "the operand")
+
+
+def _transposed(node):
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return node.value
+    return ast.Attribute(node, "T", ast.Load())
+
+
+def _negated(node, around):
+    yield node.operand, "the sign is wrong" if isinstance(node.op, ast.USub) else "negated where it should not be", SLIP
+
+
+def _relations(node, around):
+    for other in RELATIONS.get(type(node.ops[0]), ()) if len(node.ops) == 1 else ():
+        yield ast.Compare(node.left, [other()], node.comparators), "another comparison", SLIP
+    yield node.left, "the comparison does not belong there", SLIP
+
+
+def _chosen(node, around):
+    yield ast.IfExp(node.test, node.orelse, node.body), "the two cases are exchanged", SLIP
+    yield node.body, "the first case is the one, always", SLIP
+    yield node.orelse, "the second case is the one, always", SLIP
+
+
+# ---- constants and names
+
+
+def _constants(node, around):
+    value = node.value
+    if isinstance(value, bool):
+        yield ast.Constant(not value), f"{value} where {not value} should be", SLIP
+    elif isinstance(value, int | float):
+        others = (value + 1, value - 1, -value, 2 * value, value / 2, 0, 1, 1 - value, 1 / value if value else 2)
+        for other in dict.fromkeys(o for o in others if o != value):
+            number = int(other) if other == int(other) else other
+            new = ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
+            yield new, f"{value} where {number} should be", SLIP
+        for name in around.loops:
+            yield ast.Name(name, ast.Load()), f"{value} where {name} should be", SLIP
+    elif isinstance(value, str) and "->" in value:
+        yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in _relettered(value))
+    elif isinstance(value, str):
+        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if s != value)
+
+
+def _relettered(subscripts):
+    """Yield the subscripts of einsum with two letters exchanged, or one in the place of another, in one operand."""
+    parts = subscripts.replace("->", ",->").split(",")
+    letters = sorted({c for c in subscripts if c.isalpha()})
+    for k, part in enumerate(parts):
+        bare = part.removeprefix("->")
+        others = [bare[:a] + bare[b] + bare[a + 1:b] + bare[a] + bare[b + 1:]
+                  for a, b in combinations(range(len(bare)), 2)]
+        others += [bare[:a] + c + bare[a + 1:] for a in range(len(bare)) for c in letters]
+        for other in once(o for o in others if o != bare):
+            yield ",".join([*parts[:k], part.replace(bare, other), *parts[k + 1:]]).replace(",->", "->")
+
+
+def names(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield the other names of a function."""
+    for name in around.names:
+        if name != node.id:
+            yield ast.Name(name, ast.Load()), f"{node.id} is read where {name} should be", OTHER
+
+
+def _attributes(node, around):
+    if node.attr == "T":
+        yield node.value, "transposed where it should not be", SLIP
+    for name in around.attributes:
+        if name != node.attr:
+            yield ast.Attribute(node.value, name, ast.Load()), f"{node.attr} is read where {name} should be", OTHER
+
+
+# ---- calls
+
+
+def _calls(node, around):
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    for some in (s for s in ALIKE if name in s):
+        for other in sorted(some - {name}):
+            yield _renamed(node, other), f"{name} where {other} should be", SLIP
+    for argument in node.args[:3]:
+        if not isinstance(argument, ast.Starred):
+            yield argument, f"{name} does not belong there", SLIP
+    if isinstance(node.func, ast.Attribute):
+        yield node.func.value, f"{name} does not belong there", SLIP
+    for a, b in combinations(range(len(node.args)), 2):
+        arguments = list(node.args)
+        arguments[a], arguments[b] = arguments[b], arguments[a]
+        yield ast.Call(node.func, arguments, node.keywords), "arguments are exchanged", SLIP
+    for k in range(len(node.keywords)):
+        rest = node.keywords[:k] + node.keywords[k + 1:]
+        yield ast.Call(node.func, node.args, rest), f"{node.keywords[k].arg} does not belong there", SLIP
+    if name in REDUCTIONS or any(k.arg == "axis" for k in node.keywords):
+        yield from _over_axes(node, name)
+    if name in ("cumsum", "cumprod") and node.args:
+        yield _reversed(ast.Call(node.func, [_reversed(node.args[0]), *node.args[1:]], node.keywords)), \
+            "accumulated from the wrong end", SLIP
+    if name == "range":
+        yield from _ranges(node)
+    if name != "reversed" and name in ("range", "zip", "list", "enumerate"):
+        yield ast.Call(ast.Name("reversed", ast.Load()), [node], []), "the order is the wrong way round", SLIP
+    if isinstance(node.func, ast.Name):
+        for other in around.functions:
+            if other != name:
+                yield _renamed(node, other), f"{name} where {other} should be", OTHER
+
+
+def _renamed(call, name):
+    func = ast.Name(name, ast.Load()) if isinstance(call.func, ast.Name) else ast.Attribute(call.func.value, name,
+                                                                                            ast.Load())
+    return ast.Call(func, call.args, call.keywords)
+
+
+def _over_axes(node, name):
+    """A reduction over another axis, over all, or with axes kept or not."""
+    free = isinstance(node.func, ast.Attribute) and not (isinstance(node.func.value, ast.Name)
+                                                         and node.func.value.id in ("np", "numpy", "linalg"))
+    first = 0 if free and not any(isinstance(a, ast.List | ast.Tuple) for a in node.args[:1]) else 1
+    arguments = node.args[:first]
+    rest = [k for k in node.keywords if k.arg not in ("axis", "keepdims")]
+    now = [text(k.value) for k in node.keywords if k.arg == "axis"] or [text(a) for a in node.args[first:first + 1]]
+    kept = any(k.arg == "keepdims" and text(k.value) == "True" for k in node.keywords)
+    for keeps in ((kept, not kept) if name in KEEPING or kept else (kept,)):
+        for axis in AXES:
+            if [axis] == (now or ["None"]) and keeps == kept:
+                continue
+            more = [ast.keyword("axis", _parsed(axis))] if axis != "None" else []
+            more += [ast.keyword("keepdims", ast.Constant(True))] if keeps else []
+            same = [axis] == (now or ["None"])
+            words = "keepdims is missing" if same and keeps else "keepdims does not belong there" if same else \
+                f"over axis {axis}, not over axis {(now or ['None'])[0]}"
+            yield ast.Call(node.func, arguments, [*rest, *more]), words.replace("axis None", "all axes"), SLIP
+
+
+def _ranges(node):
+    ends = [ast.Constant(0), *node.args] if len(node.args) == 1 else list(node.args)
+    for k, end in enumerate(ends[:2]):
+        for by in (1, -1):
+            moved = [*ends[:k], _moved(end, by), *ends[k + 1:]]
+            yield ast.Call(node.func, moved, []), f"the range {('begins', 'ends')[k]} at the wrong place", SLIP
+
+
+def _moved(node, by):
+    """Return an integer expression plus or minus 1."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return ast.Constant(node.value + by)
+    if isinstance(node, ast.BinOp) and text(node.right) == "1" and isinstance(node.op, ast.Sub if by > 0 else ast.Add):
+        return node.left
+    return ast.BinOp(node, ast.Add() if by > 0 else ast.Sub(), ast.Constant(abs(by)))
+
+
+# ---- subscripts
+
+
+def subscripts(node: ast.Subscript, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield what is read at other places, or as a whole."""
+    yield node.value, f"[{quoted(node.slice)}] does not belong there", SLIP
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    for a, b in combinations(range(len(parts)), 2):
+        other = list(parts)
+        other[a], other[b] = other[b], other[a]
+        yield _at(node, other), "indices are exchanged", SLIP
+    for k, part in enumerate(parts):
+        for new in _other_places(part, around):
+            yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "another place should be read", SLIP
+
+
+def _at(node, parts):
+    where = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
+    return ast.Subscript(node.value, where, ast.Load())
+
+
+def _other_places(part, around):
+    if isinstance(part, ast.Slice):
+        for low in (None, *(_moved(part.lower, b) for b in (1, -1) if part.lower), ast.Constant(1)):
+            yield ast.Slice(low, part.upper, part.step)
+        for high in (None, *(_moved(part.upper, b) for b in (1, -1) if part.upper), _parsed("-1")):
+            yield ast.Slice(part.lower, high, part.step)
+        yield ast.Slice(part.lower, part.upper, None if part.step else _parsed("-1"))
+        yield from (ast.Slice(_parsed(i), _parsed(f"{i} + 1"), None) for i in around.loops)
+    elif not isinstance(part, ast.Constant):
+        yield from (_moved(part, by) for by in (1, -1))
+
+
+def _reversed(node, axes=1):
+    back: list[ast.expr] = [ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1))) for _ in range(axes)]
+    return ast.Subscript(node, back[0] if axes == 1 else ast.Tuple(back, ast.Load()), ast.Load())
+
+
+# ---- anywhere
+
+
+def _around(node, around):
+    """A transpose, a reversal or a small change of a value that is missing."""
+    if isinstance(node, ast.Constant | ast.Slice | ast.Tuple | ast.List | ast.Dict | ast.Starred | ast.Lambda):
+        return
+    one = ast.Constant(1)
+    yield _reversed(node), "it is the wrong way round: [::-1] is missing", SLIP
+    yield _reversed(node, 2), "it is not turned round along both axes: [::-1, ::-1] is missing", SLIP
+    if not (isinstance(node, ast.Attribute) and node.attr == "T"):
+        yield _transposed(node), "it is not transposed", SLIP
+    yield ast.UnaryOp(ast.USub(), node), "the sign is wrong", SLIP
+    for new in (ast.BinOp(one, ast.Sub(), node), ast.BinOp(node, ast.Sub(), one), ast.BinOp(node, ast.Add(), one)):
+        yield new, "1 is missing", OTHER
+    yield ast.BinOp(node, ast.Pow(), ast.Constant(2)), "a square is missing", OTHER
+    for axis in AXES[:5]:
+        for kept in ("", "keepdims=True"):
+            inside = ", ".join(s for s in ((f"axis={axis}" if axis != "None" else ""), kept) if s)
+            new = _parsed(f"x.sum({inside})")
+            new.func.value = node
+            yield new, "a sum is missing", OTHER
+    for function in ("exp", "log", "sqrt", "tanh", "abs"):
+        new = _parsed(f"np.{function}(x)")
+        new.args = [node]
+        yield new, f"{function} is missing", FAR
+
+
+def _elsewhere(node, around):
+    """Another short expression of the function: in its place, or added, subtracted, multiplied, divided by."""
+    if isinstance(node, ast.Slice | ast.Tuple | ast.List | ast.Dict | ast.Starred | ast.Lambda):
+        return
+    here = text(node)
+    for said, part in around.parts.items():
+        if said != here and not (isinstance(node, ast.Name) and isinstance(part, ast.Name)):
+            rank = OTHER if isinstance(part, ast.Name) or isinstance(node, ast.Subscript | ast.Name) else FAR
+            yield part, f"{quoted(node)} is read where {quoted(part)} should be", rank
+    for name in around.names if not isinstance(node, ast.Constant) else ():
+        for slope in (f"{name} * (1 - {name})", f"(1 - {name}**2)", f"({name} > 0)"):
+            yield ast.BinOp(node, ast.Mult(), _parsed(slope)), f"the slope {slope} is missing", FAR
+    for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
+        if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
+            wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []
+            for other in (part, *wide):
+                for op in (ast.Mult, ast.Div, ast.Add, ast.Sub):
+                    yield ast.BinOp(node, op(), other), f"{_part(op)} {quoted(other)} is missing", FAR
+
+
+def _widened(node):
+    return ast.Subscript(node, ast.Tuple([ast.Slice(None, None, None), ast.Constant(None)], ast.Load()), ast.Load())
+
+
+MAKERS: dict[type, tuple[Callable, ...]] = {
+    ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
+    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,), ast.Call: (_calls,),
+    ast.Subscript: (subscripts,),
+}  # fmt: skip
+ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere)
