@@ -214,9 +214,11 @@ class ReadLowering:
     def _ends(self, position):
         """Return the lowest and the highest value of an affine position with coefficients of known sign."""
         low = high = expand(position)
-        for i in sorted(index_atoms(position), key=str):
+        prover = self.program.prover
+        for i in sorted(index_atoms(position, prover.classes), key=str):
             slope = low.coeff(i, 1)
-            ends = (i.lower, i.upper) if self.program.prover.nonnegative(slope) else (i.upper, i.lower)
+            first, last = prover.extent(i)
+            ends = (first, last) if prover.nonnegative(slope) else (last, first)
             low, high = expand(low.xreplace({i: ends[0]})), expand(high.xreplace({i: ends[1]}))
         return low, high
 

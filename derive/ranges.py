@@ -77,7 +77,7 @@ class Prover:
         """
         while atoms := self._atoms(e):
             atom = min(atoms, key=lambda a: a not in ranges)
-            low, high = ranges.get(atom) or self._range(atom)
+            low, high = ranges.get(atom) or self.extent(atom)
             slope = e.coeff(atom, 1)
             if low is None or slope.has(atom) or (e - slope * atom).expand().has(atom):
                 return None
@@ -93,7 +93,8 @@ class Prover:
         """Return the indices and labels in an index expression."""
         return sorted(index_atoms(e, self.classes), key=str)
 
-    def _range(self, atom):
+    def extent(self, atom: Expr) -> tuple:
+        """Return the least and the largest value of an index, a label or a place; (None, None) where nobody knows."""
         if isinstance(atom, Idx):
             return index_range(atom)
         classes = self.classes.get(atom.base.name if isinstance(atom, Indexed) else atom.name)

@@ -3,7 +3,7 @@
 import pytest
 from sympy import Abs, Max, Piecewise, Sum, floor, log, sqrt, tanh
 
-from derive import Maximum, Network, Product, padded
+from derive import FirstMaximum, Maximum, Network, Product, padded
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
@@ -152,9 +152,22 @@ def labels_in_a_loop():
     return net
 
 
+def a_row_after_the_largest():
+    """The place of a maximum tells a row, and the next may not be there."""
+    net = Network("largest")
+    A, C = net.sizes("A C")
+    w, u = net.parameter("w", C), net.parameter("u")
+    a, c = net.indices(a=A, c=C)
+    v = net.define("v", w[c] * u, over=(a, c))
+    m = net.define("m", FirstMaximum(padded(v)[A - 1, c + 1], c), over=())
+    net.loss = m**2
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
-         a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop)
+         a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
+         a_row_after_the_largest)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
