@@ -9,9 +9,10 @@ import copy
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
-from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, once, quoted
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, made, once, quoted
 from .slots import Slot, expressions, text
 
+MOST_PARTS = 16             # of an expression that are exchanged two by two
 OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult, ast.Add),
     ast.Div: (ast.Mult,), ast.FloorDiv: (ast.Div,), ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,),
@@ -66,10 +67,22 @@ def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     own = [n for n in dict.fromkeys(used) if n in around.names]
     for a, b in combinations(own, 2):
         yield made(slot, _with_names(slot.node, {a: b, b: a}), f"{a} and {b} are exchanged", SLIP)
+    yield from _exchanged(slot)
     for old in (n for n in own if used.count(n) > 1):
         for new in around.names:
             if new != old:
                 yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
+
+
+def _exchanged(slot):
+    """Yield a value with two of its parts exchanged."""
+    parts = [inner for inner in expressions(slot) if isinstance(inner.node, PARTS)][1:MOST_PARTS]
+    for a, b in combinations(parts, 2):
+        first, second = a.node, b.node
+        if not any(n is first for n in ast.walk(second)) and not any(n is second for n in ast.walk(first)):
+            with a.holding(second), b.holding(first):
+                whole = copy.deepcopy(slot.node)
+            yield made(slot, whole, f"{quoted(first)} and {quoted(second)} are exchanged", OTHER)
 
 
 def _with_names(node, names):
