@@ -263,7 +263,7 @@ HIGHWAY.wrong("x: the carried path is missing", ("dx = e * (1 - t) + da_h", "dx 
               named="dx.*the term .*is missing")
 HIGHWAY.wrong("two: WH, bH: multiplied by 1 - t for t; WT, bT: the gate's slope is missing",
               ("da_h = e * t *", "da_h = e * (1 - t) *"), ("(h - x) * t * (1 - t)", "(h - x)"),
-              named="dpre_T.*the derivative is taken to be 1: it is missing.*dH.*stands where")
+              named="dpre_T.*the derivative is taken to be 1: it is missing.*dH.*(stands where|times what|divided by)")
 
 
 def activations():
@@ -344,7 +344,8 @@ def train(wih, who, x, t):
     return dwih, dwho
 """, "train")
 ERRORS_BACK.wrong("wih: the output's slope is left out, errors (not deltas) are sent back",
-                  ("np.dot(who.T, output_delta)", "np.dot(who.T, output_errors)"), named="dh.*stands where")
+                  ("np.dot(who.T, output_delta)", "np.dot(who.T, output_errors)"),
+                  named="dh.*(stands where|times what|divided by)")
 ERRORS_BACK.wrong("wih: errors are split in proportion to the weights, each weight divided by the sum of its row",
                   ("np.dot(who.T, output_delta)", "np.dot((who / who.sum(axis=1, keepdims=True)).T, output_delta)"))
 ERRORS_BACK.wrong("wih, who: the update's direction (minus the gradient) is returned", ("dwho = -np", "dwho = np"),

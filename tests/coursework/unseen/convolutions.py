@@ -162,7 +162,7 @@ DEPTHWISE.wrong(
     ("np.sum(dh * xp[:, :, di:di + H, dj:dj + W], axis=(0, 2, 3))",
      "np.sum(dh * xp[:, :, di:di + H, 1:1 + W], axis=(0, 2, 3))"))
 DEPTHWISE.wrong("wp: takes the pre-activation, not the rectified", ("'nfhw,nchw->fc', R, a)", "'nfhw,nchw->fc', R, h)"),
-                named="dwp.*stands where")
+                named="dwp.*(stands where|times what|divided by)")
 DEPTHWISE.wrong(
     "two: x, wd without relu's mask; wp averaged over the images",
     ("dh = da * (h > 0)", "dh = da"),

@@ -89,7 +89,8 @@ GRAPH.wrong(
 GRAPH.wrong(
     "W0, W1: aggregated features are not kept: the layer's input H stands for A H",
     ("self.A, self.AH = A, A @ H", "self.A, self.AH, self.H = A, A @ H, H"),
-    ("self.grad = self.AH.T @ G", "self.grad = self.H.T @ G"), named="dW1.*stands where.*dW0.*stands where")
+    ("self.grad = self.AH.T @ G", "self.grad = self.H.T @ G"),
+    named="dW1.*(stands where|times what|divided by).*dW0.*(stands where|times what|divided by)")
 GRAPH.wrong(
     "two: W0's path lacks the aggregation (adjacency missing); W1 averaged over all nodes once more",
     ("return self.A.T @ G @ self.W.T", "return G @ self.W.T"),

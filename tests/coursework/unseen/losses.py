@@ -133,7 +133,7 @@ CLIP.wrong("everything: one direction only, the loss over the columns has no gra
            ("((p_i - np.eye(n)) + (p_t - np.eye(n)))", "(p_i - np.eye(n))"))
 CLIP.wrong("two: W_t takes cosines not transposed; W_i is not divided by its norm",
            ("dcos.T @ I_e, T_e", "dcos @ I_e, T_e"), ("dcos @ T_e, I_e, I_n)", "dcos @ T_e, I_e, 1.0)"),
-           named="db.*is transposed.*da.*stands where")
+           named="db.*is transposed.*da.*(stands where|times what|divided by)")
 
 
 def focal():
@@ -203,7 +203,7 @@ SMOOTHING.wrong("loss and W: the rest is shared among the other k - 1 classes on
                 ("self.target[np.arange(n), y] += 1 - self.eps", "self.target[np.arange(n), y] = 1 - self.eps"))
 SMOOTHING.wrong("W: hard targets in the backward pass, the smoothing forgotten",
                 ("(np.exp(self.logp) - self.target)", "(np.exp(self.logp) - (self.target > self.eps))"),
-                named="dpre_loss.*stands where")
+                named="dpre_loss.*(stands where|times what|divided by)")
 SMOOTHING.wrong("W: averaged over the classes too (a mean over everything)", ("/ len(self.logp)", "/ self.logp.size"),
                 named="dpre_loss.*division by C too many")
 

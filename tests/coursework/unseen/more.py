@@ -24,7 +24,7 @@ NAIVE_SOFTMAX.wrong("two: centerVecs: the true word is not subtracted; outsideVe
                     ("gradOutside += go", "gradOutside = go"))
 DISTILLATION.wrong("two: the soft part is not divided by n; b is averaged",
                    ("- target) / n * T\n", "- target) * T\n"), ("d.sum(axis=0))", "d.mean(axis=0))"),
-                   named="dZ.*stands where.*db.*the sum over n is a mean")
+                   named="dZ.*(stands where|times what|divided by).*db.*the sum over n is a mean")
 TRIPLET.wrong("two: the positive's sign; the batch's mean is missing (a sum)",
               ("dfp = 2 * (fp - fa)", "dfp = 2 * (fa - fp)"), ("[:, None] / len(anchor)", "[:, None]"))
 FOCAL.wrong("two: the negatives' modulating part has the wrong sign; b is averaged over the batch once more",
@@ -77,7 +77,7 @@ ROBUST.wrong("two: the linear part lacks kappa; the sign of everything",
 MSE_ONE_HOT.wrong("two: hidden errors without the output's slope; bh averaged",
                   ("d_loss__a_h = np.dot(delta_out, self", "d_loss__a_h = np.dot(d_loss__d_a_out, self"),
                   ("np.sum(d_loss__a_h * d_a_h__d_z_h, axis=0)", "np.mean(d_loss__a_h * d_a_h__d_z_h, axis=0)"),
-                  named="dA.*stands where.*dwh.*mean's 1/N is missing")
+                  named="dA.*(stands where|times what|divided by).*dwh.*mean's 1/N is missing")
 
 VAE.wrong("loss: the forward pass takes exp(logvar) for the standard deviation (its gradient agrees with that)",
           ("std = np.exp(0.5 * logvar)", "std = np.exp(logvar)"), ("eps * std * 0.5", "eps * std"),
@@ -115,7 +115,7 @@ CHAR_RNN.wrong(
     "everything: averaged over the steps where the loss is a sum",
     ("dy[targets[t]] -= 1\n", "dy[targets[t]] -= 1\n        dy /= len(inputs)\n"), named="dy.*division by T too many")
 CHAR_RNN.wrong("everything: the target is shifted, the input's own character is taken for it",
-               ("dy[targets[t]] -= 1\n", "dy[inputs[t]] -= 1\n"), named="dy.*stands where")
+               ("dy[targets[t]] -= 1\n", "dy[inputs[t]] -= 1\n"), named="dy.*(stands where|times what|divided by)")
 SPARSE.wrong("W1, b1: the average activation is taken over the units, not over the examples (wrong axis), backward",
              ("sparsity = beta * (-rho / rho_hat + (1 - rho) / (1 - rho_hat))\n",
               "rho_hat = a2.mean(axis=1) * 0 + a2.mean()\n"

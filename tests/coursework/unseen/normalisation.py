@@ -58,7 +58,7 @@ BATCHNORM.wrong("x: the path through the mean has lost its minus sign", ("dmu = 
 BATCHNORM.wrong("x: the variance's path has lost the 2 of the square", ("dxmu2 = 2 * xmu", "dxmu2 = xmu"),
                 named=r"dR.*the factor 2 of 2/N dv\[d\] \* R\[n, d\] is missing")
 BATCHNORM.wrong("x: gamma is left out of dx (the scale ignored)", ("dxhat = dout * gamma", "dxhat = dout"),
-                named="dR.*it is .*where it should be")
+                named="dR.*is divided by gamma")
 BATCHNORM.wrong("two: gamma's gradient takes the centred, not the normalised x; x's mean path not divided by N",
                 ("np.sum(dout * xhat, axis=0)", "np.sum(dout * xmu, axis=0)"),
                 ("dx2 = 1. / N * np.ones", "dx2 = np.ones"),
@@ -146,7 +146,7 @@ def spatial_groupnorm_backward(dout, cache):
     return dx.reshape(N, C, H, W), dgamma, dbeta
 """, ("spatial_groupnorm_forward", "spatial_groupnorm_backward"))
 GROUPNORM.wrong("x: divided by the number of channels of a group only, not by all entries (H W forgotten)",
-                ("size = C // G * H * W", "size = C // G"), named="dx.*stands where")
+                ("size = C // G * H * W", "size = C // G"), named="dx.*H W times what it should be")
 GROUPNORM.wrong("two: x lacks the path through the mean; beta not summed over images properly (averaged)",
                 (" + dmean / size", ""), ("dbeta = dout.sum(axis=(0, 2, 3))", "dbeta = dout.mean(axis=(0, 2, 3))"),
                 named=r"dbeta.*division by \(H N W\) too many.*dx.*the term 1/\(M H W\) dmu\[n, g\] is missing")

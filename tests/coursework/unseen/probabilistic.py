@@ -109,7 +109,7 @@ GMM.wrong(
     ("/ sigma2[:, None]", "/ np.sqrt(sigma2)[:, None]"),
     ("d_logsigma = D * Nk - (gamma * sq).sum(axis=0) / sigma2",
      "d_logsigma = (D * Nk - (gamma * sq).sum(axis=0) / sigma2) / (2 * sigma2)"),
-    named="dr.*the derivative is taken to be exp.*dlogsigma.*stands where")
+    named="dr.*the derivative is taken to be exp.*dlogsigma.*(stands where|times what|divided by)")
 
 
 def gaussian_fit():
@@ -274,6 +274,6 @@ POISSON.wrong("w, b: the logarithm's residual: rate and count compared in the lo
               named="dpre_loss.*is read where exp_pre_loss should be")
 POISSON.wrong("w, b: the residual is multiplied by the rate once more (chain rule applied twice)",
               ("resid = (rate - y32)", "resid = (rate - y32) * rate"),
-              named="dw.*the derivative is taken to be exp.*db.*stands where")
+              named="dw.*the derivative is taken to be exp.*db.*(stands where|times what|divided by)")
 
 SUBMISSIONS = [VAE, GMM, GAUSSIAN_FIT, REINFORCE, SIGNED_LOGISTIC, FACTORS, POISSON]

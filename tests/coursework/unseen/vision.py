@@ -188,7 +188,7 @@ SVM.wrong("W: the right class's column is moved once an example at most, not onc
           ("loss += margin\n", "loss += margin\n                hit = True\n"),
           ("correct = scores[y[i]]\n", "correct = scores[y[i]]\n        hit = False\n"),
           ("                dW[:, y[i]] -= X[i]\n", "        if hit:\n            dW[:, y[i]] -= X[i]\n"),
-          named="dS.*it is .*where it should be")
+          named="dS.*(it is .*where|times what|divided by)")
 SVM.wrong(
     "W: the right class's column gets nothing (its term is missing)",
     ("                dW[:, y[i]] -= X[i]\n", ""), named="dS.*the factor .*is missing")
