@@ -140,7 +140,7 @@ def crf_nll(W, A, x, y):
     return logZ - gold, (x.T @ dU, dA)
 """, "crf_nll")
 TAGGING.wrong("A: the gold transitions are not subtracted", ("        dA[y[t - 1], y[t]] -= 1\n", ""),
-              named=r"ds.*the term \-\[t = T \- 1\] is missing")
+              named="ds.*(missing|nothing is sent back)")
 TAGGING.wrong("W: no expectation over taggings: marginals from the forward scores only (beta missing), future missing",
               ("node = np.exp(alpha + beta - logZ)", "node = np.exp(alpha - logsumexp(alpha, axis=1)[:, None])"))
 TAGGING.wrong("A: transposed", ("return logZ - gold, (x.T @ dU, dA)", "return logZ - gold, (x.T @ dU, dA.T)"),
