@@ -14,6 +14,7 @@ import numpy as np
 from . import forward
 from .edits import FAR, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence, Seen, near
+from .limits import memory_limited, time_limited
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
@@ -25,6 +26,7 @@ LOSS = "loss"
 NEAR = ((SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))        # ranks of edits, and tiers of the regions to try them in
 PHASES = (*NEAR, (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
+SECONDS = 2.0               # that any run may take
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Judge:
 
     def __post_init__(self):
         self.before: list[Answer] = []
+        self.most = 0.0         # seconds that a run may take; 0 is no limit
         costs = []
         for k in range(len(self.evidence.seen)):
             start = time.thread_time()
@@ -53,10 +56,16 @@ class Judge:
             right = sum(self._right(k, n, self.before[k]) for n in self.wrong)
             special = self.evidence.seen[k].point.least is not None
             costs.append((right, special, time.thread_time() - start, k))
+        self.most = max(SECONDS, 20 * max(seconds for *_, seconds, _ in costs))
         self.order = [k for *_, k in sorted(costs)]     # where all shows that is wrong, what takes least time first
 
     def answer(self, k: int) -> Answer:
-        return self.patient.answer(self.evidence.seen[k].point)
+        """Run the code at one point; one that takes far longer than its like fails."""
+        try:
+            with time_limited(self.most):
+                return self.patient.answer(self.evidence.seen[k].point)
+        except TimeoutError as error:
+            return Answer(failure=str(error))
 
     def changed(self) -> frozenset[str] | None:
         """Return what is another result than before at one point, None where the code fails now."""
@@ -112,7 +121,7 @@ class Repairs:
 
     def _found(self, phases, most) -> list[Repair]:
         judge, found = self.judge, list[Repair]()
-        with units_of(lambda: judge.answer(judge.order[0])) as units:
+        with memory_limited(), units_of(lambda: judge.answer(judge.order[0])) as units:
             if not units or acts(units):
                 return []
             last: Edit | None = None

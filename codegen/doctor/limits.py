@@ -1,0 +1,54 @@
+"""Limits for somebody's code that runs with something in it written otherwise: it may ask for anything.
+
+An edit may make an array of n**n entries, or a loop of as many turns. Neither may take the machine with it.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:                     # there is none on Windows: memory is not limited there
+    resource = None                     # type: ignore[assignment]
+
+MORE = 2**30                            # bytes that an edited function may take beside those that are taken already
+STATM = Path("/proc/self/statm")        # memory is limited where the system tells how much there is
+
+
+@contextmanager
+def memory_limited(more: int = MORE) -> Iterator[None]:
+    """Let the process take only so many bytes more; what asks for more gets a MemoryError."""
+    if resource is None or not STATM.exists():
+        yield
+        return
+    before, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = int(STATM.read_text().split()[0]) * resource.getpagesize() + more
+    if before != resource.RLIM_INFINITY:
+        limit = min(limit, before)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, most))
+
+
+@contextmanager
+def time_limited(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError after so many seconds of processor time, never for 0; in the main thread alone."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, _stopped)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _stopped(*_):
+    raise TimeoutError("it takes longer than its like")
