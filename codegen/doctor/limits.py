@@ -35,12 +35,14 @@ def memory_limited(more: int = MORE) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (before, most))
 
 
+def can_stop() -> bool:
+    """Tell whether code that does not end can be stopped: in the main thread, where the system has alarms."""
+    return threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+
 @contextmanager
 def time_limited(seconds: float) -> Iterator[None]:
-    """Raise a TimeoutError after so many seconds of processor time, never for 0; in the main thread alone."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
+    """Raise a TimeoutError after so many seconds of processor time, never for 0; where `can_stop`."""
     before = signal.signal(signal.SIGVTALRM, _stopped)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:

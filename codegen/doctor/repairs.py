@@ -14,7 +14,7 @@ import numpy as np
 from . import forward
 from .edits import FAR, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence, Seen, near
-from .limits import memory_limited, time_limited
+from .limits import can_stop, memory_limited, time_limited
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
@@ -48,7 +48,7 @@ class Judge:
 
     def __post_init__(self):
         self.before: list[Answer] = []
-        self.most = 0.0         # seconds that a run may take; 0 is no limit
+        self.most = 0.0         # seconds that a run may take, once it is known what it usually takes
         costs = []
         for k in range(len(self.evidence.seen)):
             start = time.thread_time()
@@ -61,6 +61,8 @@ class Judge:
 
     def answer(self, k: int) -> Answer:
         """Run the code at one point; one that takes far longer than its like fails."""
+        if not self.most:
+            return self.patient.answer(self.evidence.seen[k].point)
         try:
             with time_limited(self.most):
                 return self.patient.answer(self.evidence.seen[k].point)
@@ -121,6 +123,8 @@ class Repairs:
 
     def _found(self, phases, most) -> list[Repair]:
         judge, found = self.judge, list[Repair]()
+        if not can_stop():
+            return []
         with memory_limited(), units_of(lambda: judge.answer(judge.order[0])) as units:
             if not units or acts(units):
                 return []
