@@ -27,7 +27,7 @@ from .implicit import resolved
 from .naming import named
 from .order import between, reverse_order
 from .program import Equation, Program, Variable, base_of
-from .terms import free_indices, fresh, holds, index_names, like, read_name, rename, subterms
+from .terms import free_indices, fresh, index_names, like, read_name, rename, subterms
 
 
 def backward(program: Program, known: Collection[str] = ()) -> Program:
@@ -103,11 +103,17 @@ def _inside(coefficient, read):
         return Piecewise(*branches, evaluate=False)
     term, conditions = unguarded(coefficient)
     factors = list(Mul.make_args(term))
-    chosen = next((f for f in factors if isinstance(f, Add | Piecewise) and holds(f, Piecewise)), None)
+    chosen = next(filter(_chooses, factors), None)
     if chosen is not None:
         factors.remove(chosen)
         read = _inside(chosen, read)
     return guarded(Mul(*factors, read), conditions)
+
+
+def _chooses(factor):
+    """Tell whether a factor is a choice, or a sum that has one as a term or a factor of one."""
+    return isinstance(factor, Piecewise) or (
+        isinstance(factor, Add) and any(map(_chooses, (f for t in factor.args for f in Mul.make_args(t)))))
 
 
 def _transposed(equation, partial, ybar, target, program):

@@ -33,7 +33,8 @@ def a_read_in_a_choice():
     z = net.define("z", value, over=a)
     twice = (Piecewise((w[a + 1], a <= A - 2), (w[a], True)) + padded(w)[a + 1] * v[0]) * v[a]
     y = net.define("y", twice, over=a)
-    net.loss = Sum(tanh(z[a]) ** 2 + y[a] ** 3, a)
+    x = net.define("x", tanh(value + w[a]), over=a)
+    net.loss = Sum(tanh(z[a]) ** 2 + y[a] ** 3 + x[a] ** 2, a)
     return net
 
 
