@@ -92,7 +92,8 @@ class Judge:
 
     def _right(self, k, name, now):
         if name == LOSS:
-            return not forward.differs([Seen(self.evidence.seen[k].point, now)])
+            seen = [Seen(self.evidence.seen[k].point, now)]
+            return now.loss is not None and not forward.differs(seen)       # an array is no loss
         apart = self.evidence.apart(k, name, now.gradients[name], self.evidence.gradients(k)[name])
         return apart <= self.evidence.seen[k].tolerance
 
