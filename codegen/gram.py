@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from sympy import Expr, Idx, Indexed, Mul, Pow, Sum, sqrt
 
-from derive.arrays import Array
 from derive.functions import sigmoid, softplus
-from derive.program import Equation, Program, Variable
+from derive.program import Equation, Program
 from derive.terms import bottom_up, free_indices, read_name, reads
+
+from .products_named import are_alike, introduced
 
 
 def with_weighted(program: Program, slope: type) -> Program:
@@ -23,8 +24,8 @@ def with_weighted(program: Program, slope: type) -> Program:
                 found = _outer(term, program)
                 if found is None or not all(_is_nonnegative(f, definitions, slope) for f in found[1]):
                     return term
-                (one, other), weights, row = found
-                variable = _introduced(one, row, variables)
+                (one, other), weights = found
+                variable = introduced(f"weighted_{read_name(one)}", one.indices, variables)
                 lines.append(Equation(variable.at(*one.indices), sqrt(Mul(*weights)) * one))
                 return Sum(variable.at(*one.indices) * variable.at(*other.indices), *term.limits)
 
@@ -34,7 +35,7 @@ def with_weighted(program: Program, slope: type) -> Program:
 
 
 def _outer(term, program):
-    """Return (the two reads, the weights, the summed index) of a sum of weighted outer products, None for others."""
+    """Return (the two reads, the weights) of a sum of weighted outer products, None for others."""
     if not isinstance(term, Sum) or len(term.limits) != 1:
         return None
     row, factors = term.limits[0][0], Mul.make_args(term.function)
@@ -43,11 +44,10 @@ def _outer(term, program):
     if len(pair) != 2 or not weights or any(set(free_indices(w)) - {row} for w in weights):
         return None
     one, other = pair
-    columns = [(i, k) for i, k in zip(one.indices, other.indices, strict=False) if i != k]
-    same = one.base == other.base and len(columns) == 1 and len(one.indices) == 2 and row in one.indices
-    if not same or not all(isinstance(i, Idx) and i.lower == 0 for i in (*one.indices, *other.indices)):
+    indices = (*one.indices, *other.indices)
+    if not are_alike(one, other, row) or not all(isinstance(i, Idx) and i.lower == 0 for i in indices):
         return None
-    return ((one, other), weights, row) if reads(Mul(*weights), program.variables) else None
+    return ((one, other), weights) if reads(Mul(*weights), program.variables) else None
 
 
 def _is_nonnegative(expr: Expr, definitions: Mapping[str, Equation], slope: type) -> bool:
@@ -60,13 +60,3 @@ def _is_nonnegative(expr: Expr, definitions: Mapping[str, Equation], slope: type
         return _is_nonnegative(expr.base, definitions, slope)
     line = definitions.get(read_name(expr))
     return line is not None and isinstance(line.rhs, Expr) and _is_nonnegative(line.rhs, definitions, slope)
-
-
-def _introduced(read: Indexed, row: Idx, variables: dict[str, Variable]) -> Variable:
-    """Return a new variable, which has the shape and the axes of what is weighted."""
-    old = read_name(read)
-    name = next(n for n in (f"weighted_{old}", *(f"weighted_{old}_{k}" for k in range(2, len(variables) + 3)))
-                if n not in variables)
-    shape, letters = tuple(i.upper + 1 for i in read.indices), tuple(i.name for i in read.indices)
-    variables[name] = Variable(name, Array(name, shape), shape, index_names=letters)
-    return variables[name]

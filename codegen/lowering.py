@@ -21,6 +21,7 @@ from derive.terms import bottom_up, instantiated, read_name, reads
 
 from .gram import with_weighted
 from .pairs import with_pairs
+from .products_named import still_read
 from .running_sums import with_running_sums
 from .squares import with_squares
 from .systems import systems_solved
@@ -85,7 +86,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
         else:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
-    program = program.with_equations(_still_read(lines, program), variables=variables)
+    program = program.with_equations(still_read(lines, program), variables=variables)
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
@@ -102,16 +103,6 @@ def _exponentials(program, parts):
                 and not reads(e.rhs, parts):
             known[e.name] = e
     return known
-
-
-def _still_read(lines, program):
-    """Drop the lines that were read before, by what has become a function of its own, and are no more."""
-    before, after = (_read_names(equations, program) for equations in (program.equations, lines))
-    return [e for e in lines if e.name in after or e.name not in before or e.name in program.wanted]
-
-
-def _read_names(equations, program):
-    return {read_name(r) for e in equations for r in reads(e.rhs, program.variables)}
 
 
 def _all_parts(program):

@@ -9,11 +9,12 @@ an input, along which data lie, counts as LARGE, any other as SMALL.
 from itertools import combinations
 from math import prod
 
-from sympy import Expr, Idx, Indexed, Mul, Sum
+from sympy import Expr, Indexed, Mul, Sum
 
-from derive.arrays import Array
 from derive.program import Equation, Program, Variable
 from derive.terms import bottom_up, free_indices, read_name
+
+from .products_named import introduced, is_whole
 
 LARGE, SMALL = 1000, 100
 
@@ -44,7 +45,7 @@ def _smallest_pair(term: Expr, large: set) -> tuple[Indexed, Indexed] | None:
     if not isinstance(term, Sum) or len(term.limits) != 1:
         return None
     factors = [f for f in Mul.make_args(term.function) if free_indices(f)]
-    if len(factors) != 3 or not all(_is_whole(f) and term.limits[0][0] in f.indices for f in factors):
+    if len(factors) != 3 or not all(is_whole(f) and term.limits[0][0] in f.indices for f in factors):
         return None
     if any(set(a.indices) <= set(b.indices) for a in factors for b in factors if a is not b):
         return None                                     # one that scales another
@@ -52,12 +53,6 @@ def _smallest_pair(term: Expr, large: set) -> tuple[Indexed, Indexed] | None:
     first = min(pairs, key=lambda p: len(_axes(p)))
     best = min(pairs, key=lambda p: _entries(p, large))
     return best if _entries(best, large) < _entries(first, large) else None
-
-
-def _is_whole(factor):
-    """Tell whether a factor is a read of real values at indices as they are."""
-    return isinstance(factor, Indexed) and not factor.is_integer and len(set(factor.indices)) == len(factor.indices) \
-        and all(isinstance(i, Idx) and i.lower == 0 for i in factor.indices)
 
 
 def _axes(pair):
@@ -73,8 +68,4 @@ def _entries(pair, large):
 def _introduced(pair, variables: dict[str, Variable]) -> Expr:
     """Return the read of a new variable, the product of a pair."""
     axes = _axes(pair)
-    stem = "pair_" + "_".join(dict.fromkeys(map(read_name, pair)))
-    name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(variables) + 3))) if n not in variables)
-    shape = tuple(i.upper + 1 for i in axes)
-    variables[name] = Variable(name, Array(name, shape), shape, index_names=tuple(i.name for i in axes))
-    return variables[name].at(*axes)
+    return introduced("pair_" + "_".join(dict.fromkeys(map(read_name, pair))), axes, variables).at(*axes)

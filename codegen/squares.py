@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
 
-from derive.arrays import Array
 from derive.program import Equation, Program, Variable
-from derive.terms import bottom_up, instantiated, read_name, reads
+from derive.terms import bottom_up, instantiated, read_name
+
+from .products_named import are_alike, introduced, is_whole, still_read
 
 
 def with_squares(program: Program) -> Program:
@@ -29,14 +30,7 @@ def with_squares(program: Program) -> Program:
             e = e.with_rhs(bottom_up(e.rhs, change))
             lines += rows.introduced()
         lines.append(e)
-    return program.with_equations(_without_opened(lines, program), variables=rows.variables)
-
-
-def _without_opened(lines, program):
-    """Drop the Jacobians that nothing reads any more."""
-    before, after = ({read_name(r) for e in equations for r in reads(e.rhs, program.variables)}
-                     for equations in (program.equations, lines))
-    return [e for e in lines if e.name in after or e.name not in before or e.name in program.wanted]
+    return program.with_equations(still_read(lines, program), variables=rows.variables)
 
 
 def _found(term, definitions: Mapping[str, Equation]):
@@ -44,12 +38,12 @@ def _found(term, definitions: Mapping[str, Equation]):
     if not isinstance(term, Sum) or len(term.limits) != 1:
         return None
     row, factors = term.limits[0][0], Mul.make_args(term.function)
-    if len(factors) != 3 or not all(isinstance(f, Indexed) and _is_whole(f) and row in f.indices for f in factors):
+    if len(factors) != 3 or not all(isinstance(f, Indexed) and is_whole(f) and row in f.indices for f in factors):
         return None
     for jacobian in factors:
         one, other = (f for f in factors if f is not jacobian)
         line = definitions.get(read_name(jacobian))
-        if line is None or not _are_alike(one, other, row) or set(one.indices) & set(jacobian.indices) != {row}:
+        if line is None or not are_alike(one, other, row) or set(one.indices) & set(jacobian.indices) != {row}:
             continue
         parts = Add.make_args(instantiated(line.rhs, dict(zip(line.indices, jacobian.indices, strict=True))))
         dense = [t for t in parts if not t.has(KroneckerDelta)]
@@ -59,24 +53,13 @@ def _found(term, definitions: Mapping[str, Equation]):
     return None
 
 
-def _is_whole(read):
-    return not read.is_integer and len(set(read.indices)) == len(read.indices) \
-        and all(isinstance(i, Idx) and i.lower == 0 for i in read.indices)
-
-
-def _are_alike(one, other, row):
-    """Tell whether two reads are of one array, at one row, and differ in one index."""
-    differ = [(i, k) for i, k in zip(one.indices, other.indices, strict=False) if i != k]
-    return one.base == other.base and len(one.indices) == 2 and len(differ) == 1 and row in one.indices
-
-
 def _square(term, row):
     """Return the two reads whose product a term is, but for a number; None for others."""
     factors = Mul.make_args(term.as_coeff_Mul()[1])
-    if len(factors) != 2 or not all(isinstance(f, Indexed) and _is_whole(f) for f in factors):
+    if len(factors) != 2 or not all(isinstance(f, Indexed) and is_whole(f) for f in factors):
         return None
     one, other = factors
-    return factors if _are_alike(one, other, row) else None
+    return factors if are_alike(one, other, row) else None
 
 
 def _on_diagonal(term, jacobian):
@@ -108,7 +91,7 @@ class _Rows:
                 self._weighted(one, left, row) * self._weighted(other, right, row), limit)
         delta = next(f for f in Mul.make_args(part) if isinstance(f, KroneckerDelta))
         number, weight = (part / delta).as_coeff_Mul()
-        named = isinstance(weight, Indexed) and _is_whole(weight)
+        named = isinstance(weight, Indexed) and is_whole(weight)
         first = self._weighted(one, weight, row) if named else weight * one
         return number * delta * Sum(first * other, limit)
 
@@ -117,11 +100,6 @@ class _Rows:
         [column], [of] = ([i for i in r.indices if i != row] for r in (read, weight))
         key = read_name(read), read_name(weight)
         if key not in self.known:
-            axes = (row, column, of)
-            stem, shape = f"weighted_{key[0]}", tuple(i.upper + 1 for i in axes)
-            name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(self.variables) + 3)))
-                        if n not in self.variables)
-            self.known[key] = self.variables[name] = Variable(
-                name, Array(name, shape), shape, index_names=tuple(i.name for i in axes))
-            self.lines.append(Equation(self.known[key].at(*axes), read * weight))
+            self.known[key] = introduced(f"weighted_{key[0]}", (row, column, of), self.variables)
+            self.lines.append(Equation(self.known[key].at(row, column, of), read * weight))
         return self.known[key].at(row, column, of)

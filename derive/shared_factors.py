@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, Indexed, Mul, S, Sum, Symbol
+from sympy import Add, Expr, Idx, Indexed, Mul, S, Sum
 
 from .program import Program
 from .terms import bottom_up, free_indices, holds, index_over, rename
 
-_ANY = Symbol("_any", integer=True)
+ANY = "_any"                # what a summed index is called where its name does not matter
 
 
 def with_shared_factors(program: Program) -> Program:
@@ -37,7 +37,7 @@ class _Contraction:
     def key(self) -> tuple:
         """What it has in common with those that it may be added to, whatever the summed index is called."""
         index, low, high = self.limit
-        shared = rename(self.shared, {index: index_over(_ANY.name, high + 1, low)})
+        shared = rename(self.shared, {index: index_over(ANY, high + 1, low)})
         return self.outside, shared, frozenset(free_indices(self.other)) - {index}, low, high
 
 

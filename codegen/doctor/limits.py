@@ -42,7 +42,7 @@ def can_stop() -> bool:
 
 @contextmanager
 def time_limited(seconds: float) -> Iterator[None]:
-    """Raise a TimeoutError after so many seconds of processor time, never for 0; where `can_stop`."""
+    """Raise a TimeoutError after so many seconds of processor time; where `can_stop`."""
     before = signal.signal(signal.SIGVTALRM, _stopped)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:

@@ -2,11 +2,11 @@
 
 from functools import cached_property
 
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from ..errors import DerivationError
 from ..program import Equation
-from ..simplify import tidied
+from ..simplify import tidied_rhs
 from ..terms import instantiated, reads
 from .derivation import Derivation, Reason, Step
 from .routes import Routes
@@ -117,8 +117,7 @@ class Path:
         return Reason("read", {"lines": tuple(self.derivation.unfolding.readers(primal))})
 
     def _tidied(self, expr: Expr) -> Expr:
-        program = self.sheet.program.with_equations([Equation(Symbol("path", real=True), expr)])
-        return tidied(program).equations[0].rhs
+        return tidied_rhs(expr, self.sheet.program.prover)
 
 
 def _is_cyclic(equation):

@@ -13,7 +13,7 @@ from ..deviations import means_of, without_vanishing
 from ..functions import Elementwise
 from ..program import Equation, Program
 from ..rule import backward, differential
-from ..simplify import tidied
+from ..simplify import tidied_rhs
 from ..terms import bottom_up, fresh, index_names, instantiated, reads, rename, subterms
 from .differentials import Differentials
 from .sheet import Row, Sheet, name_of
@@ -170,8 +170,7 @@ class Unfolding:
         return [e for e in known if e is not None and self.primal_of(e.name) != self.program.loss]
 
     def _tidy(self, rhs):
-        [line] = tidied(self.program.with_equations([Equation(Symbol("tidied", real=True), rhs)])).equations
-        return line.rhs
+        return tidied_rhs(rhs, self.program.prover)
 
 
 def has_binder_inside(expr: Expr) -> bool:
