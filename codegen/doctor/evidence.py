@@ -14,6 +14,7 @@ from .patient import Answer
 from .trials import Point
 
 DOUBLE, SINGLE = 1e-9, 3e-4             # what rounding explains, relative to the largest entry
+JUMPS = 50              # so many that rounding makes may add up to what is left, where float32 cancels
 FAINT = 1e-3                            # a gradient that much below its usual size is measured against that
 
 
@@ -26,7 +27,7 @@ class Seen:
 
     @property
     def tolerance(self) -> float:
-        return SINGLE if self.answer.single else DOUBLE
+        return max(SINGLE, JUMPS * self.answer.jump) if self.answer.single else DOUBLE
 
 
 @dataclass

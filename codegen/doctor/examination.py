@@ -14,12 +14,13 @@ from . import domains, forward, kinks, leaves
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
-from .evidence import DOUBLE, SINGLE, Evidence, Seen
+from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .mutants import LIKELY, Mutant
 from .normalisations import in_compact_form
 from .other_networks import on_values_of, rederived
 from .patient import Patient
+from .precision import mark_rounded
 from .repairs import LOSS, Repairs
 from .scales import named_ratio, ratios
 from .search import Search
@@ -58,6 +59,7 @@ class Examination:
         if not answered:
             self.diagnosis.remarks.append(f"the function fails at every point tried: {answers[0][1].failure}")
             return self.diagnosis
+        mark_rounded(self.patient, self.program, answered)
         failures(self.program, self.diagnosis, answers)
         behaviour(self.patient, self.diagnosis, answered)
         in_other_circumstances(self.patient, self.diagnosis, answered[0])
@@ -71,9 +73,10 @@ class Examination:
 
     def _settle(self, seen):
         single = any(s.answer.single for s in seen)
-        self.diagnosis.tolerance = SINGLE if single else DOUBLE
+        self.diagnosis.tolerance = max(s.tolerance for s in seen)
         if single:
-            self.diagnosis.remarks.append("gradients are float32: what float32 rounds is no mistake")
+            words = "it computes in float32 inside" if self.patient.single else "gradients are float32"
+            self.diagnosis.remarks.append(f"{words}: what float32 rounds is no mistake")
         self.diagnosis.findings = together(self.diagnosis.findings)
         if self.diagnosis.verdict == UNKNOWN:
             self.diagnosis.verdict = WRONG if self.diagnosis.findings else RIGHT

@@ -171,7 +171,7 @@ class Mutator:
             for part in (f for f in Mul.make_args(term) if isinstance(f, Sum) and len(f.limits) == 1):
                 [(index, low, high)] = part.limits
                 for end, value in (("last", high), ("first", low)):
-                    yield Found(term.xreplace({part: part.function.xreplace({index: value})}),
+                    yield Found(term.xreplace({part: instantiated(part.function, {index: value})}),
                                 f"only {words} counts, and of it the {end} {self.wording.index(index)}: assigned (=) "
                                 "where it should be added (+=)", "overwritten", RARE)
 

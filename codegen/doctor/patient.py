@@ -26,6 +26,7 @@ class Answer:
     modified: tuple[str, ...] = ()          # arguments that it wrote into
     aliased: tuple[str, ...] = ()           # gradients that share memory with an argument
     single: bool = False                    # computed in float32
+    jump: float = 0.0                       # of float32's results, relative, where its rounding shows
     again: "Answer | None" = None           # the same call once more
 
 
@@ -47,6 +48,7 @@ class Patient:
         self.parameters = [p.name for p in program.parameters]
         self.inputs = [v.name for v in program.inputs]
         self.sizes = {s.name: s for s in program.sizes}
+        self.single = False         # whether it is known to compute in float32 inside, whatever it returns
         self.ways: list[Callable] = self._ways()
 
     def answer(self, point: Point, change: Callable[[Any], Any] = np.array, twice: bool = False) -> Answer:
@@ -98,7 +100,7 @@ class Patient:
         try:
             loss, gradients = taken_apart(returned, self.parameters, self.inputs)
             arrays = {n: np.asarray(g) for n, g in gradients.items()}
-            single = any(a.dtype in (np.float32, np.float16) for a in arrays.values())
+            single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
             arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
                       for n, a in arrays.items()}
             number = None if loss is None else float(np.asarray(loss).reshape(()))

@@ -1,0 +1,66 @@
+"""What float32 rounds, also in code that returns float64: seen by the jumps of its results.
+
+A float64 function that is moved by tiny steps moves smoothly; one that rounds on the way moves in stairs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from derive.program import Program
+
+from . import forward
+from .evidence import FAINT, Evidence, Seen, largest
+from .patient import Patient
+
+FINE, WIDE = 1e-7, 1e-4     # steps of arguments, relative: as fine as float32 resolves them; where float32 saturates
+STEPS = 8
+ORDER = 3               # of the differences in which what is smooth vanishes
+COARSE, WILD = 1e-11, 1e-5      # jumps, relative to the largest entry: more than float64 makes; than any rounding
+MOST = 2e-4             # of a jump that is taken for rounding where float32 cancels
+
+
+def mark_rounded(patient: Patient, program: Program, answered: Sequence[Seen]) -> None:
+    """Mark answers as float32's where code rounds inside, and those where it cancels with what that leaves."""
+    first = answered[0]
+    if not first.answer.single and _differs(program, first):
+        patient.single = COARSE < _jump(patient, program, first, FINE) < WILD
+    for s in answered:
+        s.answer.single = s.answer.single or patient.single
+        if s.answer.single and _differs(program, s):
+            s.answer.jump = min(_jump(patient, program, s, WIDE), MOST)
+
+
+def _differs(program, seen):
+    return bool(Evidence(program, [seen]).wrong()) or forward.differs([seen])
+
+
+def _jump(patient, program, seen, step):
+    """Return by how much the results jump, relative to their largest entry, where arguments move by small steps.
+
+    Data in whole numbers (masks, one-hot rows) stay as they are.
+    """
+    usual = Evidence(program, [seen]).usual
+    random = np.random.default_rng(0)
+    real = {n: np.asarray(v) for n, v in seen.point.arguments.items() if np.any(np.mod(v, 1))}
+    slopes = {n: 1 + random.uniform(size=v.shape) for n, v in real.items()}
+    answers = []
+    for k in range(STEPS):
+        moved = {n: v * (1 + step * k * slopes[n]) for n, v in real.items()}
+        plain = {n: v if np.ndim(v) else float(v) for n, v in moved.items()}
+        answers.append(patient.answer(replace(seen.point, arguments={**seen.point.arguments, **plain})))
+    if any(a.failure for a in answers):
+        return 0.0
+    found = [_rough([a.gradients[n] for a in answers], FAINT * size) for n, size in usual.items()]
+    if all(a.loss is not None for a in answers):
+        found.append(_rough([a.loss for a in answers], 0.0))
+    return max(found)
+
+
+def _rough(values, least):
+    """Return the size of what is left of values in equal steps once what is smooth in them is taken away."""
+    if len({np.shape(v) for v in values}) > 1 or not all(np.all(np.isfinite(v)) for v in values):
+        return 0.0
+    size = max(largest(values), least)
+    return largest(np.diff(np.stack(values), ORDER, axis=0)) / size / np.sqrt(20) if size else 0.0
