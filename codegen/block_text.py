@@ -11,6 +11,7 @@ from .layout import assignment, signature, wrapped
 from .module import Plan
 from .sizes import Sizes, text
 
+BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows that are as long, it reads where it is
 BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
 
 
@@ -66,15 +67,17 @@ def _through_blocks(plan, own, block, placed, passed) -> list[str]:
         *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
         *wrapped(f"    grads = Params({', '.join(made)})"),
         "    loss = 0",
-        f"    for n in range(0, {block.whole}, rows):",
-        *wrapped(f"        part, of_part = {part}, {block.whole}={block.whole})"),
-        "        loss += part",
+        f"    buffer = np.setbufsize({BUFFER})                     # NumPy copies rows to a longer one again and again",
+        "    try:",
+        f"        for n in range(0, {block.whole}, rows):",
+        *wrapped(f"            part, of_part = {part}, {block.whole}={block.whole})"),
+        "            loss += part",
     ]
     for p in program.parameters:
         if program.adjoints[p.name] not in placed:
-            lines.append(f"        grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
-                         f"        grads.{p.name}[...] += of_part.{p.name}")
-    return [*lines, "    return loss, grads"]
+            lines.append(f"            grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
+                         f"            grads.{p.name}[...] += of_part.{p.name}")
+    return [*lines, "    finally:", "        np.setbufsize(buffer)", "    return loss, grads"]
 
 
 def _power(number):

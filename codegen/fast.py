@@ -22,6 +22,7 @@ from .module import Plan
 from .numpy_text import NumpyPrinter
 from .polynomials import with_numbers_inside
 from .shared_differences import with_shared_differences
+from .shared_exponentials import with_shared_exponentials
 from .sigmoid_slopes import with_slopes_of_values
 from .slots import in_slots
 from .statements import Statement, added, is_tiled, scaled, split, statement
@@ -59,7 +60,8 @@ def pieces(program: Program, plan: Plan) -> list[str]:
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     inner = block.program if block else program
     low = lowered(with_shared_differences(with_numbers_inside(inner)))
-    low = with_known_factors_ahead(replace(low, program=with_slopes_of_values(low.program)))
+    low = replace(low, program=with_shared_exponentials(with_slopes_of_values(low.program)))
+    low = with_known_factors_ahead(low)
     labels = frozenset(v.name for v in inner.kind("labels"))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     plain = NumpyPrinter(states, frozenset(inner.adjoints.values()), labels=labels, taps=low.taps,

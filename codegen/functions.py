@@ -46,7 +46,8 @@ def planned(program: Program) -> FunctionPlan:
 def source(program: Program) -> str:
     """Return the text of the module of a program of one function."""
     plan = planned(program)
-    pieces = [parts.imports(plan), _params_class(plan), _result_class(plan), function(plan), helpers.definitions(plan),
+    code = function(plan)
+    pieces = [parts.imports(plan), _params_class(plan), _result_class(plan), code, helpers.definitions(plan, code),
               checks.checked(plan), checks.match(plan)]
     head = f"{parts.docstring(plan)}\n\n{pieces[0]}"
     return "\n\n\n".join([head, *(p for p in pieces[1:] if p)]) + "\n"

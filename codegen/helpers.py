@@ -1,5 +1,7 @@
 """Elementwise functions that NumPy lacks, as generated modules define them: each stays in range."""
 
+import re
+
 from . import newton_text, running_sums, solutions
 
 HELPERS = {
@@ -109,17 +111,48 @@ def _sigmoid_slope_at_into(s, x, out):
     out += 1
     return np.divide(s, out, out=out)
 '''
+HELPERS["_capped_exp"] = '''
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    return np.exp(np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
+'''
+HELPERS["_capped_exp_into"] = '''
+def _capped_exp_into(x, out):
+    """Return exp(x) in the array out, or the exponential of nearly the largest number that has one."""
+    out.fill(np.log(np.finfo(x.dtype).max) - 1)
+    np.minimum(x, out, out=out)
+    return np.exp(out, out=out)
+'''
+HELPERS["_softplus_at"] = '''
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+'''
+HELPERS["_softplus_at_into"] = '''
+def _softplus_at_into(e, x, out):
+    """Return log(1 + exp(x)) in the array out, e being exp(x), or less where x is as large as that."""
+    np.log1p(e, out=out)
+    return np.maximum(out, x, out=out)
+'''
+HELPERS["_sigmoid_at"] = '''
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
+'''
+HELPERS["_sigmoid_at_into"] = '''
+def _sigmoid_at_into(e, out):
+    """Return 1 / (1 + exp(-x)) in the array out, e being exp(x)."""
+    np.add(e, 1, out=out)
+    return np.divide(e, out, out=out)
+'''
 HELPERS["_softplus_into"] = '''
 def _softplus_into(x, out, work):
-    """Return log(1 + exp(x)) in the array out, without an overflow."""
-    np.abs(x, out=work)
-    np.negative(work, out=work)
+    """Return log(1 + exp(x)) in the array out: x itself where that is nearly too large for its exponential."""
+    work.fill(np.log(np.finfo(x.dtype).max) - 1)
+    np.minimum(x, work, out=work)
     np.exp(work, out=work)
     np.log1p(work, out=work)
-    out.fill(0)
-    np.maximum(x, out, out=out)
-    out += work
-    return out
+    return np.maximum(x, work, out=out)
 '''
 HELPERS["_row_sums"] = '''
 def _row_sums(x):
@@ -167,7 +200,11 @@ def _zeroed(x):
     return x
 '''
 HELPER_OF = {
-    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_sigmoid_slope_at_into", "_softplus_into")},
+    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_sigmoid_slope_at_into", "_softplus_into",
+                               "_capped_exp_into", "_softplus_at_into", "_sigmoid_at_into")},
+    "capped_exp": "_capped_exp",
+    "softplus_at": "_softplus_at",
+    "sigmoid_at": "_sigmoid_at",
     "slope_at": "_sigmoid_slope_at",
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
@@ -196,7 +233,11 @@ HELPER_OF = {
 }
 
 
-def definitions(plan) -> str:
-    """Elementwise functions that NumPy lacks, written so that they stay in range."""
-    used = {HELPER_OF[h] for p in plan.printers.values() for h in p.helpers}
+def definitions(plan, code: str) -> str:
+    """Elementwise functions that NumPy lacks, written so that they stay in range: those that the code calls."""
+    known = {HELPER_OF[h] for p in plan.printers.values() for h in p.helpers}
+    used: set[str] = set()
+    while new := {n for n in known - used if re.search(rf"(?<!\w){n}\b", code)}:
+        used |= new
+        code = "".join(HELPERS[n].partition("\n    ")[2] for n in new)
     return "\n\n\n".join(HELPERS[name].strip() for name in HELPERS if name in used)

@@ -14,13 +14,15 @@ from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 from derive import functions
 from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread
 
-from .functions_table import CALLS
+from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
 from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
 from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
+from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .sigmoid_slopes import slope_at
 
+FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (slope_at, capped_exp, softplus_at, sigmoid_at)}
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 
 
@@ -61,9 +63,9 @@ class InPlacePrinter(NumpyPrinter):
             self._power_into(name, where, node)
         elif isinstance(node, Apply) and len(node.args) == 1 and self._function(node.head):
             self._function_into(name, where, node)
-        elif isinstance(node, Apply) and node.head is slope_at and all(isinstance(a, Read | Gather) for a in node.args):
-            self.helpers["_sigmoid_slope_at_into"] = None
-            call = f"_sigmoid_slope_at_into({', '.join(self.text(a).code for a in node.args)}, {where})"
+        elif isinstance(node, Apply) and node.head in FILLED and all(isinstance(a, Read | Gather) for a in node.args):
+            self.helpers[FILLED[node.head]] = None
+            call = f"{FILLED[node.head]}({', '.join(self.text(a).code for a in node.args)}, {where})"
             self.lines.append(call if name == where else f"{name} = {call}")
         elif isinstance(node, Apply) and node.head is Piecewise and self._is_filled(node):
             self._choice_into(name, where, node)

@@ -152,10 +152,11 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
         return of_one_function(program)
     plan = planned(program)
     own = _of_style(plan, style)
+    functions = [parts.forward(plan), parts.backward(plan), *own.functions, parts.predict(plan)]
     pieces = [
         parts.docstring(plan, own.told), parts.imports(plan, own.imports), parts.params_class(plan),
-        parts.forward(plan), parts.backward(plan), *own.functions, parts.predict(plan), parts.sgd_step(),
-        helpers.definitions(plan), checks.checked(plan), checks.match(plan), *own.last,
+        *functions, parts.sgd_step(), helpers.definitions(plan, "".join(functions)),
+        checks.checked(plan), checks.match(plan), *own.last,
     ]
     head = "\n\n".join(pieces[:2])
     return "\n\n\n".join([head, *(p for p in pieces[2:] if p)]) + "\n"

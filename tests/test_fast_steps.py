@@ -9,10 +9,12 @@ from codegen.known_factors import with_known_factors_ahead
 from codegen.lowering import lowered
 from codegen.maxima import with_relus_after_maxima
 from codegen.memory import module_from
+from codegen.shared_exponentials import capped_exp, with_shared_exponentials
 from codegen.slots import in_slots
 from codegen.statements import Statement
 from codegen.unstacked import with_gates_apart
 from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
+from derive.functions import softplus as softplus_function
 from derive.networks import named
 
 
@@ -91,6 +93,20 @@ def test_slopes_are_there_before_the_loop():
     ahead = with_known_factors_ahead(low)
     assert {"slope_z_0", "slope_z_1"} <= set(ahead.program.variables) - set(low.program.variables)
     assert {"slope_z_0", "slope_z_1"} <= ahead.backward
+
+
+def test_a_softplus_and_a_sigmoid_share_their_exponential():
+    net = Network("soft", "Softpluses, of which the gradient takes sigmoids")
+    N, D = net.sizes("N D")
+    X, w = net.parameter("X", N, D), net.input("w", N, D)
+    net.loss = mean(softplus(X) ** 2 * w)
+    program = net.backward()
+    shared = with_shared_exponentials(lowered(program).program)
+    assert sum(len(e.rhs.atoms(capped_exp)) for e in shared.equations) == 1
+    assert not any(e.rhs.has(sigmoid, softplus_function) for e in shared.equations)
+    same(program, {"N": 40, "D": 5}, np.random.default_rng(0))
+    everywhere = np.linspace(-800, 800, 6000)
+    same(program, {"N": 2, "D": 3000}, np.random.default_rng(0), lambda size: everywhere.reshape(size))
 
 
 def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
