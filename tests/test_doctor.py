@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sympy import tanh
 
 from codegen import verify
 from codegen.cli import main
@@ -320,3 +321,21 @@ def test_a_gradient_that_cancels_is_compared_with_what_cancels():
     assert diagnose(net, grads).right
     diagnosis = diagnose(net, lambda *arguments: (lambda loss, W, b: (loss, W, b + 1e-6))(*grads(*arguments)))
     assert diagnosis.verdict == "wrong"
+
+
+@pytest.mark.parametrize(("lost", "equation"), [("dR", "equation 3, R"), ("dR * (1 - A * A)", "equation 2, A")])
+def test_the_equation_told_is_the_one_that_sends_what_is_lost(lost, equation):
+    net = Network("residual")
+    N, D, H = net.sizes("N D H")
+    W, X, T = net.parameter("W", D, H), net.input("X", N, D), net.input("T", N, H)
+    Z = net.define("Z", X @ W)
+    R = net.define("R", net.define("A", tanh(Z)) + Z)
+    net.loss = mean((R - T) ** 2) * H
+
+    def grads(W, X, T):
+        A = np.tanh(X @ W)
+        dR = 2 * (A + X @ W - T) / len(X)
+        return X.T @ {"dR": dR * (1 - A * A), "dR * (1 - A * A)": dR}[lost]
+
+    [found] = diagnose(net, grads).findings
+    assert found.name == "dZ" and "missing" in str(found) and equation in str(found), str(found)

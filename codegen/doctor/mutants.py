@@ -195,7 +195,7 @@ class Mutator:
         for k, factor in enumerate(factors):
             rest = Mul(*factors[:k], *factors[k + 1:])
             words, kind, rank = self.wording.factor(factor)
-            words += f" of {self.wording.text(product)}" if kind in ("scale", "mean") and around else ""
+            words += f" of {self.wording.text(product)}" if kind in ("scale", "mean", "sign") and around else ""
             yield Found(rest, self.wording.lost(factor, words), kind, rank)
             if not free_indices(factor) and factor != -1:
                 yield Found(rest * factor**2, f"{words} is there twice", kind, POSSIBLE)

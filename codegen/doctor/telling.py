@@ -18,7 +18,7 @@ def finding(hit: Hit, evidence: Evidence, wording: Wording) -> Finding:
     """Return the finding of a hit: the mistake, where it is, what it explains, and the numbers."""
     mutant, explained = hit.mutant, hit.explained
     told = " and ".join(f"d{n}" for n in explained) if len(explained) < 3 else ", ".join(f"d{n}" for n in explained)
-    words = f"{mutant.name}: {mutant.words} ({wording.equation(mutant.name)})"
+    words = f"{mutant.name}: {mutant.words} ({wording.equation(mutant.name, mutant.equations)})"
     if mutant.name != f"d{explained[0]}" or len(explained) > 1:
         words += f"; this explains {told}"
     return Finding(mutant.kind, words + _numbers(hit, evidence), mutant.name, explained, _plain(mutant.words))

@@ -1,13 +1,14 @@
 """What things are called when a mistake is told: terms, factors, indices, equations and their numbers."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
-from sympy import Expr, Idx, KroneckerDelta, Mul
+from sympy import Add, Expr, Idx, KroneckerDelta, Mul
 
 from derive.errors import DerivationError
 from derive.functions import step
-from derive.program import Program
-from derive.terms import free_indices, reads
+from derive.program import Equation, Program
+from derive.terms import free_indices, read_name, reads
 from derive.text import Texts
 
 LONGEST = 72            # of a quoted formula
@@ -38,13 +39,31 @@ class Wording:
     def _under(self) -> dict[str, str]:
         return self.texts.quotes()
 
-    def equation(self, name: str) -> str:
-        """Return which equation an adjoint (or a variable) comes from: equation 4, loss = ..."""
-        numbers = {text: k for k, (text, _) in self._lines.items()}
-        quote = self._under.get(name) or (self.numbers[name][1] if name in self.numbers else "")
+    def equation(self, name: str, changed: Sequence[Equation] = ()) -> str:
+        """Return which equation an adjoint (or a variable) comes from: equation 4, loss = ...
+
+        Where equations in its place are given, in which what one of several sends back is changed, that one.
+        """
+        sender = self._sender(name, changed)
+        quote = self._under.get(name) if not sender else ""
+        quote = quote or self.numbers.get(sender or name, (0, ""))[1]
         if not quote:
             return f"the equation of {name}"
-        return f"equation {numbers.get(quote, '?')}, {_short(quote)}"
+        number = next((k for k, (text, _) in self._lines.items() if quote.split("; since")[0] == text), "?")
+        return f"equation {number}, {_short(quote)}"
+
+    def _sender(self, name, changed):
+        """Return the variable that sends back the terms which are changed, where one does, and others do too."""
+        now = {e.lhs: e.rhs for e in changed}
+        terms = {t: now[e.lhs] for e in self.program.defining(name) if e.lhs in now for t in Add.make_args(e.rhs)}
+        other = [t for t, rhs in terms.items() if t not in Add.make_args(rhs)]
+        senders, some = self._senders(terms), self._senders(other)
+        return some[0] if len(some) == 1 < len(senders) else ""
+
+    def _senders(self, terms):
+        found = [[self.program.variables[read_name(r)].primal for r in reads(t, self.adjoints)] or [self.program.loss]
+                 for t in terms]
+        return list(dict.fromkeys(n for names in found for n in names))
 
     def text(self, expr: Expr) -> str:
         """Return an expression as short text."""
@@ -73,7 +92,7 @@ class Wording:
     def lost(self, factor: Expr, words: str = "") -> str:
         """Say that a factor is missing."""
         words = words or self.factor(factor)[0]
-        return "the sign is wrong" if factor == -1 else f"{words} is missing"
+        return f"{words} is {'wrong' if factor == -1 else 'missing'}"
 
     def factor(self, factor: Expr) -> tuple[str, str, int]:
         """Return what a factor is called, the class of mistake that loses it, and how likely that is."""

@@ -398,7 +398,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (long_memory, long_memory_steps, [("dg *= (1 - g**2)", "dg *= g * (1 - g)")], r"\(1 - "),
     (long_memory, long_memory_steps, [("ds = dc + (dh_next * o)", "ds = (dh_next * o)")], "missing"),
     (long_memory, long_memory_steps, [("range(T)):\n        x, h_prev", "range(1, T)):\n        x, h_prev")],
-     "first t|left out"),
+     r"first t|left out|should be `range\(0, T\)`"),
     (long_memory, long_memory_steps, [("ds * c_prev", "ds * c_next")], "c is read"),
     (newton_logistic, fitted, [("return found.loss(x, y), found.gradient(x, y)",
                                 "return found.loss(x, y), x.T @ (y - found.predict(x)) / len(y)")], "sign"),

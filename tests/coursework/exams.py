@@ -330,7 +330,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
         ("None, None] / (K * K)", "None, None] * (x[:, :, i * S:i * S + K, j * S:j * S + K] != 0)")],
      r"1/K|K\*\*2|K\^2"),
     (convolution_1d, taps, [("dx[:, c, u] += w[f, j, p]", "dx[:, c, u] += w[f, j, K - 1 - p]")],
-     "w is read backwards along p"),
+     "w is read backwards along p|`K - 1 - p` should be `p`"),
     (convolution_1d, taps, [("d.sum(axis=(0, 2))", "d.sum(axis=2).mean(axis=0)")], "db.*(mean|1/N)"),
     (bidirectional, both_ways, [('"tnk,tnc->kc", right', '"tnk,tnc->kc", g[1:]')],
      "dVr.*(reversed|order|T - 1|step|flipped|g)"),

@@ -334,7 +334,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
         ("np.sum(dZ, axis=1, keepdims=True) / m", "np.sum(dZ, axis=1, keepdims=True)")],
      r"db\d.*(1/M is missing|M times)"),
     (columns_of_three_layers, model_with_caches, [("dZ[Z <= 0] = 0", "dZ[dA <= 0] = 0")],
-     "negative|positive|rectified|mask"),
+     "negative|positive|rectified|mask|dA1 is read where A1 should be"),
     (columns_of_three_layers, model_with_caches, [("dA_prev = np.dot(W.T, dZ)", "dA_prev = np.dot(W.T, dZ) / m")],
      "1/M|M times"),
     (columns_of_three_layers, model_with_caches, [("np.sum(dZ, axis=1, keepdims=True) / m", "np.sum(dZ) / m")],

@@ -313,10 +313,12 @@ RIGHT = [
     (graph_convolution, graph_layers), (coupling, affine_coupling), (tags, forward_backward), (policy, policy_gradient),
 ]
 WRONG = [           # network, function, edits, what a good diagnosis says
-    (logistic_regression, logistic_loops, [("for k in range(n)", "for k in range(1, n)")], "first d is left out"),
+    (logistic_regression, logistic_loops, [("for k in range(n)", "for k in range(1, n)")],
+     r"first d is left out|should be `range\(0, n\)`"),
     (logistic_regression, logistic_loops, [("dz = a - y[i]", "dz = a * (1 - a) * (a - y[i])")],
      "squared error|once more|sigmoid"),
-    (logistic_regression, logistic_loops, [("dz = a - y[i]", "dz = (a > 0.5) - y[i]")], "relu stands where softplus"),
+    (logistic_regression, logistic_loops, [("dz = a - y[i]", "dz = (a > 0.5) - y[i]")],
+     "relu stands where softplus|`a > 0.5` should be `a`"),
     (logistic_regression, logistic_loops, [('"dw": dw / m', '"dw": dw // m')], "whole numbers"),
     (logistic_regression, logistic_loops, [("        db += dz", "    db += dz")], "db.*(last|only)"),
     (poisson, poisson_closures, [("rate = np.exp(linear(w, b))", "rate = linear(w, b)")], "exp|eta"),
@@ -350,7 +352,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (boltzmann, contrastive_divergence, [(" - v.T @ ph / len(v)", "")], "dW.*missing"),
     (boltzmann, contrastive_divergence, [("sigma(u @ W + c)", "sigma(u @ W)")], "(dq|dW|dc).*c"),
     (vae, autoencoding, [("dmu = dz + mu / n", "dmu = dz")], "dmu.*missing"),
-    (vae, autoencoding, [("(np.exp(logvar) - 1) / n", "(1 - np.exp(logvar)) / n")], "sign"),
+    (vae, autoencoding, [("(np.exp(logvar) - 1) / n", "(1 - np.exp(logvar)) / n")], r"sign|\+ where - should be"),
     (vae, autoencoding, [("noise * 0.5 * std", "noise * 0.5")], "sigma.*missing|missing.*sigma|dv|dsigma"),
     (vae, autoencoding, [("dmu @ W2.T + dlogvar @ W3.T", "dmu @ W2.T")], "dQ.*missing|missing"),
     (vae, autoencoding, [("0.5 * (np.exp(logvar) - 1)", "0.5 * (std - 1)")], "dv|dsigma|sigma"),

@@ -266,7 +266,8 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "sqrt.*missing|missing.*sqrt"),
     (attention, causal_by_example, [("np.sum(dp * p, axis=1", "np.sum(dp, axis=1")], "A.*missing|missing.*A|factor"),
     (attention, causal_by_example, [("dk = ds.T @ q", "dk = ds.T @ k")], "dK.*K is read|K is read"),
-    (attention, causal_by_example, [("x.T @ dk", "x.T @ dq")], "dWk is the derived gradient of Wq"),
+    (attention, causal_by_example, [("x.T @ dk", "x.T @ dq")],
+     "dWk is the derived gradient of Wq|dWk: dQ is read where dK should be"),
     (attention, causal_by_example, [("dtype=bool), 1)", "dtype=bool), 2)")], "loss.*(s|mask)"),
     (attention, causal_by_example, [("diff / (N * T * E)", "diff / N")], "T|E"),
     (attention, causal_by_example, [("dWv += x.T @ dv", "dWv = x.T @ dv")], "dWv.*(last|overwritten)"),
@@ -275,7 +276,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "dV.*(transposed|exchanged)"),
     (multi_head_attention, heads_by_einsum, [("Q, K) / np.sqrt(E)", "Q, K) / np.sqrt(E * Q.shape[2])")], r"sqrt\(H\)"),
     (multi_head_attention, heads_by_einsum, [("    return 0.5 * np.mean(diff**2)", "    dWq[:, 1:] = 0\n"
-        "    return 0.5 * np.mean(diff**2)")], "first h"),
+        "    return 0.5 * np.mean(diff**2)")], r"first h|`dWq\[:, 1:\] = 0` should"),
     (elman_rnn, unrolled, [("dh = ds @ V.T + dhnext", "dh = ds @ V.T")], "missing|later"),
     (elman_rnn, unrolled, [("h[t - 1].T @ dhraw", "h[t].T @ dhraw")], r"dU.*(step|h\[t)"),
     (elman_rnn, unrolled, [("for g in (dW, dU, db, dV, dc)]", "for g in (np.clip(d, -0.05, 0.05) for d in "

@@ -52,7 +52,8 @@ def batchnorm_backward(dout, cache):
     return dx1 + dx2, dgamma, dbeta
 """, ("batchnorm_forward", "batchnorm_backward"))
 BATCHNORM.wrong("x: the path through the variance is missing",
-                ("dx1 = dxmu1 + dxmu2", "dx1 = dxmu1"), ("np.sum(dxmu1 + dxmu2, axis=0)", "np.sum(dxmu1, axis=0)"))
+                ("dx1 = dxmu1 + dxmu2", "dx1 = dxmu1"), ("np.sum(dxmu1 + dxmu2, axis=0)", "np.sum(dxmu1, axis=0)"),
+                named="dv: nothing is sent back through it")
 BATCHNORM.wrong("x: the path through the mean has lost its minus sign", ("dmu = -1 * np.sum", "dmu = np.sum"),
                 named="dx.*wrong sign")
 BATCHNORM.wrong("x: the variance's path has lost the 2 of the square", ("dxmu2 = 2 * xmu", "dxmu2 = xmu"),

@@ -208,7 +208,8 @@ def logistic_gradient(w, X, y, lam):
 """, "logistic_gradient")
 SIGNED_LOGISTIC.wrong(
     "w: the sigmoid of +margin where -margin belongs",
-    ("(1 + np.exp(margin))", "(1 + np.exp(-margin))"))
+    ("(1 + np.exp(margin))", "(1 + np.exp(-margin))"),
+    named=r"dpre_loss: the sign of -pre_loss\[n\] is wrong")
 SIGNED_LOGISTIC.wrong(
     "w: the gradient for labels 0 and 1",
     ("-y[n] * X[n] / (1 + np.exp(margin))", "(1 / (1 + np.exp(-X[n].dot(w))) - y[n]) * X[n]"))
