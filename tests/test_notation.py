@@ -343,7 +343,7 @@ def test_is_refused_in_one_line(write, message):
     lambda p: Sum(p.X[p.n, p.d], (p.d, 0, p.D - 1)),
     lambda p: Maximum(p.X[p.n, p.d], p.d) + LogSumExp(p.X[p.n, p.d], p.d),
     lambda p: Function("f")(p.s),
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_is_not_refused(value):
     p = scene()
     p.net.define("Q", value(p), over=nd(p))

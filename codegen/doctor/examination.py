@@ -11,7 +11,7 @@ import numpy as np
 from derive.program import Program
 
 from . import domains, forward, kinks, leaves
-from .circumstances import bad_checks, in_other_circumstances, own_point
+from .circumstances import bad_checks, in_its_layout, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import Evidence, Seen
@@ -54,6 +54,7 @@ class Examination:
 
     def done(self) -> Diagnosis:
         """Examine, and return the diagnosis."""
+        in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
         answers = [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
         answered = [Seen(p, a) for p, a in answers if not a.failure]
         if not answered:

@@ -12,6 +12,7 @@ import numpy as np
 
 from derive.program import Program
 
+from .layouts import Layout
 from .returned import taken_apart
 from .trials import Point
 
@@ -27,6 +28,7 @@ class Answer:
     aliased: tuple[str, ...] = ()           # gradients that share memory with an argument
     single: bool = False                    # computed in float32
     jump: float = 0.0                       # of float32's results, relative, where its rounding shows
+    shapes: dict[str, tuple] = field(default_factory=dict)      # of gradients, as returned and as expected
     again: "Answer | None" = None           # the same call once more
 
 
@@ -49,6 +51,7 @@ class Patient:
         self.inputs = [v.name for v in program.inputs]
         self.sizes = {s.name: s for s in program.sizes}
         self.single = False         # whether it is known to compute in float32 inside, whatever it returns
+        self.layout: Layout = {}
         self.ways: list[Callable] = self._ways()
 
     def answer(self, point: Point, change: Callable[[Any], Any] = np.array, twice: bool = False) -> Answer:
@@ -61,7 +64,7 @@ class Patient:
     def _once(self, point, change):
         first = Answer()
         for way in list(self.ways):
-            given = {n: change(v) if np.ndim(v) else v for n, v in point.arguments.items()}
+            given = self._given(point, change)
             kept = {n: np.array(v) for n, v in given.items()}
             answer = self._called(way, given, point)
             if not answer.failure:
@@ -75,7 +78,7 @@ class Patient:
 
     def writing(self, point: Point) -> str:
         """Return the line of code that writes into an argument, "" where none does or it is not to be seen."""
-        given = {n: np.array(v) if np.ndim(v) else v for n, v in point.arguments.items()}
+        given = self._given(point, np.array)
         for value in given.values():
             if np.ndim(value):
                 value.setflags(write=False)
@@ -90,6 +93,10 @@ class Patient:
             return ""
         return ""
 
+    def _given(self, point, change):
+        laid = {n: self.layout[n].given(v, point.sizes) if n in self.layout else v for n, v in point.arguments.items()}
+        return {n: change(v) if np.ndim(v) else v for n, v in laid.items()}
+
     def _called(self, way, given, point):
         sizes = {n: point.sizes[s] for n, s in self.sizes.items()}
         try:
@@ -103,10 +110,12 @@ class Patient:
             single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
             arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
                       for n, a in arrays.items()}
+            shapes = {n: (a.shape, np.shape(given.get(n))) for n, a in arrays.items()}
+            arrays |= {n: form.taken(arrays[n]) for n, form in self.layout.items() if n in arrays}
             number = None if loss is None else float(np.asarray(loss).reshape(()))
         except (ValueError, TypeError) as error:
             return Answer(failure=str(error))
-        return Answer(number, arrays, single=single)
+        return Answer(number, arrays, single=single, shapes=shapes)
 
     # ---- ways to call
 

@@ -46,9 +46,10 @@ def shape_of(name: str, seen: Sequence[Seen], others: Callable[[Seen], Iterable]
         return None
     first = wrong[0]
     theirs, ours = first.answer.gradients[name], first.point.ours.gradients()[name]
-    has = f"has shape {theirs.shape}; expected {ours.shape}"
+    returned, expected = first.answer.shapes.get(name, (theirs.shape, ours.shape))
+    has = f"has shape {returned}; expected {expected}"
     if _squeezed(theirs.shape) == _squeezed(ours.shape):
-        harmless = np.prod(np.broadcast_shapes(theirs.shape, ours.shape), dtype=int) == ours.size
+        harmless = np.prod(np.broadcast_shapes(returned, expected), dtype=int) == ours.size
         more = "" if harmless else f": an update {name} - rate*d{name} would broadcast"
         return Shape(f"the gradient of {name} {has}, the same but for axes of one entry{more}", _as_it_is, harmless)
     options = list(_options(theirs, ours, name, has))
@@ -116,6 +117,7 @@ def in_shape(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen]) -> li
         diagnosis.find("order", f"gradients are returned in another order than the parameters: {told}", "", moved)
         for s in seen:
             s.answer.gradients |= {b: s.answer.gradients[a] for a, b in list(moved.items())}
+            s.answer.shapes.clear()
     for name in [p.name for p in program.parameters]:
         seen = _without_empty(diagnosis, name, seen)
         shape = shape_of(name, seen, partial(_other_sums, program, name))
@@ -128,8 +130,9 @@ def in_shape(program: Program, diagnosis: Diagnosis, seen: Sequence[Seen]) -> li
         for s in seen:
             ours = s.point.ours.gradients()[name]
             value = s.answer.gradients[name]
-            s.answer.gradients[name] = (
-                value if np.shape(value) == np.shape(ours) else repaired(value, shape, ours))
+            other = repaired(value, shape, ours)
+            fits = np.shape(value) == np.shape(ours)        # where sizes are alike it may be right or transposed
+            s.answer.gradients[name] = value if fits and not near(s, other, ours) else other
     return list(seen)
 
 
