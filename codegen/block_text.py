@@ -1,5 +1,6 @@
 """The function `loss_and_grads` of the styles that go through blocks of rows."""
 
+import re
 from collections.abc import Sequence
 
 from sympy import Add, Expr, Integer, Mul, Symbol
@@ -8,11 +9,13 @@ from . import parts
 from .blocks import Blocked
 from .checks import arguments
 from .layout import assignment, signature, wrapped
+from .loop_arrays import ASKED
 from .module import Plan
 from .sizes import Sizes, text
+from .statements import Statement
 
 BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows that are as long, it reads where it is
-BLOCK = 2**20       # numbers that all variables of a block have together; several share an array, so about a megabyte
+BLOCK = 2**22       # bytes that all arrays of a block take together, of which a few at a time are at work
 
 
 def given_sizes(plan: Plan, block: Blocked | None) -> list[Symbol]:
@@ -27,8 +30,7 @@ def loss_and_grads(plan: Plan, own: Plan, block: Blocked | None, placed: Sequenc
     `placed` are the gradients that a block fills where they are, `told` what the docstring says of the result beside
     what it is, `before` lines after the checks, `passed` what `_computed` is given beside the arrays.
     """
-    program, names = plan.program, arguments(plan.program)
-    first = program.parameters[0].name if program.parameters else names[0]
+    names = arguments(plan.program)
     head = [
         *signature("loss_and_grads", [*names, "workspace=None"], plan.keyword_sizes),
         f'    """Return the loss and its gradients, a `Params`{told}.',
@@ -37,7 +39,7 @@ def loss_and_grads(plan: Plan, own: Plan, block: Blocked | None, placed: Sequenc
         '    """',
         *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
         *before,
-        f"    array = (Workspace() if workspace is None else workspace).arrays({first}.dtype)",
+        f"    array = (Workspace() if workspace is None else workspace).arrays({names[0]}.dtype)",
     ]
     if block:
         return "\n".join([*head, *_through_blocks(plan, own, block, placed, ["array", *passed])])
@@ -61,8 +63,8 @@ def _through_blocks(plan, own, block, placed, passed) -> list[str]:
     lines = [
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
-        *wrapped(f"    rows = max(1, max({_power(BLOCK)}, {text(4 * common)}) // ({text(per_row)}))"
-                 "  # a block stays in cache"),
+        *wrapped(f"    rows = max(1, max({_power(BLOCK)} // {names[0]}.itemsize, {text(4 * common)})"
+                 f" // ({text(per_row)}))  # a block stays in cache"),
         f"    if rows >= {block.whole}:",
         *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
         *wrapped(f"    grads = Params({', '.join(made)})"),
@@ -95,8 +97,13 @@ def _made(p, gradient, block, placed):
 def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:
     """Return how many numbers a block takes for each row, and how many gradients all rows have in common."""
     known = own.lowered.program.variables
-    made = {*arguments(own.program), *(s.name for s in (*own.forward, *own.backward))}
+    made = {*arguments(own.program), *(n for s in (*own.forward, *own.backward) for n in _arrays(s))}
     per_row = Add(*(Mul(*v.shape[1:]) for n, v in known.items() if n in made and v.shape[:1] == (block.part,)))
     common = Add(*(Mul(*v.shape) for v in own.program.parameters if v.name not in block.rows), Integer(1))
     return per_row, common
 
+
+
+def _arrays(s: Statement) -> list[str]:
+    """Return the arrays of a workspace that a statement fills, or what it makes anew."""
+    return [name for line in s.lines for name, _ in re.findall(ASKED, line)] or [s.name]

@@ -11,6 +11,7 @@ from . import assumptions, newton_text, parts, taps
 from .block_text import given_sizes, loss_and_grads
 from .blocks import Blocked, blocked
 from .checks import arguments
+from .factors_written_over import with_factors_written_over
 from .inplace import InPlacePrinter
 from .known_factors import with_known_factors_ahead
 from .layout import signature, wrapped
@@ -76,7 +77,8 @@ def pieces(program: Program, plan: Plan) -> list[str]:
                                             low.program.equations, set())
         elif is_cyclic(group):
             *made, loop = looped(group, low.program, plain, WorkspaceArrays(plain, fast))
-            lines += [*made, replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))]
+            loop = replace(loop, reads=(*loop.reads, *dict.fromkeys(e.name for e in group)))
+            lines += with_factors_written_over(made, loop, low.program)
         else:
             lines.append(in_place(group[0], low, plain, fast))
     gradients = [inner.adjoints[p.name] for p in inner.parameters]

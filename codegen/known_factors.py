@@ -1,59 +1,110 @@
 """Factors that a loop of the backward pass need not wait for, computed for all of its turns at once.
 
     dz[t, n, k] = dh[t, n, k]*(1 - h[t, n, k]**2)           slope_z[t, n, k] = 1 - h[t, n, k]**2, before the loop
+
+An adjoint that is one product, and read by one line of its own turn, is put into that line first:
+
+    dg = dc*i, dz = dg*(1 - g**2)                           dz = dc*slope_z, slope_z = i*(1 - g**2)
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sympy import Expr, Idx, Indexed, Mul, Sum
 
 from derive.binders import Binder
 from derive.guards import is_guard
-from derive.program import Equation, Variable, base_of, is_cyclic, ordered
-from derive.terms import free_indices, reads, subterms
+from derive.program import Equation, Program, Variable, base_of, is_cyclic, ordered
+from derive.terms import bottom_up, free_indices, index_over, read_name, reads
 
 from .lowering import Lowered
 
 
 def with_known_factors_ahead(low: Lowered) -> Lowered:
     """Return a lowered program in which such factors, where they take an operation, are variables."""
-    program = low.program
-    variables, lines, added = dict(program.variables), [], []
+    program = _with_products_put_in(low)
+    ahead = _Ahead(dict(program.variables))
     for group in ordered(program.equations):
-        loops = is_cyclic(group) and group[0].name in low.backward and not any(e.implicit for e in group)
         for e in group:
-            found = _factors(e, {q.name for q in group}, program.variables) if loops else []
-            for f in found:
-                new = _variable(e, program.variables[e.name].primal or e.name, variables)
-                variables[new.name] = new
-                added.append(new.name)
-                lines.append(Equation(new.at(*e.free), f))
-            lines.append(e.with_rhs(e.rhs.xreplace({f: variables[n].at(*e.free) for f, n in zip(
-                found, added[len(added) - len(found):], strict=True)})))
-    return replace(low, program=program.with_equations(lines, variables=variables),
-                   backward=low.backward | frozenset(added))
+            if _is_loop(group, low) and e.free == e.indices:
+                ahead.take(e, {q.name for q in group})
+            else:
+                ahead.lines.append(e)
+    return replace(low, program=program.with_equations(ahead.lines, variables=ahead.variables),
+                   backward=low.backward | frozenset(ahead.added))
 
 
-def _factors(e: Equation, group: set[str], variables) -> list[Expr]:
-    """Return the factors of products with what the loop computes that read nothing which it computes."""
-    if e.free != e.indices or any(i.lower != 0 for i in e.free):
-        return []
-    products = [t for t in subterms(e.rhs) if isinstance(t, Mul) and reads(t, group)]
-    found = dict.fromkeys(f for t in products for f in t.args if _is_known(f, e, group, variables))
-    return [f for f in found if not any(g is not f and g.has(f) for g in found)]
+def _is_loop(group: list[Equation], low: Lowered) -> bool:
+    return is_cyclic(group) and group[0].name in low.backward and not any(e.implicit for e in group)
 
 
-def _is_known(f: Expr, e: Equation, group: set[str], variables) -> bool:
-    """Tell whether a factor takes an operation on arrays that are there, at the indices as they are."""
-    own = reads(f, variables)
-    if isinstance(f, Indexed) or not own or reads(f, group) or is_guard(f) or f.has(Sum, Binder):
-        return False
-    plain = all(isinstance(i, Idx) for r in own for i in getattr(r, "indices", ()))
-    return plain and set(free_indices(f)) == set(e.free)
+def _with_products_put_in(low: Lowered) -> Program:
+    """Return the program without the adjoints of its loops that are products which one line of their turn reads."""
+    program = low.program
+    for e in [e for group in ordered(program.equations) if _is_loop(group, low) for e in group]:
+        [group] = [group for group in ordered(program.equations) if e.name in {q.name for q in group}]
+        found = [(q, r) for q in program.equations for r in reads(q.rhs, {e.name})]
+        if len(found) == 1 and found[0][0] in group and _is_put_in(e, *found[0], program):
+            reader, read = found[0]
+            program = program.with_equations(
+                q.with_rhs(q.rhs.xreplace({read: e.rhs})) if q is reader else q
+                for q in program.equations if q.name != e.name)
+    return program
 
 
-def _variable(e: Equation, stem: str, taken) -> Variable:
-    name = next(n for n in (f"slope_{stem}", *(f"slope_{stem}{k}" for k in range(2, len(taken) + 3)))
-                if n not in taken)
-    shape = tuple(i.upper + 1 for i in e.free)
-    return Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in e.free))
+def _is_put_in(e: Equation, reader: Equation, read: Expr, program: Program) -> bool:
+    """Tell whether an equation is one product of arrays, entry by entry, that its reader reads as it is."""
+    variable = program.variables[e.name]
+    plain = isinstance(e.rhs, Mul) and not e.rhs.has(Sum, Binder) and not any(is_guard(f) for f in e.rhs.args)
+    return plain and read == e.lhs and reader.free == reader.indices == e.free == e.indices and not variable.state
+
+
+@dataclass
+class _Ahead:
+    """Goes through the equations of loops; what is known before them stands before them."""
+
+    variables: dict[str, Variable]
+    lines: list[Equation] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+
+    def take(self, e: Equation, group: set[str]) -> None:
+        """Append an equation of a loop, and before it the factors in it that are known."""
+        names: dict[Expr, Variable] = {}
+
+        def changed(term: Expr) -> Expr:
+            known = self._known(term, e, group) if isinstance(term, Mul) and reads(term, group) else []
+            factor = Mul(*known)
+            if not known or isinstance(factor, Indexed) or not self._is_over_turns(factor, e):
+                return term
+            if factor not in names:
+                names[factor] = self._introduced(e, factor)
+            return Mul(names[factor].at(*e.free), *(f for f in term.args if f not in known))
+
+        self.lines.append(e.with_rhs(bottom_up(e.rhs, changed)))
+        turns = {i: index_over(i.name, i.upper + 1) for i in e.free}
+        self.lines += [Equation(v.at(*turns.values()), f.xreplace(turns)) for f, v in names.items()]
+
+    def _known(self, product: Mul, e: Equation, group: set[str]) -> list[Expr]:
+        """Return the factors made of arrays that are there, at the indices as they are, or a state's turn before."""
+        return [f for f in product.args if reads(f, self.variables) and not reads(f, group) and not is_guard(f)
+                and not f.has(Sum, Binder) and all(self._is_here(r, e) for r in reads(f, self.variables))]
+
+    def _is_over_turns(self, factor: Expr, e: Equation) -> bool:
+        """Tell whether a factor has all axes, and is never met at the row before the first, which states alone have."""
+        met = [self.variables[read_name(r)] for r in reads(factor, self.variables)]
+        inside = e.free[0].lower == 0 or any(not v.state and v.shape and v.shape[0] == e.free[0].upper + 1 for v in met)
+        return set(free_indices(factor)) == set(e.free) and inside and all(i.lower == 0 for i in e.free[1:])
+
+    def _is_here(self, read: Expr, e: Equation) -> bool:
+        indices = getattr(read, "indices", ())
+        before = indices and self.variables[read_name(read)].state and indices[0] - e.free[0] == -1
+        return all(isinstance(i, Idx) for i in (indices[1:] if before else indices))
+
+    def _introduced(self, e: Equation, factor: Expr) -> Variable:
+        stem = self.variables[e.name].primal or e.name
+        name = next(n for n in (f"slope_{stem}", *(f"slope_{stem}{k}" for k in range(2, len(self.variables) + 3)))
+                    if n not in self.variables)
+        shape = tuple(i.upper + 1 for i in e.free)
+        variable = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in e.free))
+        self.variables[name] = variable
+        self.added.append(name)
+        return variable

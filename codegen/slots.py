@@ -11,6 +11,7 @@ from derive.program import Program
 
 from .statements import Statement
 
+INTO = {"_sigmoid_into": 0, "_sigmoid_slope_at_into": 1, "_softplus_at_into": 0}     # what the result may replace
 SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
 
 
@@ -46,15 +47,27 @@ def _written_over(s, program):
     call = re.match(rf"{s.name} = np\.(?!matmul)\w+\((\w+).*, out=array\(", s.lines[0])
     later = " ".join(s.lines[1:])
     if not call:
-        return []
+        return _argument_written_over(s, program)
     over = [n for n in s.reads if program.variables[n].shape == program.variables[s.name].shape
             and not re.search(rf"\b{n}\b", later)]
     return sorted(over, key=lambda n: n == call[1])
 
 
+def _argument_written_over(s, program):
+    """Return the variable that a helper reads before it fills the next one with it, entry by entry."""
+    call = re.match(rf"{s.name} = (\w+)\(([\w, ]+), array\(", s.lines[0])
+    if not call or call[1] not in INTO:
+        return []
+    names = call[2].split(", ")
+    name = names[INTO[call[1]]]
+    alone = name in program.variables and names.count(name) == 1 and len(s.lines) == 1
+    return [name] if alone and program.variables[name].shape == program.variables[s.name].shape else []
+
+
 def _is_new(s, program):
     """Tell whether what a statement makes is certainly no view of what it reads."""
-    return _fills(s) or not program.variables[s.name].shape or bool(SUMS.match(s.lines[-1]))
+    loops = any(line.startswith("for ") for line in s.lines)        # a loop fills rows of arrays that are there
+    return loops or _fills(s) or not program.variables[s.name].shape or bool(SUMS.match(s.lines[-1]))
 
 
 def _last_uses(statements, program, kept):

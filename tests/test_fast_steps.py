@@ -1,5 +1,7 @@
 """Each step of the fast style's planner, on programs of its kind: equal to the plain style, which it leaves alone."""
 
+import re
+
 import numpy as np
 import pytest
 from sympy import Piecewise, Sum, exp, log, oo, tanh
@@ -16,6 +18,7 @@ from codegen.unstacked import with_gates_apart
 from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
 from derive.functions import softplus as softplus_function
 from derive.networks import named
+from derive.program import is_cyclic
 
 
 def same(program, sizes, rng, draw=None, rtol=1e-12, given=None):
@@ -93,6 +96,17 @@ def test_slopes_are_there_before_the_loop():
     ahead = with_known_factors_ahead(low)
     assert {"slope_z_0", "slope_z_1"} <= set(ahead.program.variables) - set(low.program.variables)
     assert {"slope_z_0", "slope_z_1"} <= ahead.backward
+
+
+def test_a_loop_back_through_gates_multiplies_once_for_each():
+    low = with_known_factors_ahead(lowered(with_gates_apart(named("lstm").backward())))
+    loop = {e.name: e.rhs for group in low.program.groups() if is_cyclic(group) for e in group
+            if e.name in low.backward}
+    assert not {"df", "di", "do"} & set(loop) and "slope_c" in low.backward
+    gates = [rhs for name, rhs in loop.items() if name not in ("dh", "dc")]
+    assert len(gates) == 4 and all(rhs.is_Mul and len(rhs.args) == 2 for rhs in gates)
+    code = codegen.source(named("lstm").backward(), style="fast")
+    assert len(re.findall(r"^    (d\w+) = slope_\w+ ", code, re.M)) == 4       # their rows are written over the factors
 
 
 def test_a_softplus_and_a_sigmoid_share_their_exponential():

@@ -29,7 +29,7 @@ def modules(name, block=None):
     """Return the plain and the fast module of a network, and arguments; blocks of the fast one take `block` numbers."""
     program, plain, fast = texts(name)
     if block:
-        fast = re.sub(r"max\(\s*2\*\*20,", f"min({block},", fast)
+        fast = re.sub(r"max\(\s*2\*\*22 // \w+\.itemsize,", f"min({block},", fast)
     plain, fast = module_from(name, plain), module_from(name, fast)
     return plain, fast, sample(program, plain)
 
