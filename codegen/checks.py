@@ -2,7 +2,7 @@
 
 import textwrap
 
-from sympy import Integer, Symbol
+from sympy import Integer, Mul, Symbol
 
 from . import assumptions
 from .folding import folded
@@ -91,10 +91,24 @@ def _shape_checks(plan, optional):
     lines = [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional)]
     known = {s for v in first for s in v.shape} | set(plan.keyword_sizes) | set(program.derived)
     while later:
-        ready = [v for v in later if all(isinstance(s, Symbol) or s.free_symbols <= known for s in v.shape)] or later
-        lines += _matched(ready, optional)
+        ready = [v for v in later if all(isinstance(s, Symbol) or s.free_symbols <= known for s in v.shape)]
+        lines += _matched(ready, optional) if ready else _tied(later[0], optional)
+        ready = ready or later[:1]
         known |= {s for v in ready for s in v.shape}
         later = [v for v in later if v not in ready]
+    return lines
+
+
+def _tied(variable, optional):
+    """Match an argument that brings a size itself, of which another of its axes is made."""
+    name = variable.name
+    places = {f"{name}.shape[{k}]": s for k, s in enumerate(variable.shape) if not isinstance(s, Integer | Symbol)}
+    axes = [next((p for p, s in places.items() if s is size), size) for size in variable.shape]
+    shown = ", ".join(str(a) if isinstance(a, Integer) else f'"{a}"' for a in axes)
+    lines = [f'    _match("{name}", {name}, ({shown}{"," if len(axes) == 1 else ""}), sizes)']
+    lines += [f'    _follows("{p}", {_in_sizes(s)}, "{text(s)}", sizes)' for p, s in places.items()]
+    if name in optional:
+        return [f"    if {name} is not None:", *(f"    {line}" for line in lines)]
     return lines
 
 
@@ -107,6 +121,7 @@ def _followed(plan, first, later, optional):
     lines = []
     for size, formula in program.derived.items():
         if not formula.free_symbols <= maybe:
+            lines += _divided(size, formula, known)
             continue
         maybe.add(size)
         line = f'_follows("{size}", {_in_sizes(formula)}, "{text(formula)}", sizes)'
@@ -118,6 +133,19 @@ def _followed(plan, first, later, optional):
                 lines.append(f"    if {' and '.join(chr(34) + n + chr(34) + ' in sizes' for n in absent)}:")
             lines += wrapped(f"{'        ' if absent else '    '}{line}")
     return lines
+
+
+def _divided(size, formula, known):
+    """Lines that refuse a size that is no multiple of what it is divided by, for a size that it tells."""
+    factors = Mul.make_args(formula)
+    told = [f for f in factors if f.is_Symbol and f not in known]
+    rest = Mul(*(f for f in factors if f not in told))
+    if size not in known or len(told) != 1 or not rest.free_symbols <= known or not all(
+            f.is_Symbol or f.is_Integer for f in factors):
+        return []
+    by = _in_sizes(rest)
+    by = by if rest.is_Atom else f"({by})"
+    return wrapped(f'    _follows("{size}", sizes["{size}"] // {by} * {by}, "{text(formula)}", sizes)')
 
 
 def _size_checks(plan):

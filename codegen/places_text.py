@@ -35,7 +35,7 @@ class PlacePrinter(NumberPrinter):
                 return indexed(self._arranged(Text(expr.base.name), tuple(expr.indices), order), order, axes)
             own = tuple(i for i in axes if i in free_indices(expr))
             return indexed(self._gather(Gather(own, expr)), own, axes)
-        if not free_indices(expr):
+        if not free_indices(expr) and not expr.has(Indexed):
             return self.size(expr)
         if isinstance(expr, Add):
             parts = [without_sign(t) for t in positive_first(expr.args)]

@@ -74,7 +74,7 @@ class Sizes:
         return best
 
     def _formula(self, size, trail) -> Expr | None:
-        """Return what a size follows from: its own formula, or a product that is known (G*J = C gives G = C/J)."""
+        """Return what a size follows from: its own formula, or a product that is known (2 G J = C: G = C/(2 J))."""
         if size in self.program.derived:
             return self.program.derived[size]
         for whole, product in self._products(size, trail):
@@ -88,9 +88,9 @@ class Sizes:
             factors = Mul.make_args(product)
             if (
                 factors.count(size) == 1
-                and all(isinstance(f, Symbol) for f in factors)
+                and all(isinstance(f, Symbol) or f.is_Integer for f in factors)
                 and self._read_off(whole) is not None
-                and all(f == size or self._is_known(f, (*trail, size)) for f in factors)
+                and all(f == size or f.is_Integer or self._is_known(f, (*trail, size)) for f in factors)
             ):
                 yield whole, product
 

@@ -64,16 +64,24 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         return tuple(self.size(name) for name in words(names, "string of sizes").replace(",", " ").split())
 
     def size(self, name: str, value: Expr | None = None, least: int = 1) -> Symbol:
-        """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding)."""
+        """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding).
+
+        Where it follows that it is another one of the same least, as for a convolution that keeps its size, that is
+        returned.
+        """
         self._claim(name, "size")
         if least not in (0, 1):
             raise DefinitionError(f"the size {name} is at least {least}; expected 1, or 0 for a padding")
         symbol = Symbol(name, integer=True, positive=True if least else None, nonnegative=True)
+        given = None if value is None else self._of_sizes(name, value, "an expression in the sizes of this network")
+        if self._least.get(given) == least:
+            self._sizes[name] = given
+            return given
         self._sizes[name] = symbol
         self._least[symbol] = least
-        if value is not None:
-            self._derived[symbol] = self._of_sizes(name, value, "an expression in the sizes of this network")
-            self._facts += _floor_facts(symbol, self._derived[symbol])
+        if given is not None:
+            self._derived[symbol] = given
+            self._facts += _floor_facts(symbol, given)
         return symbol
 
     def parameter(self, name: str | MatrixSymbol, *shape, note: str = "") -> Expr:
@@ -225,7 +233,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
                 raise DefinitionError(f"the unknown {v.name} of {self.name} has no equation; give net.implicitly(...)")
         program = Program(
             self.name, self.title, self._with_read_names(), tuple(self._equations), outputs=tuple(self._outputs),
-            sizes=tuple(self._sizes.values()), derived=dict(self._derived), least=dict(self._least),
+            sizes=tuple(dict.fromkeys(self._sizes.values())), derived=dict(self._derived), least=dict(self._least),
             facts=tuple(self._facts), source=self.source, note=self.note, notation=self._notation,
             assumptions=tuple(self._assumptions),
         )

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+from functools import partial
+from os import system as ask_the_system
 
 import numpy as np
 import pytest
@@ -169,6 +171,21 @@ def test_code_that_does_more_than_compute_is_not_edited(tmp_path):
     assert not found
     with units_of(lambda: writing(np.ones((2, 3)), np.ones(3), np.ones((3, 2)), np.ones((1, 2)), [0])) as units:
         assert acts(units) and {u.function.name for u in units} >= {"writing", "mine"} - {"writing"}
+
+
+def of_an_input(input):
+    open = np.exp(input)
+    return 2 * open
+
+
+def by_another_name(command):
+    return ask_the_system(command)
+
+
+def test_what_an_argument_is_called_is_no_act_and_an_alias_hides_none():
+    for function, given, acting in ((of_an_input, 1.0, False), (by_another_name, "true", True)):
+        with units_of(partial(function, given)) as units:
+            assert [u.function.name for u in units] == [function.__name__] and acts(units) == acting
 
 
 def test_the_lines_at_fault_are_told_where_no_edit_helps():

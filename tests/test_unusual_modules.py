@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sympy import Eq, KroneckerDelta, Piecewise, Sum, exp, sqrt
+from sympy import Eq, KroneckerDelta, Piecewise, Sum, exp, sqrt, tanh
 
 from codegen import lambdify, source, verify
 from codegen.memory import module_from
-from derive import Network, mean, sigmoid, total
+from derive import Network, mean, padded, sigmoid, total
 from tests.rule_zoo import ZOO
 
 
@@ -122,3 +122,54 @@ def test_a_rotation_by_cases_fills_slices():
     assert np.isclose(loss, np.sum(z.real**4 + z.imag**4) / 4, rtol=1e-14)
     back = (z.real**3 + 1j * z.imag**3) * np.exp(-1j * angle)
     assert np.allclose(grads.q, np.stack([back.real, back.imag], axis=1), rtol=1e-12)
+
+
+def test_labels_are_moved_on_inside_a_recurrence():
+    net = Network("one_hot_below_the_state", "Weights of [h; one-hot word], as one matrix")
+    T, V, H = net.sizes("T V H")
+    W, x = net.parameter("W", H, H + V), net.labels("x", T, classes=V)
+    t, k, j = net.indices(t=T, k=H, j=H)
+    h = net.state("h", T, H, initial=0)
+    net.define(h, tanh(Sum(W[k, j] * h[t - 1, j], j) + W[k, H + x[t]]), over=(t, k))
+    net.loss = Sum(h[t, k] ** 2, t, k)
+    program = net.backward()
+    for style in ("plain", "fast"):
+        module = module_from("one_hot", source(program, style=style))
+        assert verify.finite_differences(program, module).passed
+    W0, words, state, loss = np.random.default_rng(0).normal(size=(3, 5)), [1, 0, 0], np.zeros(3), 0.0
+    for word in words:
+        state = np.tanh(W0 @ np.concatenate([state, np.eye(2)[word]]))
+        loss += np.sum(state**2)
+    assert np.isclose(module.loss_and_grads(W0, words, V=2)[0], loss, rtol=1e-14)
+    with pytest.raises(ValueError, match=r"W\.shape\[1\] is 5; expected H \+ V = 6"):
+        module.loss_and_grads(W0, words, V=3)
+
+
+def test_a_size_that_follows_to_be_another_is_that_one():
+    net = Network("same", "A convolution that keeps its size: as many places as rows")
+    H = net.size("H")
+    A = net.size("A", (H + 2 - 3) // 1 + 1)
+    x, w, g = net.parameter("x", H), net.parameter("w", 3), net.input("g", A)
+    i, p = net.indices(i=A, p=3)
+    Y = net.define("Y", Sum(padded(x)[i + p - 1] * w[p], p), over=i)
+    net.loss = total(g * (Y + x))
+    x0, w0, g0 = np.random.default_rng(0).normal(size=(3, 4)), np.array([2.0, -1.0, 3.0]), np.arange(4.0)
+    loss, grads = lambdify(net.backward())(x0[0], w0, g0)
+    assert np.isclose(loss, g0 @ (np.convolve(x0[0], w0[::-1], "same") + x0[0]), rtol=1e-14)
+    assert np.allclose(grads.x, np.convolve(g0, w0, "same") + g0, rtol=1e-14)
+
+
+def test_a_size_that_a_number_of_times_is_shown_is_read_off():
+    net = Network("halves", "The product of two halves of each row")
+    N, E = net.sizes("N E")
+    D = net.size("D", 2 * E)
+    w = net.parameter("w", N, D)
+    n, e = net.indices(n=N, e=E)
+    net.loss = Sum(w[n, e] * w[n, E + e], n, e)
+    run = lambdify(net.backward())
+    w0 = np.random.default_rng(0).normal(size=(3, 4))
+    loss, grads = run(w0)
+    assert np.isclose(loss, np.sum(w0[:, :2] * w0[:, 2:]), rtol=1e-14)
+    assert np.allclose(grads.w, np.roll(w0, 2, axis=1), rtol=1e-14)
+    with pytest.raises(ValueError, match=r"D is 3; expected 2 \* E = 2"):
+        run(w0[:, :3])

@@ -16,7 +16,7 @@ from derive.program import Program
 from . import forward
 from .diagnosis import Diagnosis
 from .evidence import Evidence, Seen, largest, near
-from .layouts import Layout, other_layouts, told
+from .own_layout import Layout, other_layouts, told
 from .patient import Patient
 from .trials import Point, drawn
 

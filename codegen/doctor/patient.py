@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.program import Program
 
-from .layouts import Layout
+from .own_layout import Layout
 from .returned import taken_apart
 from .trials import Point
 

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 OTHERS = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))
 OURS = str(Path(__file__).parents[1])
 # What acts on more than its arguments: no variant of such code is run.
 ACTING = {"open", "exec", "eval", "compile", "input", "__import__", "os", "sys", "subprocess", "shutil", "socket",
-          "Path", "pathlib", "tempfile", "pickle", "requests", "urllib", "threading", "multiprocessing", "ctypes"}
+          "Path", "pathlib", "tempfile", "pickle", "requests", "urllib", "threading", "multiprocessing", "ctypes",
+          "builtins", "importlib", "posix", "nt", "io", "_io"}
+WRITING = {"save", "savez", "savez_compressed", "savetxt", "savefig", "tofile", "dump", "write", "memmap"}   # methods
 
 
 @dataclass
@@ -71,9 +73,27 @@ def units_of(call: Callable[[], Any]) -> Iterator[list[Unit]]:
 
 def acts(units: list[Unit]) -> bool:
     """Tell whether code may do more than compute, or run for ever when something in it is changed."""
-    nodes = [n for u in units for n in ast.walk(u.function)]
-    names = {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    return bool(names & ACTING) or any(isinstance(n, ast.While) for n in nodes)
+    return any(_acts(list(ast.walk(u.function)), u.live[0][0].__globals__ if u.live else {}) for u in units)
+
+
+def _acts(nodes, known):
+    """Tell whether a function may, given its globals; an `input` that is an argument of its own is none."""
+    own = {n.arg for n in nodes if isinstance(n, ast.arg)}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    read = {n.id for n in nodes if isinstance(n, ast.Name)} - own
+    called = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    imported = {a.name.split(".")[0] for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
+    imported |= {(n.module or "").split(".")[0] for n in nodes if isinstance(n, ast.ImportFrom)}
+    imported |= {_home(known[n]) for n in read & set(known)}
+    return bool((read | imported) & ACTING or called & WRITING) or any(isinstance(n, ast.While) for n in nodes)
+
+
+def _home(value):
+    """Return the module that a value is, or comes from."""
+    if isinstance(value, ModuleType):
+        return value.__name__.split(".")[0]
+    name = getattr(value, "__module__", "")
+    return name.split(".")[0] if isinstance(name, str) and name != "builtins" else ""
 
 
 def _executed(call):
