@@ -8,9 +8,10 @@ from typing import Any
 
 from .slots import Slot, text
 
-SLIP, OTHER, FAR = 1, 2, 3
+SLIP, OTHER, FAR, FARTHER = 1, 2, 3, 4
 MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
+SIZED = ("range", "reshape", "zeros", "split")
 MOST_WORDS = 60             # letters of what is quoted
 
 
@@ -41,6 +42,7 @@ class Surroundings:
     attributes: tuple[str, ...]
     strings: tuple[str, ...]
     loops: tuple[str, ...]
+    sizes: dict[str, ast.expr]          # what ranges, slices and shapes are written with
     parts: dict[str, ast.expr]
 
     @classmethod
@@ -60,7 +62,25 @@ class Surroundings:
         return cls(once(names), once(called), once(attributes),
                    once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
                    once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
+                   {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called})
+
+
+def _sizes(nodes):
+    """Yield the names and entries of shapes that ranges, slices and shapes are written with."""
+    for node in nodes:
+        here: list[ast.AST | None] = []
+        if isinstance(node, ast.Slice):
+            here = [node.lower, node.upper]
+        elif isinstance(node, ast.Call) and text(node.func).split(".")[-1] in SIZED:
+            here = list(node.args)
+        elif isinstance(node, ast.Assign) and text(node.value).endswith(".shape"):
+            here = list(node.targets)
+        for part in (p for h in here if h is not None for p in ast.walk(h)):
+            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+                yield ast.Name(part.id, ast.Load())
+            elif isinstance(part, ast.Name) or (isinstance(part, ast.Subscript) and text(part.value).endswith("shape")):
+                yield part
 
 
 def made(slot: Slot, new: ast.AST, words: str, rank: int) -> Edit:

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+from .arrangements import cut, laid_out
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, made, once, quoted
 from .slots import Slot, expressions, text
 
@@ -382,7 +383,7 @@ def _widened(node):
 
 MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
-    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,), ast.Call: (_calls,),
-    ast.Subscript: (subscripts,),
+    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,), ast.Call: (_calls, laid_out),
+    ast.Subscript: (subscripts, cut),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere)

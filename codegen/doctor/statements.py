@@ -3,9 +3,11 @@
 import ast
 import copy
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
 from .rewritings import OPERATORS, everywhere, names, subscripts
+from .sharing import added_up, unshared
 from .slots import Slot, places
 
 
@@ -22,6 +24,9 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             words = "assigned (=) where it should be added up (+=): what was there is overwritten"
             yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, SLIP)
+    yield from unshared(slot)
+    for added, words, rank in added_up(node):
+        yield made(slot, added, words, rank)
     for place in places(node):
         if place.name in ("target", "targets"):
             for new, words, rank in _targets(place.node, around):
@@ -45,6 +50,11 @@ def _targets(node, around):
     elif isinstance(node, ast.Attribute):
         for name in around.attributes:
             yield ast.Attribute(node.value, name, store), f"{node.attr} is written where {name} should be", FAR
+    elif isinstance(node, ast.Tuple):
+        for a, b in combinations(range(len(node.elts)), 2):
+            order = list(node.elts)
+            order[a], order[b] = order[b], order[a]
+            yield ast.Tuple(order, store), "what is assigned to what is exchanged", SLIP
     elif isinstance(node, ast.Name):
         for name in around.names:
             yield ast.Name(name, store), f"{node.id} is written where {name} should be", FAR

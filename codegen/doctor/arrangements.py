@@ -1,0 +1,132 @@
+"""Arrays laid out otherwise: axes in another order before a reshape or after it, cut at other places, not added up."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+
+from .edits import OTHER, SLIP, Surroundings
+from .slots import text
+
+RANKS = (2, 3, 4)           # of arrays whose number of axes is not written
+TRANSPOSING = ("transpose", "swapaxes", "moveaxis")
+MOST_AXES = 4               # that are permuted in every way; of more, one is moved or two are exchanged
+Made = Iterator[tuple[ast.expr, str, int]]
+REORDERED, TORN = "the axes are in another order", "entries are reshaped where axes should be exchanged"
+
+
+def laid_out(node: ast.Call, around: Surroundings) -> Made:
+    """Yield a transposition or a reshape with the axes in another order, before it or after it."""
+    name, array, sizes = _parts(node)
+    if name == "transpose" and len(sizes) > 1:
+        axes = [_number(s) for s in sizes]
+        if None not in axes:
+            yield from ((_transposed(array, p), REORDERED, SLIP) for p in orders(len(axes)) if list(p) != axes)
+    elif name in TRANSPOSING:
+        yield from ((_transposed(array, p), REORDERED, SLIP) for n in RANKS for p in orders(n))
+    if name not in ("reshape", "ravel", "flatten"):
+        return
+    for n in RANKS if not (isinstance(array, ast.Call) and _parts(array)[0] in TRANSPOSING) else ():
+        for p in orders(n):
+            yield _with_array(node, _transposed(array, p)), TORN, SLIP
+    if len(sizes) > 1:
+        for p in orders(len(sizes)):
+            before = _call(array, "reshape", [sizes[k] for k in p])
+            yield _transposed(before, [p.index(k) for k in range(len(p))]), TORN, SLIP
+    elif sizes and not isinstance(sizes[0], ast.Constant | ast.UnaryOp):
+        for p in (p for n in RANKS for p in orders(n)):
+            parts = [ast.Subscript(sizes[0], ast.Constant(k), ast.Load()) for k in p]
+            yield _transposed(_call(array, "reshape", parts), [p.index(k) for k in range(len(p))]), TORN, SLIP
+    if not any(k.arg == "order" for k in node.keywords):
+        yield ast.Call(node.func, node.args, [*node.keywords, ast.keyword("order", ast.Constant("F"))]), \
+            "entries are in the other order", OTHER
+
+
+def orders(count: int) -> list[tuple[int, ...]]:
+    """Return the orders of so many axes, but for the one that they are in."""
+    same = tuple(range(count))
+    if count <= MOST_AXES:
+        return [p for p in permutations(same) if p != same]
+    found = []
+    for a in same:
+        rest = [k for k in same if k != a]
+        found += [(*rest[:b], a, *rest[b:]) for b in same]                                  # one moved
+        found += [tuple(b if k == a else a if k == b else k for k in same) for b in same]   # two exchanged
+    return [p for p in dict.fromkeys(found) if p != same]
+
+
+def _parts(call):
+    """Return what a call does to which array, with the sizes or the axes that it names."""
+    func = call.func
+    if not isinstance(func, ast.Attribute):
+        return "", None, []
+    if isinstance(func.value, ast.Name) and func.value.id in ("np", "numpy"):
+        array, rest = call.args[0] if call.args else None, call.args[1:]
+    else:
+        array, rest = func.value, call.args
+    if len(rest) == 1 and isinstance(rest[0], ast.Tuple | ast.List):
+        rest = rest[0].elts
+    return (func.attr if array is not None else ""), array, list(rest)
+
+
+def _with_array(call, array):
+    if isinstance(call.func.value, ast.Name) and call.func.value.id in ("np", "numpy"):
+        return ast.Call(call.func, [array, *call.args[1:]], call.keywords)
+    return ast.Call(ast.Attribute(array, call.func.attr, ast.Load()), call.args, call.keywords)
+
+
+def _call(array, name, arguments):
+    return ast.Call(ast.Attribute(array, name, ast.Load()), list(arguments), [])
+
+
+def _transposed(array, axes):
+    return _call(array, "transpose", [ast.Constant(k) for k in axes])
+
+
+def _number(node):
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+# ---- slices
+
+
+def cut(node: ast.Subscript, around: Surroundings) -> Made:
+    """Yield slices that begin or end elsewhere: at another size, from the other end, or moved by some places."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    slices = {k: p for k, p in enumerate(parts) if isinstance(p, ast.Slice) and (p.lower or p.upper)}
+    sizes = [*around.sizes.values(), ast.Constant(2), ast.Constant(1)]
+    for k, part in slices.items():
+        for new in _others(part, sizes):
+            yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
+    ends = [k for k, part in slices.items() if part.upper is not None]
+    for by in sizes if ends else ():
+        moved = [_shifted(slices[k], by) if k in ends else p for k, p in enumerate(parts)]
+        yield _at(node, moved), f"it is cut {text(by)} places off", OTHER
+        moved = [ast.Slice(by, _negative(by), slices[k].step) if k in slices else p for k, p in enumerate(parts)]
+        yield _at(node, moved), "it is cut at another place", OTHER
+
+
+def _others(part: ast.Slice, sizes: Sequence[ast.expr]) -> Iterator[ast.Slice]:
+    """Yield a slice from or to another place, the plain ones first."""
+    yield from (ast.Slice(None, size, part.step) for size in sizes)
+    yield from (ast.Slice(size, None, part.step) for size in sizes)
+    if part.lower and part.upper:
+        yield from (ast.Slice(size, part.upper, part.step) for size in sizes)
+        yield from (ast.Slice(part.lower, size, part.step) for size in sizes)
+    yield from (ast.Slice(_negative(size), None, part.step) for size in sizes)
+    yield from (ast.Slice(None, _negative(size), part.step) for size in sizes)
+
+
+def _shifted(part, by):
+    low = ast.BinOp(part.lower, ast.Add(), by) if part.lower else by
+    return ast.Slice(low, ast.BinOp(part.upper, ast.Add(), by), part.step)
+
+
+def _negative(node):
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def _at(node, parts):
+    return ast.Subscript(node.value, parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load()), ast.Load())

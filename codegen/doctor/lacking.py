@@ -1,0 +1,166 @@
+"""What an expression may lack, of all that its function has names for: a factor, a term, a function, a norm, a sum.
+
+Of so many edits none is run that the line's reach refuses: what stands in each place is put together of values that are
+computed once.
+"""
+
+import ast
+import copy
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from .edits import FARTHER, Edit, Surroundings, made, quoted
+from .lines import Line
+from .slots import Slot, expressions
+
+FUNCTIONS = (
+    "np.exp(x)", "np.log(x)", "np.sqrt(x)", "np.abs(x)", "np.sign(x)", "x ** 2", "1 / x", "1 - x", "(x > 0)", "(x < 0)",
+    "np.tanh(x)", "1 - np.tanh(x) ** 2", "1 - x ** 2", "x * (1 - x)", "1 / (1 + np.exp(-x))", "np.cos(x)", "np.sin(x)",
+    "np.exp(-x) / (1 + np.exp(-x)) ** 2", "np.maximum(x, 0)", "1 / np.sqrt(x)", "1 / (1 + x ** 2)", "x ** 3", "2 * x",
+)  # fmt: skip
+REDUCED = (
+    "np.linalg.norm(x)", *(f"np.linalg.norm(x, axis={a}, keepdims=True)" for a in (0, 1, -1)),
+    *(f"x.{f}(axis={a}, keepdims=True)" for f in ("sum", "mean") for a in (0, 1, -1)), "x.sum()", "len(x)", "x.size",
+)  # fmt: skip
+WIDER = ("x", "x.T", "x[:, None]", "x[..., None]", "x[:, None, None]", "x[0]", "x[-1]")
+SHAPES = tuple(ast.parse(s, mode="eval").body for s in (*FUNCTIONS, *REDUCED, *WIDER))
+ALONE, PAIRED = 1500, 60        # parts that are tried as they are, and two by two
+BATCH = 500
+PLACE = "__the_place__"
+OPERATORS: dict[type, Callable] = {ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Add: operator.add,
+                                   ast.Sub: operator.sub}
+SIGNS: dict[type, str] = {ast.Mult: "*", ast.Div: "/", ast.Add: "+", ast.Sub: "-"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """An expression and its values, each time that the line ran."""
+
+    node: ast.expr
+    values: Sequence[Any]
+
+
+def fitting(line: Line, slot: Slot, around: Surroundings) -> Iterator[Edit]:
+    """Yield the edits of a value that make all right, as far as its line tells."""
+    with np.errstate(all="ignore"):
+        short = [p for p in around.parts.values() if isinstance(p, ast.Name | ast.Subscript | ast.Attribute)]
+        short += [ast.Subscript(ast.Name(n, ast.Load()), s.slice, ast.Load()) for s in ast.walk(slot.node)
+                  if isinstance(s, ast.Subscript) and isinstance(s.value, ast.Name) for n in around.names]
+        atoms = list(_different(line, (_of(shape, p) for shape in SHAPES[::-1] for p in short)))[:ALONE]
+        plain = list(_different(line, short))[:PAIRED]
+        here = [s for s in expressions(slot) if not _is_called(s)
+                and not isinstance(s.node, ast.Slice | ast.Tuple | ast.Constant | ast.Lambda | ast.GeneratorExp)]
+        for parts in (_alone, _in_pairs):
+            for place in here:
+                yield from _at(line, slot, place, parts(line, place, atoms, plain))
+
+
+def _at(line, slot, place, candidates) -> Iterator[Edit]:
+    """Yield those of some candidates for a place with which the line makes all right."""
+    name = ast.copy_location(ast.Name(PLACE, ast.Load()), place.node)
+    with place.holding(name):
+        code = compile(ast.Expression(slot.node), "<edited>", "eval")
+    batch: list[tuple[Part, str, np.ndarray]] = []
+    for part, words in candidates:
+        if (added := _given(line, code, part)) is not None:
+            batch.append((part, words, added))
+        if len(batch) == BATCH:
+            yield from _right(line, place, batch)
+            batch = []
+    yield from _right(line, place, batch)
+
+
+def _given(line, code, part):
+    try:
+        return line.given(code, [{PLACE: v} for v in part.values])
+    except (Exception, SystemExit):
+        return None
+
+
+def _right(line, place, batch):
+    if batch:
+        for k in np.flatnonzero(line.right(np.stack([added for *_, added in batch], axis=1))):
+            part, words, _ = batch[k]
+            yield made(place, part.node, words, FARTHER)
+
+
+def _alone(line, place, atoms, plain):
+    """Yield what may stand in a place: a function of what does, that and another part, or another part alone."""
+    old = _valued(line, place.node)
+    if old is None:
+        return
+    for shape in SHAPES[:len(FUNCTIONS)]:
+        if part := _valued(line, _of(shape, old.node)):
+            yield part, f"{quoted(shape)} is missing, of x = {quoted(old.node)}"
+    for atom in atoms:
+        for op in _operators(place):
+            if part := _joined(old, op, atom):
+                yield part, f"`{SIGNS[op]} {quoted(atom.node)}` is missing"
+    for atom in atoms:
+        yield atom, "another value belongs there"
+
+
+def _in_pairs(line, place, atoms, plain):
+    """Yield products, quotients, sums and differences of two parts."""
+    old = _valued(line, place.node)
+    for a, b in product(plain, repeat=2) if old else ():
+        for op in OPERATORS:
+            if part := _joined(a, op, b):
+                yield part, "it is made of other values"
+
+
+def _joined(a, op, b):
+    """Return an operation of two parts, None where their shapes do not allow it."""
+    try:
+        values = [OPERATORS[op](v, w) for v, w in zip(a.values, b.values, strict=True)]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return Part(ast.BinOp(a.node, op(), b.node), values)
+
+
+def _different(line, nodes) -> Iterator[Part]:
+    """Yield the parts that are numbers, of those with the same values the last."""
+    found: dict[Any, Part] = {}
+    for node in nodes:
+        if part := _valued(line, node):
+            found[tuple((v.shape, v.astype(float).tobytes()) for v in map(np.asarray, part.values))] = part
+    yield from found.values()
+
+
+def _valued(line, node):
+    try:
+        values = line.valued(node)
+    except (Exception, SystemExit):
+        return None
+    arrays = [np.asarray(v) for v in values]
+    return Part(node, values) if all(a.dtype.kind in "fiub" and np.all(np.isfinite(a)) for a in arrays) else None
+
+
+def _of(shape, inner):
+    """Return a shape with something in the place of its x."""
+    if isinstance(shape, ast.Name):
+        return inner if shape.id == "x" else shape
+    new = copy.copy(shape)
+    for name, value in ast.iter_fields(shape):
+        if isinstance(value, ast.AST):
+            setattr(new, name, _of(value, inner))
+        elif isinstance(value, list):
+            setattr(new, name, [_of(v, inner) if isinstance(v, ast.AST) else v for v in value])
+    return new
+
+
+def _operators(place):
+    """Return the operations that give another value here than a place further out."""
+    owner = getattr(place.owner, "op", None)
+    found = [] if isinstance(owner, ast.Mult | ast.Div) else [ast.Mult, ast.Div]
+    return found if isinstance(owner, ast.Add | ast.Sub) else [*found, ast.Add, ast.Sub]
+
+
+def _is_called(place):
+    """Tell whether a place is a function's, a module's or an attribute's name."""
+    return isinstance(place.owner, ast.Attribute) or (isinstance(place.owner, ast.Call) and place.name == "func")
