@@ -1,5 +1,6 @@
 """The functions of a module that turn arguments into arrays and refuse what does not fit."""
 
+import re
 import textwrap
 
 from sympy import Integer, Mul, Symbol
@@ -50,14 +51,35 @@ def checked(plan) -> str:
     optional = [n for n in names if n not in required]
     given = [*required, *(f"{n}=None" for n in optional)]
     signature = ", ".join([*given, *(["*", *map(str, plan.keyword_sizes)] if plan.keyword_sizes else [])])
+    later = [
+        *_label_checks(program, optional),
+        *(part for line in assumptions.calls(program, optional) for part in folded(line, WIDTH)),
+    ]
+    read = any(re.search(r"\bsizes\b", line) for line in later)
     lines = [
         *wrapped(f"def _checked({signature}):"),
         '    """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""',
-        *_converted(program, optional), "", *_shape_checks(plan, optional), *_label_checks(program, optional),
-        *(part for line in assumptions.calls(program, optional) for part in folded(line, WIDTH)),
+        *_converted(program, optional), *_sizes_asked(plan, optional, "sizes = " if read else ""), *later,
         *_returned_names(names),
     ]
-    return "\n\n\n".join(["\n".join(lines), *assumptions.definitions(program)])
+    return "\n\n\n".join(["\n".join(lines), *assumptions.definitions(program), _sizes(plan, optional)])
+
+
+def _sizes_asked(plan, optional, told) -> list[str]:
+    """Lines that check the sizes given by keyword, and ask for all by the shapes."""
+    shapes = [f'getattr({n}, "shape", None)' if n in optional else f"{n}.shape" for n in arguments(plan.program)]
+    given = [f"{s}={s}" for s in plan.keyword_sizes]
+    return [*_given_checks(plan), *wrapped(f"    {told}_sizes({', '.join([*shapes, *given])})")]
+
+
+def _sizes(plan, optional) -> str:
+    """The function that finds the sizes; for shapes that it has seen it knows them."""
+    given = ", ".join([*arguments(plan.program), *(["*", *map(str, plan.keyword_sizes)] if plan.keyword_sizes else [])])
+    return "\n".join([
+        "@lru_cache", *wrapped(f"def _sizes({given}):"),
+        '    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""',
+        *_shape_checks(plan, optional), "    return sizes",
+    ])
 
 
 def _converted(program, optional):
@@ -88,7 +110,8 @@ def _shape_checks(plan, optional):
     arguments = [*program.parameters, *program.inputs]
     later = [v for v in arguments if not all(isinstance(s, Integer | Symbol) for s in v.shape)]
     first = [v for v in arguments if v not in later]
-    lines = [*_size_checks(plan), *_matched(first, optional), *_followed(plan, first, later, optional)]
+    pairs = ", ".join(f'"{s}": {s}' for s in plan.keyword_sizes)
+    lines = [f"    sizes = {{{pairs}}}", *_matched(first, optional), *_followed(plan, first, later, optional)]
     known = {s for v in first for s in v.shape} | set(plan.keyword_sizes) | set(program.derived)
     while later:
         ready = [v for v in later if all(isinstance(s, Symbol) or s.free_symbols <= known for s in v.shape)]
@@ -148,15 +171,13 @@ def _divided(size, formula, known):
     return wrapped(f'    _follows("{size}", sizes["{size}"] // {by} * {by}, "{text(formula)}", sizes)')
 
 
-def _size_checks(plan):
-    """Begin the table of sizes with those given by keyword."""
+def _given_checks(plan):
+    """Refuse sizes given by keyword that are none."""
     if not plan.keyword_sizes:
-        return ["    sizes = {}"]
-    pairs = ", ".join(f'"{s}": {s}' for s in plan.keyword_sizes)
+        return []
     least = [plan.program.least.get(s, 1) for s in plan.keyword_sizes]
     bounds = ", ".join(f'("{s}", {s}, {n})' for s, n in zip(plan.keyword_sizes, least, strict=True))
     return [
-        f"    sizes = {{{pairs}}}",
         *wrapped(f"    for name, size, least in ({bounds}{',' if len(least) == 1 else ''}):"),
         "        if not isinstance(size, (int, np.integer)) or size < least:",
         '            raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")',
@@ -175,15 +196,15 @@ def _matched(arguments, optional):
         [v] = arguments
         return [f'    _match("{v.name}", {v.name}, {_axes(v)}, sizes)']
     entries = [f'("{v.name}", {v.name}, {_axes(v)})' for v in arguments]
-    joined = f"    for name, value, axes in ({', '.join(entries)}{',' if len(entries) == 1 else ''}):"
+    joined = f"    for name, shape, axes in ({', '.join(entries)}{',' if len(entries) == 1 else ''}):"
     lines = [joined]
     if len(joined) > WIDTH - 24:
         rows = [r.replace("\xa0", " ") for r in textwrap.wrap(
             ", ".join(e.replace(" ", "\xa0") for e in entries) + ",", WIDTH - 8, break_long_words=False)]
-        lines = ["    for name, value, axes in (", *(f"        {row}" for row in rows), "    ):"]
+        lines = ["    for name, shape, axes in (", *(f"        {row}" for row in rows), "    ):"]
     if any(v.name in optional for v in arguments):
-        return [*lines, "        if value is not None:", "            _match(name, value, axes, sizes)"]
-    return [*lines, "        _match(name, value, axes, sizes)"]
+        return [*lines, "        if shape is not None:", "            _match(name, shape, axes, sizes)"]
+    return [*lines, "        _match(name, shape, axes, sizes)"]
 
 
 def _axes(variable):
@@ -233,9 +254,9 @@ def match(plan) -> str:
     here = f"[\n        {found} for axis, size in zip(axes, shape, strict=True)\n    ]" if fixed else \
         "map(sizes.setdefault, axes, shape)"
     end = FOLLOWS if follows else ""
-    return f'''def _match(name, value, axes, sizes):
+    return f'''def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple({here}):
         return

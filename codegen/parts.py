@@ -109,7 +109,8 @@ def _inputs_listed(program):
 def imports(plan, standard=()) -> str:
     """The imports: what a style takes of the standard library, NumPy, and SciPy only for functions that NumPy lacks."""
     special = sorted({name for p in plan.printers.values() for name in p.scipy})
-    lines = [*standard, "from typing import NamedTuple", "", "import numpy as np"]
+    own = [*standard, "from functools import lru_cache", "from typing import NamedTuple"]
+    lines = [*sorted(own, key=lambda line: (line.startswith("from"), line)), "", "import numpy as np"]
     solvers = sorted({name for p in plan.printers.values() for name in p.linalg})
     for room, names in (("linalg", solvers), ("special", special)):
         if names:

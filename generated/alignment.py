@@ -19,6 +19,7 @@ Generated from derive/networks/alignment.py by `derive build alignment`; do not 
 The derivation is typeset in alignment.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -145,16 +146,22 @@ def _checked(W, g, x, y):
     if dtype.kind not in "fc":
         dtype = np.float64
     W, g, x, y = [np.asarray(v, dtype) for v in (*floats, x, y)]
-
-    sizes = {}
-    for name, value, axes in (("W", W, "DE"), ("g", g, ""), ("x", x, "IND"), ("y", y, "JNE")):
-        _match(name, value, axes, sizes)
+    _sizes(W.shape, g.shape, x.shape, y.shape)
     return W, g, x, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, g, x, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "DE"), ("g", g, ""), ("x", x, "IND"), ("y", y, "JNE")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -16,6 +16,7 @@ Generated from derive/networks/autoencoder.py by `derive build autoencoder`; do 
 The derivation is typeset in autoencoder.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -89,18 +90,24 @@ def _checked(W1, b1, W2, b2, X):
     if dtype.kind not in "fc":
         dtype = np.float64
     W1, b1, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DK"), ("b1", b1, "K"), ("W2", W2, "KD"), ("b2", b2, "D"), ("X", X, "ND"),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(W1.shape, b1.shape, W2.shape, b2.shape, X.shape)
     return W1, b1, W2, b2, X
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, W2, b2, X):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DK"), ("b1", b1, "K"), ("W2", W2, "KD"), ("b2", b2, "D"), ("X", X, "ND"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

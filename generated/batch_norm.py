@@ -26,6 +26,7 @@ Generated from derive/networks/batch_norm.py by `derive build batch_norm`; do no
 The derivation is typeset in batch_norm.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -144,15 +145,11 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None,
     momentum = None if momentum is None else np.asarray(momentum, dtype)
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("gamma", gamma, "H"), ("beta", beta, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"),
-        ("y", y, "N"), ("running_m", running_m, "H"), ("running_v", running_v, "H"), ("momentum", momentum, ""),
-        ("epsilon", epsilon, ""),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(
+        W1.shape, gamma.shape, beta.shape, W2.shape, b2.shape, X.shape, getattr(y, "shape", None),
+        getattr(running_m, "shape", None), getattr(running_v, "shape", None), getattr(momentum, "shape", None),
+        getattr(epsilon, "shape", None)
+    )
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -164,9 +161,23 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None,
     return W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsilon
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsilon):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("gamma", gamma, "H"), ("beta", beta, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"),
+        ("y", y, "N"), ("running_m", running_m, "H"), ("running_v", running_v, "H"), ("momentum", momentum, ""),
+        ("epsilon", epsilon, ""),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

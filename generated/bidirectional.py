@@ -23,6 +23,7 @@ Generated from derive/networks/bidirectional.py by `derive build bidirectional`;
 The derivation is typeset in bidirectional.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -157,14 +158,10 @@ def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):
         dtype = np.float64
     W, U, b, Wr, Ur, br, V, Vr, c, x = [np.asarray(v, dtype) for v in (*floats, x)]
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"),
-        ("V", V, "KC"), ("Vr", Vr, "KC"), ("c", c, "C"), ("x", x, "TND"), ("y", y, "TN"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(
+        W.shape, U.shape, b.shape, Wr.shape, Ur.shape, br.shape, V.shape, Vr.shape, c.shape, x.shape,
+        getattr(y, "shape", None)
+    )
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -176,9 +173,22 @@ def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):
     return W, U, b, Wr, Ur, br, V, Vr, c, x, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, U, b, Wr, Ur, br, V, Vr, c, x, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"),
+        ("V", V, "KC"), ("Vr", Vr, "KC"), ("c", c, "C"), ("x", x, "TND"), ("y", y, "TN"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

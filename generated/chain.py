@@ -12,6 +12,7 @@ Generated from derive/networks/chain.py by `derive build chain`; do not edit.
 The derivation is typeset in chain.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,15 +61,21 @@ def _checked(x):
     if dtype.kind not in "fc":
         dtype = np.float64
     (x,) = [np.asarray(v, dtype) for v in floats]
-
-    sizes = {}
-    _match("x", x, "", sizes)
+    _sizes(x.shape)
     return (x,)
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(x):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    _match("x", x, "", sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

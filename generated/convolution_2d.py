@@ -18,6 +18,7 @@ Generated from derive/networks/convolution_2d.py by `derive build convolution_2d
 The derivation is typeset in convolution_2d.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -145,16 +146,22 @@ def _checked(x, w, b, Y=None, *, S, L, P):
         dtype = np.float64
     x, w, b = [np.asarray(v, dtype) for v in floats]
     Y = None if Y is None else np.asarray(Y, dtype)
-
-    sizes = {"S": S, "L": L, "P": P}
     for name, size, least in (("S", S, 1), ("L", L, 1), ("P", P, 0)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    for name, value, axes in (
+    _sizes(x.shape, w.shape, b.shape, getattr(Y, "shape", None), S=S, L=L, P=P)
+    return x, w, b, Y
+
+
+@lru_cache
+def _sizes(x, w, b, Y, *, S, L, P):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {"S": S, "L": L, "P": P}
+    for name, shape, axes in (
         ("x", x, "NCUV"), ("w", w, "FJKK"), ("b", b, "F"), ("Y", Y, "NGMAB"),
     ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+        if shape is not None:
+            _match(name, shape, axes, sizes)
     if "G" in sizes:
         _follows("C", sizes["G"] * sizes["J"], "G * J", sizes)
     if "G" in sizes and "M" in sizes:
@@ -167,12 +174,12 @@ def _checked(x, w, b, Y=None, *, S, L, P):
         "B", (2 * sizes["P"] + sizes["V"] - sizes["L"] * (sizes["K"] - 1) - 1) // sizes["S"] + 1,
         "(2 * P + V - L * (K - 1) - 1) // S + 1", sizes
     )
-    return x, w, b, Y
+    return sizes
 
 
-def _match(name, value, axes, sizes):
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -17,6 +17,7 @@ Generated from derive/networks/deep_equilibrium.py by `derive build deep_equilib
 The derivation is typeset in deep_equilibrium.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -162,14 +163,7 @@ def _checked(A, B, U, b, V, c, X, y=None):
         dtype = np.float64
     A, B, U, b, V, c, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("A", A, "HH"), ("B", B, "HH"), ("U", U, "DH"), ("b", b, "H"), ("V", V, "HC"), ("c", c, "C"), ("X", X, "ND"),
-        ("y", y, "N"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(A.shape, B.shape, U.shape, b.shape, V.shape, c.shape, X.shape, getattr(y, "shape", None))
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -181,9 +175,22 @@ def _checked(A, B, U, b, V, c, X, y=None):
     return A, B, U, b, V, c, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(A, B, U, b, V, c, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("A", A, "HH"), ("B", B, "HH"), ("U", U, "DH"), ("b", b, "H"), ("V", V, "HC"), ("c", c, "C"), ("X", X, "ND"),
+        ("y", y, "N"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

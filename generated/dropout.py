@@ -17,6 +17,7 @@ Generated from derive/networks/dropout.py by `derive build dropout`; do not edit
 The derivation is typeset in dropout.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -98,14 +99,10 @@ def _checked(W1, b1, W2, b2, X, y=None, mask=None, keep=None):
     mask = None if mask is None else np.asarray(mask, dtype)
     keep = None if keep is None else np.asarray(keep, dtype)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
-        ("mask", mask, "NH"), ("keep", keep, ""),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(
+        W1.shape, b1.shape, W2.shape, b2.shape, X.shape, getattr(y, "shape", None), getattr(mask, "shape", None),
+        getattr(keep, "shape", None)
+    )
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -117,9 +114,22 @@ def _checked(W1, b1, W2, b2, X, y=None, mask=None, keep=None):
     return W1, b1, W2, b2, X, y, mask, keep
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, W2, b2, X, y, mask, keep):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
+        ("mask", mask, "NH"), ("keep", keep, ""),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

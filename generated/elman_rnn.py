@@ -17,6 +17,7 @@ Generated from derive/networks/elman_rnn.py by `derive build elman_rnn`; do not 
 The derivation is typeset in elman_rnn.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -121,14 +122,9 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
     W, U, b, V, c, x = [np.asarray(v, dtype) for v in (*floats, x)]
     h0 = None if h0 is None else np.asarray(h0, dtype)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("V", V, "KC"), ("c", c, "C"), ("x", x, "TND"), ("y", y, "TN"),
-        ("h0", h0, "NK"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(
+        W.shape, U.shape, b.shape, V.shape, c.shape, x.shape, getattr(y, "shape", None), getattr(h0, "shape", None)
+    )
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -140,9 +136,22 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
     return W, U, b, V, c, x, y, h0
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, U, b, V, c, x, y, h0):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("V", V, "KC"), ("c", c, "C"), ("x", x, "TND"), ("y", y, "TN"),
+        ("h0", h0, "NK"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -15,6 +15,7 @@ Generated from derive/networks/gaussian_mixture.py by `derive build gaussian_mix
 The derivation is typeset in gaussian_mixture.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -79,16 +80,22 @@ def _checked(a, mu, s, X):
     if dtype.kind not in "fc":
         dtype = np.float64
     a, mu, s, X = [np.asarray(v, dtype) for v in (*floats, X)]
-
-    sizes = {}
-    for name, value, axes in (("a", a, "K"), ("mu", mu, "KD"), ("s", s, "KD"), ("X", X, "ND")):
-        _match(name, value, axes, sizes)
+    _sizes(a.shape, mu.shape, s.shape, X.shape)
     return a, mu, s, X
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(a, mu, s, X):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("a", a, "K"), ("mu", mu, "KD"), ("s", s, "KD"), ("X", X, "ND")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

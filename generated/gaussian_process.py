@@ -22,6 +22,7 @@ Generated from derive/networks/gaussian_process.py by `derive build gaussian_pro
 The derivation is typeset in gaussian_process.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,18 +120,24 @@ def _checked(length, signal, noise, X, y):
     if dtype.kind not in "fc":
         dtype = np.float64
     length, signal, noise, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("length", length, "D"), ("signal", signal, ""), ("noise", noise, ""), ("X", X, "ND"), ("y", y, "N"),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(length.shape, signal.shape, noise.shape, X.shape, y.shape)
     return length, signal, noise, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(length, signal, noise, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("length", length, "D"), ("signal", signal, ""), ("noise", noise, ""), ("X", X, "ND"), ("y", y, "N"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -72,6 +72,7 @@ Generated from derive/networks/gpt.py by `derive build gpt`; do not edit.
 The derivation is typeset in gpt.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -531,22 +532,15 @@ def _checked(
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
     w = np.asarray(w)
     y = None if y is None else np.asarray(y)
-
-    sizes = {"H": H, "E": E}
     for name, size, least in (("H", H, 1), ("E", E, 1)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    for name, value, axes in (
-        ("We", We, "VD"), ("Wp", Wp, "TD"), ("Wq1", Wq1, "DD"), ("Wk1", Wk1, "DD"), ("Wv1", Wv1, "DD"),
-        ("Wo1", Wo1, "DD"), ("W1", W1, "DM"), ("b1", b1, "M"), ("U1", U1, "MD"), ("c1", c1, "D"), ("g_A1", g_A1, "D"),
-        ("b_A1", b_A1, "D"), ("g_B1", g_B1, "D"), ("b_B1", b_B1, "D"), ("Wq2", Wq2, "DD"), ("Wk2", Wk2, "DD"),
-        ("Wv2", Wv2, "DD"), ("Wo2", Wo2, "DD"), ("W2", W2, "DM"), ("b2", b2, "M"), ("U2", U2, "MD"), ("c2", c2, "D"),
-        ("g_A2", g_A2, "D"), ("b_A2", b_A2, "D"), ("g_B2", g_B2, "D"), ("b_B2", b_B2, "D"), ("g_C", g_C, "D"),
-        ("b_C", b_C, "D"), ("w", w, "NT"), ("y", y, "NT"), ("epsilon", epsilon, ""),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
-    _follows("D", sizes["E"] * sizes["H"], "E * H", sizes)
+    sizes = _sizes(
+        We.shape, Wp.shape, Wq1.shape, Wk1.shape, Wv1.shape, Wo1.shape, W1.shape, b1.shape, U1.shape, c1.shape,
+        g_A1.shape, b_A1.shape, g_B1.shape, b_B1.shape, Wq2.shape, Wk2.shape, Wv2.shape, Wo2.shape, W2.shape, b2.shape,
+        U2.shape, c2.shape, g_A2.shape, b_A2.shape, g_B2.shape, b_B2.shape, g_C.shape, b_C.shape, w.shape,
+        getattr(y, "shape", None), getattr(epsilon, "shape", None), H=H, E=E
+    )
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["V"]:
@@ -568,9 +562,30 @@ def _checked(
     )
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(
+    We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2, b_A2,
+    g_B2, b_B2, g_C, b_C, w, y, epsilon, *, H, E
+):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {"H": H, "E": E}
+    for name, shape, axes in (
+        ("We", We, "VD"), ("Wp", Wp, "TD"), ("Wq1", Wq1, "DD"), ("Wk1", Wk1, "DD"), ("Wv1", Wv1, "DD"),
+        ("Wo1", Wo1, "DD"), ("W1", W1, "DM"), ("b1", b1, "M"), ("U1", U1, "MD"), ("c1", c1, "D"), ("g_A1", g_A1, "D"),
+        ("b_A1", b_A1, "D"), ("g_B1", g_B1, "D"), ("b_B1", b_B1, "D"), ("Wq2", Wq2, "DD"), ("Wk2", Wk2, "DD"),
+        ("Wv2", Wv2, "DD"), ("Wo2", Wo2, "DD"), ("W2", W2, "DM"), ("b2", b2, "M"), ("U2", U2, "MD"), ("c2", c2, "D"),
+        ("g_A2", g_A2, "D"), ("b_A2", b_A2, "D"), ("g_B2", g_B2, "D"), ("b_B2", b_B2, "D"), ("g_C", g_C, "D"),
+        ("b_C", b_C, "D"), ("w", w, "NT"), ("y", y, "NT"), ("epsilon", epsilon, ""),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    _follows("D", sizes["E"] * sizes["H"], "E * H", sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -24,6 +24,7 @@ Generated from derive/networks/gradient_penalty.py by `derive build gradient_pen
 The derivation is typeset in gradient_penalty.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,19 +103,25 @@ def _checked(W, b, v, X, Y, M, penalty):
     if dtype.kind not in "fc":
         dtype = np.float64
     W, b, v, X, Y, M, penalty = [np.asarray(v, dtype) for v in (*floats, X, Y, M, penalty)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("W", W, "DH"), ("b", b, "H"), ("v", v, "H"), ("X", X, "ND"), ("Y", Y, "ND"), ("M", M, "ND"),
-        ("penalty", penalty, ""),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(W.shape, b.shape, v.shape, X.shape, Y.shape, M.shape, penalty.shape)
     return W, b, v, X, Y, M, penalty
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, b, v, X, Y, M, penalty):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W", W, "DH"), ("b", b, "H"), ("v", v, "H"), ("X", X, "ND"), ("Y", Y, "ND"), ("M", M, "ND"),
+        ("penalty", penalty, ""),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -21,6 +21,7 @@ Generated from derive/networks/graph_convolution.py by `derive build graph_convo
 The derivation is typeset in graph_convolution.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -112,13 +113,7 @@ def _checked(W1, W2, X, A, y=None, known=None):
     W1, W2, X, A = [np.asarray(v, dtype) for v in (*floats, X, A)]
     known = None if known is None else np.asarray(known, dtype)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("W2", W2, "HC"), ("X", X, "ND"), ("A", A, "NN"), ("y", y, "N"), ("known", known, "N"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(W1.shape, W2.shape, X.shape, A.shape, getattr(y, "shape", None), getattr(known, "shape", None))
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -130,9 +125,21 @@ def _checked(W1, W2, X, A, y=None, known=None):
     return W1, W2, X, A, y, known
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, W2, X, A, y, known):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("W2", W2, "HC"), ("X", X, "ND"), ("A", A, "NN"), ("y", y, "N"), ("known", known, "N"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -26,6 +26,7 @@ Generated from derive/networks/group_norm.py by `derive build group_norm`; do no
 The derivation is typeset in group_norm.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -160,18 +161,13 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
     W1, gamma, beta, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
     y = None if y is None else np.asarray(y)
-
-    sizes = {"G": G, "M": M}
     for name, size, least in (("G", G, 1), ("M", M, 1)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    for name, value, axes in (
-        ("W1", W1, "CD"), ("gamma", gamma, "C"), ("beta", beta, "C"), ("W2", W2, "CK"), ("b2", b2, "K"),
-        ("X", X, "NDHW"), ("y", y, "N"), ("epsilon", epsilon, ""),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
-    _follows("C", sizes["G"] * sizes["M"], "G * M", sizes)
+    sizes = _sizes(
+        W1.shape, gamma.shape, beta.shape, W2.shape, b2.shape, X.shape, getattr(y, "shape", None),
+        getattr(epsilon, "shape", None), G=G, M=M
+    )
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -183,9 +179,23 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
     return W1, gamma, beta, W2, b2, X, y, epsilon
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {"G": G, "M": M}
+    for name, shape, axes in (
+        ("W1", W1, "CD"), ("gamma", gamma, "C"), ("beta", beta, "C"), ("W2", W2, "CK"), ("b2", b2, "K"),
+        ("X", X, "NDHW"), ("y", y, "N"), ("epsilon", epsilon, ""),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    _follows("C", sizes["G"] * sizes["M"], "G * M", sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

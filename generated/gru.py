@@ -23,6 +23,7 @@ Generated from derive/networks/gru.py by `derive build gru`; do not edit.
 The derivation is typeset in gru.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -178,20 +179,29 @@ def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):
     Wr, Ur, br, Wz, Uz, bz, W, U, b, x = [np.asarray(v, dtype) for v in (*floats, x)]
     Y = None if Y is None else np.asarray(Y, dtype)
     h0 = None if h0 is None else np.asarray(h0, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"), ("Wz", Wz, "DK"), ("Uz", Uz, "KK"), ("bz", bz, "K"),
-        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("x", x, "TND"), ("Y", Y, "TNK"), ("h0", h0, "NK"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(
+        Wr.shape, Ur.shape, br.shape, Wz.shape, Uz.shape, bz.shape, W.shape, U.shape, b.shape, x.shape,
+        getattr(Y, "shape", None), getattr(h0, "shape", None)
+    )
     return Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("Wr", Wr, "DK"), ("Ur", Ur, "KK"), ("br", br, "K"), ("Wz", Wz, "DK"), ("Uz", Uz, "KK"), ("bz", bz, "K"),
+        ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("x", x, "TND"), ("Y", Y, "TNK"), ("h0", h0, "NK"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

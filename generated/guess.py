@@ -11,6 +11,7 @@ Generated from derive/networks/guess.py by `derive build guess`; do not edit.
 The derivation is typeset in guess.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,16 +58,22 @@ def _checked(g, target):
     if dtype.kind not in "fc":
         dtype = np.float64
     g, target = [np.asarray(v, dtype) for v in (*floats, target)]
-
-    sizes = {}
-    for name, value, axes in (("g", g, ""), ("target", target, "")):
-        _match(name, value, axes, sizes)
+    _sizes(g.shape, target.shape)
     return g, target
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(g, target):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("g", g, ""), ("target", target, "")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -19,6 +19,7 @@ Generated from derive/networks/hyperparameters.py by `derive build hyperparamete
 The derivation is typeset in hyperparameters.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -159,19 +160,25 @@ def _checked(rho, X, y, V=None, t=None):
     rho, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
     V = None if V is None else np.asarray(V, dtype)
     t = None if t is None else np.asarray(t, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("rho", rho, "D"), ("X", X, "ND"), ("y", y, "N"), ("V", V, "MD"), ("t", t, "M"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(rho.shape, X.shape, y.shape, getattr(V, "shape", None), getattr(t, "shape", None))
     return rho, X, y, V, t
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(rho, X, y, V, t):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("rho", rho, "D"), ("X", X, "ND"), ("y", y, "N"), ("V", V, "MD"), ("t", t, "M"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

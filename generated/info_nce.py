@@ -22,6 +22,7 @@ Generated from derive/networks/info_nce.py by `derive build info_nce`; do not ed
 The derivation is typeset in info_nce.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,18 +120,24 @@ def _checked(V, W, X, Y, tau):
     if dtype.kind not in "fc":
         dtype = np.float64
     V, W, X, Y, tau = [np.asarray(v, dtype) for v in (*floats, X, Y, tau)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("V", V, "DK"), ("W", W, "FK"), ("X", X, "ND"), ("Y", Y, "NF"), ("tau", tau, ""),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(V.shape, W.shape, X.shape, Y.shape, tau.shape)
     return V, W, X, Y, tau
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(V, W, X, Y, tau):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("V", V, "DK"), ("W", W, "FK"), ("X", X, "ND"), ("Y", Y, "NF"), ("tau", tau, ""),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

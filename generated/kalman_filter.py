@@ -29,6 +29,7 @@ Generated from derive/networks/kalman_filter.py by `derive build kalman_filter`;
 The derivation is typeset in kalman_filter.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -205,18 +206,24 @@ def _checked(A, C, q, r, y, m0, L0):
     if dtype.kind not in "fc":
         dtype = np.float64
     A, C, q, r, y, m0, L0 = [np.asarray(v, dtype) for v in (*floats, y, m0, L0)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("A", A, "DD"), ("C", C, "MD"), ("q", q, "D"), ("r", r, "M"), ("y", y, "TM"), ("m0", m0, "D"), ("L0", L0, "DD"),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(A.shape, C.shape, q.shape, r.shape, y.shape, m0.shape, L0.shape)
     return A, C, q, r, y, m0, L0
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(A, C, q, r, y, m0, L0):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("A", A, "DD"), ("C", C, "MD"), ("q", q, "D"), ("r", r, "M"), ("y", y, "TM"), ("m0", m0, "D"), ("L0", L0, "DD"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

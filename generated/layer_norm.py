@@ -23,6 +23,7 @@ Generated from derive/networks/layer_norm.py by `derive build layer_norm`; do no
 The derivation is typeset in layer_norm.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -124,20 +125,29 @@ def _checked(W1, b1, gamma, beta, W2, b2, X, T=None, epsilon=None):
     W1, b1, gamma, beta, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
     T = None if T is None else np.asarray(T, dtype)
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("gamma", gamma, "H"), ("beta", beta, "H"), ("W2", W2, "HK"),
-        ("b2", b2, "K"), ("X", X, "ND"), ("T", T, "NK"), ("epsilon", epsilon, ""),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(
+        W1.shape, b1.shape, gamma.shape, beta.shape, W2.shape, b2.shape, X.shape, getattr(T, "shape", None),
+        getattr(epsilon, "shape", None)
+    )
     return W1, b1, gamma, beta, W2, b2, X, T, epsilon
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, gamma, beta, W2, b2, X, T, epsilon):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("gamma", gamma, "H"), ("beta", beta, "H"), ("W2", W2, "HK"),
+        ("b2", b2, "K"), ("X", X, "ND"), ("T", T, "NK"), ("epsilon", epsilon, ""),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

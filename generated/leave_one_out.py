@@ -19,6 +19,7 @@ Generated from derive/networks/leave_one_out.py by `derive build leave_one_out`;
 The derivation is typeset in leave_one_out.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -108,16 +109,22 @@ def _checked(penalty, X, y):
     if dtype.kind not in "fc":
         dtype = np.float64
     penalty, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
-
-    sizes = {}
-    for name, value, axes in (("penalty", penalty, "D"), ("X", X, "ND"), ("y", y, "N")):
-        _match(name, value, axes, sizes)
+    _sizes(penalty.shape, X.shape, y.shape)
     return penalty, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(penalty, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("penalty", penalty, "D"), ("X", X, "ND"), ("y", y, "N")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

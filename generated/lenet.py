@@ -27,6 +27,7 @@ Generated from derive/networks/lenet.py by `derive build lenet`; do not edit.
 The derivation is typeset in lenet.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -239,22 +240,7 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
         dtype = np.float64
     w1, b1, w2, b2, W3, b3, x = [np.asarray(v, dtype) for v in (*floats, x)]
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("w1", w1, "FCKK"), ("b1", b1, "F"), ("w2", w2, "GFKK"), ("b2", b2, "G"), ("W3", W3, ("G", "A2", "B2", "D")),
-        ("b3", b3, "D"), ("x", x, "NCUV"), ("y", y, "N"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
-    _follows("U1", sizes["U"] + 1 - sizes["K"], "U + 1 - K", sizes)
-    _follows("V1", sizes["V"] + 1 - sizes["K"], "V + 1 - K", sizes)
-    _follows("A1", sizes["U1"] // 2, "U1 // 2", sizes)
-    _follows("B1", sizes["V1"] // 2, "V1 // 2", sizes)
-    _follows("U2", sizes["A1"] + 1 - sizes["K"], "A1 + 1 - K", sizes)
-    _follows("V2", sizes["B1"] + 1 - sizes["K"], "B1 + 1 - K", sizes)
-    _follows("A2", sizes["U2"] // 2, "U2 // 2", sizes)
-    _follows("B2", sizes["V2"] // 2, "V2 // 2", sizes)
+    sizes = _sizes(w1.shape, b1.shape, w2.shape, b2.shape, W3.shape, b3.shape, x.shape, getattr(y, "shape", None))
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -266,9 +252,30 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
     return w1, b1, w2, b2, W3, b3, x, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(w1, b1, w2, b2, W3, b3, x, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("w1", w1, "FCKK"), ("b1", b1, "F"), ("w2", w2, "GFKK"), ("b2", b2, "G"), ("W3", W3, ("G", "A2", "B2", "D")),
+        ("b3", b3, "D"), ("x", x, "NCUV"), ("y", y, "N"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    _follows("U1", sizes["U"] + 1 - sizes["K"], "U + 1 - K", sizes)
+    _follows("V1", sizes["V"] + 1 - sizes["K"], "V + 1 - K", sizes)
+    _follows("A1", sizes["U1"] // 2, "U1 // 2", sizes)
+    _follows("B1", sizes["V1"] // 2, "V1 // 2", sizes)
+    _follows("U2", sizes["A1"] + 1 - sizes["K"], "A1 + 1 - K", sizes)
+    _follows("V2", sizes["B1"] + 1 - sizes["K"], "B1 + 1 - K", sizes)
+    _follows("A2", sizes["U2"] // 2, "U2 // 2", sizes)
+    _follows("B2", sizes["V2"] // 2, "V2 // 2", sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -14,6 +14,7 @@ Generated from derive/networks/linear_autoencoder.py by `derive build linear_aut
 The derivation is typeset in linear_autoencoder.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,16 +69,22 @@ def _checked(W, X):
     if dtype.kind not in "fc":
         dtype = np.float64
     W, X = [np.asarray(v, dtype) for v in (*floats, X)]
-
-    sizes = {}
-    for name, value, axes in (("W", W, "DK"), ("X", X, "ND")):
-        _match(name, value, axes, sizes)
+    _sizes(W.shape, X.shape)
     return W, X
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, X):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "DK"), ("X", X, "ND")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

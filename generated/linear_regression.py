@@ -13,6 +13,7 @@ Generated from derive/networks/linear_regression.py by `derive build linear_regr
 The derivation is typeset in linear_regression.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -73,17 +74,23 @@ def _checked(w, b, X, y=None):
         dtype = np.float64
     w, b, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y, dtype)
-
-    sizes = {}
-    for name, value, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(w.shape, b.shape, X.shape, getattr(y, "shape", None))
     return w, b, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(w, b, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

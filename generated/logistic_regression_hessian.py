@@ -14,6 +14,7 @@ Generated from derive/networks/logistic_regression.py by `derive build logistic_
 The derivation is typeset in logistic_regression_hessian.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -53,16 +54,22 @@ def _checked(w, b, X, y):
     if dtype.kind not in "fc":
         dtype = np.float64
     w, b, X, y = [np.asarray(v, dtype) for v in (*floats, X, y)]
-
-    sizes = {}
-    for name, value, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
-        _match(name, value, axes, sizes)
+    _sizes(w.shape, b.shape, X.shape, y.shape)
     return w, b, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(w, b, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("w", w, "D"), ("b", b, ""), ("X", X, "ND"), ("y", y, "N")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -24,6 +24,7 @@ Generated from derive/networks/lstm.py by `derive build lstm`; do not edit.
 The derivation is typeset in lstm.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -167,20 +168,29 @@ def _checked(W, U, b, x, Y=None, h0=None, c0=None):
     Y = None if Y is None else np.asarray(Y, dtype)
     h0 = None if h0 is None else np.asarray(h0, dtype)
     c0 = None if c0 is None else np.asarray(c0, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W", W, ("D", 4, "K")), ("U", U, ("K", 4, "K")), ("b", b, (4, "K")), ("x", x, "TND"), ("Y", Y, "TNK"),
-        ("h0", h0, "NK"), ("c0", c0, "NK"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(
+        W.shape, U.shape, b.shape, x.shape, getattr(Y, "shape", None), getattr(h0, "shape", None),
+        getattr(c0, "shape", None)
+    )
     return W, U, b, x, Y, h0, c0
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, U, b, x, Y, h0, c0):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W", W, ("D", 4, "K")), ("U", U, ("K", 4, "K")), ("b", b, (4, "K")), ("x", x, "TND"), ("Y", Y, "TNK"),
+        ("h0", h0, "NK"), ("c0", c0, "NK"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple([
         sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape, strict=True)

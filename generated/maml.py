@@ -22,6 +22,7 @@ Generated from derive/networks/maml.py by `derive build maml`; do not edit.
 The derivation is typeset in maml.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -104,19 +105,25 @@ def _checked(W, v, X, y, U, z, alpha):
     if dtype.kind not in "fc":
         dtype = np.float64
     W, v, X, y, U, z, alpha = [np.asarray(v, dtype) for v in (*floats, X, y, U, z, alpha)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("W", W, "DH"), ("v", v, "H"), ("X", X, "ND"), ("y", y, "N"), ("U", U, "MD"), ("z", z, "M"),
-        ("alpha", alpha, ""),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(W.shape, v.shape, X.shape, y.shape, U.shape, z.shape, alpha.shape)
     return W, v, X, y, U, z, alpha
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, v, X, y, U, z, alpha):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W", W, "DH"), ("v", v, "H"), ("X", X, "ND"), ("y", y, "N"), ("U", U, "MD"), ("z", z, "M"),
+        ("alpha", alpha, ""),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

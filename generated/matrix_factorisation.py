@@ -14,6 +14,7 @@ Generated from derive/networks/matrix_factorisation.py by `derive build matrix_f
 The derivation is typeset in matrix_factorisation.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -98,13 +99,7 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     P, b, Q, c, mu, r, penalty = [np.asarray(v, dtype) for v in (*floats, r, penalty)]
     who = np.asarray(who)
     what = np.asarray(what)
-
-    sizes = {}
-    for name, value, axes in (
-        ("P", P, "UK"), ("b", b, "U"), ("Q", Q, "IK"), ("c", c, "I"), ("mu", mu, ""), ("who", who, "N"),
-        ("what", what, "N"), ("r", r, "N"), ("penalty", penalty, ""),
-    ):
-        _match(name, value, axes, sizes)
+    sizes = _sizes(P.shape, b.shape, Q.shape, c.shape, mu.shape, who.shape, what.shape, r.shape, penalty.shape)
     if who.dtype.kind not in "iu":
         raise ValueError(f"who has dtype {who.dtype}; expected integers, the labels")
     if who.min() < 0 or who.max() >= sizes["U"]:
@@ -122,9 +117,21 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     return P, b, Q, c, mu, who, what, r, penalty
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(P, b, Q, c, mu, who, what, r, penalty):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("P", P, "UK"), ("b", b, "U"), ("Q", Q, "IK"), ("c", c, "I"), ("mu", mu, ""), ("who", who, "N"),
+        ("what", what, "N"), ("r", r, "N"), ("penalty", penalty, ""),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

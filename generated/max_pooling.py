@@ -18,6 +18,7 @@ Generated from derive/networks/max_pooling.py by `derive build max_pooling`; do 
 The derivation is typeset in max_pooling.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -112,22 +113,28 @@ def _checked(x, Y=None, *, K, S):
         dtype = np.float64
     (x,) = [np.asarray(v, dtype) for v in floats]
     Y = None if Y is None else np.asarray(Y, dtype)
-
-    sizes = {"K": K, "S": S}
     for name, size, least in (("K", K, 1), ("S", S, 1)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    for name, value, axes in (("x", x, "NCUV"), ("Y", Y, "NCAB")):
-        if value is not None:
-            _match(name, value, axes, sizes)
-    _follows("A", (sizes["U"] - sizes["K"]) // sizes["S"] + 1, "(U - K) // S + 1", sizes)
-    _follows("B", (sizes["V"] - sizes["K"]) // sizes["S"] + 1, "(V - K) // S + 1", sizes)
+    _sizes(x.shape, getattr(Y, "shape", None), K=K, S=S)
     return x, Y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(x, Y, *, K, S):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {"K": K, "S": S}
+    for name, shape, axes in (("x", x, "NCUV"), ("Y", Y, "NCAB")):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    _follows("A", (sizes["U"] - sizes["K"]) // sizes["S"] + 1, "(U - K) // S + 1", sizes)
+    _follows("B", (sizes["V"] - sizes["K"]) // sizes["S"] + 1, "(V - K) // S + 1", sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -22,6 +22,7 @@ Generated from derive/networks/mixture_density_network.py by `derive build mixtu
 The derivation is typeset in mixture_density_network.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -125,20 +126,29 @@ def _checked(W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y=None):
         dtype = np.float64
     W1, b1, Wa, ba, Wm, bm, Ws, bs, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("Wa", Wa, "HK"), ("ba", ba, "K"), ("Wm", Wm, "HK"), ("bm", bm, "K"),
-        ("Ws", Ws, "HK"), ("bs", bs, "K"), ("X", X, "ND"), ("y", y, ("N", 1)),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(
+        W1.shape, b1.shape, Wa.shape, ba.shape, Wm.shape, bm.shape, Ws.shape, bs.shape, X.shape,
+        getattr(y, "shape", None)
+    )
     return W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("Wa", Wa, "HK"), ("ba", ba, "K"), ("Wm", Wm, "HK"), ("bm", bm, "K"),
+        ("Ws", Ws, "HK"), ("bs", bs, "K"), ("X", X, "ND"), ("y", y, ("N", 1)),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple([
         sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape, strict=True)

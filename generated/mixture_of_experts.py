@@ -21,6 +21,7 @@ Generated from derive/networks/mixture_of_experts.py by `derive build mixture_of
 The derivation is typeset in mixture_of_experts.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,20 +120,26 @@ def _checked(Wg, W1, b1, W2, b2, X, T=None):
         dtype = np.float64
     Wg, W1, b1, W2, b2, X = [np.asarray(v, dtype) for v in (*floats, X)]
     T = None if T is None else np.asarray(T, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("Wg", Wg, "DE"), ("W1", W1, "EDH"), ("b1", b1, "EH"), ("W2", W2, "EHK"), ("b2", b2, "EK"), ("X", X, "ND"),
-        ("T", T, "NK"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(Wg.shape, W1.shape, b1.shape, W2.shape, b2.shape, X.shape, getattr(T, "shape", None))
     return Wg, W1, b1, W2, b2, X, T
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(Wg, W1, b1, W2, b2, X, T):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("Wg", Wg, "DE"), ("W1", W1, "EDH"), ("b1", b1, "EH"), ("W2", W2, "EHK"), ("b2", b2, "EK"), ("X", X, "ND"),
+        ("T", T, "NK"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

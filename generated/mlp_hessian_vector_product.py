@@ -28,6 +28,7 @@ Generated from derive/networks/mlp.py by `derive build mlp --of hessian_vector_p
 The derivation is typeset in mlp_hessian_vector_product.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -82,13 +83,9 @@ def _checked(W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot):
         W1, b1, W2, b2, X, W1dot, b1dot, W2dot, b2dot,
     ) = [np.asarray(v, dtype) for v in (*floats, X, W1dot, b1dot, W2dot, b2dot)]
     y = np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
-        ("W1dot", W1dot, "DH"), ("b1dot", b1dot, "H"), ("W2dot", W2dot, "HC"), ("b2dot", b2dot, "C"),
-    ):
-        _match(name, value, axes, sizes)
+    sizes = _sizes(
+        W1.shape, b1.shape, W2.shape, b2.shape, X.shape, y.shape, W1dot.shape, b1dot.shape, W2dot.shape, b2dot.shape
+    )
     if y.dtype.kind not in "iu":
         raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
     if y.min() < 0 or y.max() >= sizes["C"]:
@@ -99,9 +96,21 @@ def _checked(W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot):
     return W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HC"), ("b2", b2, "C"), ("X", X, "ND"), ("y", y, "N"),
+        ("W1dot", W1dot, "DH"), ("b1dot", b1dot, "H"), ("W2dot", W2dot, "HC"), ("b2dot", b2dot, "C"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -23,6 +23,7 @@ Generated from derive/networks/multi_head_attention.py by `derive build multi_he
 The derivation is typeset in multi_head_attention.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -150,19 +151,25 @@ def _checked(Wq, Wk, Wv, Wo, X, Y=None):
         dtype = np.float64
     Wq, Wk, Wv, Wo, X = [np.asarray(v, dtype) for v in (*floats, X)]
     Y = None if Y is None else np.asarray(Y, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("Wq", Wq, "DHE"), ("Wk", Wk, "DHE"), ("Wv", Wv, "DHE"), ("Wo", Wo, "HED"), ("X", X, "NTD"), ("Y", Y, "NTD"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(Wq.shape, Wk.shape, Wv.shape, Wo.shape, X.shape, getattr(Y, "shape", None))
     return Wq, Wk, Wv, Wo, X, Y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(Wq, Wk, Wv, Wo, X, Y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("Wq", Wq, "DHE"), ("Wk", Wk, "DHE"), ("Wv", Wv, "DHE"), ("Wo", Wo, "HED"), ("X", X, "NTD"), ("Y", Y, "NTD"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

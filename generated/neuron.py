@@ -14,6 +14,7 @@ Generated from derive/networks/neuron.py by `derive build neuron`; do not edit.
 The derivation is typeset in neuron.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -87,17 +88,23 @@ def _checked(W, X, y=None):
         dtype = np.float64
     W, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y, dtype)
-
-    sizes = {}
-    for name, value, axes in (("W", W, "D"), ("X", X, "D"), ("y", y, "")):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(W.shape, X.shape, getattr(y, "shape", None))
     return W, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "D"), ("X", X, "D"), ("y", y, "")):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

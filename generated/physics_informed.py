@@ -22,6 +22,7 @@ Generated from derive/networks/physics_informed.py by `derive build physics_info
 The derivation is typeset in physics_informed.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -110,19 +111,28 @@ def _checked(w, b, v, x, f=None, z=None, g=None):
     f = None if f is None else np.asarray(f, dtype)
     z = None if z is None else np.asarray(z, dtype)
     g = None if g is None else np.asarray(g, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("w", w, "K"), ("b", b, "K"), ("v", v, "K"), ("x", x, "N"), ("f", f, "N"), ("z", z, "M"), ("g", g, "M"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(
+        w.shape, b.shape, v.shape, x.shape, getattr(f, "shape", None), getattr(z, "shape", None),
+        getattr(g, "shape", None)
+    )
     return w, b, v, x, f, z, g
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(w, b, v, x, f, z, g):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("w", w, "K"), ("b", b, "K"), ("v", v, "K"), ("x", x, "N"), ("f", f, "N"), ("z", z, "M"), ("g", g, "M"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

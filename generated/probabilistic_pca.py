@@ -18,6 +18,7 @@ Generated from derive/networks/probabilistic_pca.py by `derive build probabilist
 The derivation is typeset in probabilistic_pca.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -87,10 +88,7 @@ def _checked(W, t, S):
     if dtype.kind not in "fc":
         dtype = np.float64
     W, t, S = [np.asarray(v, dtype) for v in (*floats, S)]
-
-    sizes = {}
-    for name, value, axes in (("W", W, "DK"), ("t", t, ""), ("S", S, "DD")):
-        _match(name, value, axes, sizes)
+    _sizes(W.shape, t.shape, S.shape)
     _assume("S", "S is symmetric", S, S.T)
     return W, t, S
 
@@ -103,9 +101,18 @@ def _assume(name, fact, left, right):
         raise ValueError(f"{name} is off by {largest:.2g} where {fact}; expected at most {allowed:.1g}")
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, t, S):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "DK"), ("t", t, ""), ("S", S, "DD")):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

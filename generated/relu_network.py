@@ -18,6 +18,7 @@ Generated from derive/networks/relu_network.py by `derive build relu_network`; d
 The derivation is typeset in relu_network.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -93,19 +94,25 @@ def _checked(W1, b1, W2, b2, x, y=None):
         dtype = np.float64
     W1, b1, W2, b2, x = [np.asarray(v, dtype) for v in (*floats, x)]
     y = None if y is None else np.asarray(y, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("x", x, "D"), ("y", y, "K"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(W1.shape, b1.shape, W2.shape, b2.shape, x.shape, getattr(y, "shape", None))
     return W1, b1, W2, b2, x, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, W2, b2, x, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("x", x, "D"), ("y", y, "K"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

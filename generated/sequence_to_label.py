@@ -18,6 +18,7 @@ Generated from derive/networks/sequence_to_label.py by `derive build sequence_to
 The derivation is typeset in sequence_to_label.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -148,14 +149,7 @@ def _checked(E, W, U, b, V, c, w, y=None):
     E, W, U, b, V, c = [np.asarray(v, dtype) for v in floats]
     w = np.asarray(w)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("E", E, "MD"), ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("V", V, "KC"), ("c", c, "C"), ("w", w, "TN"),
-        ("y", y, "N"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(E.shape, W.shape, U.shape, b.shape, V.shape, c.shape, w.shape, getattr(y, "shape", None))
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["M"]:
@@ -174,9 +168,22 @@ def _checked(E, W, U, b, V, c, w, y=None):
     return E, W, U, b, V, c, w, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(E, W, U, b, V, c, w, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("E", E, "MD"), ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("V", V, "KC"), ("c", c, "C"), ("w", w, "TN"),
+        ("y", y, "N"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -22,6 +22,7 @@ Generated from derive/networks/sequence_to_sequence.py by `derive build sequence
 The derivation is typeset in sequence_to_sequence.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -183,14 +184,10 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     w = np.asarray(w)
     u = np.asarray(u)
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (
-        ("E", E, "MD"), ("F", F, "CD"), ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("P", P, "DK"), ("Q", Q, "KK"),
-        ("q", q, "K"), ("V", V, "KC"), ("c", c, "C"), ("w", w, "SN"), ("u", u, "TN"), ("y", y, "TN"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(
+        E.shape, F.shape, W.shape, U.shape, b.shape, P.shape, Q.shape, q.shape, V.shape, c.shape, w.shape, u.shape,
+        getattr(y, "shape", None)
+    )
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["M"]:
@@ -216,9 +213,22 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     return E, F, W, U, b, P, Q, q, V, c, w, u, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(E, F, W, U, b, P, Q, q, V, c, w, u, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("E", E, "MD"), ("F", F, "CD"), ("W", W, "DK"), ("U", U, "KK"), ("b", b, "K"), ("P", P, "DK"), ("Q", Q, "KK"),
+        ("q", q, "K"), ("V", V, "KC"), ("c", c, "C"), ("w", w, "SN"), ("u", u, "TN"), ("y", y, "TN"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -16,6 +16,7 @@ Generated from derive/networks/skip_gram.py by `derive build skip_gram`; do not 
 The derivation is typeset in skip_gram.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -116,12 +117,7 @@ def _checked(E, F, w, c, r):
     w = np.asarray(w)
     c = np.asarray(c)
     r = np.asarray(r)
-
-    sizes = {}
-    for name, value, axes in (
-        ("E", E, "VD"), ("F", F, "VD"), ("w", w, "N"), ("c", c, "N"), ("r", r, "NK"),
-    ):
-        _match(name, value, axes, sizes)
+    sizes = _sizes(E.shape, F.shape, w.shape, c.shape, r.shape)
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     if w.min() < 0 or w.max() >= sizes["V"]:
@@ -146,9 +142,20 @@ def _checked(E, F, w, c, r):
     return E, F, w, c, r
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(E, F, w, c, r):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("E", E, "VD"), ("F", F, "VD"), ("w", w, "N"), ("c", c, "N"), ("r", r, "NK"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -14,6 +14,7 @@ Generated from derive/networks/soft_targets.py by `derive build soft_targets`; d
 The derivation is typeset in soft_targets.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -79,11 +80,7 @@ def _checked(W, b, X, Y=None):
         dtype = np.float64
     W, b, X = [np.asarray(v, dtype) for v in (*floats, X)]
     Y = None if Y is None else np.asarray(Y, dtype)
-
-    sizes = {}
-    for name, value, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("Y", Y, "NC")):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(W.shape, b.shape, X.shape, getattr(Y, "shape", None))
     if Y is not None:
         _assume("Y", "each row of Y sums to one", Y.sum(axis=1), 1)
     return W, b, X, Y
@@ -97,9 +94,19 @@ def _assume(name, fact, left, right):
         raise ValueError(f"{name} is off by {largest:.2g} where {fact}; expected at most {allowed:.1g}")
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, b, X, Y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("Y", Y, "NC")):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -13,6 +13,7 @@ Generated from derive/networks/softmax_regression.py by `derive build softmax_re
 The derivation is typeset in softmax_regression.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -80,11 +81,7 @@ def _checked(W, b, X, y=None):
         dtype = np.float64
     W, b, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y)
-
-    sizes = {}
-    for name, value, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N")):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    sizes = _sizes(W.shape, b.shape, X.shape, getattr(y, "shape", None))
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -96,9 +93,19 @@ def _checked(W, b, X, y=None):
     return W, b, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W, b, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (("W", W, "DC"), ("b", b, "C"), ("X", X, "ND"), ("y", y, "N")):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

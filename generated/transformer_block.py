@@ -40,6 +40,7 @@ Generated from derive/networks/transformer_block.py by `derive build transformer
 The derivation is typeset in transformer_block.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -249,25 +250,34 @@ def _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y=None, epsilon=
     g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X = [np.asarray(v, dtype) for v in (*floats, X)]
     Y = None if Y is None else np.asarray(Y, dtype)
     epsilon = None if epsilon is None else np.asarray(epsilon, dtype)
-
-    sizes = {"H": H, "E": E}
     for name, size, least in (("H", H, 1), ("E", E, 1)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    for name, value, axes in (
+    _sizes(
+        g1.shape, b1.shape, Wq.shape, Wk.shape, Wv.shape, Wo.shape, g2.shape, b2.shape, W3.shape, b3.shape, W4.shape,
+        b4.shape, X.shape, getattr(Y, "shape", None), getattr(epsilon, "shape", None), H=H, E=E
+    )
+    return g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon
+
+
+@lru_cache
+def _sizes(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H, E):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {"H": H, "E": E}
+    for name, shape, axes in (
         ("g1", g1, "D"), ("b1", b1, "D"), ("Wq", Wq, "DD"), ("Wk", Wk, "DD"), ("Wv", Wv, "DD"), ("Wo", Wo, "DD"),
         ("g2", g2, "D"), ("b2", b2, "D"), ("W3", W3, "DM"), ("b3", b3, "M"), ("W4", W4, "MD"), ("b4", b4, "D"),
         ("X", X, "NTD"), ("Y", Y, "NTD"), ("epsilon", epsilon, ""),
     ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+        if shape is not None:
+            _match(name, shape, axes, sizes)
     _follows("D", sizes["E"] * sizes["H"], "E * H", sizes)
-    return g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon
+    return sizes
 
 
-def _match(name, value, axes, sizes):
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -25,6 +25,7 @@ Generated from derive/networks/vae.py by `derive build vae`; do not edit.
 The derivation is typeset in vae.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -149,19 +150,28 @@ def _checked(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise):
     if dtype.kind not in "fc":
         dtype = np.float64
     W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise = [np.asarray(v, dtype) for v in (*floats, X, noise)]
-
-    sizes = {}
-    for name, value, axes in (
-        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("W3", W3, "HK"), ("b3", b3, "K"),
-        ("W4", W4, "KH"), ("b4", b4, "H"), ("W5", W5, "HD"), ("b5", b5, "D"), ("X", X, "ND"), ("noise", noise, "NK"),
-    ):
-        _match(name, value, axes, sizes)
+    _sizes(
+        W1.shape, b1.shape, W2.shape, b2.shape, W3.shape, b3.shape, W4.shape, b4.shape, W5.shape, b5.shape, X.shape,
+        noise.shape
+    )
     return W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("W1", W1, "DH"), ("b1", b1, "H"), ("W2", W2, "HK"), ("b2", b2, "K"), ("W3", W3, "HK"), ("b3", b3, "K"),
+        ("W4", W4, "KH"), ("b4", b4, "H"), ("W5", W5, "HD"), ("b5", b5, "D"), ("X", X, "ND"), ("noise", noise, "NK"),
+    ):
+        _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

@@ -21,6 +21,7 @@ Generated from derive/networks/whitened_process.py by `derive build whitened_pro
 The derivation is typeset in whitened_process.tex.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -141,20 +142,26 @@ def _checked(length, signal, noise, u, X, y=None):
         dtype = np.float64
     length, signal, noise, u, X = [np.asarray(v, dtype) for v in (*floats, X)]
     y = None if y is None else np.asarray(y, dtype)
-
-    sizes = {}
-    for name, value, axes in (
-        ("length", length, "D"), ("signal", signal, ""), ("noise", noise, ""), ("u", u, "N"), ("X", X, "ND"),
-        ("y", y, "N"),
-    ):
-        if value is not None:
-            _match(name, value, axes, sizes)
+    _sizes(length.shape, signal.shape, noise.shape, u.shape, X.shape, getattr(y, "shape", None))
     return length, signal, noise, u, X, y
 
 
-def _match(name, value, axes, sizes):
+@lru_cache
+def _sizes(length, signal, noise, u, X, y):
+    """Return the sizes by name, given shapes; raise ValueError where one does not fit those before it."""
+    sizes = {}
+    for name, shape, axes in (
+        ("length", length, "D"), ("signal", signal, ""), ("noise", noise, ""), ("u", u, "N"), ("X", X, "ND"),
+        ("y", y, "N"),
+    ):
+        if shape is not None:
+            _match(name, shape, axes, sizes)
+    return sizes
+
+
+def _match(name, shape, axes, sizes):
     """Check one argument's shape against the sizes seen so far, and remember the sizes it brings."""
-    shape, before = value.shape, len(sizes)
+    before = len(sizes)
     fits = len(shape) == len(axes) and 0 not in shape
     if fits and shape == tuple(map(sizes.setdefault, axes, shape)):
         return

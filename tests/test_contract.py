@@ -100,7 +100,7 @@ def run(name, given, **extra):
 @every_module
 def test_needs_numpy_alone(name):
     told = re.search(r"^from scipy\.\w+ import .*# NumPy lacks", text(name), re.MULTILINE)
-    allowed = {"numpy", "typing"} | ({"scipy"} if told else set())
+    allowed = {"numpy", "typing", "functools"} | ({"scipy"} if told else set())
     imported = {
         node.module if isinstance(node, ast.ImportFrom) else alias.name
         for node in ast.walk(ast.parse(text(name))) if isinstance(node, ast.Import | ast.ImportFrom)
