@@ -71,7 +71,10 @@ class InPlacePrinter(NumpyPrinter):
             self._choice_into(name, where, node)
         else:
             code = self.code(node)
-            self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+            if name != where and isinstance(ast.parse(code, mode="eval").body, ast.IfExp):
+                self._call_into(name, where, f"np.positive({code}")         # a branch is an array that others read
+            else:
+                self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
 
     def _call_into(self, name, where, call):
         """Append a call that fills the array: its first one also gives it its name."""

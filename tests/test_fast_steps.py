@@ -109,6 +109,22 @@ def test_a_loop_back_through_gates_multiplies_once_for_each():
     assert len(re.findall(r"^    (d\w+) = slope_\w+ ", code, re.M)) == 4       # their rows are written over the factors
 
 
+def test_a_branch_that_is_an_argument_is_not_written_over():
+    net = Network("alternating", "A recurrence with one weight in its first turn and another in the others")
+    T, K = net.sizes("T K")
+    u, v = net.parameter("u", K), net.parameter("v", K)
+    t, k = net.indices(t=T, k=K)
+    h = net.state("h", T, K, initial=1)
+    net.define(h, Piecewise((u[k], t >= 1), (v[k], True)) * h[t - 1, k] + 1, over=(t, k))
+    net.loss = total(h**2)
+    f = codegen.lambdify(net.backward(), style="fast")
+    u, v = np.array([2.0, 3.0]), np.array([5.0, 7.0])
+    loss, grads = f(u, v, T=2)
+    first, second = v + 1, (v + 1) * u + 1
+    assert (u == [2, 3]).all() and (v == [5, 7]).all() and np.isclose(loss, sum(first**2 + second**2))
+    assert np.allclose(grads.u, 2 * second * first) and np.allclose(grads.v, 2 * first + 2 * second * u)
+
+
 def test_a_softplus_and_a_sigmoid_share_their_exponential():
     net = Network("soft", "Softpluses, of which the gradient takes sigmoids")
     N, D = net.sizes("N D")
