@@ -261,14 +261,15 @@ class InPlacePrinter(NumpyPrinter):
         """Sum what is computed in place first; the product of two arrays by a helper that makes none for it."""
         body = node.body
         if isinstance(body, Apply) and len(body.axes) > 1:
-            pair = _pair(body)
+            pair = self._pair(body)
             if function == "np.sum" and pair and tuple(node.over) == body.axes[-1:]:
                 self.helpers["dots"] = None
-                return f"_dots({', '.join(map(self.code, pair))})"
+                return f"_dots({self._operands(pair, body.axes)})"
             if function in ("np.sum", "np.mean") and pair and len(node.over) == len(body.axes):
                 self.helpers["inner"] = self.helpers["dots"] = None
-                of = f" / {self.code(pair[0])}.size" if function == "np.mean" else ""
-                return f"_inner({', '.join(map(self.code, pair))}){of}"
+                operands = self._operands(pair, body.axes)
+                of = f" / {operands.partition(', ')[0]}.size" if function == "np.mean" else ""
+                return f"_inner({operands}){of}"
             work = self._work(body.axes)
             name = f"work{self.works if self.works > 1 else ''}"
             self._into(name, work, body)
@@ -284,6 +285,19 @@ class InPlacePrinter(NumpyPrinter):
                 return f"{helper}({self.text(body).code})"
         return super()._reduced(function, node)
 
+    def _pair(self, body):
+        """Return the two arrays whose entries a product multiplies, one twice for its squares; None for others."""
+        if body.head is Pow and body.args[1] == Scalar((), Integer(2)):
+            body = Apply(body.axes, Mul, (body.args[0], body.args[0]))
+        fits = body.head is Mul and len(body.args) == 2 and all(
+            a.axes == body.axes and (isinstance(a, Read) or self._is_computed(a, body.axes)) for a in body.args)
+        return body.args if fits else None
+
+    def _operands(self, pair, axes):
+        """Return the code of two operands; what is computed is in an array, the same one for the same twice."""
+        first = self._operand(pair[0], axes)
+        return f"{first}, {first if pair[0] == pair[1] else self._operand(pair[1], axes)}"
+
     def _over_rows(self, function, places, rank):
         """Return the helper that reduces the last axis, or all others, faster than NumPy does; "" for other axes."""
         last, others = places == [rank - 1], places == list(range(rank - 1))
@@ -292,15 +306,6 @@ class InPlacePrinter(NumpyPrinter):
         if name:
             self.helpers[name] = None
         return name and f"_{name}"
-
-
-def _pair(body):
-    """Return the two arrays whose entries a product multiplies, one array twice for its squares; None for others."""
-    if body.head is Pow and body.args[1] == Scalar((), Integer(2)):
-        body = Apply(body.axes, Mul, (body.args[0], body.args[0]))
-    fits = body.head is Mul and len(body.args) == 2 and all(isinstance(a, Read) and a.axes == body.axes
-                                                            for a in body.args)
-    return body.args if fits else None
 
 
 def _scaled_small(node):

@@ -149,6 +149,17 @@ def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
     same(net.backward(), {"N": 3, "T": 5, "D": 7}, np.random.default_rng(0))
 
 
+def test_sums_of_products_of_what_is_computed_first_are_those_of_numpy():
+    net = Network("products", "Sums of squares and of products, over all and over the last axis")
+    N, D = net.sizes("N D")
+    X, w = net.parameter("X", N, D), net.parameter("w", D)
+    net.loss = mean((X - w) ** 2) + total(exp(X) * X) + total(tanh(total((X - 2) ** 2, axis=-1)))
+    program = net.backward()
+    code = codegen.source(program, style="fast")
+    assert "_dots(work, work)" in code and "_inner(" in code
+    same(program, {"N": 3, "D": 2000}, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("helper", ["row_sums", "column_sums", "row_maxima"])
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4), (1, 20000), (20000, 1)])
 def test_helpers_reduce_as_numpy_does(helper, shape):
