@@ -1,6 +1,7 @@
-"""Data of a narrower kind than the network asks for: 0 or 1, one-hot rows, signs, rows that sum to one.
+"""Data of a narrower kind than the network asks for: small parameters, 0 or 1, one-hot rows, rows that sum to one.
 
-Code that is right for such data only (P - Y for a softmax, say, where the rows of Y sum to one) is judged on such data.
+Code that is right for such data only (P - Y for a softmax, say, where the rows of Y sum to one; log(1 - p) where p is
+not 1 but for rounding) is judged on such data.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ def _sums_to_one(value):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+IN_RANGE = "parameters are small"
+SMALL = 0.2             # times the parameters, where code leaves its range at larger ones
 KINDS: dict[str, Callable[[Any], Any]] = {
     "is 0 or 1": lambda v: (v > 0).astype(float),
     "is one-hot in each row": lambda v: _one_hot(v, -1),
@@ -54,7 +57,8 @@ def is_predicted(program: Program, variable: Variable) -> bool:
 
 
 def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
-    """Yield the points with one input of a narrower kind, and what that is."""
+    """Yield the points with small parameters, or with one input of a narrower kind, and what that is."""
+    yield IN_RANGE, with_small(program, points)
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
@@ -62,6 +66,12 @@ def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, l
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
+
+
+def with_small(program: Program, points: Sequence[Point]) -> list[Point]:
+    """Return the points with parameters a fifth as large."""
+    names = {p.name for p in program.parameters}
+    return [replace(p, arguments={n: SMALL * v if n in names else v for n, v in p.arguments.items()}) for p in points]
 
 
 def _with(point, name, change):

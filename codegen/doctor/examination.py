@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from derive.program import Program
 
-from . import domains, forward, kinks, leaves
+from . import domains, forward, guards, kinks, leaves
 from .circumstances import bad_checks, in_its_layout, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
@@ -54,7 +55,38 @@ class Examination:
 
     def done(self) -> Diagnosis:
         """Examine, and return the diagnosis."""
-        in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
+        with ExitStack() as kept:
+            in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
+            self._lift_guards(kept)
+            return self._examined()
+
+    def _lift_guards(self, kept):
+        """Take small numbers that keep the code in range for 0, where more is right so."""
+        points = [p for p in self.points if not p.kinked]
+        most = self._fewest(points)
+        if most == (0, 0):
+            return
+        call = partial(self.patient.answer, points[0])
+        for chosen in guards.choices(call):
+            with ExitStack() as tried:
+                self.patient.prepared = tried.enter_context(guards.lifted(call, chosen))
+                if self.patient.prepared and self._fewest(points) < most:
+                    words = ", ".join(dict.fromkeys(g.words for g in chosen))
+                    self.diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
+                    kept.enter_context(tried.pop_all())
+                    return
+        self.patient.prepared = None
+
+    def _fewest(self, points):
+        """Count what is wrong, at the points or with small parameters, and at the points."""
+        counts = []
+        for moved in (points, domains.with_small(self.program, points)):
+            seen = [Seen(p, self.patient.answer(p)) for p in moved]
+            failed = any(s.answer.failure for s in seen)
+            counts.append(len(self.program.parameters) + 2 if failed else self._wrongs(Evidence(self.program, seen)))
+        return min(counts), counts[0]
+
+    def _examined(self):
         answers = [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
         answered = [Seen(p, a) for p, a in answers if not a.failure]
         if not answered:
@@ -121,7 +153,9 @@ class Examination:
         if best is None:
             return ordinary, evidence
         words, narrow = best
-        self.diagnosis.remarks.append(f"judged on data where {words}: on other data the code computes another thing")
+        elsewhere = "at larger ones the code leaves its range" if words == domains.IN_RANGE else \
+            "on other data the code computes another thing"
+        self.diagnosis.remarks.append(f"judged on data where {words}: {elsewhere}")
         self.diagnosis.where = f" where {words}"
         self.diagnosis.disagreements = narrow.disagreements()
         return narrow.seen, narrow

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sympy import Add, And, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Not, Or, Piecewise, Pow, Sum, Symbol
+from sympy import ITE, Add, And, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Not, Or, Piecewise, Pow, Sum, Symbol
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
@@ -123,6 +123,8 @@ def _applied(expr, args):
         return _folded(np.logical_and if isinstance(expr, And) else np.logical_or, args)
     if isinstance(expr, Not):
         return lambda scope: np.logical_not(args[0](scope))
+    if isinstance(expr, ITE):
+        return lambda scope: np.where(*(a(scope) for a in args))
     if isinstance(expr, Pow):
         return lambda scope: _power(args[0](scope), args[1](scope))
     if isinstance(expr, KroneckerDelta):

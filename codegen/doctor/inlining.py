@@ -23,6 +23,6 @@ def written_out(program: Program, names: Collection[str], equation: Equation) ->
 def inlined(program: Program, mutator: Mutator, names: Collection[str], equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an equation in which one variable that it reads, of those named, is written out."""
     for whole in written_out(program, names, equation):
-        for mutant in mutator.of(whole.with_rhs(whole.rhs.expand(deep=False))):
+        for mutant in mutator.of(whole.with_rhs(whole.rhs.expand(deep=False, power_exp=False))):
             if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign", "array") and mutant.rank < FARFETCHED:
                 yield replace(mutant, rank=FARFETCHED)

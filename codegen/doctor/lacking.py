@@ -17,6 +17,7 @@ import numpy as np
 from .edits import FARTHER, Edit, Surroundings, made, quoted
 from .lines import Line
 from .slots import Slot, expressions
+from .source import value_code
 
 FUNCTIONS = (
     "np.exp(x)", "np.log(x)", "np.sqrt(x)", "np.abs(x)", "np.sign(x)", "x ** 2", "1 / x", "1 - x", "(x > 0)", "(x < 0)",
@@ -34,7 +35,6 @@ BATCH = 500
 PLACE = "__the_place__"
 OPERATORS: dict[type, Callable] = {ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Add: operator.add,
                                    ast.Sub: operator.sub}
-SIGNS: dict[type, str] = {ast.Mult: "*", ast.Div: "/", ast.Add: "+", ast.Sub: "-"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _at(line, slot, place, candidates) -> Iterator[Edit]:
     """Yield those of some candidates for a place with which the line makes all right."""
     name = ast.copy_location(ast.Name(PLACE, ast.Load()), place.node)
     with place.holding(name):
-        code = compile(ast.Expression(slot.node), "<edited>", "eval")
+        code = value_code(slot.node)
     batch: list[tuple[Part, str, np.ndarray]] = []
     for part, words in candidates:
         if (added := _given(line, code, part)) is not None:
@@ -100,7 +100,8 @@ def _alone(line, place, atoms, plain):
     for atom in atoms:
         for op in _operators(place):
             if part := _joined(old, op, atom):
-                yield part, f"`{SIGNS[op]} {quoted(atom.node)}` is missing"
+                whole = ast.BinOp(ast.Name("_", ast.Load()), op(), atom.node)     # with the brackets it needs
+                yield part, f"`{quoted(whole).removeprefix('_ ')}` is missing"
     for atom in atoms:
         yield atom, "another value belongs there"
 

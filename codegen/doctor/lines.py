@@ -17,7 +17,7 @@ import numpy as np
 
 from .evidence import largest
 from .slots import Slot
-from .source import Unit
+from .source import Unit, value_code
 
 CATCH = "__caught_by_the_doctor__"
 FITS = 1e-7                 # of a result's largest entry, that an edit may leave
@@ -78,7 +78,7 @@ class Line:
         Where the line reads what it gave before, only what it gives the first time is known.
         """
         try:
-            added = self.given(compile(ast.Expression(new), "<edited>", "eval"))
+            added = self.given(value_code(new))
         except (Exception, SystemExit):
             return frozenset()
         if added is None:

@@ -1,5 +1,6 @@
 """Calling somebody's function: with copies, twice, watching what it does to its arguments."""
 
+import ast
 import inspect
 import traceback
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ class Patient:
         self.sizes = {s.name: s for s in program.sizes}
         self.single = False         # whether it is known to compute in float32 inside, whatever it returns
         self.layout: Layout = {}
+        self.prepared: Callable[[ast.Module], None] | None = None       # what is changed in its text while it is judged
         self.ways: list[Callable] = self._ways()
 
     def answer(self, point: Point, change: Callable[[Any], Any] = np.array, twice: bool = False) -> Answer:
@@ -129,6 +131,10 @@ class Patient:
         keywords = [p.name for p in plain if p.name in self.sizes]
         positional = [p for p in plain if p.kind != p.KEYWORD_ONLY and p.name not in self.sizes]
         required = [p.name for p in plain if p.default is p.empty]
+        in_order = [p.name for p in plain if p.kind != p.KEYWORD_ONLY]
+        whole = len(in_order) == len(self.parameters) + len(self.inputs)
+        if keywords and whole and not set(self.parameters) <= set(in_order):
+            return [self._by_position([])]          # an argument that happens to have the name of a size
         if plain and set(required) <= known and not any(p.kind == p.POSITIONAL_ONLY for p in plain):
             names = [p.name for p in plain if p.name in known]
             return [lambda given, sizes: self.function(**{n: given[n] if n in given else sizes[n] for n in names})]

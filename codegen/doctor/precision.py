@@ -11,6 +11,7 @@ import numpy as np
 from derive.program import Program
 
 from . import forward
+from .domains import with_small
 from .evidence import FAINT, Evidence, Seen, largest
 from .patient import Patient
 
@@ -24,12 +25,19 @@ MOST = 2e-4             # of a jump that is taken for rounding where float32 can
 def mark_rounded(patient: Patient, program: Program, answered: Sequence[Seen]) -> None:
     """Mark answers as float32's where code rounds inside, and those where it cancels with what that leaves."""
     first = answered[0]
-    if not first.answer.single and _differs(program, first):
+    if not first.answer.single and _differs(program, first) and not _right_if_small(patient, program, first.point):
         patient.single = COARSE < _jump(patient, program, first, FINE) < WILD
     for s in answered:
         s.answer.single = s.answer.single or patient.single
         if s.answer.single and _differs(program, s):
             s.answer.jump = min(_jump(patient, program, s, WIDE), MOST)
+
+
+def _right_if_small(patient, program, point):
+    """Tell whether code is right with small parameters: elsewhere it leaves its range, as 1 - p does at p = 1."""
+    [small] = with_small(program, [point])
+    answer = patient.answer(small)
+    return not answer.failure and not _differs(program, Seen(small, answer))
 
 
 def _differs(program, seen):

@@ -151,7 +151,7 @@ class Repairs:
         judge, found = self.judge, list[Repair]()
         if not can_stop():
             return []
-        with memory_limited(), units_of(lambda: judge.answer(judge.order[0])) as units:
+        with memory_limited(), units_of(lambda: judge.answer(judge.order[0]), judge.patient.prepared) as units:
             if not units or acts(units):
                 return []
             last: Edit | None = None

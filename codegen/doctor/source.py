@@ -57,18 +57,27 @@ class Unit:
 
 
 @contextmanager
-def units_of(call: Callable[[], Any]) -> Iterator[list[Unit]]:
+def units_of(
+    call: Callable[[], Any], prepared: Callable[[ast.Module], None] | None = None,
+) -> Iterator[list[Unit]]:
     """Give the functions with a text that run in a call, those of libraries and of this package aside.
 
-    Whatever their trees are made to run is set back in the end.
+    `prepared` changes the tree of each file first. Whatever their trees are made to run is set back in the end.
     """
     functions = _functions(_executed(call))
     before = [(f, f.__code__) for f in functions]
     try:
-        yield _units(functions)
+        yield _units(functions, prepared)
     finally:
         for f, code in before:
             f.__code__ = code
+
+
+def value_code(node: ast.expr) -> CodeType:
+    """Return the code of an expression, without Python's warnings about what no one meant to write."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(ast.Expression(node), "<edited>", "eval")
 
 
 def acts(units: list[Unit]) -> bool:
@@ -120,14 +129,14 @@ def _functions(codes):
     return [f for code in codes for f in live if f.__code__ is code]
 
 
-def _units(functions):
+def _units(functions, prepared):
     """Return the units that functions are parts of, in the order in which they ran."""
     found: dict[tuple, Unit] = {}
     trees: dict[str, list[Unit]] = {}
     for f in functions:
         file = f.__code__.co_filename
         if file not in trees:
-            trees[file] = list(_parsed(file))
+            trees[file] = list(_parsed(file, prepared))
         for k, unit in enumerate(trees[file]):
             first, last = _first_line(unit.function), unit.function.end_lineno      # type: ignore[attr-defined]
             if first <= f.__code__.co_firstlineno <= last:
@@ -139,13 +148,15 @@ def _units(functions):
     return list(found.values())
 
 
-def _parsed(file):
+def _parsed(file, prepared):
     """Yield the units of a file: its functions, the methods of its classes, and statements with functions in them."""
     text = "".join(linecache.getlines(file))
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError):
         return
+    if prepared:
+        prepared(module)
     for statement in module.body:
         if isinstance(statement, ast.ClassDef):
             for method in statement.body:
