@@ -25,15 +25,15 @@ SECONDS = 3.0               # of processor time, to look for the layout that cod
 RIGHT = (False, 0, 0)
 
 
-def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point]) -> None:
-    """Have the function called with arrays as it lays them out, where it is not made for the network's own layout.
+def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point]) -> bool:
+    """Have the function called with arrays as it lays them out; tell whether that is not as the network does.
 
     That is so where it fails, or has another loss, on arrays as the network has them, and not in another layout. Of
     several that will do, that one counts in which most is right.
     """
     usual = _apart(patient, points)
     if usual is not None and not usual[0]:
-        return
+        return False
     best, ways, end = usual, list(patient.ways), time.thread_time() + SECONDS
     chosen: Layout = {}
     for layout in other_layouts(patient.program):
@@ -47,6 +47,7 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
     patient.layout, patient.ways = chosen, ways
     if chosen:
         diagnosis.remarks.append(f"called with arrays as the code lays them out: {told(patient.program, chosen)}")
+    return bool(chosen)
 
 
 def _apart(patient, points):

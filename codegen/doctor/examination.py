@@ -56,16 +56,20 @@ class Examination:
     def done(self) -> Diagnosis:
         """Examine, and return the diagnosis."""
         with ExitStack() as kept:
-            in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
-            self._lift_guards(kept)
-            return self._examined()
+            answers = self._answers()           # before all else, for code may keep something from call to call
+            laid_out = in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
+            lifted = self._lift_guards(kept)
+            return self._examined(self._answers() if laid_out or lifted else answers)
+
+    def _answers(self):
+        return [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
 
     def _lift_guards(self, kept):
-        """Take small numbers that keep the code in range for 0, where more is right so."""
+        """Take small numbers that keep the code in range for 0, where more is right so; tell whether that is done."""
         points = [p for p in self.points if not p.kinked]
         most = self._fewest(points)
         if most == (0, 0):
-            return
+            return False
         call = partial(self.patient.answer, points[0])
         for chosen in guards.choices(call):
             with ExitStack() as tried:
@@ -74,8 +78,9 @@ class Examination:
                     words = ", ".join(dict.fromkeys(g.words for g in chosen))
                     self.diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
                     kept.enter_context(tried.pop_all())
-                    return
+                    return True
         self.patient.prepared = None
+        return False
 
     def _fewest(self, points):
         """Count what is wrong, at the points or with small parameters, and at the points."""
@@ -86,8 +91,7 @@ class Examination:
             counts.append(len(self.program.parameters) + 2 if failed else self._wrongs(Evidence(self.program, seen)))
         return min(counts), counts[0]
 
-    def _examined(self):
-        answers = [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
+    def _examined(self, answers):
         answered = [Seen(p, a) for p, a in answers if not a.failure]
         if not answered:
             self.diagnosis.remarks.append(f"the function fails at every point tried: {answers[0][1].failure}")
