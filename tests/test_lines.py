@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from sympy import Sum, tanh
 
+from codegen.doctor import diagnose
 from codegen.doctor.arrangements import orders
 from codegen.doctor.lines import line
 from codegen.doctor.slots import Slot
 from codegen.doctor.source import units_of
-from derive import Network
+from derive import FirstMaximum, Network
 from tests.coursework.editing import edited
 from tests.test_repairs import examined
 
@@ -68,6 +69,43 @@ EDITS = [                               # what is edited, and what the doctor sa
 def test_what_should_stand_there_is_told(old, new, told):
     found, _ = examined(words(), edited(mine, (old, new)))
     assert len(found) == 1 and told in found[0].words, found
+
+
+def pooled(pooling):
+    net = Network("pooled")
+    N, L = net.sizes("N L")
+    A = net.size("A", 3 * L)
+    x, g = net.parameter("x", N, A), net.input("g", N, L)
+    n, l, k = net.indices(n=N, l=L, k=3)
+    window = x[n, 3 * l + k]
+    y = net.define("y", FirstMaximum(window, k) if pooling == "max" else Sum(window, k) / 3, over=(n, l))
+    net.loss = Sum(g[n, l] * y[n, l] ** 2, n, l)
+    return net
+
+
+def largest(windows):
+    return np.eye(3)[windows.argmax(axis=2)]
+
+
+def evenly(windows):
+    return np.full(windows.shape, 1 / 3)
+
+
+def backward(pool, share):
+    def pooling(x, g):
+        windows = x.reshape(len(x), -1, 3)
+        y = pool(windows, axis=2)
+        return np.sum(g * y**2), {"x": ((2 * g * y)[:, :, None] * share(windows)).reshape(x.shape)}
+
+    return pooling
+
+
+@pytest.mark.parametrize(("pooling", "pool", "right", "wrong", "told"), [
+    ("max", np.max, largest, evenly, "as if it were a mean"),
+    ("mean", np.mean, evenly, largest, "a maximum stands where a mean should")])
+def test_the_other_poolings_gradient_is_known(pooling, pool, right, wrong, told):
+    assert diagnose(pooled(pooling), backward(pool, right)).right
+    assert told in str(diagnose(pooled(pooling), backward(pool, wrong)))
 
 
 def affine(x, y):

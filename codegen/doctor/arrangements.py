@@ -1,6 +1,7 @@
 """Arrays laid out otherwise: axes in another order before a reshape or after it, cut at other places, not added up."""
 
 import ast
+import copy
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 
@@ -100,10 +101,15 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
     for k, part in slices.items():
         for new in _others(part, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
+        for new in _strided(part, around.loops, sizes):
+            yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "the stride is forgotten, or is none", OTHER
+    for k, new in _paired(parts, sizes):
+        yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "each row has one index of its own, not all of them", OTHER
     ends = [k for k, part in slices.items() if part.upper is not None]
-    for by in sizes if ends else ():
-        moved = [_shifted(slices[k], by) if k in ends else p for k, p in enumerate(parts)]
-        yield _at(node, moved), f"it is cut {text(by)} places off", OTHER
+    for by in sizes if slices else ():
+        if ends:
+            moved = [_shifted(slices[k], by) if k in ends else p for k, p in enumerate(parts)]
+            yield _at(node, moved), f"it is cut {text(by)} places off", OTHER
         moved = [ast.Slice(by, _negative(by), slices[k].step) if k in slices else p for k, p in enumerate(parts)]
         yield _at(node, moved), "it is cut at another place", OTHER
 
@@ -117,6 +123,40 @@ def _others(part: ast.Slice, sizes: Sequence[ast.expr]) -> Iterator[ast.Slice]:
         yield from (ast.Slice(part.lower, size, part.step) for size in sizes)
     yield from (ast.Slice(_negative(size), None, part.step) for size in sizes)
     yield from (ast.Slice(None, _negative(size), part.step) for size in sizes)
+
+
+def _strided(part, loops, sizes):
+    """Yield a slice that follows a loop, a:a + 3, with a stride in it, or without the one that it has."""
+    low, high = part.lower, part.upper
+    for name in loops:
+        if low and high and all(any(text(n) == name for n in ast.walk(b)) for b in (low, high)):
+            here = ast.Name(name, ast.Load())
+            for far in (ast.BinOp(size, ast.Mult(), here) for size in sizes):
+                yield ast.Slice(_replaced(low, name, far), _replaced(high, name, far), part.step)
+                yield ast.Slice(_replaced(low, text(far), here), _replaced(high, text(far), here), part.step)
+
+
+def _replaced(node, old, new):
+    """Return an expression with something else wherever a part reads as given."""
+    if text(node) == old:
+        return new
+    other = copy.copy(node)
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.expr):
+            setattr(other, field, _replaced(value, old, new))
+    return other
+
+
+def _paired(parts, sizes):
+    """Yield places of a whole axis beside an array of indices, and numbers one by one for there."""
+    listed = [k for k, p in enumerate(parts) if not isinstance(p, ast.Slice | ast.Constant)]
+    whole = [k for k, p in enumerate(parts) if isinstance(p, ast.Slice) and not (p.lower or p.upper or p.step)]
+    if listed:
+        yield from ((k, _parsed(f"np.arange({text(size)})")) for k in whole for size in sizes[:-2])
+
+
+def _parsed(source):
+    return ast.parse(source, mode="eval").body
 
 
 def _shifted(part, by):

@@ -11,7 +11,7 @@ from .slots import Slot, text
 SLIP, OTHER, FAR, FARTHER = 1, 2, 3, 4
 MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
-SIZED = ("range", "reshape", "zeros", "split")
+SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
 MOST_WORDS = 60             # letters of what is quoted
 
 

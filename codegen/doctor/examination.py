@@ -304,9 +304,20 @@ class Examination:
         """Name the lines that, edited, make right what is left."""
         left = evidence.wrong()
         if left:
-            search = Repairs(self.patient, evidence, left, self._left(0.7))
+            search = Repairs(self.patient, evidence, left, self._left(0.5))
             self._edited(evidence, search.several(), left)
             self.lines = search.lines
+            self._reread(evidence)
+
+    def _reread(self, evidence):
+        """Take lines that, edited, make all right for formulas that explain a part, and the rest not."""
+        formulas = [f for f in self.diagnosis.findings if f.name and f.explains and f.kind not in CALLS]
+        if evidence.wrong() and formulas:
+            plain = Evidence(self.program, evidence.seen)
+            found = Repairs(self.patient, plain, plain.wrong(), self._left(0.7)).several()
+            if found:
+                self.diagnosis.findings = [f for f in self.diagnosis.findings if f not in formulas]
+                self._edited(evidence, found, evidence.wrong())
 
     def _edited(self, evidence, found, names, formulas=()):
         self.diagnosis.findings += [edited(repair, formulas) for repair in found]

@@ -12,12 +12,13 @@ from derive.terms import free_indices, subterms
 from .axes import softmax_axes
 from .inlining import inlined
 from .mutants import POSSIBLE, RARE, Mutant, Mutator
+from .windows import other_poolings
 
 
 def mutants(program: Program) -> Iterator[Mutant]:
     """Yield the changed forward equations of a program, the likeliest first, and of those the loss's."""
     mutator, own = Mutator(program), {e.name for e in program.equations}
-    makers = (other_functions, _epsilons, _roots, partial(spreads, program), softmax_axes, mutator.of,
+    makers = (other_functions, other_poolings, _epsilons, _roots, partial(spreads, program), softmax_axes, mutator.of,
               partial(_sized, program, mutator))
     lines = program.equations[::-1]
     yield from sorted((m for e in lines for make in makers for m in make(e) if m.kind != "kink"), key=lambda m: m.rank)

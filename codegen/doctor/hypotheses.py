@@ -17,6 +17,7 @@ from .normalisations import compact_forms
 from .orders import other_orders
 from .places import overwritten
 from .systems import other_systems
+from .windows import shared_or_strided
 
 Changed = Mapping[str, tuple[Equation, ...]]
 
@@ -27,7 +28,7 @@ class Hypotheses:
     def __init__(self, program: Program, first: Evaluated):
         self.program, self.mutator = program, Mutator(program)
         self.makers = [self.mutator.of, partial(slopes, program), partial(softmaxes, program),
-                       partial(overwritten, program), partial(other_axes, program),
+                       partial(overwritten, program), partial(other_axes, program), partial(shared_or_strided, program),
                        partial(other_orders, self.mutator.wording), other_systems,
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]

@@ -104,6 +104,11 @@ def _alone(line, place, atoms, plain):
                 yield part, f"`{quoted(whole).removeprefix('_ ')}` is missing"
     for atom in atoms:
         yield atom, "another value belongs there"
+    if isinstance(old.node, ast.BinOp) and (left := _valued(line, old.node.left)):
+        for atom in atoms:
+            for op in OPERATORS:
+                if part := _joined(left, op, atom):
+                    yield part, "another operation, with another value"
 
 
 def _in_pairs(line, place, atoms, plain):

@@ -21,6 +21,7 @@ from .evaluate import Evaluated
 from .evidence import Evidence
 from .forward_mutants import other_functions, spreads
 from .mutants import FARFETCHED, Mutant, Mutator
+from .windows import other_poolings
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
          "step")
@@ -99,7 +100,8 @@ def _mistakes(forward: Program, wrong: list[str]) -> Iterator[Mutant]:
     mutator = Mutator(forward)
     found = []
     for equation in places:
-        found += [*other_functions(equation), *spreads(forward, equation), *softmax_axes(equation)]
+        found += [*other_functions(equation), *other_poolings(equation), *spreads(forward, equation)]
+        found += softmax_axes(equation)
         found += [m for m in mutator.of(equation) if m.kind in KINDS and m.rank < FARFETCHED and not m.square]
     yield from sorted(found, key=lambda m: m.rank)
 

@@ -5,10 +5,11 @@ import copy
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from .arrangements import cut
 from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
 from .rewritings import OPERATORS, everywhere, names, subscripts
 from .sharing import added_up, unshared
-from .slots import Slot, places
+from .slots import Slot, places, text
 
 
 def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
@@ -27,6 +28,8 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     yield from unshared(slot)
     for added, words, rank in added_up(node):
         yield made(slot, added, words, rank)
+    for new in _split(node, around):
+        yield made(slot, new, "it is split at another place, and the parts are exchanged", OTHER)
     for place in places(node):
         if place.name in ("target", "targets"):
             for new, words, rank in _targets(place.node, around):
@@ -38,11 +41,21 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         yield Edit(test, node.test, ast.UnaryOp(ast.Not(), node.test), f"{said} is the wrong way round", SLIP)
 
 
+def _split(node, around):
+    """Yield two parts of an array exchanged, cut at another place."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Call) \
+            and text(node.value.func).endswith("split") and len(node.value.args) > 1:
+        for size in around.sizes.values():
+            array, _, *rest = node.value.args
+            value = ast.Call(node.value.func, [array, ast.List([size], ast.Load()), *rest], node.value.keywords)
+            yield ast.Assign([ast.Tuple(node.targets[0].elts[::-1], ast.Store())], value)
+
+
 def _targets(node, around):
     """Where something is assigned to: another index, another name."""
     store = ast.Store()
     if isinstance(node, ast.Subscript):
-        for new, words, rank in (*subscripts(node, around), *_other_indices(node, around)):
+        for new, words, rank in (*subscripts(node, around), *cut(node, around), *_other_indices(node, around)):
             if isinstance(new, ast.Subscript):
                 yield ast.Subscript(new.value, new.slice, store), words, rank
         for new, words, _ in names(node.value, around) if isinstance(node.value, ast.Name) else ():
@@ -80,8 +93,18 @@ def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
         if after:
             words = f"{said} should come after `{quoted(after[0])}`"
             yield made([*before, after[0], statement, *after[1:]], words, SLIP)
+        for new in _alike(statement, block):
+            yield made([*before, statement, new, *after], f"`{quoted(new)}` is missing: there is {said} alone", OTHER)
         for new, inner, words in _across(before, statement, after) if isinstance(statement, ast.For) else ():
             yield made(new, f"`{quoted(inner)}` should {words}", OTHER)
+
+
+def _alike(statement, block):
+    """Yield what a statement does to one name, done to another that the block has: db is to be divided as dW is."""
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        others = {n.id for s in block for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for name in sorted(others - {statement.target.id}):
+            yield ast.AugAssign(ast.Name(name, ast.Store()), statement.op, statement.value)
 
 
 def _across(before, loop, after):
