@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from operator import is_
 from typing import TYPE_CHECKING
 
 from sympy import Eq, Expr, Idx, Indexed, S, Symbol
@@ -79,19 +80,19 @@ class Equation:
     def name(self) -> str:
         return self.lhs.base.name if isinstance(self.lhs, Indexed) else self.lhs.name
 
-    @property
+    @cached_property
     def indices(self) -> tuple[Expr, ...]:
         """The indices of the left-hand side, constants (the row -1 of a state) included."""
         return self.lhs.indices if isinstance(self.lhs, Indexed) else ()
 
-    @property
+    @cached_property
     def free(self) -> tuple[Idx, ...]:
         """The indices that the equation holds for all values of."""
         return tuple(i for i in self.indices if isinstance(i, Idx))
 
     def with_rhs(self, rhs: Expr) -> "Equation":
         """Return the same equation with another right-hand side."""
-        return replace(self, rhs=rhs)
+        return self if rhs is self.rhs else replace(self, rhs=rhs)
 
     def as_sympy(self) -> Eq:
         return Eq(S.Zero if self.implicit else self.lhs, self.rhs, evaluate=False)
@@ -232,7 +233,9 @@ class Program:
         return ordered(self.equations)
 
     def with_equations(self, equations: Iterable[Equation], **changes) -> "Program":
-        return replace(self, equations=tuple(equations), **changes)
+        lines = tuple(equations)
+        same = not changes and len(lines) == len(self.equations) and all(map(is_, lines, self.equations))
+        return self if same else replace(self, equations=lines, **changes)
 
     def cost(self, itemsize: int = 8) -> "Costs":
         """Return operations, bytes moved and residual memory, forward, backward and together, in the sizes."""
