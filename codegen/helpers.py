@@ -162,12 +162,12 @@ def _row_sums(x):
     return x @ np.ones(x.shape[-1], x.dtype)
 '''
 HELPERS["_column_sums"] = '''
-def _column_sums(x):
-    """Return the sums over all axes but the last, which BLAS adds up faster; those of many rows by np.sum."""
-    x = x.reshape(-1, x.shape[-1])
+def _column_sums(x, kept=1):
+    """Return the sums over all axes but the last ones, which BLAS adds up faster; those of many rows by np.sum."""
+    x = x.reshape(-1, *x.shape[-kept:])
     if x.dtype.kind not in "fc" or len(x) > 2**14:
         return x.sum(axis=0)
-    return np.ones(len(x), x.dtype) @ x
+    return (np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape[1:])
 '''
 HELPERS["_row_maxima"] = '''
 def _row_maxima(x):

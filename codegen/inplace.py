@@ -278,11 +278,11 @@ class InPlacePrinter(NumpyPrinter):
                 return f"{function}({name})"
             helper = self._over_rows(function, places, len(body.axes))
             axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
-            return f"{helper}({name})" if helper else f"{name}.{function.removeprefix('np.')}(axis={axis})"
+            return helper.format(name) if helper else f"{name}.{function.removeprefix('np.')}(axis={axis})"
         if isinstance(body, Read) and body.name not in self.labels:
             helper = self._over_rows(function, sorted(body.axes.index(i) for i in node.over), len(body.axes))
             if helper:
-                return f"{helper}({self.text(body).code})"
+                return helper.format(self.text(body).code)
         return super()._reduced(function, node)
 
     def _pair(self, body):
@@ -299,13 +299,14 @@ class InPlacePrinter(NumpyPrinter):
         return f"{first}, {first if pair[0] == pair[1] else self._operand(pair[1], axes)}"
 
     def _over_rows(self, function, places, rank):
-        """Return the helper that reduces the last axis, or all others, faster than NumPy does; "" for other axes."""
-        last, others = places == [rank - 1], places == list(range(rank - 1))
-        name = {("np.sum", True): "row_sums", ("np.max", True): "row_maxima"}.get((function, last and rank > 1), "")
-        name = "column_sums" if function == "np.sum" and others and rank > 1 else name
+        """Return the call, but for its array, that reduces the last axis, or the first ones, faster; "" for others."""
+        last, first = places == [rank - 1] and rank > 1, places == list(range(len(places))) and len(places) < rank
+        kept = rank - len(places)
+        name = "column_sums" if function == "np.sum" and first else \
+            {"np.sum": "row_sums", "np.max": "row_maxima"}.get(function, "") if last else ""
         if name:
             self.helpers[name] = None
-        return name and f"_{name}"
+        return name and f"_{name}({{}}{f', {kept}' if first and kept > 1 else ''})"
 
 
 def _scaled_small(node):

@@ -146,6 +146,7 @@ def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
     Z = net.define("Z", softplus(relu(X * w)))
     P = net.define("P", softmax(X, axis=-1))
     net.loss = total(mean(Z, axis=-1) ** 3) + total(P**2) + total(tanh(mean(Z, axis=0)))
+    assert "_column_sums(Z, 2)" in codegen.source(net.backward(), style="fast")
     same(net.backward(), {"N": 3, "T": 5, "D": 7}, np.random.default_rng(0))
 
 
@@ -170,6 +171,8 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
     others = tuple(range(len(shape) - 1))
     want = {"row_sums": x.sum(-1), "column_sums": x.sum(others), "row_maxima": x.max(-1)}[helper]
     assert np.allclose(getattr(module, f"_{helper}")(x), want, rtol=1e-12, atol=1e-12)
+    if helper == "column_sums" and x.ndim == 3:
+        assert np.allclose(module._column_sums(x, 2), x.sum(0), rtol=1e-12, atol=1e-12)
     if helper != "row_maxima":
         ones = np.ones(shape, bool)
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
