@@ -155,8 +155,9 @@ def _softplus_into(x, out, work):
     return np.maximum(x, work, out=out)
 '''
 HELPERS["_row_sums"] = '''
-def _row_sums(x):
-    """Return the sums over the last axis, which BLAS adds up faster; rows that are long, as exactly as np.sum."""
+def _row_sums(x, over=1):
+    """Return the sums over the last axes, which BLAS adds up faster; rows that are long, as exactly as np.sum."""
+    x = x.reshape(*x.shape[:x.ndim - over], -1)
     if x.dtype.kind not in "fc" or x.shape[-1] > 2**14:
         return x.sum(axis=-1)
     return x @ np.ones(x.shape[-1], x.dtype)

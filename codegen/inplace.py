@@ -277,8 +277,7 @@ class InPlacePrinter(NumpyPrinter):
             if len(places) == len(body.axes):
                 return f"{function}({name})"
             helper = self._over_rows(function, places, len(body.axes))
-            axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
-            return helper.format(name) if helper else f"{name}.{function.removeprefix('np.')}(axis={axis})"
+            return helper.format(name) if helper else f"{name}.{function.removeprefix('np.')}(axis={as_axes(places)})"
         if isinstance(body, Read) and body.name not in self.labels:
             helper = self._over_rows(function, sorted(body.axes.index(i) for i in node.over), len(body.axes))
             if helper:
@@ -299,14 +298,29 @@ class InPlacePrinter(NumpyPrinter):
         return f"{first}, {first if pair[0] == pair[1] else self._operand(pair[1], axes)}"
 
     def _over_rows(self, function, places, rank):
-        """Return the call, but for its array, that reduces the last axis, or the first ones, faster; "" for others."""
-        last, first = places == [rank - 1] and rank > 1, places == list(range(len(places))) and len(places) < rank
-        kept = rank - len(places)
-        name = "column_sums" if function == "np.sum" and first else \
-            {"np.sum": "row_sums", "np.max": "row_maxima"}.get(function, "") if last else ""
-        if name:
-            self.helpers[name] = None
-        return name and f"_{name}({{}}{f', {kept}' if first and kept > 1 else ''})"
+        """Return the call, but for its array, that reduces the last axes, or the first, faster; "" where none does.
+
+        Sums over some of the first axes and some of the last are those over the last, then over the first.
+        """
+        kept = [k for k in range(rank) if k not in places]
+        if not kept or kept != list(range(kept[0], kept[-1] + 1)):
+            return ""
+        first, last = kept[0], rank - 1 - kept[-1]
+        if function == "np.sum":
+            self.helpers["row_sums" if last else "column_sums"] = None
+            if not last:
+                return f"_column_sums({{}}{f', {len(kept)}' if len(kept) > 1 else ''})"
+            axis = f".sum(axis={as_axes(range(first))})" if first else ""
+            return f"_row_sums({{}}{f', {last}' if last > 1 else ''}){axis}"
+        if function == "np.max" and last == 1 and not first:
+            self.helpers["row_maxima"] = None
+            return "_row_maxima({})"
+        return ""
+
+
+def as_axes(places):
+    """Print the axes of a reduction."""
+    return str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
 
 
 def _scaled_small(node):

@@ -150,6 +150,17 @@ def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
     same(net.backward(), {"N": 3, "T": 5, "D": 7}, np.random.default_rng(0))
 
 
+def test_a_bias_of_channels_takes_sums_over_the_axes_around_them():
+    net = Network("channels", "A bias a channel")
+    N, F, U, V = net.sizes("N F U V")
+    X, b = net.input("X", N, F, U, V), net.parameter("b", F)
+    n, f, u, v = net.indices(n=N, f=F, u=U, v=V)
+    Z = net.define("Z", X[n, f, u, v] + b[f], over=(n, f, u, v))
+    net.loss = total(exp(Z))
+    assert "_row_sums(" in codegen.source(net.backward(), style="fast")
+    same(net.backward(), {"N": 3, "F": 2, "U": 4, "V": 5}, np.random.default_rng(0))
+
+
 def test_sums_of_products_of_what_is_computed_first_are_those_of_numpy():
     net = Network("products", "Sums of squares and of products, over all and over the last axis")
     N, D = net.sizes("N D")
@@ -173,6 +184,8 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
     assert np.allclose(getattr(module, f"_{helper}")(x), want, rtol=1e-12, atol=1e-12)
     if helper == "column_sums" and x.ndim == 3:
         assert np.allclose(module._column_sums(x, 2), x.sum(0), rtol=1e-12, atol=1e-12)
+    if helper == "row_sums" and x.ndim == 3:
+        assert np.allclose(module._row_sums(x, 2), x.sum((1, 2)), rtol=1e-12, atol=1e-12)
     if helper != "row_maxima":
         ones = np.ones(shape, bool)
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
