@@ -1,6 +1,7 @@
 """Each step of the fast style's planner, on programs of its kind: equal to the plain style, which it leaves alone."""
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -148,6 +149,25 @@ def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
     net.loss = total(mean(Z, axis=-1) ** 3) + total(P**2) + total(tanh(mean(Z, axis=0)))
     assert "_column_sums(Z, 2)" in codegen.source(net.backward(), style="fast")
     same(net.backward(), {"N": 3, "T": 5, "D": 7}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_blocks_leave_the_buffer_of_numpy_as_it_was(fails, monkeypatch):
+    net = Network("rows", "Rows that go through in blocks")
+    N, D = net.sizes("N D")
+    X, w = net.input("X", N, D), net.parameter("w", D)
+    net.loss = total(net.define("A", tanh(X * w)))
+    module = codegen.lambdify(net.backward(), style="fast").module
+    X, before, used = np.ones((300, 3000)), np.getbufsize(), []
+
+    def computed(*arguments, computed=module._computed, **sizes):
+        used.append(np.getbufsize())
+        return computed(*arguments, **sizes) if not fails else 1 / 0
+
+    monkeypatch.setattr(module, "_computed", computed)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        module.loss_and_grads(np.ones(3000), X)
+    assert np.getbufsize() == before > used[-1]
 
 
 def test_a_bias_of_channels_takes_sums_over_the_axes_around_them():
