@@ -13,8 +13,9 @@ from sympy import Sum, tanh
 from codegen.doctor import diagnose
 from codegen.doctor.edits import Surroundings
 from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.judge import LOSS
 from codegen.doctor.patient import Patient
-from codegen.doctor.repairs import LOSS, Repairs
+from codegen.doctor.repairs import Repairs
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
 from codegen.doctor.source import acts, units_of

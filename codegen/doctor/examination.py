@@ -17,18 +17,20 @@ from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
+from .judge import LOSS
 from .mutants import LIKELY, Mutant
 from .normalisations import in_compact_form
 from .other_networks import on_values_of, rederived
 from .patient import Patient
 from .precision import mark_rounded
-from .repairs import LOSS, Repairs
+from .repairs import Repairs
 from .scales import named_ratio, ratios
 from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
 from .subjects import subject
 from .telling import edited, finding, no_match, together
+from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching, at most
 FETCHED = ("substitute", "another network")     # far-fetched, where one line of the code says it more simply
@@ -50,6 +52,7 @@ class Examination:
             own = own_point(self.program, at)
             self.points.append(own)
             self.diagnosis.remarks += bad_checks(self.program, at, own)
+        self.hidden = False                         # whether two mistakes were found of which each hides the other
         self.lines: tuple[str, ...] = ()            # of the code, where what no known mistake explains may come from
         self.wording = self.subject.hypotheses.mutator.wording
 
@@ -137,7 +140,7 @@ class Examination:
         if "state" in self.diagnosis.kinds:         # what it gives depends on the calls before: no use to go on
             return
         self._mistakes(evidence, self.program, kinked, lines=True)
-        if "unknown" in self.diagnosis.kinds:
+        if "unknown" in self.diagnosis.kinds or self.hidden:
             self._on_narrower_data(ordinary)
 
     def _on_its_data(self, ordinary, evidence):
@@ -167,6 +170,7 @@ class Examination:
     def _on_narrower_data(self, ordinary):
         """Look for the mistake once more on data of a narrower kind, which the code may be made for."""
         findings, told = self.diagnosis.findings, list(self.diagnosis.remarks)
+        most = MOST_AT_ONCE if "unknown" in self.diagnosis.kinds else len(findings) - 1
         for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
             if self._left(1.0) < 1:
                 break
@@ -176,7 +180,7 @@ class Examination:
                 continue
             self.diagnosis.findings = [f for f in findings if f.kind in CALLS]
             self._mistakes(evidence, self.program, (), seconds=min(4.0, self._left(0.3)), pairs=False)
-            if "unknown" not in self.diagnosis.kinds and len(self.diagnosis.findings) <= MOST_AT_ONCE:
+            if "unknown" not in self.diagnosis.kinds and len(self.diagnosis.findings) <= most:
                 self.diagnosis.remarks.append(f"seen on data where {words}")
                 return
         self.diagnosis.findings, self.diagnosis.remarks = findings, told
@@ -251,16 +255,17 @@ class Examination:
             if words:
                 self._value(evidence, name, words)
         self._found(search, mutator)
+        self._apart(search)
         if lines:
             self._related(evidence)
             self._repaired(evidence, wrong)
         if program is self.program and evidence.wrong():
             self._rederived(evidence)
-        if lines:
-            self._mended(evidence)
         if pairs:
-            search.pairs = True
+            search.pairs, search.deadline = True, time.thread_time() + self._left(0.3)
             self._found(search, mutator)
+        if lines:
+            self._mended(search)
         self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)
@@ -280,7 +285,31 @@ class Examination:
     def _found(self, search, mutator):
         """Add what a search finds."""
         for hits in search.hits():
+            self.hidden = self.hidden or len(hits) > 1
             self.diagnosis.findings += [finding(hit, search.evidence, mutator.wording) for hit in hits]
+
+    def _apart(self, search):
+        """Look for mistakes in what is left as if those found were in the gradients that they explain alone."""
+        evidence, left = search.evidence, search.evidence.wrong()
+        if not left or not search.found:
+            return
+        seen = [Seen(s.point, replace(s.answer, gradients={n: s.answer.gradients[n] if n in left else g
+                                                           for n, g in s.point.ours.gradients().items()}))
+                for s in evidence.seen]
+        plain, mutator = Evidence(search.program, seen), search.hypotheses.mutator
+        again = Search(search.hypotheses, plain, self._left(0.3), partial(self._ratios, plain, mutator), pairs=False)
+        more = [finding(hit, plain, mutator.wording) for hits in again.hits() for hit in hits]
+        if plain.wrong():
+            return
+        for hit in search.found:
+            lower = [m for m in hit.also if search.reached[m.name] <= set(hit.explained)]
+            if lower and search.reached[hit.mutant.name] & set(left):
+                told, other = (finding(replace(hit, mutant=m), evidence, mutator.wording)
+                               for m in (hit.mutant, lower[0]))
+                self.diagnosis.findings = [other if f == told else f for f in self.diagnosis.findings]
+        self.diagnosis.findings += more
+        for name in left:
+            self._set_aside(evidence, name)
 
     def _rederived(self, evidence):
         """Take the mistakes found, which leave something unknown, for one that explains it all."""
@@ -300,13 +329,14 @@ class Examination:
                 self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
                 self._edited(evidence, found, wrong, () if evidence.wrong() else told)
 
-    def _mended(self, evidence):
+    def _mended(self, search):
         """Name the lines that, edited, make right what is left."""
-        left = evidence.wrong()
+        evidence, left = search.evidence, search.evidence.wrong()
         if left:
-            search = Repairs(self.patient, evidence, left, self._left(0.5))
-            self._edited(evidence, search.several(), left)
-            self.lines = search.lines
+            repairs = Repairs(self.patient, evidence, left, self._left(0.5), lambda k, names: search.effects(
+                k, names, time.thread_time() + self._left(0.5)))
+            self._edited(evidence, repairs.several(), left)
+            self.lines = repairs.lines
             self._reread(evidence)
 
     def _reread(self, evidence):
@@ -320,6 +350,7 @@ class Examination:
                 self._edited(evidence, found, evidence.wrong())
 
     def _edited(self, evidence, found, names, formulas=()):
+        self.hidden = self.hidden or any(r.how == BOTH for r in found)
         self.diagnosis.findings += [edited(repair, formulas) for repair in found]
         for name in names if found else ():
             self._set_aside(evidence, name)

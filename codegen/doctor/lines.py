@@ -86,6 +86,16 @@ class Line:
         known = not self.moving & {n.id for n in ast.walk(new) if isinstance(n, ast.Name)}
         return frozenset(n for n in self.wrong if self._within(added, frozenset({n}), known))
 
+    def change(self, new: ast.expr) -> np.ndarray | None:
+        """Return what is added to the results if the line is `new`, None where that is not known."""
+        try:
+            added = self.given(value_code(new))
+        except (Exception, SystemExit):
+            return None
+        known = not self.moving & {n.id for n in ast.walk(new) if isinstance(n, ast.Name)}
+        with np.errstate(all="ignore"):
+            return self.reach @ added if known and added is not None else None
+
     def right(self, added: np.ndarray) -> np.ndarray:
         """Tell which additions to the values, a column each, make all right, as far as the first time tells."""
         return self._within(added, self.wrong, not self.moving)

@@ -6,138 +6,43 @@ Which lines may be at fault is seen by moving what each computes; there every ed
 import ast
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from . import forward
 from .edits import FAR, FARTHER, OTHER, SLIP, Edit, Surroundings
-from .evidence import Evidence, Seen, near
+from .evidence import Evidence
+from .judge import Judge, Repair
 from .lacking import fitting
-from .limits import can_stop, memory_limited, time_limited
-from .lines import Line, Results, line
+from .limits import can_stop, memory_limited
+from .lines import Line, line
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
+from .two_edits import Guesses, Tried, both, located
 
-LOSS = "loss"
 NEAR = ((SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))        # ranks of edits, and tiers of the regions to try them in
 PHASES = (*NEAR, (FAR, FIRST, SECOND), (SLIP, UNLIKELY, UNLIKELY), (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY),
           (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
-SECONDS = 2.0               # that any run may take
-
-
-@dataclass(frozen=True)
-class Repair:
-    """An edit, the line that it is in, and what it makes right."""
-
-    line: str
-    words: str
-    mends: frozenset[str]
-
-
-@dataclass
-class Judge:
-    """Runs the code as it is now, and compares with what it should give."""
-
-    patient: Patient
-    evidence: Evidence
-    wrong: frozenset[str]       # gradients, and perhaps the loss, to be made right
-
-    def __post_init__(self):
-        self.before: list[Answer] = []
-        self.most = 0.0         # seconds that a run may take, once it is known what it usually takes
-        costs = []
-        for k in range(len(self.evidence.seen)):
-            start = time.thread_time()
-            self.before.append(self.answer(k))
-            right = sum(self._right(k, n, self.before[k]) for n in self.wrong)
-            special = self.evidence.seen[k].point.least is not None
-            costs.append((right, special, time.thread_time() - start, k))
-        self.most = max(SECONDS, 20 * max(seconds for *_, seconds, _ in costs))
-        self.order = [k for *_, k in sorted(costs)]     # where all shows that is wrong, what takes least time first
-        k = self.order[0]
-        self.scales = {n: self.evidence.scale(n, g, g) for n, g in self.evidence.gradients(k).items()}
-        self.scales[LOSS] = abs(float(self.evidence.base(k)[self.evidence.program.loss])) or 1.0
-
-    def answer(self, k: int) -> Answer:
-        """Run the code at one point; one that takes far longer than its like fails."""
-        if not self.most:
-            return self.patient.answer(self.evidence.seen[k].point)
-        try:
-            with time_limited(self.most):
-                return self.patient.answer(self.evidence.seen[k].point)
-        except TimeoutError as error:
-            return Answer(failure=str(error))
-
-    def changed(self) -> frozenset[str] | None:
-        """Return what is another result than before at one point, None where the code fails now."""
-        k = self.order[0]
-        now = self.answer(k)
-        if now.failure:
-            return None
-        return frozenset(n for n in (*now.gradients, LOSS) if not self._same(k, n, now))
-
-    def results(self) -> Results | None:
-        """Return what the code gives at one point, in units of what is usual there, None where it fails."""
-        now = self.answer(self.order[0])
-        if now.failure:
-            return None
-        found = {n: g / self.scales[n] for n, g in now.gradients.items()}
-        return found if now.loss is None else {**found, LOSS: np.asarray(now.loss / self.scales[LOSS])}
-
-    def missing(self) -> Results | None:
-        """Return what is to be added to these results, 0 for the right ones; None where that makes no sense."""
-        k = self.order[0]
-        now = self.results()
-        right = {**self.evidence.gradients(k), LOSS: self.evidence.base(k)[self.evidence.program.loss]}
-        if now is None or any(np.shape(right[n]) != v.shape or not np.all(np.isfinite(v)) for n, v in now.items()):
-            return None
-        return {n: right[n] / self.scales[n] - v if n in self.wrong else np.zeros_like(v) for n, v in now.items()}
-
-    def mended(self) -> frozenset[str]:
-        """Return what of the wrong is right now at every point, nothing where anything else is spoilt."""
-        left = self.wrong
-        for k in self.order:
-            now = self.answer(k)
-            if now.failure:
-                return frozenset()
-            left = frozenset(n for n in left if self._right(k, n, now))
-            if not left or not all(n in self.wrong or self._same(k, n, now) or self._right(k, n, now)
-                                   for n in (*now.gradients, LOSS)):
-                return frozenset()
-        return left
-
-    def _right(self, k, name, now):
-        if name == LOSS:
-            seen = [Seen(self.evidence.seen[k].point, now)]
-            return now.loss is not None and not forward.differs(seen)       # an array is no loss
-        apart = self.evidence.apart(k, name, now.gradients[name], self.evidence.gradients(k)[name])
-        return apart <= self.evidence.seen[k].tolerance
-
-    def _same(self, k, name, now):
-        def of(answer: Answer) -> Any:
-            return np.asarray(np.nan if answer.loss is None else answer.loss) if name == LOSS \
-                else answer.gradients[name]
-
-        return np.array_equal(of(now), of(self.before[k]), equal_nan=True) or near(
-            self.evidence.seen[k], of(now), of(self.before[k]))
 
 
 class Repairs:
     """Looks for edits of somebody's code that make what is wrong right."""
 
-    def __init__(self, patient: Patient, evidence: Evidence, wrong: Sequence[str], seconds: float):
+    def __init__(
+        self, patient: Patient, evidence: Evidence, wrong: Sequence[str], seconds: float,
+        guesses: Guesses | None = None,
+    ):
         self.deadline = time.thread_time() + seconds
+        self.guesses = guesses
         self.judge = Judge(patient, evidence, frozenset(wrong))
         self.reaches: dict[Slot, Line | None] = {}
         self.lines: tuple[str, ...] = ()        # where a mistake may be that makes all wrong, and nothing else
+        self.tried: list[Tried] = []            # what makes nothing right
 
     def one(self) -> list[Repair]:
         """Return the single likely edit that makes all right, [] where there is none."""
@@ -158,7 +63,11 @@ class Repairs:
             while judge.wrong and len(found) < most and time.thread_time() < self.deadline:
                 places = likely(units, judge.changed, judge.wrong)
                 self.lines = self.lines or _lines(places)
+                self.tried, self.now = [], judge.answer(judge.order[0]).gradients
                 best = self._best(places, phases, last, most)
+                if most > 1 and best is None:
+                    pair = both(judge, self.tried, self.guesses)
+                    return [*found, *pair] if pair else []
                 if best is None or (most == 1 and best[2].mends != judge.wrong):
                     return []
                 unit, last, repair = best
@@ -178,9 +87,12 @@ class Repairs:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
                     return best
-                mends = self._mends(region.unit, edit) if self._may(region, edit, most) else frozenset()
+                may = self._may(region, edit, most)
+                mends = self._mends(region.unit, edit) if may else frozenset()
+                place = f"line {getattr(edit.slot.node, 'lineno', region.line)}"
+                if most > 1 and best is None and not mends:
+                    self._remember(region, edit, place, may)
                 if len(mends) > (len(best[2].mends) if best else 0):
-                    place = f"line {getattr(edit.slot.node, 'lineno', region.line)}"
                     best = region.unit, edit, Repair(place, edit.words, mends)
                     if mends == self.judge.wrong:
                         return best
@@ -193,9 +105,27 @@ class Repairs:
         reach = self._reach(region)
         if reach is None:
             return True
-        with edit.slot.holding(_located(edit)):
+        with edit.slot.holding(located(edit)):
             mends = reach.mends(region.slot.node)
         return mends is None or (mends == self.judge.wrong if most == 1 else bool(mends))
+
+    def _remember(self, region, edit, place, ran):
+        """Keep what the code gives with an edit that makes nothing right."""
+        reach = None if ran else self._reach(region)
+        change = self._change(reach, region, edit) if reach else None
+        if reach and change is not None:
+            scales = self.judge.scales
+            given = {n: g + scales[n] * change[reach.rows[n]].reshape(np.shape(g)) for n, g in self.now.items()}
+        else:
+            if not ran:
+                self._mends(region.unit, edit)
+            given = self.judge.now.gradients
+        if given:
+            self.tried.append(Tried(region.unit, edit, place, given))
+
+    def _change(self, reach, region, edit):
+        with edit.slot.holding(located(edit)):
+            return reach.change(region.slot.node)
 
     def _reach(self, region) -> Line | None:
         if region.slot not in self.reaches:
@@ -232,7 +162,8 @@ class Repairs:
                     yield region, edit
 
     def _mends(self, unit, edit):
-        with edit.slot.holding(_located(edit)):
+        self.judge.now = Answer(failure="no program")
+        with edit.slot.holding(located(edit)):
             mends = self.judge.mended() if unit.run() else frozenset()
         unit.reset()
         return mends
@@ -242,12 +173,3 @@ def _lines(places):
     numbers = {r.line for r in places if r.tier == FIRST and r.slot.name not in ("iter", "test")
                and isinstance(r.slot.node, ast.expr)}
     return tuple(str(n) for n in sorted(numbers))
-
-
-def _located(edit):
-    """Return what an edit puts there, with line numbers."""
-    for node in edit.new if isinstance(edit.new, list) else [edit.new]:
-        if not hasattr(node, "lineno"):
-            ast.copy_location(node, edit.old if isinstance(edit.old, ast.AST) else edit.old[0])
-        ast.fix_missing_locations(node)
-    return edit.new

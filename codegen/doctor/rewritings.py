@@ -155,6 +155,9 @@ def _relations(node, around):
     for other in RELATIONS.get(type(node.ops[0]), ()) if len(node.ops) == 1 else ():
         yield ast.Compare(node.left, [other()], node.comparators), "another comparison", SLIP
     yield node.left, "the comparison does not belong there", SLIP
+    for name in around.names:
+        mask = ast.Compare(ast.Name(name, ast.Load()), [ast.Gt()], [ast.Constant(0)])
+        yield mask, f"the mask is that of {name}", OTHER
 
 
 def _chosen(node, around):
@@ -345,6 +348,7 @@ def _around(node, around):
     for new in (ast.BinOp(one, ast.Sub(), node), ast.BinOp(node, ast.Sub(), one), ast.BinOp(node, ast.Add(), one)):
         yield new, "1 is missing", OTHER
     yield ast.BinOp(node, ast.Pow(), ast.Constant(2)), "a square is missing", OTHER
+    yield ast.BinOp(ast.Constant(2), ast.Mult(), node), "a factor 2 is missing", OTHER
     for axis in AXES[:5]:
         for kept in ("", "keepdims=True"):
             inside = ", ".join(s for s in ((f"axis={axis}" if axis != "None" else ""), kept) if s)

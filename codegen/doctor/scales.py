@@ -43,7 +43,7 @@ def named_ratio(program: Program, points: list[Point], numbers: list[float]) -> 
     wanted = [(p, r) for p, r in zip(points, numbers, strict=True) if not np.isnan(r)]
     for expr in _expressions(program):
         if all(abs(_at(expr, p) - r) <= EXACT * abs(r) + 1e-300 for p, r in wanted):
-            return expr, _words(expr)
+            return expr, words_of(expr)
     if not wanted:
         return None
     first = wanted[0][1]
@@ -102,7 +102,8 @@ def _evaluated(expr, point):
         return float("nan")
 
 
-def _words(expr):
+def words_of(expr: Expr) -> str:
+    """Return what a factor too many is called."""
     if expr == -1:
         return "the sign is wrong"
     if expr.is_number:

@@ -6,13 +6,14 @@ The hypothesis that explains most parameters is taken first; what remains is the
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, product
+from itertools import chain, islice
 
 import numpy as np
 
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.terms import read_name, reads
 
+from .effects import Effects
 from .evidence import Evidence, largest
 from .hypotheses import Hypotheses
 from .influence import FITS, Influence
@@ -23,7 +24,7 @@ from .substitutes import Substitutes, gap_of
 from .weights import updated, weighted
 
 MOST_MISTAKES = 8
-MOST_PAIRS = 4000
+MOST_PAIRS = 100        # that look right, to be evaluated everywhere
 ENOUGH = 3              # so many parameters that a mutant does not explain, and it is given up
 
 
@@ -38,6 +39,7 @@ class Hit:
     explained: tuple[str, ...]
     broken: tuple[str, ...] = ()
     also: tuple[Mutant, ...] = ()       # others that explain just the same
+    made: Mutant | None = None          # where another mistake is in the same equation: that with both
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -55,6 +57,7 @@ class Search:
         self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
         self.deadline = time.thread_time() + seconds
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
+        self.found: list[Hit] = []
         self.reached = _reached(self.program)
         self.recurrent = [g for g in ordered(self.program.backward) if is_cyclic(g)]
 
@@ -73,7 +76,8 @@ class Search:
                 return
             hits = [self._plain(hit) for hit in hits]
             for hit in hits:
-                self._make(hit.mutant)
+                self._make(hit.made or hit.mutant)
+            self.found += hits
             yield hits
 
     def _plain(self, hit):
@@ -223,24 +227,43 @@ class Search:
 
     def _pair(self, wrong):
         """Return two mistakes that explain together what neither does alone, [] where there are none."""
-        places = self._places(wrong)
-        likely = [m for rank in (LIKELY, POSSIBLE)
-                  for m in self.hypotheses.ranked(rank, places, self.changed, self.deadline) if not m.square]
-        position = {n: k for k, n in enumerate(e.name for e in self.program.backward)}
-        tried = 0
-        pairs = sorted(product(range(len(likely)), repeat=2), key=lambda p: p[0] + p[1])
-        for a, b in pairs:
-            first, second = likely[a], likely[b]
-            if position[first.name] >= position[second.name]:
-                continue
-            if not self.reached[second.name] & self.reached[first.name]:
-                continue
-            tried += 1
-            if tried > MOST_PAIRS or time.thread_time() > self.deadline:
+        k = next((k for k, _ in enumerate(self.evidence.seen)
+                  if not any(self.evidence.close(k, n, self.evidence.gradients(k)[n]) for n in wrong)), 0)
+        seen = self.evidence.seen[k]
+        if any(np.shape(seen.answer.gradients[n]) != np.shape(g) for n, g in self.evidence.gradients(k).items()):
+            return []
+        effects = self.effects(k, wrong, time.thread_time() + (self.deadline - time.thread_time()) / 2)
+        gap = effects.flat(seen.answer.gradients) - effects.usual
+        for first, second in islice(effects.pairs(gap), MOST_PAIRS) if np.all(np.isfinite(gap)) else ():
+            if time.thread_time() > self.deadline:
                 return []
-            if hit := self.hit(second, wrong, first.equations):
-                return [replace(hit, mutant=first), hit]
+            for both in self._made_both(first, second):
+                if hit := self.hit(both, wrong, first.equations):
+                    return [replace(hit, mutant=first), replace(hit, mutant=second, made=both)]
         return []
+
+    def effects(self, k: int, wrong: Sequence[str], deadline: float) -> Effects:
+        """Return what mistakes that change some gradients only, alone, make of them at a point."""
+        point, base = self.evidence.seen[k].point, self.evidence.base(k)
+        places = [n for n in dict.fromkeys(e.name for e in self.program.backward)
+                  if self.reached[n] and self.reached[n] <= set(wrong)]
+        found = Effects(self.hypotheses.mutator, point, base, places, wrong)
+        for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
+            found.add(self.hypotheses.ranked(rank, places, self.changed, deadline), deadline)
+        return found
+
+    def _made_both(self, first, second):
+        """Yield the second of two mistakes, and where they are in one equation, in one that has them both."""
+        before = {e.lhs: e.rhs for e in self._lines(first.name)}
+        if first.name != second.name:
+            yield second
+        elif {e.lhs for e in (*first.equations, *second.equations)} == set(before):
+            others = {e.lhs: e.rhs for e in first.equations}
+            added = [e.with_rhs(e.rhs + others[e.lhs] - before[e.lhs]) for e in second.equations]
+            yield replace(second, equations=tuple(added))
+            if first.kind == "scale":
+                factor = [e.with_rhs(e.rhs * others[e.lhs] / before[e.lhs]) for e in second.equations]
+                yield replace(second, equations=tuple(factor))
 
 
 def _reached(program: Program) -> dict[str, frozenset[str]]:

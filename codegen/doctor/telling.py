@@ -7,8 +7,8 @@ import numpy as np
 
 from .diagnosis import Finding
 from .evidence import Evidence
+from .judge import LOSS, Repair
 from .leaves import partly
-from .repairs import LOSS, Repair
 from .scales import named_ratio, ratios, times
 from .search import Hit
 from .wording import Wording
@@ -100,7 +100,7 @@ def edited(repair: Repair, formulas: Sequence[Finding] = ()) -> Finding:
     names = sorted(repair.mends - {LOSS})
     told = [*(f"d{n}" for n in names), *(["the loss"] if LOSS in repair.mends else [])]
     listed = " and ".join(told) if len(told) < 3 else ", ".join(told)
-    words = f"{repair.line}: {repair.words}; so edited, {listed} {'is' if len(told) == 1 else 'are'} right"
+    words = f"{repair.line}: {repair.words}; {repair.how}, {listed} {'is' if len(told) == 1 else 'are'} right"
     short = [f.words for f in formulas if "..." not in f.mistake]
     words += f". In formulas: {'; '.join(short)}" if short else ""
     return Finding("line", words, "", tuple(names))

@@ -1,0 +1,114 @@
+"""What each hypothesis adds to the gradients alone: so two that explain a gap together are found without trying all.
+
+Effects add up where two mistakes are in different terms. Where everything that the first sends on is so many times what
+it should be, the second's effect is so many times what it is alone.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr
+
+from .evaluate import Values
+from .mutants import Mutant, Mutator
+from .pairs import CLOSE, adding_up
+from .scales import constants, words_of
+from .trials import Point
+
+MOST = 3000             # hypotheses
+
+
+@dataclass
+class Effects:
+    """The effects of some mutants on some gradients at one point, a row each."""
+
+    mutator: Mutator
+    point: Point
+    base: Values
+    places: Sequence[str]
+    names: Sequence[str]
+
+    def __post_init__(self):
+        self.mutants: list[Mutant] = []
+        self.rows: list[np.ndarray] = []
+        self.usual = self.flat(self.point.ours.gradients(self.base))
+
+    def flat(self, gradients: Mapping[str, Any]) -> np.ndarray:
+        """Return the gradients as one row."""
+        return np.concatenate([np.ravel(np.asarray(gradients[n], float)) for n in self.names])
+
+    def add(self, mutants: Iterator[Mutant], deadline: float) -> None:
+        """Add the effects of mutants, until it is time; what leaves nothing hides whatever else is wrong."""
+        for mutant in mutants:
+            if time.thread_time() > deadline or len(self.rows) >= MOST:
+                return
+            row = None if mutant.square else self._of(mutant)
+            if row is not None and np.all(np.isfinite(row)) and np.any(row) and np.any(row + self.usual):
+                self.mutants.append(mutant)
+                self.rows.append(row)
+
+    def _of(self, mutant):
+        try:
+            values = self.point.ours.changed(mutant.equations, self.base)
+        except NotImplementedError:
+            return None
+        return None if values is None else self.flat(self.point.ours.gradients(values)) - self.usual
+
+    def matching(self, gaps: np.ndarray) -> Iterator[tuple[int, Mutant]]:
+        """Yield the gaps, rows of them, that one mutant makes alone, by their numbers, with it."""
+        if not self.rows:
+            return
+        rows = np.stack(self.rows)
+        along = np.random.default_rng(0).normal(size=rows.shape[1])
+        numbers = rows @ along
+        order = np.argsort(numbers, kind="stable")
+        for a, gap in enumerate(gaps):
+            for b in _near(rows, numbers, order, gap, along):
+                yield a, self.mutants[b]
+
+    def pairs(self, gap: np.ndarray) -> Iterator[tuple[Mutant, Mutant]]:
+        """Yield two mutants whose effects may make a gap; the first may be a factor of all that a place sends on."""
+        if not self.rows:
+            return
+        rows = np.stack(self.rows)
+        yield from ((self.mutants[a], self.mutants[b]) for a, b in adding_up(rows, gap))
+        along = np.random.default_rng(0).normal(size=len(gap))
+        numbers = rows @ along
+        order = np.argsort(numbers, kind="stable")
+        error = CLOSE * np.max(np.abs(gap), initial=0.0)
+        for place, whole in self._places():
+            for factor, value in constants(self.mutator.program, self.point):
+                for times in (value, 1.0) if value not in (0.0, 1.0) else ():
+                    left = (gap - (value - 1) * whole) / times
+                    if np.max(np.abs(left)) <= error:
+                        continue
+                    for b in _near(rows, numbers, order, left, along):
+                        yield self._scaled(place, factor), self.mutants[b]
+
+    def _places(self):
+        """Yield places with all that they send on to the gradients."""
+        for place in self.places:
+            line = self._line(place)
+            whole = self._of(self.mutator.scaled(line, 2, "")) if line else None
+            if whole is not None and np.any(whole):
+                yield place, whole
+
+    def _line(self, place):
+        lines = self.mutator.program.defining(place)
+        return lines[0] if len(lines) == 1 else None
+
+    def _scaled(self, place, factor: Expr) -> Mutant:
+        return self.mutator.scaled(self._line(place), factor, words_of(factor))
+
+
+def _near(rows, numbers, order, wanted, along):
+    """Yield the places of the rows that are what is wanted; `numbers` are the rows along a direction, so ordered."""
+    if not np.all(np.isfinite(wanted)):
+        return
+    error = CLOSE * np.max(np.abs(wanted), initial=0.0)
+    whole, about = wanted @ along, error * np.sum(np.abs(along))
+    low, high = np.searchsorted(numbers, (whole - about, whole + about), sorter=order)
+    yield from (b for b in order[low:high] if np.max(np.abs(rows[b] - wanted)) <= error)

@@ -1,0 +1,140 @@
+"""Two lines of somebody's code that make the gradients wrong together, found among edits of which none helps alone."""
+
+import ast
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from .edits import Edit
+from .effects import Effects
+from .evidence import Evidence
+from .influence import Influence
+from .judge import LOSS, Judge, Repair
+from .pairs import MOST_PAIRS, candidates, funnels
+from .slots import text
+from .source import Unit
+
+SECONDS = 5.0               # for all pairs
+BOTH = "with both mended"
+Guesses = Callable[[int, Sequence[str]], Effects]       # at a point, on some gradients
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An edit that makes nothing right, and the gradients that it gives at the first point."""
+
+    unit: Unit
+    edit: Edit
+    line: str
+    gradients: Mapping[str, Any]
+
+
+def both(judge: Judge, tried: Sequence[Tried], guesses: Guesses | None) -> list[Repair]:
+    """Return two mistakes that make all wrong together: two edits, or an edit and a formula; [] where none do.
+
+    Where an edit was made before, that and a formula are two: then the formula alone is returned.
+    """
+    names, k = sorted(judge.wrong), judge.order[0]
+    if LOSS in judge.wrong:
+        return []
+
+    def flat(gradients):
+        return np.concatenate([np.ravel(gradients[n]) for n in names])
+
+    right, before = flat(judge.evidence.gradients(k)), flat(judge.answer(k).gradients)
+    tried = [t for t in tried if np.shape(flat(t.gradients)) == right.shape]
+    if before.shape != right.shape or not tried:
+        return []
+    rows, deadline = np.stack([flat(t.gradients) for t in tried]), time.thread_time() + SECONDS
+    found = islice(candidates(rows, before, right, _places(judge.evidence, k, names)), MOST_PAIRS)
+    for a, b in sorted(found, key=lambda pair: _length(tried[pair[0]], tried[pair[1]])):
+        if time.thread_time() > deadline:
+            break
+        if _right_with(judge, tried[a], tried[b]):
+            return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (tried[a], tried[b])]
+    if guesses is None:
+        return []
+    effects = guesses(k, names)
+    for _, mutant in effects.matching((before - right)[None]):
+        if (left := _judged_with(judge, mutant)) and _right_with(left):
+            return [_told(effects, mutant, judge.wrong, "with that mended")]
+    return _with_a_formula(judge, tried, rows - right, effects)
+
+
+def _places(evidence, k, names) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the equations that all of some gradients come from, where these tell what they give."""
+    try:
+        return list(funnels(Influence(evidence.program, evidence.seen[k].point.ours, evidence.base(k), {}), names))
+    except NotImplementedError:
+        return []
+
+
+def _length(*edits):
+    """Return how far-fetched edits are, and how long what is edited is."""
+    return max(t.edit.rank for t in edits), sum(len(text(t.edit.old)) if isinstance(t.edit.old, ast.AST) else 100
+                                                for t in edits)
+
+
+def _right_with(judge, *edits):
+    """Tell whether all is right with some edits."""
+    with ExitStack() as held:
+        for t in edits:
+            held.enter_context(t.edit.slot.holding(located(t.edit)))
+        mends = judge.mended() if all(t.unit.run() for t in edits) else frozenset()
+    for t in edits:
+        t.unit.reset()
+    return mends == judge.wrong
+
+
+def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
+    """Return an edit that leaves just what a mistake in an equation makes, and that; or the edit that mends it."""
+    deadline = time.thread_time() + SECONDS
+    for a, mutant in effects.matching(gaps):
+        if time.thread_time() > deadline:
+            break
+        left = _judged_with(judge, mutant)
+        if left is None or not _right_with(left, tried[a]):
+            continue
+        first = Repair(tried[a].line, tried[a].edit.words, judge.wrong, BOTH)
+        for t in tried:
+            if time.thread_time() > deadline:
+                break
+            if t is not tried[a] and _right_with(judge, tried[a], t):
+                return [first, Repair(t.line, t.edit.words, judge.wrong, BOTH)]
+        return [first, _told(effects, mutant, judge.wrong, BOTH)]
+    return []
+
+
+def _told(effects, mutant, wrong, how) -> Repair:
+    """Return a mistake in an equation."""
+    words = f"{mutant.words} ({effects.mutator.wording.equation(mutant.name, mutant.equations)})"
+    return Repair(mutant.name, words, wrong, how)
+
+
+def _judged_with(judge, mutant) -> Judge | None:
+    """Return a judge of code in which a mistake is left."""
+    evidence, bases = judge.evidence, {}
+    for k, seen in enumerate(evidence.seen):
+        try:
+            values = seen.point.ours.changed(mutant.equations, evidence.base(k))
+        except NotImplementedError:
+            return None
+        if values is None:
+            return None
+        bases[k] = values
+    return Judge(judge.patient, Evidence(evidence.program, evidence.seen, bases), judge.wrong,
+                 () if evidence.bases else mutant.equations)
+
+
+def located(edit: Edit) -> Any:
+    """Return what an edit puts there, with line numbers."""
+    for node in edit.new if isinstance(edit.new, list) else [edit.new]:
+        if not hasattr(node, "lineno"):
+            ast.copy_location(node, edit.old if isinstance(edit.old, ast.AST) else edit.old[0])
+        ast.fix_missing_locations(node)
+    return edit.new

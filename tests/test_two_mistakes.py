@@ -1,0 +1,76 @@
+"""Two mistakes of which each hides the other are told one by one; a chance match elsewhere is none."""
+
+import numpy as np
+import pytest
+from sympy import tanh
+
+from codegen.doctor import diagnose
+from codegen.doctor.pairs import adding_up, candidates
+from derive import Network, mean, total
+from tests.coursework.editing import edited
+
+
+def network():
+    net = Network("penalised")
+    N, D = net.sizes("N D")
+    w, X, y, lam = net.parameter("w", D), net.input("X", N, D), net.input("y", N), net.input("lam")
+    net.loss = mean((net.define("a", tanh(X @ w)) - y) ** 2) + lam * total(w**2)
+    return net
+
+
+def by_hand(w, X, y, lam):
+    a = np.tanh(X @ w)
+    loss = np.mean((a - y) ** 2) + lam * np.sum(w * w)
+    e = 2 * (a - y) / len(y)
+    dz = e * (1 - a**2)
+    return loss, X.T @ dz + 2 * lam * w
+
+
+def test_the_code_is_right_as_it_is():
+    assert diagnose(network(), by_hand).right
+
+
+@pytest.mark.parametrize(("edits", "told"), [
+    ([("(a - y) / len(y)", "(a - y)"), ("2 * lam * w", "lam * w")], ("mean", "factor 2")),
+    ([("e * (1 - a**2)", "e * (1 - a)"), ("(a - y) / len(y)", "(a + y) / len(y)")], ("square|1 - a", "`-y`|a - y")),
+    pytest.param([("X.T @ dz + 2", "X.T @ dz - 2"), ("e * (1 - a**2)", "e")],
+                 ("sign|- where +", "slope|tanh|1 - a"), marks=pytest.mark.slow),
+], ids=["terms", "factors", "a term and a factor"])
+def test_two_are_told_one_by_one(edits, told):
+    diagnosis = diagnose(network(), edited(by_hand, *edits))
+    assert len(diagnosis.findings) == 2 and "unknown" not in diagnosis.kinds, str(diagnosis)
+    for words in told:
+        assert any(w in str(diagnosis) for w in words.split("|")), f"{words}: {diagnosis}"
+
+
+def test_a_mistake_of_one_gradient_alone_does_not_hide_another():
+    net = Network("two")
+    N, D, H, C = net.sizes("N D H C")
+    W, V = net.parameter("W", D, H), net.parameter("V", H, C)
+    X, G = net.input("X", N, D), net.input("G", N, C)
+    net.loss = total(G * (net.define("A", tanh(X @ W)) @ V))
+
+    def grads(W, V, X, G):
+        A = np.tanh(X @ W)
+        dZ = G @ V.T * (1 - A * A)
+        return np.sum(G * (A @ V)), (-X.T @ dZ / len(X), (A * A).T @ G)
+
+    diagnosis = diagnose(net, grads)
+    assert "unknown" not in diagnosis.kinds, str(diagnosis)
+    assert {n for f in diagnosis.findings for n in f.explains} == {"W", "V"}, str(diagnosis)
+
+
+def test_changes_that_add_up_are_found():
+    random = np.random.default_rng(0)
+    changes = random.normal(size=(40, 6))
+    assert list(adding_up(changes, changes[7] + changes[31])) == [(7, 31)]
+    assert not list(adding_up(changes, random.normal(size=6)))
+
+
+def test_changes_that_multiply_are_found_through_what_they_go_into():
+    random = np.random.default_rng(1)
+    reach, first, second = random.normal(size=(9, 4)), random.uniform(1, 2, 4), random.uniform(1, 2, 4)
+    now = random.normal(size=4)
+    tried = np.stack([reach @ (now * f) for f in (first, random.uniform(1, 2, 4), second)])
+    right = now * first * second
+    assert (0, 2) in list(candidates(tried, reach @ now, reach @ right, [(reach, right)]))
