@@ -1,10 +1,9 @@
-"""The same numbers in other circumstances: laid out otherwise, as integers; and the arguments of somebody's own check.
+"""The same numbers in other circumstances: integers, other memory layouts; and the arguments of somebody's own check.
 
 A gradient can be right and its check bad: integer arrays take no step of 1e-6, and float32 resolves no difference.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,58 +12,12 @@ from sympy import Symbol
 
 from derive.program import Program
 
-from . import forward
 from .diagnosis import Diagnosis
-from .evidence import Evidence, Seen, largest, near
-from .own_layout import Layout, other_layouts, told
+from .evidence import Seen, largest, near
 from .patient import Patient
 from .trials import Point, drawn
 
 SINGLE_STEPS = 1e-3         # what central differences in float32 resolve of a gradient, at best
-SECONDS = 3.0               # of processor time, to look for the layout that code is made for
-RIGHT = (False, 0, 0)
-
-
-def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point]) -> bool:
-    """Have the function called with arrays as it lays them out; tell whether that is not as the network does.
-
-    That is so where it fails, or has another loss, on arrays as the network has them, and not in another layout. Of
-    several that will do, that one counts in which most is right.
-    """
-    usual = _apart(patient, points)
-    if usual is not None and not usual[0]:
-        return False
-    best, ways, end = usual, list(patient.ways), time.thread_time() + SECONDS
-    chosen: Layout = {}
-    for layout in other_layouts(patient.program):
-        patient.layout, patient.ways = layout, list(ways)
-        found = _apart(patient, points)
-        likely = found is not None and (not found[0] or (usual is None and not found[1]))
-        if likely and (best is None or found < best):
-            best, chosen = found, layout
-        if time.thread_time() > end or best == RIGHT:
-            break
-    patient.layout, patient.ways = chosen, ways
-    if chosen:
-        diagnosis.remarks.append(f"called with arrays as the code lays them out: {told(patient.program, chosen)}")
-    return bool(chosen)
-
-
-def _apart(patient, points):
-    """Return what is wrong in a layout: whether the loss is, how many shapes and gradients; None if the function fails.
-
-    Where no loss is returned, it is taken for the network's if all gradients are.
-    """
-    seen = []
-    for point in points:
-        answer = patient.answer(point)
-        if answer.failure:
-            return None
-        seen.append(Seen(point, replace(answer, single=True)))      # coarsely: rounding is no layout
-    shapes = sum(a != b for a, b in seen[0].answer.shapes.values())
-    wrong = len(Evidence(patient.program, seen).wrong())
-    lost = wrong if seen[0].answer.loss is None else forward.differs(seen)
-    return bool(lost), shapes, wrong
 
 
 def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, seen: Seen) -> None:

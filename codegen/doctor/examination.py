@@ -11,8 +11,9 @@ import numpy as np
 
 from derive.program import Program
 
-from . import domains, forward, guards, kinks, leaves
-from .circumstances import bad_checks, in_its_layout, in_other_circumstances, own_point
+from . import domains, forward, kinks, leaves
+from .adapting import how_many_wrong, in_its_layout, without_guards
+from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .evidence import Evidence, Seen
@@ -61,38 +62,12 @@ class Examination:
         with ExitStack() as kept:
             answers = self._answers()           # before all else, for code may keep something from call to call
             laid_out = in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
-            lifted = self._lift_guards(kept)
+            plain = [p for p in self.points if not p.kinked]
+            lifted = without_guards(self.patient, self.diagnosis, plain, kept)
             return self._examined(self._answers() if laid_out or lifted else answers)
 
     def _answers(self):
         return [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
-
-    def _lift_guards(self, kept):
-        """Take small numbers that keep the code in range for 0, where more is right so; tell whether that is done."""
-        points = [p for p in self.points if not p.kinked]
-        most = self._fewest(points)
-        if most == (0, 0):
-            return False
-        call = partial(self.patient.answer, points[0])
-        for chosen in guards.choices(call):
-            with ExitStack() as tried:
-                self.patient.prepared = tried.enter_context(guards.lifted(call, chosen))
-                if self.patient.prepared and self._fewest(points) < most:
-                    words = ", ".join(dict.fromkeys(g.words for g in chosen))
-                    self.diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
-                    kept.enter_context(tried.pop_all())
-                    return True
-        self.patient.prepared = None
-        return False
-
-    def _fewest(self, points):
-        """Count what is wrong, at the points or with small parameters, and at the points."""
-        counts = []
-        for moved in (points, domains.with_small(self.program, points)):
-            seen = [Seen(p, self.patient.answer(p)) for p in moved]
-            failed = any(s.answer.failure for s in seen)
-            counts.append(len(self.program.parameters) + 2 if failed else self._wrongs(Evidence(self.program, seen)))
-        return min(counts), counts[0]
 
     def _examined(self, answers):
         answered = [Seen(p, a) for p, a in answers if not a.failure]
@@ -145,18 +120,18 @@ class Examination:
 
     def _on_its_data(self, ordinary, evidence):
         """Return the answers on data of a narrower kind, where the code is right, or nearer to it, on those only."""
-        most = self._wrongs(evidence)
+        most = how_many_wrong(evidence)
         if not most:
             return ordinary, evidence
         best = None
         for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
             few = [Seen(p, self.patient.answer(p)) for p in moved[:2]]
-            if any(s.answer.failure for s in few) or self._wrongs(Evidence(self.program, few)) >= most:
+            if any(s.answer.failure for s in few) or how_many_wrong(Evidence(self.program, few)) >= most:
                 continue
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            if self._wrongs(narrow) < most:
-                best, most = (words, narrow), self._wrongs(narrow)
+            if how_many_wrong(narrow) < most:
+                best, most = (words, narrow), how_many_wrong(narrow)
         if best is None:
             return ordinary, evidence
         words, narrow = best
@@ -176,7 +151,7 @@ class Examination:
                 break
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             evidence = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            if self._wrongs(evidence) > len(self.program.parameters):
+            if how_many_wrong(evidence) > len(self.program.parameters):
                 continue
             self.diagnosis.findings = [f for f in findings if f.kind in CALLS]
             self._mistakes(evidence, self.program, (), seconds=min(4.0, self._left(0.3)), pairs=False)
@@ -184,13 +159,6 @@ class Examination:
                 self.diagnosis.remarks.append(f"seen on data where {words}")
                 return
         self.diagnosis.findings, self.diagnosis.remarks = findings, told
-
-    def _wrongs(self, evidence):
-        """Count the gradients, and the loss, that are not the network's."""
-        if any(np.shape(s.answer.gradients[n]) != np.shape(g) for s in evidence.seen
-               for n, g in s.point.ours.gradients().items()):
-            return len(self.program.parameters) + 1
-        return len(evidence.wrong()) + forward.differs(evidence.seen)
 
     def _other_loss(self, loss, evidence, seen):
         """The forward pass differs: say so first, and judge the gradient by the network's loss and by their own."""

@@ -124,7 +124,7 @@ def _joined(a, op, b):
     """Return an operation of two parts, None where their shapes do not allow it."""
     try:
         values = [OPERATORS[op](v, w) for v, w in zip(a.values, b.values, strict=True)]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         return None
     return Part(ast.BinOp(a.node, op(), b.node), values)
 
@@ -141,9 +141,9 @@ def _different(line, nodes) -> Iterator[Part]:
 def _valued(line, node):
     try:
         values = line.valued(node)
+        arrays = [np.asarray(v) for v in values]
     except (Exception, SystemExit):
         return None
-    arrays = [np.asarray(v) for v in values]
     return Part(node, values) if all(a.dtype.kind in "fiub" and np.all(np.isfinite(a)) for a in arrays) else None
 
 

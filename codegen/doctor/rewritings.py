@@ -60,11 +60,28 @@ def everywhere(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     for inner in list(expressions(slot)):
         yield from of_expression(inner, around, called=id(inner.node) in heads)
     yield from throughout(slot, around)
+    yield from _in_a_part(slot, around)
+
+
+def _in_a_part(slot, around):
+    """Yield a value with a name replaced wherever it stands in a part, but not in the rest."""
+    whole = _names_in(slot.node)
+    for part in expressions(slot):
+        used = _names_in(part.node) if isinstance(part.node, ast.BinOp | ast.Call) else []
+        for old in dict.fromkeys(n for n in used if n in around.names and 1 < used.count(n) < whole.count(n)):
+            for new in around.names:
+                if new != old:
+                    words = f"{old} is read where {new} should be, in {quoted(part.node)}"
+                    yield made(part, _with_names(part.node, {old: new}), words, FAR)
+
+
+def _names_in(node):
+    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
 
 
 def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield a value with a name replaced wherever it stands, or two names exchanged."""
-    used = [n.id for n in ast.walk(slot.node) if isinstance(n, ast.Name)]
+    used = _names_in(slot.node)
     own = [n for n in dict.fromkeys(used) if n in around.names]
     for a, b in combinations(own, 2):
         yield made(slot, _with_names(slot.node, {a: b, b: a}), f"{a} and {b} are exchanged", SLIP)

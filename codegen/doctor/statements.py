@@ -95,8 +95,19 @@ def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
             yield made([*before, after[0], statement, *after[1:]], words, SLIP)
         for new in _alike(statement, block):
             yield made([*before, statement, new, *after], f"`{quoted(new)}` is missing: there is {said} alone", OTHER)
+        for new in _masks(statement, before):
+            yield made([*before, new, statement, *after], f"`{quoted(new)}` is missing before {said}", OTHER)
         for new, inner, words in _across(before, statement, after) if isinstance(statement, ast.For) else ():
             yield made(new, f"`{quoted(inner)}` should {words}", OTHER)
+
+
+def _masks(statement, before):
+    """Yield what makes a mask of an array that a statement reads, or takes its negative entries away."""
+    set_here = {n.id for s in before for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    read = (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    for name in dict.fromkeys(n for n in read if n in set_here):
+        for mask in (f"{name}[{name} > 0] = 1", f"{name}[{name} < 0] = 0"):
+            yield ast.parse(mask).body[0]
 
 
 def _alike(statement, block):

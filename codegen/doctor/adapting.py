@@ -1,0 +1,101 @@
+"""How somebody's code has to be called to be what it is meant to be: in its layout, without what keeps it in range."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from . import forward, guards
+from .diagnosis import Diagnosis
+from .domains import with_small
+from .evidence import Evidence, Seen
+from .own_layout import Layout, other_layouts, told
+from .patient import Patient
+from .trials import Point
+
+SECONDS = 3.0               # of processor time, to look for the layout that code is made for
+RIGHT = (False, 0, 0)
+
+
+def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point]) -> bool:
+    """Have the function called with arrays as it lays them out; tell whether that is not as the network does.
+
+    That is so where it fails, or has another loss, on arrays as the network has them, and not in another layout. Of
+    several that will do, that one counts in which most is right.
+    """
+    usual = _apart(patient, points)
+    if usual is not None and not usual[0]:
+        return False
+    best, ways, end = usual, list(patient.ways), time.thread_time() + SECONDS
+    chosen: Layout = {}
+    for layout in other_layouts(patient.program):
+        patient.layout, patient.ways = layout, list(ways)
+        found = _apart(patient, points)
+        likely = found is not None and (not found[0] or (usual is None and not found[1]))
+        if likely and (best is None or found < best):
+            best, chosen = found, layout
+        if time.thread_time() > end or best == RIGHT:
+            break
+    patient.layout, patient.ways = chosen, ways
+    if chosen:
+        diagnosis.remarks.append(f"called with arrays as the code lays them out: {told(patient.program, chosen)}")
+    return bool(chosen)
+
+
+def _apart(patient, points):
+    """Return what is wrong in a layout: whether the loss is, how many shapes and gradients; None if the function fails.
+
+    Where no loss is returned, it is taken for the network's if all gradients are.
+    """
+    seen = []
+    for point in points:
+        answer = patient.answer(point)
+        if answer.failure:
+            return None
+        seen.append(Seen(point, replace(answer, single=True)))      # coarsely: rounding is no layout
+    shapes = sum(a != b for a, b in seen[0].answer.shapes.values())
+    wrong = len(Evidence(patient.program, seen).wrong())
+    lost = wrong if seen[0].answer.loss is None else forward.differs(seen)
+    return bool(lost), shapes, wrong
+
+
+def without_guards(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point], kept: ExitStack) -> bool:
+    """Take small numbers that keep the code in range for 0, where more is right so; tell whether that is done.
+
+    `kept` sets them back when it is closed.
+    """
+    most = _fewest(patient, points)
+    if most == (0, 0):
+        return False
+    call = partial(patient.answer, points[0])
+    for chosen in guards.choices(call):
+        with ExitStack() as tried:
+            patient.prepared = tried.enter_context(guards.lifted(call, chosen))
+            if patient.prepared and _fewest(patient, points) < most:
+                words = ", ".join(dict.fromkeys(g.words for g in chosen))
+                diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
+                kept.enter_context(tried.pop_all())
+                return True
+    patient.prepared = None
+    return False
+
+
+def _fewest(patient, points):
+    """Count what is wrong, at the points or with small parameters, and at the points."""
+    counts = []
+    for moved in (points, with_small(patient.program, points)):
+        seen = [Seen(p, patient.answer(p)) for p in moved]
+        failed = any(s.answer.failure for s in seen)
+        counts.append(len(patient.parameters) + 2 if failed else how_many_wrong(Evidence(patient.program, seen)))
+    return min(counts), counts[0]
+
+
+def how_many_wrong(evidence: Evidence) -> int:
+    """Count the gradients, and the loss, that are not the network's; more than all where a shape is another."""
+    if any(np.shape(s.answer.gradients[n]) != np.shape(g) for s in evidence.seen
+           for n, g in s.point.ours.gradients().items()):
+        return len(evidence.program.parameters) + 1
+    return len(evidence.wrong()) + forward.differs(evidence.seen)
