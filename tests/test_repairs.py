@@ -21,7 +21,7 @@ from codegen.doctor.slots import Slot, text
 from codegen.doctor.source import acts, units_of
 from codegen.doctor.statements import of_block, of_statement
 from codegen.doctor.trials import points
-from derive import Network, cross_entropy, mean
+from derive import Network, cross_entropy, mean, total
 from derive.functions import relu
 from tests.coursework.editing import edited
 
@@ -133,6 +133,52 @@ def test_the_line_that_was_edited_is_told(edit):
     found, _ = examined(classifier(), edited(mine, (old, new)))
     assert len(found) == 1 and found[0].line == f"line {line}", found
     assert re.search(told, found[0].words), found
+
+
+def hinge(W, X, y):
+    rows = np.arange(len(X))
+    scores = X @ W
+    margin = np.maximum(scores - scores[rows, y][:, None] + 1, 0)
+    margin[rows, y] = 0
+    loss = margin.sum() / len(X)
+    margin[margin > 0] = 1
+    margin[rows, y] = -margin.sum(axis=1)
+    return loss, X.T @ margin / len(X)
+
+
+def margins():
+    net = Network("margins", "Sums of margins that are violated, the class's own left out")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    n, c = net.indices(n=N, c=C)
+    S = net.define("S", X @ W)
+    net.loss = Sum(Sum(relu(S[n, c] - S[n, y[n]] + 1), c) - 1, n) / N
+    return net
+
+
+@pytest.mark.parametrize(("old", "new", "line", "told"), [
+    ("    margin[margin > 0] = 1\n", "", 7, "`margin[margin > 0] = 1` is missing before"),
+    ("    margin[margin > 0] = 1\n    margin[rows, y] = -margin.sum(axis=1)",
+     "    margin[rows, y] = -margin.sum(axis=1)\n    margin[margin > 0] = 1", 7, "should come after"),
+])
+def test_statements_are_told_by_their_own_lines(old, new, line, told):
+    found, _ = examined(margins(), edited(hinge, (old, new)))
+    assert len(found) == 1 and found[0].line == f"line {line}" and told in found[0].words, found
+
+
+def weighted(w, p, q):
+    loss = np.sum(w * (w - q) * p * p) + np.sum(w * (w - q) * p / (1 + p * p))
+    return loss, (p * p + p / (1 + p * p)) * (2 * w - q)
+
+
+def test_a_name_is_another_in_a_part_of_a_line():
+    net = Network("weighted")
+    N = net.size("N")
+    w, p, q = net.parameter("w", N), net.input("p", N), net.input("q", N)
+    net.loss = total(w * (w - q) * (p * p + p / (1 + p * p)))
+    right = "return loss, (p * p + p / (1 + p * p))"
+    found, _ = examined(net, edited(weighted, (right, right.replace("p", "q"))))
+    assert len(found) == 1 and "q is read where p should be, in q * q + q / (1 + q * q)" in found[0].words, found
 
 
 CELLS = [("after**2", "before**2", "after"), ("self.U.T", "self.U", "transposed"),

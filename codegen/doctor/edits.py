@@ -24,6 +24,7 @@ class Edit:
     new: Any
     reason: str | None
     rank: int
+    line: int = 0               # of a statement in a list of them, whose place is not that of the list
 
     @property
     def words(self) -> str:

@@ -89,7 +89,7 @@ class Repairs:
                     return best
                 may = self._may(region, edit, most)
                 mends = self._mends(region.unit, edit) if may else frozenset()
-                place = f"line {getattr(edit.slot.node, 'lineno', region.line)}"
+                place = f"line {edit.line or getattr(edit.slot.node, 'lineno', region.line)}"
                 if most > 1 and best is None and not mends:
                     self._remember(region, edit, place, may)
                 if len(mends) > (len(best[2].mends) if best else 0):

@@ -83,8 +83,8 @@ def _other_indices(node, around):
 
 def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
     """Yield the edits of a list of statements: one left out, two exchanged, one into a loop or out of it."""
-    def made(new, words, rank):
-        return Edit(slot, block, new, words, rank)
+    def made(new, words, rank, line=None):
+        return Edit(slot, block, new, words, rank, (line or statement).lineno)
 
     for k, statement in enumerate(block):
         said, before, after = f"`{quoted(statement)}`", block[:k], block[k + 1:]
@@ -98,7 +98,7 @@ def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
         for new in _masks(statement, before):
             yield made([*before, new, statement, *after], f"`{quoted(new)}` is missing before {said}", OTHER)
         for new, inner, words in _across(before, statement, after) if isinstance(statement, ast.For) else ():
-            yield made(new, f"`{quoted(inner)}` should {words}", OTHER)
+            yield made(new, f"`{quoted(inner)}` should {words}", OTHER, inner)
 
 
 def _masks(statement, before):
