@@ -151,10 +151,17 @@ class _Naming:
             term, order = term.xreplace({read: self.program.variables[read_name(read)].at(*own)}), list(own)
         if not self._is_always_in_range(term):
             return
-        axes = sorted(order, key=lambda i: self.near.indices.index(i) if i in self.near.indices else len(order))
+        axes = sorted(order, key=self._place_of(term, order))
         self.program, variable, equation = _introduced(self.program, term, axes, self.near.name)
         self.names[pattern] = (variable, tuple(map(order.index, axes)))
         self.lines.append(equation)
+
+    def _place_of(self, term, order):
+        """Return what axes are sorted by: as on the left of the equation, then as in the read that has most of them."""
+        found = [tuple(r.indices) for r in reads(term, self.program.variables) if isinstance(r, Indexed)]
+        widest = max(found, key=lambda indices: len(set(indices) & set(order)), default=())
+        known = list(dict.fromkeys((*self.near.indices, *widest)))
+        return lambda i: known.index(i) if i in known else len(known)
 
     def _is_always_in_range(self, term):
         """Tell whether a term can be evaluated without the conditions around it."""

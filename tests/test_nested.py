@@ -150,3 +150,11 @@ def test_a_bracket_that_leaves_the_range_is_guarded():
     assert loss == x0[1:] @ x0[:-1]
     np.testing.assert_array_equal(grads.x, np.append(x0[1:], 0) + np.append(0, x0[:-1]))
 
+
+
+def test_a_named_value_has_the_axes_of_what_it_reads_in_their_order():
+    net = Network("scaled", "Columns scaled inside a function")
+    N, D = net.sizes("N D")
+    X, w = net.input("X", N, D), net.parameter("w", D)
+    net.loss = total(tanh(X * w))
+    assert net.backward().variables["tanh_loss"].shape == (N, D)
