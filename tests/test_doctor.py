@@ -15,8 +15,10 @@ from codegen.doctor.returned import taken_apart
 from codegen.doctor.trials import points
 from codegen.memory import lambdify
 from derive import Network, mean
-from derive.networks import loading
+from derive.networks import loading, named
 from tests.coursework import networks
+from tests.coursework.editing import edited
+from tests.handwritten import lstm
 from tests.handwritten import mlp as right
 
 MLP = loading.named("mlp")
@@ -95,6 +97,13 @@ def half_correct_name(w1, B1, w2, B2, images, targets, verbose=False):
 def test_other_styles_are_right(function):
     diagnosis = diagnose(MLP, function)
     assert diagnosis.right and not diagnosis.findings, str(diagnosis)
+
+
+def test_a_recurrence_that_carries_nothing_back_is_named():
+    carried = "dh_next, dc_next = np.tensordot(da, U, ((1, 2), (1, 2))), dc * f"
+    found = diagnose(named("lstm"), edited(lstm.loss_and_grads, (carried, "pass")))
+    assert len(found.findings) == 1
+    assert "nothing is carried from one step to the step before, by dc or dh" in str(found)
 
 
 # ---- what it does

@@ -9,6 +9,7 @@ from derive.program import Equation, Program
 
 from .activations import slopes, softmaxes
 from .axes import other_axes
+from .carried import uncarried
 from .evaluate import Evaluated
 from .inlining import inlined
 from .losses import lost_scalars
@@ -32,7 +33,7 @@ class Hypotheses:
                        partial(other_orders, self.mutator.wording), other_systems,
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
-        self.whole = list(lost_scalars(program))
+        self.whole = [*lost_scalars(program), *uncarried(program)]
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":
