@@ -74,3 +74,15 @@ def test_changes_that_multiply_are_found_through_what_they_go_into():
     tried = np.stack([reach @ (now * f) for f in (first, random.uniform(1, 2, 4), second)])
     right = now * first * second
     assert (0, 2) in list(candidates(tried, reach @ now, reach @ right, [(reach, right)]))
+
+
+def test_a_line_too_many_is_told_by_its_own_number():
+    diagnosis = diagnose(network(), edited(by_hand, ("    return", "    dz -= dz.mean()\n    return")))
+    assert str(diagnosis).count("`dz -= dz.mean()` does not belong there") == 1, str(diagnosis)
+    assert diagnosis.findings[0].words.startswith("line 6:"), str(diagnosis)
+
+
+def test_a_wrong_loss_and_the_line_that_makes_it_so_are_one_mistake():
+    diagnosis = diagnose(network(), edited(by_hand, ("np.tanh(X @ w)", "np.tanh(X @ w) + w[0] * y[0]")))
+    assert len(diagnosis.findings) == 1 and "the loss is not the network's" in str(diagnosis), str(diagnosis)
+    assert "line 2: " in str(diagnosis) and "dw and the loss are right" in str(diagnosis), str(diagnosis)

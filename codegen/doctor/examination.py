@@ -172,13 +172,14 @@ class Examination:
             words = "the gradients are those of the loss returned, so they agree with their own forward pass"
         else:
             words = f"nor are the gradients of {', '.join(theirs)} those of the loss returned"
-        self.diagnosis.find("forward", f"{loss.words}; {words}", loss.mutant.name if loss.mutant else "loss")
-        if wrong and theirs:
-            other = forward.with_mutant(self.net, loss)
-            if other is not None and self._is_usual(other, seen):
-                self.diagnosis.find("forward", "the gradients are what the derived equations give on the values of "
-                                    "that forward pass: mend it, and they are right", "", wrong)
-                return
+        other = forward.with_mutant(self.net, loss) if wrong and theirs else None
+        usual = other is not None and self._is_usual(other, seen)
+        if usual:
+            words = ("the gradients are what the derived equations give on the values of that forward pass: mend it, "
+                     "and they are right")
+        name = loss.mutant.name if loss.mutant else "loss"
+        self.diagnosis.find("forward", f"{loss.words}; {words}", name, wrong if usual else ())
+        if wrong and theirs and not usual:
             self._mistakes_against(other, evidence)
 
     def _mistakes_against(self, other, evidence):
@@ -327,8 +328,17 @@ class Examination:
         """Name the lines that make the loss right as well, in the place of mistakes that are unknown."""
         found = Repairs(self.patient, Evidence(self.program, evidence.seen), [*wrong, LOSS], self._left(0.9)).several()
         if found:
-            kept = [f for f in self.diagnosis.findings if f.kind in (*CALLS, "forward")]
-            self.diagnosis.findings = [*kept, *(edited(repair) for repair in found)]
+            kept = [f for f in self.diagnosis.findings if f.kind in CALLS]
+            told = [f for f in self.diagnosis.findings if f.kind == "forward"]
+            loss = next((repair for repair in found if LOSS in repair.mends and told), None)
+            same = [repair for repair in found if loss and repair.words == loss.words]
+            if same:                # one mistake: what the loss is, and the lines that make it so
+                first = told.pop(0)
+                words = ". ".join([first.words, *(edited(repair).words for repair in same)])
+                names = sorted(frozenset[str]().union(*(repair.mends for repair in same)) - {LOSS})
+                told.insert(0, replace(first, words=words, explains=tuple(names)))
+            lines = [edited(repair) for repair in found if repair not in same]
+            self.diagnosis.findings = [*kept, *told, *lines]
 
     def _told(self, name, kind):
         return any(f.kind == kind and name in f.explains for f in self.diagnosis.findings)
