@@ -3,13 +3,14 @@
 import ast
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from itertools import permutations, product
 
 from .edits import OTHER, SLIP, Surroundings
 from .slots import text
 
 RANKS = (2, 3, 4)           # of arrays whose number of axes is not written
 TRANSPOSING = ("transpose", "swapaxes", "moveaxis")
+MOST_LOOPS = 3              # of a function, with which a slice may move
 MOST_AXES = 4               # that are permuted in every way; of more, one is moved or two are exchanged
 Made = Iterator[tuple[ast.expr, str, int]]
 REORDERED, TORN = "the axes are in another order", "entries are reshaped where axes should be exchanged"
@@ -106,6 +107,11 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
     for k, new in _paired(parts, sizes):
         yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "each row has one index of its own, not all of them", OTHER
     ends = [k for k, part in slices.items() if part.upper is not None]
+    loops = [ast.Name(name, ast.Load()) for name in around.loops[:MOST_LOOPS]]
+    for chosen in product((None, *loops), repeat=len(ends)) if len(ends) <= MOST_LOOPS else ():
+        moving = {k: loop for k, loop in zip(ends, chosen, strict=True) if loop is not None}
+        other = [_shifted(slices[k], moving[k]) if k in moving else p for k, p in enumerate(parts)]
+        yield _at(node, other), "it is to move with the loop", OTHER
     for by in sizes if slices else ():
         if ends:
             moved = [_shifted(slices[k], by) if k in ends else p for k, p in enumerate(parts)]

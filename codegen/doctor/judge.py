@@ -10,7 +10,7 @@ import numpy as np
 from derive.program import Equation
 
 from . import forward
-from .evidence import Evidence, Seen, near
+from .evidence import Evidence, Seen, largest, near
 from .limits import time_limited
 from .lines import Results
 from .patient import Answer, Patient
@@ -85,13 +85,19 @@ class Judge:
         return found if now.loss is None else {**found, LOSS: np.asarray(now.loss / self.scales[LOSS])}
 
     def missing(self) -> Results | None:
-        """Return what is to be added to these results, 0 for the right ones; None where that makes no sense."""
+        """Return what is to be added to these results, 0 for the right ones; None where that makes no sense.
+
+        What is neither right nor to be made right is left out: another edit may change it as it likes.
+        """
         k = self.order[0]
         now = self.results()
         right = {**self.evidence.gradients(k), LOSS: self.evidence.base(k)[self.evidence.program.loss]}
         if now is None or any(np.shape(right[n]) != v.shape or not np.all(np.isfinite(v)) for n, v in now.items()):
             return None
-        return {n: right[n] / self.scales[n] - v if n in self.wrong else np.zeros_like(v) for n, v in now.items()}
+        gaps = {n: right[n] / self.scales[n] - v for n, v in now.items()}
+        tolerance = self.evidence.seen[k].tolerance
+        return {n: gap if n in self.wrong else np.zeros_like(gap) for n, gap in gaps.items()
+                if n in self.wrong or largest(gap) <= tolerance}
 
     def mended(self) -> frozenset[str]:
         """Return what of the wrong is right now at every point, nothing where anything else is spoilt."""

@@ -156,13 +156,13 @@ def line(unit: Unit, slot: Slot, run: Callable[[], Results | None], missing: Res
     found = None
     with slot.holding(ast.fix_missing_locations(ast.copy_location(node, slot.node))):
         if unit.run():
-            found = _line(_caught_by(unit, run), missing, deadline)
+            found = _line(_caught_by(unit, run, list(missing)), missing, deadline)
     unit.reset()
     return found if found and _repeatable(found, slot.node) else None
 
 
-def _caught_by(unit, run):
-    """Return a function that runs the code with a catcher around the value, and returns it and the results, flat."""
+def _caught_by(unit, run, wanted):
+    """Return a function that runs the code with a catcher around the value, and returns it and some results, flat."""
     spaces = [function.__globals__ for function, _ in unit.live]
 
     def caught(added=None):
@@ -174,7 +174,7 @@ def _caught_by(unit, run):
         finally:
             for space in spaces:
                 space.pop(CATCH, None)
-        return catcher, None if results is None else _flat(results.values())
+        return catcher, None if results is None else _flat(results[n] for n in wanted)
 
     return caught
 

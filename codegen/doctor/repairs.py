@@ -24,7 +24,7 @@ from .statements import of_block, of_statement
 from .two_edits import Guesses, Tried, both, located
 
 NEAR = ((SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))        # ranks of edits, and tiers of the regions to try them in
-PHASES = (*NEAR, (FAR, FIRST, SECOND), (SLIP, UNLIKELY, UNLIKELY), (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY),
+PHASES = (*NEAR, (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND), (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY),
           (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
