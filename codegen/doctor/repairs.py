@@ -46,7 +46,7 @@ class Repairs:
 
     def one(self) -> list[Repair]:
         """Return the single likely edit that makes all right, [] where there is none."""
-        return self._found(NEAR, 1)
+        return self._found((*NEAR, (FAR, FIRST, FIRST)), 1)
 
     def several(self) -> list[Repair]:
         """Return the edits that make all right together, [] where they do not."""
@@ -102,12 +102,12 @@ class Repairs:
 
     def _may(self, region, edit, most):
         """Tell whether an edit may make right what is wrong, all of it if only that counts, by what its line gives."""
-        reach = self._reach(region)
+        reach, cheap = self._reach(region), most == 1 and edit.rank == FAR      # of those none is run to see
         if reach is None:
-            return True
+            return not cheap
         with edit.slot.holding(located(edit)):
             mends = reach.mends(region.slot.node)
-        return mends is None or (mends == self.judge.wrong if most == 1 else bool(mends))
+        return not cheap if mends is None else mends == self.judge.wrong if most == 1 else bool(mends)
 
     def _remember(self, region, edit, place, ran):
         """Keep what the code gives with an edit that makes nothing right."""
