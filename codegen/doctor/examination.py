@@ -29,6 +29,7 @@ from .scales import named_ratio, ratios
 from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
+from .single_gradients import alone, lower
 from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
@@ -258,27 +259,17 @@ class Examination:
             self.diagnosis.findings += [finding(hit, search.evidence, mutator.wording) for hit in hits]
 
     def _apart(self, search):
-        """Look for mistakes in what is left as if those found were in the gradients that they explain alone."""
-        evidence, left = search.evidence, search.evidence.wrong()
-        if not left or not search.found:
-            return
-        seen = [Seen(s.point, replace(s.answer, gradients={n: s.answer.gradients[n] if n in left else g
-                                                           for n, g in s.point.ours.gradients().items()}))
-                for s in evidence.seen]
-        plain, mutator = Evidence(search.program, seen), search.hypotheses.mutator
-        again = Search(search.hypotheses, plain, self._left(0.3), partial(self._ratios, plain, mutator), pairs=False)
-        more = [finding(hit, plain, mutator.wording) for hits in again.hits() for hit in hits]
-        if plain.wrong():
-            return
-        for hit in search.found:
-            lower = [m for m in hit.also if search.reached[m.name] <= set(hit.explained)]
-            if lower and search.reached[hit.mutant.name] & set(left):
-                told, other = (finding(replace(hit, mutant=m), evidence, mutator.wording)
-                               for m in (hit.mutant, lower[0]))
-                self.diagnosis.findings = [other if f == told else f for f in self.diagnosis.findings]
-        self.diagnosis.findings += more
-        for name in left:
-            self._set_aside(evidence, name)
+        """Take mistakes for ones of single gradients, where that explains what is left."""
+        left, wording = search.evidence.wrong(), search.hypotheses.mutator.wording
+        hits = alone(search, left, self._left(0.3), self._ratios) if left and search.found else []
+        if hits:
+            plain = Evidence(search.program, search.evidence.seen)
+            told = {finding(hit, search.evidence, wording): finding(lower(search, hit, left), search.evidence, wording)
+                    for hit in search.found}
+            self.diagnosis.findings = [told.get(f, f) for f in self.diagnosis.findings]
+            self.diagnosis.findings += [finding(hit, plain, wording) for hit in hits]
+            for name in left:
+                self._set_aside(search.evidence, name)
 
     def _rederived(self, evidence):
         """Take the mistakes found, which leave something unknown, for one that explains it all."""

@@ -272,7 +272,8 @@ UPSAMPLING.wrong(
     ("return g + np.einsum('ce", "return np.einsum('ce"), named=r"dx.*the term dh\[n, c, i, k\] is missing")
 UPSAMPLING.wrong("two: w's transpose in the block's way back; w's gradient without relu's mask",
                  ("np.einsum('ce,nchw->nehw', self.w, gp)", "np.einsum('ec,nchw->nehw', self.w, gp)"),
-                 ("np.einsum('nchw,nehw->ce', gp, self.x)", "np.einsum('nchw,nehw->ce', g, self.x)"))
+                 ("np.einsum('nchw,nehw->ce', gp, self.x)", "np.einsum('nchw,nehw->ce', g, self.x)"),
+                 named="dw: dh is read where dpre_h should be.*dx: w is transposed")
 
 
 def cnn_meanpool():

@@ -132,7 +132,8 @@ UNROLLED.wrong("Theta1: the sigmoid's slope is taken at a sigmoid (sigmoidGradie
                ("sigmoidGradient(z2[t])", "sigmoidGradient(a2[t, 1:])"),
                named="dpre_A.*the derivative is taken to be sigmoid'")
 UNROLLED.wrong("Theta1: the bias row cut from the wrong end (the last, not the first): weights shifted by one",
-               ("(Theta2.T @ delta3)[1:]", "(Theta2.T @ delta3)[:-1]"))
+               ("(Theta2.T @ delta3)[1:]", "(Theta2.T @ delta3)[:-1]"),
+               named=r"`\(Theta2.T @ delta3\)\[:-1\]` should be `\(Theta2.T @ delta3\)\[1:\]`")
 UNROLLED.wrong("two: Theta2's output delta multiplied by its sigmoid slope (squared error's); Theta1 not regularised",
                ("delta3 = h[t] - Y[t]", "delta3 = (h[t] - Y[t]) * h[t] * (1 - h[t])"),
                ("    Theta1_grad[:, 1:] += lambda_ / m * Theta1[:, 1:]\n", ""),

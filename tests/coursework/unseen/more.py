@@ -21,12 +21,14 @@ SEQ_ATTENTION.wrong("two: Wa without tanh's slope; v takes the states S, not tan
                     named=r"dpre_U.*the term \-U\[n, t, h\]\^2 is missing.*dv.*is read where U should be")
 NAIVE_SOFTMAX.wrong("two: centerVecs: the true word is not subtracted; outsideVecs: only the last word (assigned)",
                     ("gradCenterVec = outsideVectors.T @ delta", "gradCenterVec = outsideVectors.T @ y_hat"),
-                    ("gradOutside += go", "gradOutside = go"))
+                    ("gradOutside += go", "gradOutside = go"),
+                    named="the term -sum_m.*is missing.*dcenterVecs.*`gradOutside = go` should be `gradOutside [+]=")
 DISTILLATION.wrong("two: the soft part is not divided by n; b is averaged",
                    ("- target) / n * T\n", "- target) * T\n"), ("d.sum(axis=0))", "d.mean(axis=0))"),
                    named="dZ.*(stands where|times what|divided by).*db.*the sum over n is a mean")
 TRIPLET.wrong("two: the positive's sign; the batch's mean is missing (a sum)",
-              ("dfp = 2 * (fp - fa)", "dfp = 2 * (fa - fp)"), ("[:, None] / len(anchor)", "[:, None]"))
+              ("dfp = 2 * (fp - fa)", "dfp = 2 * (fa - fp)"), ("[:, None] / len(anchor)", "[:, None]"),
+              named="a mean's 1/N is missing.*dfp: the sign is wrong")
 FOCAL.wrong("two: the negatives' modulating part has the wrong sign; b is averaged over the batch once more",
             ("dneg = -gamma", "dneg = gamma"), ("'b': dz.sum()", "'b': dz.mean()"),
             named="dp.*wrong sign.*db.*the sum over n is a mean")

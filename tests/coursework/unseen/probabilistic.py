@@ -214,7 +214,8 @@ SIGNED_LOGISTIC.wrong(
     "w: the gradient for labels 0 and 1",
     ("-y[n] * X[n] / (1 + np.exp(margin))", "(1 / (1 + np.exp(-X[n].dot(w))) - y[n]) * X[n]"))
 SIGNED_LOGISTIC.wrong("two: the regulariser doubled; the factor y missing from the gradient",
-                      ("+ lam * w,)", "+ 2 * lam * w,)"), ("g += -y[n] * X[n]", "g += -X[n]"))
+                      ("+ lam * w,)", "+ 2 * lam * w,)"), ("g += -y[n] * X[n]", "g += -X[n]"),
+                      named=r"dw: the factor y\[n\] is missing.*the term lam \* w\[d\] is doubled")
 
 
 def factors():
