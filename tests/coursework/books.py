@@ -383,7 +383,8 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "sigmoid|1 -"),
     (three_sigmoids, lists_of_weights, [("lmbda / n * w ", "lmbda * w ")], "lmbda|N times"),
     (three_sigmoids, lists_of_weights, [("b_ / n for b_ in nabla_b", "b_ / n + lmbda / n * b for b_, b in zip(nabla_b, "
-                                         "biases)")], "regulariser"),
+                                         "biases)")],
+     r"regulariser|lmbda / n \* b does not belong there"),
     (three_sigmoids, lists_of_weights, [("delta = activations[-1] - y.reshape(-1, 1)", "delta = (activations[-1] - "
                                          "y.reshape(-1, 1)) * activation * (1 - activation)")], "squared error"),
     (three_sigmoids, lists_of_weights, [("nabla_w[-k] +=", "nabla_w[-k] =")], "only the last|overwritten"),
