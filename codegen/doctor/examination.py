@@ -16,6 +16,7 @@ from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
+from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
@@ -82,6 +83,8 @@ class Examination:
         answered = in_shape(self.program, self.diagnosis, answered)
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
+        if not self.diagnosis.findings and not how_many_wrong(Evidence(self.program, ordinary)):
+            ordinary += wrong_elsewhere(self.patient)
         if "shapes" not in self.diagnosis.kinds or any(s.point.least is None for s in ordinary):
             self._gradients(ordinary, kinked)
         self._settle(ordinary)

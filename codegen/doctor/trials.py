@@ -59,7 +59,7 @@ def points(program: Program) -> list[Point]:
     ValueError
         No small sizes fit the network.
     """
-    pool = _pool(program)
+    pool = small_sizes(program)
     first = min(pool, key=lambda s: _alike(program, s))
     second = min(pool, key=lambda s: (_alike(program, s) - 2 * sum(s[k] != first[k] for k in s), str(s)))
     found = [Point("at sizes all different", program, first, drawn(program, first, 0))]
@@ -87,7 +87,7 @@ def _kinked(program, sizes, seed):
     return Point("at kinks and ties", program, sizes, drawn(program, sizes, seed, "integers"), kinked=True)
 
 
-def _pool(program) -> list[Sizes]:
+def small_sizes(program: Program) -> list[Sizes]:
     """Return sizes that fit the network."""
     free = [s for s in program.sizes if s not in program.derived]
     random = Random(0)

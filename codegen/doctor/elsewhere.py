@@ -1,0 +1,44 @@
+"""Further points for code that is right so far: labels, or kinks, may have hidden a mistake by chance."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from derive.program import Program
+
+from .domains import with_small
+from .evidence import Evidence, Seen
+from .patient import Patient
+from .trials import Point, drawn, has_kinks, small_sizes
+
+SEEDS = range(50, 70)
+SIZES = 3               # the largest of those that fit the network
+SECONDS = 1.0           # of processor time
+PLAINLY = 1e-3          # a difference that no rounding explains
+
+
+def wrong_elsewhere(patient: Patient) -> list[Seen]:
+    """Return answers at further points, the last of which is plainly wrong; [] where none is, or the code fails."""
+    seen: list[Seen] = []
+    end = time.thread_time() + SECONDS
+    for point in _further(patient.program):
+        answer, ours = patient.answer(point), point.ours.gradients()
+        if time.thread_time() > end or answer.failure or any(
+                np.size(answer.gradients[n]) != np.size(g) for n, g in ours.items()):
+            return []
+        answer.gradients = {n: np.reshape(answer.gradients[n], np.shape(g)) for n, g in ours.items()}
+        seen.append(Seen(point, answer))
+        if max(Evidence(patient.program, seen[-1:]).disagreements().values(), default=0.0) > PLAINLY:
+            return seen[-2:]
+    return []
+
+
+def _further(program: Program) -> Iterator[Point]:
+    """Yield points at larger sizes, with small parameters; none for a network without labels and kinks."""
+    if program.kind("labels") or has_kinks(program):
+        largest = sorted(small_sizes(program), key=lambda s: -math.prod(s.values()))[:SIZES]
+        for seed in SEEDS:
+            sizes = largest[seed % len(largest)]
+            yield from with_small(program, [Point("at other labels", program, sizes, drawn(program, sizes, seed))])
