@@ -123,7 +123,7 @@ class Examination:
             self._on_narrower_data(ordinary)
 
     def _on_its_data(self, ordinary, evidence):
-        """Return the answers on data of a narrower kind, where the code is right, or nearer to it, on those only."""
+        """Return the answers on data of a narrower kind, where the code is right, or its loss is, on those only."""
         most = how_many_wrong(evidence)
         if not most:
             return ordinary, evidence
@@ -134,7 +134,8 @@ class Examination:
                 continue
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            if how_many_wrong(narrow) < most:
+            better = not how_many_wrong(narrow) or forward.differs(ordinary) or words == domains.IN_RANGE
+            if better and how_many_wrong(narrow) < most:
                 best, most = (words, narrow), how_many_wrong(narrow)
         if best is None:
             return ordinary, evidence
