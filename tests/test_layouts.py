@@ -1,10 +1,13 @@
 """Code that lays its arrays out in another way than the network is judged in its own layout."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
+from codegen.doctor.own_layout import _places
 from derive import Network, binary_cross_entropy, mean, padded, relu, sigmoid, total
 from derive.networks import named
 
@@ -130,6 +133,13 @@ def test_channels_last():
 
     found = diagnose(net, conv)
     assert found.right and "x (N, H, W, C), w (3, 3, C, F), b (1, 1, 1, F), dout (N, H, W, F)" in str(found)
+
+
+@pytest.mark.parametrize("lengths", [[3, 2, 4], [5], [1, 3], [4, 3, 2, 3], [1, 1]], ids=str)
+def test_simple_layouts_come_first_and_are_made_one_by_one(lengths):
+    usual, *others = sorted(product(*map(range, lengths)), key=lambda p: (sum(map(bool, p)), sum(p)))
+    assert list(_places(lengths)) == others and not any(usual)
+    assert next(_places([64] * 20)) == (0,) * 19 + (1,)
 
 
 def test_what_fails_in_every_layout_is_told_of_the_networks_own():

@@ -85,12 +85,14 @@ def without_guards(patient: Patient, diagnosis: Diagnosis, points: Sequence[Poin
 
 def _fewest(patient, points):
     """Count what is wrong, at the points or with small parameters, and at the points."""
-    counts = []
-    for moved in (points, with_small(patient.program, points)):
-        seen = [Seen(p, patient.answer(p)) for p in moved]
-        failed = any(s.answer.failure for s in seen)
-        counts.append(len(patient.parameters) + 2 if failed else how_many_wrong(Evidence(patient.program, seen)))
-    return min(counts), counts[0]
+    here = _wrong_at(patient, points)
+    return min(here, _wrong_at(patient, with_small(patient.program, points))) if here else 0, here
+
+
+def _wrong_at(patient, points):
+    seen = [Seen(p, patient.answer(p)) for p in points]
+    failed = any(s.answer.failure for s in seen)
+    return len(patient.parameters) + 2 if failed else how_many_wrong(Evidence(patient.program, seen))
 
 
 def how_many_wrong(evidence: Evidence) -> int:

@@ -5,7 +5,7 @@ A layout gives each parameter and input a form. Code that runs in one layout alo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import islice, permutations, product
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,27 @@ def other_layouts(program: Program) -> Iterator[Layout]:
         if v.shape:
             kinds.setdefault((v.kind, len(v.shape)), []).append(v)
     choices = [list(_of_kind(variables)) for variables in kinds.values()]
-    ranked = sorted(product(*(range(len(c)) for c in choices)), key=lambda place: (sum(map(bool, place)), sum(place)))
-    for place in ranked[1:MOST]:
+    for place in islice(_places([len(c) for c in choices]), MOST):
         yield {n: f for c, k in zip(choices, place, strict=True) for n, f in c[k].items()}
+
+
+def _places(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield a place in each of some lists: those with fewest that are not the first come first, then by their sum."""
+    for changed in range(1, len(lengths) + 1):
+        for total in range(changed, sum(lengths) - len(lengths) + 1):
+            yield from _with_sum(lengths, changed, total)
+
+
+def _with_sum(lengths, changed, total):
+    """Yield the places of which so many are not 0 and whose sum is so much."""
+    if not lengths:
+        yield ()
+        return
+    first, *rest = lengths
+    for k in range(first):
+        left, more = changed - bool(k), total - k
+        if left <= more <= sum(rest) - len(rest) and (0 < left <= len(rest) if more else left == 0):
+            yield from ((k, *place) for place in _with_sum(rest, left, more))
 
 
 def _of_kind(variables) -> Iterator[dict[str, Form]]:

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .slots import Slot, places
+from .slots import Slot, parts
 from .source import Unit
 
 FIRST, SECOND, MAYBE, UNLIKELY = 0, 1, 2, 3
@@ -56,17 +56,7 @@ def _values(statement) -> Iterator[Slot]:
     """Yield the places of what a statement computes, the parts of a tuple each for itself."""
     for name in ("value", "iter", "test"):
         if isinstance(getattr(statement, name, None), ast.expr):
-            yield from _parts(Slot(statement, name))
-
-
-def _parts(slot):
-    node = slot.node
-    if isinstance(node, ast.Tuple | ast.List | ast.Dict):
-        for inner in places(node):
-            if inner.name in ("elts", "values"):
-                yield from _parts(inner)
-    else:
-        yield slot
+            yield from parts(Slot(statement, name))
 
 
 def _tier(unit, slot, changed, wrong):

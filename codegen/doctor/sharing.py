@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from .edits import OTHER, SLIP, Edit, made
-from .slots import Slot, places
+from .slots import Slot, parts
 
 STORING = {"append", "insert", "extend", "appendleft", "add"}
 Made = Iterator[tuple[ast.AST, str, int]]
@@ -88,11 +88,8 @@ def _kept(slot):
 
 
 def _arrays(slot):
-    node = slot.node
-    if isinstance(node, ast.Tuple | ast.List | ast.Dict):
-        for place in places(node):
-            if place.name in ("elts", "values"):
-                yield from _arrays(place)
-    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) or (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-        yield slot
+    for part in parts(slot):
+        node = part.node
+        if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) or (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            yield part

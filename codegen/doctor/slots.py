@@ -45,6 +45,16 @@ def places(owner: ast.AST) -> Iterator[Slot]:
             yield Slot(owner, name)
 
 
+def parts(slot: Slot) -> Iterator[Slot]:
+    """Yield the places of the parts of a tuple, list or dictionary, each for itself; of anything else its own."""
+    if isinstance(slot.node, ast.Tuple | ast.List | ast.Dict):
+        for inner in places(slot.node):
+            if inner.name in ("elts", "values"):
+                yield from parts(inner)
+    else:
+        yield slot
+
+
 def expressions(slot: Slot) -> Iterator[Slot]:
     """Yield a place and those inside it where expressions stand that are read, the outer ones first."""
     if isinstance(slot.node, ast.expr) and not isinstance(getattr(slot.node, "ctx", None), ast.Store):
