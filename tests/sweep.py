@@ -15,16 +15,15 @@ program, cut down as far as it still fails, and the exit status is 1.
 """
 
 import argparse
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from codegen.doctor.limits import time_limited
 from derive.errors import DefinitionError, DerivationError
 from tests import random_layers, random_networks, random_wider, sweep_journal
 from tests.sweep_journal import Outcome
@@ -87,29 +86,10 @@ def network(number, draws=10**9, stream="plain"):
 def outcome(number, draws=10**9, judges=None, stream="plain"):
     """Return "passed", or what is wrong with program `number`, in a line."""
     try:
-        with _within(LIMIT):
+        with time_limited(LIMIT):
             return _judged(number, draws, judges or STREAMS[stream].judges, stream)
     except TimeoutError:
         return f"no end after {LIMIT} s"
-
-
-@contextmanager
-def _within(seconds):
-    """Raise TimeoutError in what computes longer; systems without alarms wait for it."""
-    if not hasattr(signal, "SIGPROF"):
-        yield
-        return
-
-    def late(signum, frame):
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGPROF, late)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def _judged(number, draws, judges, stream):

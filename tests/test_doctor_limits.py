@@ -30,6 +30,33 @@ def test_time_is_limited_and_the_alarm_set_back():
     assert signal.getsignal(signal.SIGVTALRM) is before and signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
 
 
+def stubborn():
+    """Catch the first alarms, as `except Exception` around a step does."""
+    caught = 0
+    while True:
+        try:
+            endless()
+        except Exception:
+            caught += 1
+            if caught == 3:
+                raise
+
+
+def test_alarms_that_are_caught_come_again():
+    with pytest.raises(TimeoutError), time_limited(0.1):
+        stubborn()
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_alarms_arrive_beside_busy_threads():
+    """An alarm goes to any thread that runs; products leave threads of NumPy's running for a while."""
+    a = np.ones((600, 600))
+    for _ in range(20):
+        a @ a
+        with pytest.raises(TimeoutError), time_limited(0.02):
+            endless()
+
+
 def greedy(w, b, X, y):
     """Linear regression whose loops and arrays are as long as a number that an edit may raise to any power."""
     n, m = X.shape

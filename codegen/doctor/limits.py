@@ -16,6 +16,7 @@ except ImportError:                     # there is none on Windows: memory is no
 
 MORE = 2**30                            # bytes that an edited function may take beside those that are taken already
 STATM = Path("/proc/self/statm")        # memory is limited where the system tells how much there is
+AGAIN = 0.05                            # seconds between an alarm that did nothing and the next
 
 
 @contextmanager
@@ -42,14 +43,24 @@ def can_stop() -> bool:
 
 @contextmanager
 def time_limited(seconds: float) -> Iterator[None]:
-    """Raise a TimeoutError after so many seconds of processor time; where `can_stop`."""
+    """Raise a TimeoutError after so many seconds of processor time; without a limit unless `can_stop`.
+
+    Alarms come again, for one may do nothing: `except Exception` swallows it, and so does Python where it tidies up (in
+    `__del__`); where the system gives it to a thread of NumPy's, Python may not look at it for as long as a loop runs.
+    """
+    if not can_stop():
+        yield
+        return
     before = signal.signal(signal.SIGVTALRM, _stopped)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, AGAIN)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        try:                                # the next alarm may come right here
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
 
 
 def _stopped(*_):
