@@ -26,7 +26,7 @@ from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
 from .sigmoid_slopes import with_slopes_of_values
 from .slots import in_slots
-from .statements import Statement, added, is_tiled, scaled, split, statement
+from .statements import Statement, added, along, is_tiled, scaled, signed, split, statement
 from .unstacked import with_gates_apart
 
 WORKSPACE = '''class Workspace:
@@ -138,12 +138,25 @@ def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlac
         return usual
     lines = fast.filled(equation.name, node, where)
     if updates:
-        lines = [*lines, *(added(equation, u, plain) for u in updates), *scaled(equation.name, outer, equation, plain)]
+        lines = [*lines, *(line for u in updates for line in _increased(equation, u, plain, fast)),
+                 *scaled(equation.name, outer, equation, plain)]
     return replace(usual, lines=tuple(lines), risky=fast.risky)
+
+
+def _increased(equation, update, plain, fast):
+    """Return the lines that add an update, in place along a stretch."""
+    if not update.along:
+        return [added(equation, update, plain)]
+    where, axes = along(equation, update, plain)
+    negative, term = signed(update.term)
+    return WorkspaceArrays(plain, fast).assigned(where, "-=" if negative else "+=", form(term, axes), axes)
 
 
 def _tile(equation, update, plain, fast):
     """Return the lines that set the entries at one place along an axis, products of matrices where they stand."""
+    if update.along:
+        where, axes = along(equation, update, plain)
+        return WorkspaceArrays(plain, fast).assigned(where, "=", form(update.term, axes), axes)
     axes = tuple(i for i in equation.free if i not in update.positions)
     node = form(update.term, axes)
     line = added(equation, update, plain, fresh=True)

@@ -7,7 +7,7 @@ from sympy import Function, Indexed
 
 from derive.functions import sigmoid
 from derive.program import Program
-from derive.terms import read_name
+from derive.terms import read_name, runs_over
 
 from .lowering import slope
 
@@ -18,8 +18,7 @@ class slope_at(Function):
 
 def with_slopes_of_values(program: Program) -> Program:
     """Return a lowered program in which derivatives of sigmoids that have a name take their values."""
-    known = {read_name(e.rhs.args[0]): e for e in program.equations
-             if isinstance(e.rhs, sigmoid) and getattr(e.rhs.args[0], "indices", ()) == e.free == e.indices != ()}
+    known = {read_name(e.rhs.args[0]): e for e in program.equations if isinstance(e.rhs, sigmoid) and _is_of_all(e)}
 
     def changed(x):
         e = known.get(read_name(x))
@@ -27,3 +26,10 @@ def with_slopes_of_values(program: Program) -> Program:
 
     return program.with_equations(e.with_rhs(e.rhs.replace(slope, changed)) if e.rhs.has(slope) else e
                                   for e in program.equations)
+
+
+def _is_of_all(equation):
+    """Tell whether an equation is about all entries of the array that it reads, each at its own place."""
+    x = equation.rhs.args[0]
+    return isinstance(x, Indexed) and x.indices == equation.free == equation.indices != () \
+        and all(map(runs_over, x.indices, x.base.shape))

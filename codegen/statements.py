@@ -14,7 +14,7 @@ from derive.nodes import Gather, Read, Scalar, Spread, Transpose
 from derive.program import Equation, Program
 from derive.terms import free_indices, holds, read_name, reads
 
-from . import taps
+from . import stretches, taps
 from .loop_arrays import NewArrays, fresh_array
 from .numpy_text import NumpyPrinter
 from .precedence import ATOM, SIGN
@@ -34,11 +34,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Update:
-    """Entries of a variable that a delta picks: their positions, what is added, and over which summed indices."""
+    """Entries of a variable that a delta picks: their positions, what is added, and over which summed indices.
+
+    Or those along a stretch of an axis, whose position has an index of its own.
+    """
 
     positions: dict[Idx, Expr]
     term: Expr
-    over: tuple[Idx, ...]
+    over: tuple[Idx, ...] = ()
+    along: bool = False
 
 
 def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> Statement:
@@ -140,6 +144,16 @@ def _is_shared(node, program, printer):
 
 def split(equation):
     """Return (outer factor, dense part, updates) with rhs = outer*(dense + what the updates add)."""
+    rest, along = stretches.taken_apart(equation)
+    outer, dense, updates = _picked_apart(equation.with_rhs(rest)) if along else _picked_apart(equation)
+    if not along:
+        return outer, dense, updates
+    updates = [replace(u, term=outer.xreplace(u.positions) * u.term) for u in updates]
+    return S.One, outer * dense, [*updates, *(Update(s.positions, s.term, along=True) for s in along)]
+
+
+def _picked_apart(equation):
+    """Return what `split` does, of the entries that deltas pick."""
     if not holds(equation.rhs, KroneckerDelta):
         return S.One, equation.rhs, []
     factors = Mul.make_args(equation.rhs)
@@ -231,6 +245,8 @@ def _scattered(equation, variable, program, outer, dense, updates, printer):
 
 def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
     """Tell whether there is nothing but updates, one at each place along an axis: they leave no entry unset."""
+    if all(u.along for u in updates):
+        return dense == 0 and stretches.are_tiled([u.positions for u in updates])
     places = [tuple(u.positions.items()) for u in updates]
     if dense != 0 or any(len(p) != 1 or u.over for p, u in zip(places, updates, strict=True)):
         return False
@@ -242,6 +258,10 @@ def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
 def added(equation, update, printer, fresh=False):
     """One line that adds an update, or sets what is fresh; entries that may be picked twice need np.add.at."""
     name = equation.name
+    if update.along:
+        where, axes = along(equation, update, printer)
+        negative, term = (False, update.term) if fresh else signed(update.term)
+        return f"{where} {'' if fresh else '-' if negative else '+'}= {printer.code(form(term, axes))}"
     kept = tuple(i for i in equation.free if i not in update.positions)
     inside = {i for p in update.positions.values() for i in free_indices(p)}
     rows = tuple(i for i in kept if i in inside)            # axes that labels depend on go through arange
@@ -276,6 +296,12 @@ def added(equation, update, printer, fresh=False):
             added = f"np.broadcast_to({added}, {place}.shape)"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {added})"
     return f"{name}[{where}] {'' if fresh else '-' if negative else '+'}= {printer.code(value)}"
+
+
+def along(equation: Equation, update: Update, printer: NumpyPrinter) -> tuple[str, tuple[Idx, ...]]:
+    """Return the slice that an update along stretches is added to, and the axes of what is added."""
+    axes = stretches.axes(equation, update.positions)
+    return printer.code(form(equation.lhs.base[tuple(update.positions.get(i, i) for i in equation.free)], axes)), axes
 
 
 def _slices_before(parts):

@@ -16,7 +16,7 @@ from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program
 from derive.terms import subterms
 
-from . import joins
+from . import joins, stretches
 from .window_folds import FoldLowering
 
 
@@ -51,8 +51,10 @@ class _Windows(FoldLowering):
         if joins.pieces(e):
             self.lines.append(e)
             return
-        terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(e.rhs))]
-        self.lines.append(e.with_rhs(self._changed(Add(*terms))))
+        apart = [] if e.name in self.cycle else stretches.terms(e)
+        rest = Add(*(t for t in Add.make_args(e.rhs) if t not in apart))
+        terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(rest))]
+        self.lines.append(e.with_rhs(Add(self._changed(Add(*terms)), *apart)))
 
 
 def _is_plain(rhs):

@@ -12,6 +12,7 @@ from typing import ClassVar
 from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple
 from sympy import exp as _exp
 
+from . import slicing
 from .binders import LogSumExp, Maximum, Product, is_binder
 from .conversion import symbolic
 from .errors import DefinitionError
@@ -45,6 +46,13 @@ class ArrayOperators:
     def _eval_transpose(self):
         raise DefinitionError("sympy.transpose takes arrays for numbers; write .T, or derive's transpose(...)")
 
+    def reshape(self, *_):
+        """Refuse: axes keep their names here."""
+        raise DefinitionError("arrays keep their axes: sum over several at once, Sum(X[n, i, j] * W[i, j, k], i, j), "
+                              "or read at quotients and remainders, X[n, k // J, k % J]")
+
+    flatten = ravel = reshape
+
 
 class Array(ArrayOperators, IndexedBase):
     """A named array: index it (`X[n, d]`) or use it whole."""
@@ -56,27 +64,33 @@ class Array(ArrayOperators, IndexedBase):
 
     def __getitem__(self, indices):
         indices = indices if isinstance(indices, tuple | Tuple) else (indices,)
-        for index in indices:
-            if isinstance(index, slice) or index is None or index is Ellipsis:
-                raise DefinitionError(f"{self.name}[{index}] is a slice; read {self.name} at one index for each axis")
-            if isinstance(index, str):
-                raise DefinitionError(f"{self.name} is read at the text {index[:40]!r}; read it at indices or numbers")
+        if any(isinstance(i, str) for i in indices):
+            [text, *_] = (i for i in indices if isinstance(i, str))
+            raise DefinitionError(f"{self.name} is read at the text {text[:40]!r}; read it at indices or numbers")
+        self._check_number(indices)
+        if slicing.is_slicing(indices, len(self.shape)):
+            return Sliced.of(self, indices)
         if len(indices) != len(self.shape):
             raise DefinitionError(
                 f"{self.name} has {len(self.shape)} axes, {shape_text(self.shape)}, and is read with {len(indices)} "
                 f"indices: {self.name}[{', '.join(map(str, indices))}]"
             )
-        self._check_number(indices)
+        for index in indices:
+            if isinstance(index, tuple | Tuple):
+                raise DefinitionError(f"{self.name} is read at {index}, several indices in one place; unpack them, "
+                                      f"`{', '.join(map(str, index))}{',' * (len(index) == 1)} = net.indices(...)`")
         if all(isinstance(i, Expr) for i in indices):
             return read_at(self, *indices)
         return IndexedBase.__getitem__(self, tuple(indices))
 
     def _check_number(self, indices):
         """Refuse x[1] where x may have one entry only; Python's own sum(x), list(x), ... end here, not never."""
+        if len(indices) != 1 or type(indices[0]) is not int or indices[0] <= 0:
+            return
         size, index = self.shape[0], indices[0]
-        if len(self.shape) == 1 and type(index) is int and index > 0 and not (size - 1 - index).is_nonnegative:
-            if size.is_Integer:
-                raise IndexError(f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}")
+        if size.is_Integer and index >= size:
+            raise IndexError(f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}")
+        if not (size - 1 - index).is_nonnegative:
             raise DefinitionError(
                 f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}; for its sum take total({self.name})"
             )
@@ -91,6 +105,12 @@ class Array(ArrayOperators, IndexedBase):
 class ArrayNode(ArrayOperators, Expr):
     """An array-valued expression that is not elementwise."""
 
+    def __getitem__(self, indices):
+        return Sliced.of(self, indices)
+
+    def __iter__(self):
+        raise TypeError(f"{_text(self)} has no first and next entry; for its sum take total({_text(self)})")
+
     def _eval_is_real(self):
         return True
 
@@ -99,6 +119,24 @@ class ArrayNode(ArrayOperators, Expr):
 
     def _sympystr(self, printer):
         return _text(self)
+
+
+class Sliced(ArrayNode):
+    """A slice, one place of an axis, a new axis, the rows that labels name: an array, then what stands in brackets."""
+
+    @classmethod
+    def of(cls, a, indices):
+        """Return an array read the way NumPy does."""
+        indices = indices if isinstance(indices, tuple | Tuple) else (indices,)
+        return cls(a, slicing.entries(_operand(a), shape_of(a), indices))
+
+    @property
+    def shape(self):
+        return slicing.shape_after(self.args[1])
+
+    def at(self, indices, name_index):
+        a, entries = self.args
+        return at(a, slicing.places(entries, indices), name_index)
 
 
 class MatMul(ArrayNode):
@@ -339,7 +377,10 @@ def _text(expr):
     if isinstance(expr, MatMul):
         return " @ ".join(_text(a) if not a.is_Add else f"({_text(a)})" for a in expr.args)
     if isinstance(expr, Transposed):
-        return f"{_text(expr.args[0])}.T"
+        return f"{_operand(expr.args[0])}.T"
+    if isinstance(expr, Sliced):
+        a, entries = expr.args
+        return f"{_operand(a)}[{slicing.text(entries, shape_of(a))}]"
     if isinstance(expr, Reduced):
         return f"{expr.args[0]}({_text(expr.args[1])})"
     if isinstance(expr, Picked):
@@ -353,6 +394,11 @@ def _text(expr):
     if expr.is_Pow:
         return f"({_text(expr.base)})**{expr.exp}"
     return f"{type(expr).__name__}({', '.join(map(_text, expr.args))})"
+
+
+def _operand(expr):
+    """Return the text of what a bracket or a dot may follow."""
+    return f"({_text(expr)})" if isinstance(expr, MatMul) else _text(expr)
 
 
 def shape_text(shape: Sequence) -> str:

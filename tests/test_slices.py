@@ -1,0 +1,126 @@
+"""Slices, new axes, places and labels in brackets mean what they mean in PyTorch, and gradients are added to slices."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sympy
+
+import codegen
+from derive import Network, mean, sigmoid, total
+
+torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+
+SIZES = {"N": 3, "D": 4, "H": 2, "V": 5}
+SYMBOLIC = SimpleNamespace(tanh=sympy.tanh, exp=sympy.exp, sigmoid=sigmoid, total=total, mean=mean,
+                           name=lambda net, name, value: net.define(name, value))
+NUMBERS = SimpleNamespace(tanh=torch.tanh, exp=torch.exp, sigmoid=torch.sigmoid, mean=torch.mean,
+                          total=lambda a, axis=None: torch.sum(a) if axis is None else torch.sum(a, axis),
+                          name=lambda net, name, value: value)
+
+
+def gates(o, net, p):
+    """A cell whose gates are stretches of one array: their adjoints tile it."""
+    Z, H = o.name(net, "Z", p.X @ p.G + p.b), p.H
+    i, f, u, g = (o.name(net, k, act(Z[:, s * H:(s + 1) * H])) for s, (k, act) in enumerate(
+        (("i", o.sigmoid), ("f", o.sigmoid), ("u", o.sigmoid), ("g", o.tanh))))
+    return o.mean((u * o.tanh(f * p.c + i * g)) ** 2)
+
+
+def ends(o, net, p):
+    """The first column is not shrunk, neighbours are alike, and the last row is that of the first."""
+    return o.total(p.X[:, 1:] ** 2) + o.total((p.X[1:] - p.X[:-1]) ** 2) + o.total(p.X[-1] * o.tanh(p.X[0]))
+
+
+def both_axes(o, net, p):
+    """Stretches of two axes at once."""
+    return o.total(o.tanh(p.X[1:, :-1] * p.X[:-1, 1:])) + o.mean(p.X**2)
+
+
+def new_axes(o, net, p):
+    """Distances of all pairs, and a vector along the other axis."""
+    Q = o.name(net, "Q", o.total((p.X[:, None, :] - p.X[None]) ** 2, axis=-1))
+    return o.total(o.exp(-Q)) + o.total((p.X + p.v[:, None]) ** 2)
+
+
+def dots(o, net, p):
+    """`...` stands for the axes that are not told; a slice of what is no array by name."""
+    return o.total(o.tanh(p.K[..., 0]) + p.K[0, ..., -1]) + o.total((p.X @ p.G)[..., 1:] ** 2)
+
+
+def labels(o, net, p):
+    """Rows and columns that labels name."""
+    return o.total(o.tanh(p.E[p.y] @ p.G)) + o.total(p.F[:, p.y] ** 3)
+
+
+def embedded_once_more(o, net, p):
+    """Labels of two axes."""
+    return o.total(p.E[p.Y] ** 2 * o.tanh(p.E[p.Y]))
+
+
+def by_twos(o, net, p):
+    """Every second column."""
+    return o.total(o.tanh(p.G[:, ::2]) * p.G[:, 1::2])
+
+
+CASES = [gates, ends, both_axes, new_axes, dots, labels, embedded_once_more, by_twos]
+
+
+def network(case):
+    net = Network(case.__name__, case.__doc__)
+    N, D, H, V = net.sizes("N D H V")
+    p = SimpleNamespace(
+        H=H, X=net.parameter("X", N, D), G=net.parameter("G", D, 4 * H), b=net.parameter("b", 4 * H),
+        c=net.input("c", N, H), v=net.parameter("v", N), K=net.parameter("K", N, D, H), E=net.parameter("E", V, D),
+        F=net.parameter("F", D, V), y=net.labels("y", N, classes=V), Y=net.labels("Y", N, H, classes=V))
+    net.loss = case(SYMBOLIC, net, p)
+    return net
+
+
+def arrays(N, D, H, V):
+    random = np.random.default_rng(0)
+    shapes = {"X": (N, D), "G": (D, 4 * H), "b": (4 * H,), "c": (N, H), "v": (N,), "K": (N, D, H), "E": (V, D),
+              "F": (D, V)}
+    return {**{n: random.normal(size=s) for n, s in shapes.items()},
+            "y": random.integers(0, V, N), "Y": random.integers(0, V, (N, H))}
+
+
+def check(case, style, sizes):
+    program, given = network(case).backward(), arrays(**sizes)
+    there = {n: torch.tensor(a, requires_grad=a.dtype.kind == "f") for n, a in given.items()}
+    expected = case(NUMBERS, None, SimpleNamespace(**there, H=sizes["H"]))
+    expected.backward()
+    loss, grads = codegen.lambdify(program, style)(*(given[v.name] for v in (*program.parameters, *program.inputs)))
+    np.testing.assert_allclose(loss, expected.item(), rtol=1e-12)
+    for v in program.parameters:
+        g = there[v.name].grad
+        np.testing.assert_allclose(getattr(grads, v.name), 0 if g is None else g.numpy(), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)
+def test_gradients_are_pytorchs(case, style):
+    check(case, style, SIZES)
+
+
+@pytest.mark.parametrize("case", [ends, both_axes], ids=lambda c: c.__name__)
+def test_stretches_may_be_empty(case):
+    check(case, "plain", {**SIZES, "N": 1, "D": 1})
+
+
+def test_a_slice_backwards():
+    net = Network("backwards", "Columns, last first")
+    X = net.parameter("X", *net.sizes("N D"))
+    net.loss = total(X[:, ::-1] * X)
+    value = np.arange(6.0).reshape(2, 3)
+    loss, grads = codegen.lambdify(net.backward())(value)
+    assert loss == np.sum(value[:, ::-1] * value)
+    np.testing.assert_array_equal(grads.X, 2 * value[:, ::-1])
+
+
+def test_adjoints_are_added_to_slices():
+    """As one writes it by hand: no array is padded with zeros, and no entry is chosen by a condition."""
+    text = codegen.source(network(ends).backward())
+    assert "dX[1:] += 2 * (X[1:] - X[:-1])" in text and "dX[:, 1:] += 2 * X[:, 1:]" in text
+    text = codegen.source(network(gates).backward())
+    assert "dZ[:, 3 * H:] = dg * (1 - g**2)" in text and "pad" not in text and "np.where" not in text
