@@ -114,7 +114,7 @@ def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlac
     """Return the statement of an equation, filling an array where it can."""
     usual = statement(equation, low.program, plain)
     fast.like, fast.risky = plain.like, False
-    outer, dense, updates = split(equation)
+    outer, dense, updates = split(equation, low.program)
     integer = equation.lhs.is_integer
     special = taps.lines(equation, low.program, plain, NewArrays(plain) if integer else WorkspaceArrays(plain, fast))
     if special:

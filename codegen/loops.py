@@ -240,7 +240,7 @@ class Looped:
         """Allocate a variable, with all that is known of it before the loop."""
         e, v = row.equation, self.program.variables[row.equation.name]
         needed = [read_name(r) for t in row.before for r in reads(t.expr, self.program.variables)]
-        updates = [(t, None if t.conditions else update_of(t.expr, e)) for t in row.before]
+        updates = [(t, None if t.conditions else update_of(t.expr, e, self.program)) for t in row.before]
         whole = [t for t, u in updates if u is None and not t.conditions and e.free[0].lower == 0 and not v.state]
         ranged = [t for t, u in updates if u is None and t not in whole]
         dense = Add(*(t.expr for t in whole))

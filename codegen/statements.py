@@ -5,7 +5,6 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 """
 
 from dataclasses import dataclass, replace
-from itertools import starmap
 
 from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum, Tuple
 
@@ -53,7 +52,7 @@ def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> St
     special = taps.lines(equation, program, printer, NewArrays(printer))
     if special:
         return Statement(equation.name, tuple(special), tuple(dict.fromkeys(needed)))
-    outer, dense, updates = split(equation)
+    outer, dense, updates = split(equation, program)
     if updates:
         lines, extra = _scattered(equation, variable, program, outer, dense, updates, printer)
     else:
@@ -142,17 +141,17 @@ def _is_shared(node, program, printer):
     return not fresh
 
 
-def split(equation):
+def split(equation, program):
     """Return (outer factor, dense part, updates) with rhs = outer*(dense + what the updates add)."""
     rest, along = stretches.taken_apart(equation)
-    outer, dense, updates = _picked_apart(equation.with_rhs(rest)) if along else _picked_apart(equation)
+    outer, dense, updates = _picked_apart(equation.with_rhs(rest) if along else equation, program)
     if not along:
         return outer, dense, updates
     updates = [replace(u, term=outer.xreplace(u.positions) * u.term) for u in updates]
     return S.One, outer * dense, [*updates, *(Update(s.positions, s.term, along=True) for s in along)]
 
 
-def _picked_apart(equation):
+def _picked_apart(equation, program):
     """Return what `split` does, of the entries that deltas pick."""
     if not holds(equation.rhs, KroneckerDelta):
         return S.One, equation.rhs, []
@@ -162,7 +161,7 @@ def _picked_apart(equation):
         outer, terms = Mul(*(f for f in factors if f is not inner[0])), inner[0].args
     else:
         outer, terms = S.One, Add.make_args(equation.rhs)
-    updates = [(t, update_of(t, equation)) for t in terms]
+    updates = [(t, update_of(t, equation, program)) for t in terms]
     dense = Add(*(t for t, u in updates if u is None))
     picked = _one_a_place([u for _, u in updates if u is not None])
     if outer != 1 and dense.as_coeff_Mul()[0].is_negative:      # the sign goes where all is divided
@@ -179,7 +178,7 @@ def _one_a_place(updates):
     return list(together.values())
 
 
-def update_of(term: Expr, equation: Equation) -> Update | None:
+def update_of(term: Expr, equation: Equation, program: Program) -> Update | None:
     """Return the update that a term stands for, None where its deltas pick no entries of the left-hand side."""
     limits: tuple[Tuple, ...] = ()
     constant = S.One
@@ -197,7 +196,8 @@ def update_of(term: Expr, equation: Equation) -> Update | None:
             rest.append(f)
         else:
             positions |= target
-    if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(starmap(_is_place, positions.items())):
+    if not positions or any(r.has(KroneckerDelta) for r in rest) \
+            or not all(_is_place(i, place, program) for i, place in positions.items()):
         return None
     chosen = {i for p in positions.values() for i in free_indices(p)}
     inner = [limit for limit in limits if limit[0] not in chosen]
@@ -214,11 +214,21 @@ def _picked(delta, equation, positions):
     return None
 
 
-def _is_place(index, position):
+def _is_place(index, position, program):
     """Tell whether entries can be picked at a position: labels, a constant, an index that stays in the axis."""
     if isinstance(position, Idx):
         return (index.upper - position.upper).expand().is_nonnegative and (position.lower - index.lower).is_nonnegative
-    return isinstance(position, Indexed) or not free_indices(position)
+    return isinstance(position, Indexed) or not free_indices(position) or _is_moved_label(index, position, program)
+
+
+def _is_moved_label(index, position, program):
+    """Tell whether a position is that of a label and some, in the axis whatever the label."""
+    labels = [r for r in position.atoms(Indexed) if r.is_integer]
+    if len(labels) != 1 or (classes := program.variables[read_name(labels[0])].classes) is None:
+        return False
+    moved = (position - labels[0]).expand()
+    room = (index.upper - classes + 1 - moved).expand()
+    return not free_indices(moved) and bool(room.is_nonnegative and (moved - index.lower).is_nonnegative)
 
 
 def _scattered(equation, variable, program, outer, dense, updates, printer):

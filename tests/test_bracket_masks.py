@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Max, Ne, Piecewise, Rational, Sum, tanh
+from sympy import KroneckerDelta, Max, Ne, Piecewise, Rational, Sum, log, tanh
 
 import codegen
 from derive import Network
@@ -56,3 +56,24 @@ def test_each_term_keeps_its_own_condition():
     c = np.random.default_rng(0).normal(size=(3, 3))
     true = np.where(np.eye(3, dtype=bool), 2 * (c - 1), 0.01 * c)
     np.testing.assert_allclose(codegen.lambdify(program)(c)[1].C, true, rtol=1e-14)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("named", [False, True], ids=["in one", "named"])
+def test_the_column_after_a_label(named, style):
+    """The log-likelihood of an ordinal model: what is divided by is 0 in all other columns."""
+    net = Network("ordinal", "Probabilities between two neighbouring thresholds")
+    N, Q = net.sizes("N Q")
+    F, y = net.parameter("F", N, Q + 1), net.labels("y", N, classes=Q)
+    (n,) = net.indices(n=N)
+    between = F[n, y[n] + 1] - F[n, y[n]]
+    net.loss = -Sum(log(net.define("P", between, over=n)[n] if named else between), n)
+    random = np.random.default_rng(0)
+    f, labels, rows = np.cumsum(random.random((5, 4)), axis=1), np.array([0, 2, 1, 1, 2]), np.arange(5)
+    p = f[rows, labels + 1] - f[rows, labels]
+    loss, grads = codegen.lambdify(net.backward(), style)(f, labels)
+    true = np.zeros_like(f)
+    true[rows, labels + 1] -= 1 / p
+    true[rows, labels] += 1 / p
+    np.testing.assert_allclose(loss, -np.sum(np.log(p)), rtol=1e-13)
+    np.testing.assert_allclose(grads.F, true, rtol=1e-13)

@@ -132,6 +132,10 @@ class Expressions:
         if _is_negative(constant):
             return Text(f"-{self._text(-expr).inside(SIGN)}", SIGN)
         below = [f for f in rest if isinstance(f, Pow) and f.exp.is_number and f.exp.is_negative]
+        brackets = [f for f in rest if isinstance(f, KroneckerDelta)]
+        if below and brackets:              # what is divided by may be 0 where they are
+            where = " && ".join(" == ".join(map(self.whole, f.args)) for f in brackets)
+            return Text(f"({where} ? {self.of(Mul(*(f for f in expr.args if f not in brackets)))} : 0)")
         tops = [self._text(f).inside(TERM) for f in rest if f not in below]
         if constant != 1:
             tops.insert(0, self._constant(constant).inside(TERM))
