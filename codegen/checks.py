@@ -8,7 +8,7 @@ from sympy import Integer, Mul, Symbol
 from . import assumptions
 from .folding import folded
 from .layout import WIDTH, as_tuple, assignment, rows, wrapped
-from .sizes import text
+from .sizes import quotient, solved, text
 
 FOLLOWS = '''
 
@@ -115,21 +115,37 @@ def _shape_checks(plan, optional):
     known = {s for v in first for s in v.shape} | set(plan.keyword_sizes) | set(program.derived)
     while later:
         ready = [v for v in later if all(isinstance(s, Symbol) or s.free_symbols <= known for s in v.shape)]
-        lines += _matched(ready, optional) if ready else _tied(later[0], optional)
-        ready = ready or later[:1]
+        if not ready:
+            brings = {v.name: _brought(v, known) for v in later}
+            ready = [next((v for v in later if brings[v.name]), later[0])]
+            lines += _tied(ready[0], brings[ready[0].name], optional)
+            known |= {size for size, *_ in brings[ready[0].name].values()}
+        else:
+            lines += _matched(ready, optional)
         known |= {s for v in ready for s in v.shape}
         later = [v for v in later if v not in ready]
     return lines
 
 
-def _tied(variable, optional):
-    """Match an argument that brings a size itself, of which another of its axes is made."""
+def _brought(variable, known):
+    """Return the sizes that the lengths of an argument's axes tell, and how, by the axis: Q + 1, 4*H."""
+    told = {k: solved(s) for k, s in enumerate(variable.shape) if not s.is_Symbol}
+    return {k: found for k, found in told.items() if found and found[0] not in known | set(variable.shape)}
+
+
+def _tied(variable, brought, optional):
+    """Match an argument that brings a size, by one of its axes or what another is made of, and compare the others."""
     name = variable.name
     places = {f"{name}.shape[{k}]": s for k, s in enumerate(variable.shape) if not isinstance(s, Integer | Symbol)}
     axes = [next((p for p, s in places.items() if s is size), size) for size in variable.shape]
     shown = ", ".join(str(a) if isinstance(a, Integer) else f'"{a}"' for a in axes)
     lines = [f'    _match("{name}", {name}, ({shown}{"," if len(axes) == 1 else ""}), sizes)']
-    lines += [f'    _follows("{p}", {_in_sizes(s)}, "{text(s)}", sizes)' for p, s in places.items()]
+    for k, (size, factor, start) in brought.items():
+        place = f"{name}.shape[{k}]"
+        value, told = (quotient(Symbol(p, integer=True), factor, start) for p in (f'sizes["{place}"]', place))
+        lines.append(f'    _follows("{size}", {value}, "{told}", sizes)')
+    exact = {f"{name}.shape[{k}]" for k, (_, factor, _) in brought.items() if factor == 1}
+    lines += [f'    _follows("{p}", {_in_sizes(s)}, "{text(s)}", sizes)' for p, s in places.items() if p not in exact]
     if name in optional:
         return [f"    if {name} is not None:", *(f"    {line}" for line in lines)]
     return lines

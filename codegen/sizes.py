@@ -56,9 +56,15 @@ class Sizes:
 
     def _read_off(self, size) -> str | None:
         """Return the code that reads a size off the first array that shows it, first axes and data preferred."""
-        if size not in self._shown:
-            return None
-        axis, _, k = self._shown[size]
+        if size in self._shown:
+            axis, _, k = self._shown[size]
+            return self._length(k, axis)
+        if size in self._solved and size not in self.program.derived:
+            factor, _, axis, k, start = self._solved[size]
+            return quotient(Symbol(self._length(k, axis), integer=True), factor, start)
+        return None
+
+    def _length(self, k, axis):
         name = self.arrays[k].name
         return f"len({name})" if axis == 0 else f"{name}.shape[{axis}]"
 
@@ -70,6 +76,18 @@ class Sizes:
             for axis, size in enumerate(v.shape):
                 if axis or not v.state:
                     place = axis, v.kind == "parameter", k
+                    best[size] = min(best.get(size, place), place)
+        return best
+
+    @cached_property
+    def _solved(self):
+        """The best place at which the length of an axis tells a size: Q + 1, 4*H."""
+        best: dict[Symbol, tuple[int, bool, int, int, int]] = {}
+        for k, v in enumerate(self.arrays):
+            for axis, length in enumerate(v.shape):
+                if (axis or not v.state) and (told := solved(length)):
+                    size, factor, start = told
+                    place = factor, v.kind == "parameter", axis, k, start
                     best[size] = min(best.get(size, place), place)
         return best
 
@@ -106,6 +124,23 @@ class Sizes:
         whole, product = next(self._products(size))
         rest = [str(f) for f in Mul.make_args(product) if f != size]
         return f"{whole} // {rest[0]}" if len(rest) == 1 else f"{whole} // ({' * '.join(rest)})"
+
+
+def solved(length: Expr) -> tuple[Symbol, int, int] | None:
+    """Return (size, factor, start) of a length factor*size + start with whole numbers, None for another."""
+    if len(length.free_symbols) != 1 or length.is_Symbol:
+        return None
+    [size] = length.free_symbols
+    factor = length.coeff(size, 1)
+    start = (length - factor * size).expand()
+    return (size, int(factor), int(start)) if factor.is_Integer and factor > 0 and start.is_Integer else None
+
+
+def quotient(length: Symbol, factor: int, start: int) -> str:
+    """Return the code of (length - start)/factor."""
+    if factor == 1:
+        return text(length - start)
+    return f"{text(length - start)} // {factor}" if start == 0 else f"({text(length - start)}) // {factor}"
 
 
 def text(expr: Expr) -> str:

@@ -124,3 +124,27 @@ def test_adjoints_are_added_to_slices():
     assert "dX[1:] += 2 * (X[1:] - X[:-1])" in text and "dX[:, 1:] += 2 * X[:, 1:]" in text
     text = codegen.source(network(gates).backward())
     assert "dZ[:, 3 * H:] = dg * (1 - g**2)" in text and "pad" not in text and "np.where" not in text
+
+
+def test_sizes_are_read_off_lengths_that_they_make():
+    """Both axes of theta's network are D + 1 long, b alone tells H: no size has to be given by keyword."""
+    net = Network("ridge", "A straight line with its intercept first, which is not shrunk")
+    N, D = net.sizes("N D")
+    X, y, theta = net.input("X", N, D + 1), net.input("y", N), net.parameter("theta", D + 1)
+    net.loss = mean((X @ theta - y) ** 2) + total(theta[1:] ** 2) / D
+    f = codegen.lambdify(net.backward())
+    given, x, t = np.array([3.0, 1.0, 2.0]), np.arange(12.0).reshape(4, 3), np.ones(4)
+    assert f(given, x, t)[0] == np.mean((x @ given - t) ** 2) + 2.5
+    with pytest.raises(ValueError, match=r"D = theta.shape\[0\] - 1 is 0; expected at least 1"):
+        f(np.ones(1), np.ones((4, 1)), t)
+    with pytest.raises(ValueError, match=r"X has shape \(4, 2\); expected \(N=4, 3\)"):
+        f(given, x[:, :2], t)
+    net = Network("parts", "Four parts of an array")
+    H = net.size("H")
+    b = net.parameter("b", 4 * H)
+    net.loss = total(b[:H] * b[3 * H:]) / H
+    for style in ("plain", "fast", "compiled"):
+        f = codegen.lambdify(net.backward(), style)
+        assert f(np.arange(8.0))[0] == 3.5
+        with pytest.raises(ValueError, match=r"b.shape\[0\] is 9; expected 4 \* H = 8"):
+            f(np.arange(9.0))
