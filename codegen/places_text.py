@@ -1,12 +1,12 @@
 """Printing places: indices as values, slices, picked entries, conditions on indices."""
 
-import sympy
 from sympy import Add, Expr, Idx, Indexed, Mul, floor
 
 from derive.errors import DerivationError
 from derive.forms import arranged
 from derive.nodes import Gather, Index, Spread, Transpose
-from derive.terms import free_indices, runs_over
+from derive.ranges import Prover
+from derive.terms import free_indices, runs_over, without_ranges
 
 from .contractions import transposition
 from .numbers_text import RELATIONS, NumberPrinter, denominators, is_negative, numerators, positive_first, without_sign
@@ -125,6 +125,8 @@ class PlacePrinter(NumberPrinter):
             raise DerivationError(f"a slice from {start} of so many as {steps + 1} ends outside an axis of {size}")
         if short.is_Integer and short < 2:
             return "" if short == 0 else "-1"
+        if stride.is_Integer and Prover().nonnegative(stride - 1 - short):
+            return ""                                               # the next step would leave the axis
         length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()
         if len(Add.make_args(stop)) == 1:
             return self.size(stop).code
@@ -197,5 +199,4 @@ def _diagonal_text(name, read, twice):
 def is_array_index(position):
     """Tell whether a position is an array of integers: labels, a sum of indices, an index divided."""
     inside = free_indices(position)
-    return len(inside) > 1 or any(
-        isinstance(a, Indexed) or (isinstance(a, floor) and inside) for a in sympy.preorder_traversal(position))
+    return len(inside) > 1 or position.has(Indexed) or bool(inside and without_ranges(position).has(floor))

@@ -7,11 +7,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Piecewise, Sum, default_sort_key
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Sum, default_sort_key
 
 from derive.binders import ArgMaximum, Maximum
 from derive.guards import unguarded
 from derive.program import Equation
+from derive.ranges import Prover
 from derive.terms import free_indices, index_over, instantiated, subterms
 
 Positions = dict[Idx, Expr]        # of axes, where a stretch stands: an index of its own and where that begins
@@ -30,7 +31,7 @@ def terms(equation: Equation) -> dict[Expr, Stretch]:
     summands = Add.make_args(equation.rhs)
     if len(summands) < 2 or equation.free != equation.indices:
         return {}
-    return {t: s for t in summands if (s := _stretch(t, equation))}
+    return {t: s for t in summands if (s := _stretch(t, equation) or _strided(t, equation))}
 
 
 def taken_apart(equation: Equation) -> tuple[Expr, list[Stretch]]:
@@ -71,6 +72,28 @@ def _stretch(term: Expr, equation: Equation) -> Stretch | None:
     return Stretch(positions, moved) if positions and _is_plain(moved) else None
 
 
+def _strided(term: Expr, equation: Equation) -> Stretch | None:
+    """Return the entries, one a step, that a sum over an index picks, Sum([d = 2*i + 1]*Y[i], i); None elsewhere."""
+    factors = Mul.make_args(term)
+    sums = [f for f in factors if isinstance(f, Sum) and len(f.limits) == 1]
+    if len(sums) != 1:
+        return None
+    [(own, low, high)] = sums[0].limits
+    inside = Mul.make_args(sums[0].function)
+    brackets = [f for f in inside if isinstance(f, KroneckerDelta)]
+    if (own.lower, own.upper) != (low, high) or low != 0 or len(brackets) != 1:
+        return None
+    pairs = [(i, p) for i, p in (brackets[0].args, brackets[0].args[::-1]) if i in equation.free and p.has(own)]
+    if len(pairs) != 1 or own in equation.free or not _is_slice(pairs[0][1]):
+        return None
+    [(index, place)] = pairs
+    if not Prover().within(place, index.lower, index.upper, {own: (low, high)}):
+        return None
+    rest = Mul(*(f for f in factors if f is not sums[0]), *(f for f in inside if f is not brackets[0]))
+    moved = instantiated(rest, {index: place})
+    return Stretch({index: place}, moved) if _is_plain(moved) else None
+
+
 def axes(equation: Equation, positions: Positions) -> tuple[Idx, ...]:
     """Return the indices of an equation's left-hand side along stretches."""
     return tuple(_own(positions[i]) if i in positions else i for i in equation.free)
@@ -87,6 +110,8 @@ def _chained(placed):
     if len(indices) != 1:
         return None
     [index] = indices
+    if any(p[index].coeff(_own(p[index]), 1) != 1 for p in placed):
+        return None
     starts = {(p[index] - _own(p[index])).expand(): k for k, p in enumerate(placed)}
     start, order = index.lower, []
     while start in starts:
@@ -115,5 +140,5 @@ def _is_plain(term):
 def _is_slice(position):
     inside = free_indices(position)
     return not position.has(Indexed) and (
-        not inside or (len(inside) == 1 and position.coeff(inside[0], 1) == 1
-                       and not free_indices((position - inside[0]).expand())))
+        not inside or (len(inside) == 1 and (step := position.coeff(inside[0], 1)).is_Integer and step > 0
+                       and not free_indices((position - step * inside[0]).expand())))

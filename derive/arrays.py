@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
-from sympy import Basic, Expr, Idx, IndexedBase, Integer, Sum, Symbol, Tuple
+from sympy import Basic, Expr, Function, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, floor
 from sympy import exp as _exp
 
 from . import slicing
@@ -406,4 +406,7 @@ def shape_text(shape: Sequence) -> str:
     return f"({', '.join(map(_size_text, shape))}{',' if len(shape) == 1 else ''})"
 
 
-_size_text = lru_cache(maxsize=MANY)(str)
+@lru_cache(maxsize=MANY)
+def _size_text(size):
+    whole = Function("floor")
+    return str(size.replace(floor, lambda part: whole(part.together())) if isinstance(size, Expr) else size)

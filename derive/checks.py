@@ -110,9 +110,11 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
             continue
         if not knowing.within(index, first, size - 1, reading.ranges):
             shown = f"{index} runs from {low} to {high}" if low is not None else f"{index} may leave its range"
+            remedy = f"count from the end by {size + index}" if index.is_Integer and index < 0 else \
+                f"read padded({variable.name}) where reads outside should be zero"
             raise DefinitionError(
                 f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
-                f"read padded({variable.name}) where reads outside should be zero"
+                f"{remedy}"
             )
 
 

@@ -87,6 +87,20 @@ class Prover:
                 e = expand(e.xreplace({atom: high}))
             else:
                 return None
+        return self._without_floors(e)
+
+    def _without_floors(self, e):
+        """Return a bound from below of an expression in sizes without their quotients: a/b - 1 < floor(a/b) <= a/b."""
+        for part in sorted((t for t in e.atoms(floor) if not index_atoms(t)), key=str):
+            above, below = part.args[0].together().as_numer_denom()
+            slope = e.coeff(part, 1)
+            rest = (e - slope * part).expand()
+            if rest.has(part) or not below.is_positive:
+                return e
+            if self._in_sizes(expand(-slope), 0):
+                e = expand(rest + slope * above / below)
+            elif self._in_sizes(slope, 0):
+                e = expand(rest + slope * (above - below + 1) / below)
         return e
 
     def _atoms(self, e):

@@ -174,6 +174,11 @@ def like(index: Idx, name: str) -> Idx:
     return Idx(Symbol(name, integer=True), (index.lower, index.upper))
 
 
+def without_ranges(position: Expr) -> Expr:
+    """Return an index expression whose indices are plain symbols, for what stands in it and not in their ranges."""
+    return position.xreplace({i: i.label for i in free_indices(position)})
+
+
 @lru_cache(maxsize=MANY)
 def index_over(name: str, size: Expr, first: int = 0) -> Idx:
     """Return an index that runs from `first` to size - 1."""

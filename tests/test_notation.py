@@ -287,6 +287,7 @@ REFUSED = [
     (define(lambda p: p.X[:, 1::-1]), r"backwards, a slice takes the whole axis; cut it first"),
     (define(lambda p: p.X[:, 2:2]), r"from 2 to 2 there is nothing"),
     (define(lambda p: p.X[:, 1:3]), r"reads X\[n, i \+ 1\]: axis 1 of X has indices 0 to D - 1"),
+    (define(lambda p: p.v[-1]), r"axis 0 of v has .* and -1 may leave its range; count from the end by D - 1"),
     (define(lambda p: p.X.reshape(-1)), "arrays keep their axes: sum over several at once"),
     (define(lambda p: p.X[p.n, p.d]), "Q: the index n is free on the right but not on the left; sum over it or"),
     (define(lambda p: p.X[p.n, p.d], over=n), "Q: the index d is free on the right but not on the left"),

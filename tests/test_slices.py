@@ -63,7 +63,12 @@ def by_twos(o, net, p):
     return o.total(o.tanh(p.G[:, ::2]) * p.G[:, 1::2])
 
 
-CASES = [gates, ends, both_axes, new_axes, dots, labels, embedded_once_more, by_twos]
+def strides(o, net, p):
+    """Every second row or column of an axis that may be odd."""
+    return o.total(o.tanh(p.X[:, ::2])) + o.mean(p.X**2) + o.total(p.X[1::2] ** 3) + o.total(p.K[::3, 1:, ::2] ** 2)
+
+
+CASES = [gates, ends, both_axes, new_axes, dots, labels, embedded_once_more, by_twos, strides]
 
 
 def network(case):
@@ -122,6 +127,8 @@ def test_adjoints_are_added_to_slices():
     """As one writes it by hand: no array is padded with zeros, and no entry is chosen by a condition."""
     text = codegen.source(network(ends).backward())
     assert "dX[1:] += 2 * (X[1:] - X[:-1])" in text and "dX[:, 1:] += 2 * X[:, 1:]" in text
+    text = codegen.source(network(strides).backward())
+    assert "dX[1::2] += 3 * X[1::2]**2" in text and "dX[:, ::2] += 1 - tanh_X[:, ::2]**2" in text
     text = codegen.source(network(gates).backward())
     assert "dZ[:, 3 * H:] = dg * (1 - g**2)" in text and "pad" not in text and "np.where" not in text
 
