@@ -114,14 +114,14 @@ def _sigmoid_slope_at_into(s, x, out):
 HELPERS["_capped_exp"] = '''
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
-    return np.exp(np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
+    cap = np.log(np.finfo(x.dtype).max) - 1
+    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
 '''
 HELPERS["_capped_exp_into"] = '''
 def _capped_exp_into(x, out):
     """Return exp(x) in the array out, or the exponential of nearly the largest number that has one."""
-    out.fill(np.log(np.finfo(x.dtype).max) - 1)
-    np.minimum(x, out, out=out)
-    return np.exp(out, out=out)
+    cap = np.log(np.finfo(x.dtype).max) - 1
+    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap, out=out), out=out)
 '''
 HELPERS["_softplus_at"] = '''
 def _softplus_at(e, x):

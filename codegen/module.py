@@ -1,7 +1,7 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sympy import Symbol
@@ -15,6 +15,9 @@ from . import assumptions, checks, helpers, newton_text, parts
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
+from .shared_differences import with_shared_differences
+from .shared_exponentials import with_shared_exponentials
+from .sigmoid_slopes import with_slopes_of_values
 from .sizes import Sizes
 from .statements import Statement, statement
 
@@ -60,7 +63,8 @@ def planned(program: Program) -> Plan:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
-    low = lowered(program)
+    low = lowered(with_shared_differences(program, least=3))
+    low = replace(low, program=with_shared_exponentials(with_slopes_of_values(low.program)))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoint = set(program.adjoints.values())
     labels = frozenset(v.name for v in program.kind("labels"))

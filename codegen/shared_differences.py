@@ -5,7 +5,7 @@ from sympy import Expr, Function
 from derive.deviations import difference
 from derive.program import Program
 from derive.sharing import with_named
-from derive.terms import bottom_up, read_name
+from derive.terms import bottom_up, read_name, subterms
 
 
 class Difference(Function):
@@ -15,18 +15,30 @@ class Difference(Function):
     nargs = (2,)
 
 
-def with_shared_differences(program: Program) -> Program:
-    """Name the differences of two arrays that are needed more than once, the larger of the two first."""
-    marked = program.with_equations(e.with_rhs(bottom_up(e.rhs, _marked)) for e in program.equations)
-    named = with_named(marked, lambda term: isinstance(term, Difference))
+def with_shared_differences(program: Program, least: int = 2) -> Program:
+    """Name the differences of two arrays that are needed so many times, with the sign that they have first."""
+    first: dict[frozenset, str] = {}
+    for e in program.equations:
+        for a, b in filter(None, map(_pair, subterms(e.rhs))):
+            first.setdefault(_names(a, b), read_name(a))
+
+    def marked(term: Expr) -> Expr:
+        pair = _pair(term)
+        if pair is None:
+            return term
+        a, b = pair
+        return Difference(a, b) if first[_names(a, b)] == read_name(a) else -Difference(b, a)
+
+    named = with_named(program.with_equations(e.with_rhs(bottom_up(e.rhs, marked)) for e in program.equations),
+                       lambda term: isinstance(term, Difference), least)
     return named.with_equations(e.with_rhs(e.rhs.replace(Difference, lambda a, b: a - b)) for e in named.equations)
 
 
-def _marked(term: Expr) -> Expr:
+def _pair(term: Expr) -> tuple[Expr, Expr] | None:
+    """Return (a, b) for a - b, both reads of arrays; None for another expression."""
     pair = difference(term)
-    if pair is None or not all(r.is_Indexed for r in pair):
-        return term
-    a, b = pair
-    if (len(a.indices), read_name(a)) < (len(b.indices), read_name(b)):
-        return -Difference(b, a)
-    return Difference(a, b)
+    return pair if pair and all(r.is_Indexed for r in pair) else None
+
+
+def _names(a: Expr, b: Expr) -> frozenset:
+    return frozenset(map(read_name, (a, b)))

@@ -35,7 +35,8 @@ def forward(a, mu, s, X):
     D = X.shape[1]
 
     exp_s = np.exp(-2 * s)                              # (K, D)
-    q = a - np.sum(exp_s * (X[:, None, :] - mu)**2 / 2 + s, axis=2)  # (N, K)
+    diff_q = X[:, None, :] - mu                         # (N, K, D)
+    q = a - np.sum(exp_s * diff_q**2 / 2 + s, axis=2)   # (N, K)
     # log sum_k exp q[n, k] = T_q + log S_q, shifted by the maxima T_q so that exp stays in range
     T_q = q.max(axis=1)                                 # (N,)
     E_q = np.exp(q - T_q[:, None])                      # (N, K)
@@ -45,20 +46,20 @@ def forward(a, mu, s, X):
     E_a = np.exp(a - T_a)                               # (K,)
     S_a = np.sum(E_a)
     loss = np.log(S_a) + (T_a + D * np.log(2 * np.pi, dtype=T_a.dtype) / 2 - np.mean(T_q + np.log(S_q)))
-    return loss, (mu, X, exp_s, E_q, S_q, E_a, S_a)
+    return loss, (exp_s, diff_q, E_q, S_q, E_a, S_a)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    mu, X, exp_s, E_q, S_q, E_a, S_a = residuals
-    N = len(X)
+    exp_s, diff_q, E_q, S_q, E_a, S_a = residuals
+    N = len(diff_q)
 
     # loss = (log sum_k exp a[k]) + log(2 pi) * D/2 - 1/N sum_n log sum_k exp q[n, k]
     dq = -E_q / (N * S_q[:, None])                      # (N, K)
     # q[n, k] = a[k] - sum_d 1/2 exp_s[k, d] * (X[n, d] - mu[k, d])^2 + s[k, d]
     da = E_a / S_a + dq.sum(axis=0)                     # (K,)
-    dmu = -exp_s * np.sum(dq.T[:, :, None] * (mu[:, None, :] - X), axis=1)  # (K, D)
-    ds = np.sum(dq.T[:, None, :] * (exp_s[:, :, None] * (X.T - mu[:, :, None])**2 - 1), axis=2)  # (K, D)
+    dmu = exp_s * np.sum(dq[:, :, None] * diff_q, axis=0)  # (K, D)
+    ds = np.sum(dq[:, :, None] * (exp_s * diff_q**2 - 1), axis=0)  # (K, D)
     return Params(da, dmu, ds)
 
 

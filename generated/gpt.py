@@ -129,9 +129,10 @@ def forward(
 
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
-    var_A1 = np.mean((X0 - mu_A1[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
+    var_A1 = np.mean(diff_var_A1**2, axis=2)            # (N, T)
     sqrt_var_A1 = np.sqrt(var_A1 + epsilon)             # (N, T)
-    A1_hat = (X0 - mu_A1[:, :, None]) / sqrt_var_A1[:, :, None]  # (N, T, D)
+    A1_hat = diff_var_A1 / sqrt_var_A1[:, :, None]      # (N, T, D)
     A1 = g_A1 * A1_hat + b_A1                           # (N, T, D)
     Q1 = A1 @ Wq1                                       # (N, T, D)
     K1 = A1 @ Wk1                                       # (N, T, D)
@@ -150,18 +151,20 @@ def forward(
     split_Wo1 = Wo1.reshape(H, E, D)                    # (H, E, D)
     R1 = O1.reshape(N, T, -1) @ split_Wo1.reshape(-1, D) + X0  # (N, T, D)
     mu_B1 = R1.mean(axis=2)                             # (N, T)
-    var_B1 = np.mean((R1 - mu_B1[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_B1 = R1 - mu_B1[:, :, None]                # (N, T, D)
+    var_B1 = np.mean(diff_var_B1**2, axis=2)            # (N, T)
     sqrt_var_B1 = np.sqrt(var_B1 + epsilon)             # (N, T)
-    B1_hat = (R1 - mu_B1[:, :, None]) / sqrt_var_B1[:, :, None]  # (N, T, D)
+    B1_hat = diff_var_B1 / sqrt_var_B1[:, :, None]      # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
     pre_F1 = B1 @ W1 + b1                               # (N, T, M)
     tanh_pre_F1 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
     F1 = pre_F1 * (tanh_pre_F1 + 1) / 2                 # (N, T, M)
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
-    var_A2 = np.mean((X1 - mu_A2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A2 = X1 - mu_A2[:, :, None]                # (N, T, D)
+    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
-    A2_hat = (X1 - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
+    A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g_A2 * A2_hat + b_A2                           # (N, T, D)
     Q2 = A2 @ Wq2                                       # (N, T, D)
     K2 = A2 @ Wk2                                       # (N, T, D)
@@ -180,18 +183,20 @@ def forward(
     split_Wo2 = Wo2.reshape(H, E, D)                    # (H, E, D)
     R2 = O2.reshape(N, T, -1) @ split_Wo2.reshape(-1, D) + X1  # (N, T, D)
     mu_B2 = R2.mean(axis=2)                             # (N, T)
-    var_B2 = np.mean((R2 - mu_B2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_B2 = R2 - mu_B2[:, :, None]                # (N, T, D)
+    var_B2 = np.mean(diff_var_B2**2, axis=2)            # (N, T)
     sqrt_var_B2 = np.sqrt(var_B2 + epsilon)             # (N, T)
-    B2_hat = (R2 - mu_B2[:, :, None]) / sqrt_var_B2[:, :, None]  # (N, T, D)
+    B2_hat = diff_var_B2 / sqrt_var_B2[:, :, None]      # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
     pre_F2 = B2 @ W2 + b2                               # (N, T, M)
     tanh_pre_F2 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
     F2 = pre_F2 * (tanh_pre_F2 + 1) / 2                 # (N, T, M)
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)
-    var_C = np.mean((X2 - mu_C[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_C = X2 - mu_C[:, :, None]                  # (N, T, D)
+    var_C = np.mean(diff_var_C**2, axis=2)              # (N, T)
     sqrt_var_C = np.sqrt(var_C + epsilon)               # (N, T)
-    C_hat = (X2 - mu_C[:, :, None]) / sqrt_var_C[:, :, None]  # (N, T, D)
+    C_hat = diff_var_C / sqrt_var_C[:, :, None]         # (N, T, D)
     C = g_C * C_hat + b_C                               # (N, T, D)
     Z = C @ We.T                                        # (N, T, V)
     # log sum_v exp Z[n, t, v] = T_Z + log S_Z, shifted by the maxima T_Z so that exp stays in range
@@ -200,10 +205,10 @@ def forward(
     S_Z = E_Z.sum(axis=2)                               # (N, T)
     loss = np.mean(np.log(S_Z) + (T_Z - Z[np.arange(N)[:, None], np.arange(T), y]))
     return loss, (
-        We, w, y, epsilon, X0, Wq1, Wk1, Wv1, W1, U1, g_A1, mu_A1, var_A1, A1_hat, A1, P1, O1, R1, g_B1, mu_B1, var_B1,
-        B1_hat, B1, pre_F1, F1, X1, Wq2, Wk2, Wv2, W2, U2, g_A2, mu_A2, var_A2, A2_hat, A2, P2, O2, R2, g_B2, mu_B2,
-        var_B2, B2_hat, B2, pre_F2, F2, X2, g_C, mu_C, var_C, C_hat, C, sqrt_var_A1, sqrt_var_B1, sqrt_var_A2,
-        sqrt_var_B2, sqrt_var_C, tanh_pre_F1, tanh_pre_F2, E_Z, S_Z, split_K1, split_Q1, split_V1, split_Wo1, split_K2,
+        We, w, y, epsilon, Wq1, Wk1, Wv1, W1, U1, g_A1, var_A1, A1_hat, A1, P1, O1, g_B1, var_B1, B1_hat, B1, pre_F1,
+        F1, Wq2, Wk2, Wv2, W2, U2, g_A2, var_A2, A2_hat, A2, P2, O2, g_B2, var_B2, B2_hat, B2, pre_F2, F2, g_C, var_C,
+        C_hat, C, sqrt_var_A1, sqrt_var_B1, sqrt_var_A2, sqrt_var_B2, sqrt_var_C, tanh_pre_F1, tanh_pre_F2, diff_var_A1,
+        diff_var_B1, diff_var_A2, diff_var_B2, diff_var_C, E_Z, S_Z, split_K1, split_Q1, split_V1, split_Wo1, split_K2,
         split_Q2, split_V2, split_Wo2,
     )
 
@@ -211,10 +216,10 @@ def forward(
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     (
-        We, w, y, epsilon, X0, Wq1, Wk1, Wv1, W1, U1, g_A1, mu_A1, var_A1, A1_hat, A1, P1, O1, R1, g_B1, mu_B1, var_B1,
-        B1_hat, B1, pre_F1, F1, X1, Wq2, Wk2, Wv2, W2, U2, g_A2, mu_A2, var_A2, A2_hat, A2, P2, O2, R2, g_B2, mu_B2,
-        var_B2, B2_hat, B2, pre_F2, F2, X2, g_C, mu_C, var_C, C_hat, C, sqrt_var_A1, sqrt_var_B1, sqrt_var_A2,
-        sqrt_var_B2, sqrt_var_C, tanh_pre_F1, tanh_pre_F2, E_Z, S_Z, split_K1, split_Q1, split_V1, split_Wo1, split_K2,
+        We, w, y, epsilon, Wq1, Wk1, Wv1, W1, U1, g_A1, var_A1, A1_hat, A1, P1, O1, g_B1, var_B1, B1_hat, B1, pre_F1,
+        F1, Wq2, Wk2, Wv2, W2, U2, g_A2, var_A2, A2_hat, A2, P2, O2, g_B2, var_B2, B2_hat, B2, pre_F2, F2, g_C, var_C,
+        C_hat, C, sqrt_var_A1, sqrt_var_B1, sqrt_var_A2, sqrt_var_B2, sqrt_var_C, tanh_pre_F1, tanh_pre_F2, diff_var_A1,
+        diff_var_B1, diff_var_A2, diff_var_B2, diff_var_C, E_Z, S_Z, split_K1, split_Q1, split_V1, split_Wo1, split_K2,
         split_Q2, split_V2, split_Wo2,
     ) = residuals
     N = len(w)
@@ -241,8 +246,8 @@ def backward(residuals):
     dmu_C = -dC_hat.sum(axis=2) / sqrt_var_C            # (N, T)
     # mu_C[n, t] = 1/D sum_d X2[n, t, d]
     dX2 = (
-        dC_hat / sqrt_var_C[:, :, None] + 2 / D * dvar_C[:, :, None] * (X2 - mu_C[:, :, None]) + (dmu_C / D)[:, :, None]
-    )                                                   # (N, T, D)
+        dC_hat / sqrt_var_C[:, :, None] + 2 / D * dvar_C[:, :, None] * diff_var_C + (dmu_C / D)[:, :, None]
+    )  # (N, T, D)
     # X2[n, t, d] = (sum_m F2[n, t, m] * U2[m, d]) + R2[n, t, d] + c2[d]
     dU2 = F2.reshape(-1, M).T @ dX2.reshape(-1, D)      # (M, D)
     dc2 = dX2.sum(axis=(0, 1))                          # (D,)
@@ -265,9 +270,9 @@ def backward(residuals):
     dmu_B2 = -dB2_hat.sum(axis=2) / sqrt_var_B2         # (N, T)
     # mu_B2[n, t] = 1/D sum_d R2[n, t, d]
     dR2 = (
-        dB2_hat / sqrt_var_B2[:, :, None] + 2 / D * dvar_B2[:, :, None] * (R2 - mu_B2[:, :, None]) + dX2
+        dB2_hat / sqrt_var_B2[:, :, None] + 2 / D * dvar_B2[:, :, None] * diff_var_B2 + dX2
         + (dmu_B2 / D)[:, :, None]
-    )                                                   # (N, T, D)
+    )  # (N, T, D)
     # R2[n, t, d] = (sum_{h, e} O2[n, t, h, e] * Wo2[E * h + e, d]) + X1[n, t, d]
     dsplit_Wo2 = (O2.reshape(-1, E * H).T @ dR2.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo2 = dsplit_Wo2.reshape(D, D)                     # (D, D)
@@ -304,9 +309,9 @@ def backward(residuals):
     dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d X1[n, t, d]
     dX1 = (
-        dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * (X1 - mu_A2[:, :, None]) + dR2
+        dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * diff_var_A2 + dR2
         + (dmu_A2 / D)[:, :, None]
-    )                                                   # (N, T, D)
+    )  # (N, T, D)
     # X1[n, t, d] = (sum_m F1[n, t, m] * U1[m, d]) + R1[n, t, d] + c1[d]
     dU1 = F1.reshape(-1, M).T @ dX1.reshape(-1, D)      # (M, D)
     dc1 = dX1.sum(axis=(0, 1))                          # (D,)
@@ -329,9 +334,9 @@ def backward(residuals):
     dmu_B1 = -dB1_hat.sum(axis=2) / sqrt_var_B1         # (N, T)
     # mu_B1[n, t] = 1/D sum_d R1[n, t, d]
     dR1 = (
-        dB1_hat / sqrt_var_B1[:, :, None] + 2 / D * dvar_B1[:, :, None] * (R1 - mu_B1[:, :, None]) + dX1
+        dB1_hat / sqrt_var_B1[:, :, None] + 2 / D * dvar_B1[:, :, None] * diff_var_B1 + dX1
         + (dmu_B1 / D)[:, :, None]
-    )                                                   # (N, T, D)
+    )  # (N, T, D)
     # R1[n, t, d] = (sum_{h, e} O1[n, t, h, e] * Wo1[E * h + e, d]) + X0[n, t, d]
     dsplit_Wo1 = (O1.reshape(-1, E * H).T @ dR1.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo1 = dsplit_Wo1.reshape(D, D)                     # (D, D)
@@ -368,9 +373,9 @@ def backward(residuals):
     dmu_A1 = -dA1_hat.sum(axis=2) / sqrt_var_A1         # (N, T)
     # mu_A1[n, t] = 1/D sum_d X0[n, t, d]
     dX0 = (
-        dA1_hat / sqrt_var_A1[:, :, None] + 2 / D * dvar_A1[:, :, None] * (X0 - mu_A1[:, :, None]) + dR1
+        dA1_hat / sqrt_var_A1[:, :, None] + 2 / D * dvar_A1[:, :, None] * diff_var_A1 + dR1
         + (dmu_A1 / D)[:, :, None]
-    )                                                   # (N, T, D)
+    )  # (N, T, D)
     # X0[n, t, d] = We[w[n, t], d] + Wp[t, d]
     dWe = dZ.reshape(-1, V).T @ C.reshape(-1, D)        # (V, D)
     _add_rows(dWe, w, dX0)
@@ -409,9 +414,10 @@ def predict(
 
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
-    var_A1 = np.mean((X0 - mu_A1[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
+    var_A1 = np.mean(diff_var_A1**2, axis=2)            # (N, T)
     sqrt_var_A1 = np.sqrt(var_A1 + epsilon)             # (N, T)
-    A1_hat = (X0 - mu_A1[:, :, None]) / sqrt_var_A1[:, :, None]  # (N, T, D)
+    A1_hat = diff_var_A1 / sqrt_var_A1[:, :, None]      # (N, T, D)
     A1 = g_A1 * A1_hat + b_A1                           # (N, T, D)
     Q1 = A1 @ Wq1                                       # (N, T, D)
     K1 = A1 @ Wk1                                       # (N, T, D)
@@ -430,18 +436,20 @@ def predict(
     split_Wo1 = Wo1.reshape(H, E, D)                    # (H, E, D)
     R1 = O1.reshape(N, T, -1) @ split_Wo1.reshape(-1, D) + X0  # (N, T, D)
     mu_B1 = R1.mean(axis=2)                             # (N, T)
-    var_B1 = np.mean((R1 - mu_B1[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_B1 = R1 - mu_B1[:, :, None]                # (N, T, D)
+    var_B1 = np.mean(diff_var_B1**2, axis=2)            # (N, T)
     sqrt_var_B1 = np.sqrt(var_B1 + epsilon)             # (N, T)
-    B1_hat = (R1 - mu_B1[:, :, None]) / sqrt_var_B1[:, :, None]  # (N, T, D)
+    B1_hat = diff_var_B1 / sqrt_var_B1[:, :, None]      # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
     pre_F1 = B1 @ W1 + b1                               # (N, T, M)
     tanh_pre_F1 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F1**2 * pre_F1) + pre_F1))  # (N, T, M)
     F1 = pre_F1 * (tanh_pre_F1 + 1) / 2                 # (N, T, M)
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
-    var_A2 = np.mean((X1 - mu_A2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A2 = X1 - mu_A2[:, :, None]                # (N, T, D)
+    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
-    A2_hat = (X1 - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
+    A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g_A2 * A2_hat + b_A2                           # (N, T, D)
     Q2 = A2 @ Wq2                                       # (N, T, D)
     K2 = A2 @ Wk2                                       # (N, T, D)
@@ -460,18 +468,20 @@ def predict(
     split_Wo2 = Wo2.reshape(H, E, D)                    # (H, E, D)
     R2 = O2.reshape(N, T, -1) @ split_Wo2.reshape(-1, D) + X1  # (N, T, D)
     mu_B2 = R2.mean(axis=2)                             # (N, T)
-    var_B2 = np.mean((R2 - mu_B2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_B2 = R2 - mu_B2[:, :, None]                # (N, T, D)
+    var_B2 = np.mean(diff_var_B2**2, axis=2)            # (N, T)
     sqrt_var_B2 = np.sqrt(var_B2 + epsilon)             # (N, T)
-    B2_hat = (R2 - mu_B2[:, :, None]) / sqrt_var_B2[:, :, None]  # (N, T, D)
+    B2_hat = diff_var_B2 / sqrt_var_B2[:, :, None]      # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
     pre_F2 = B2 @ W2 + b2                               # (N, T, M)
     tanh_pre_F2 = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F2**2 * pre_F2) + pre_F2))  # (N, T, M)
     F2 = pre_F2 * (tanh_pre_F2 + 1) / 2                 # (N, T, M)
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)
-    var_C = np.mean((X2 - mu_C[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_C = X2 - mu_C[:, :, None]                  # (N, T, D)
+    var_C = np.mean(diff_var_C**2, axis=2)              # (N, T)
     sqrt_var_C = np.sqrt(var_C + epsilon)               # (N, T)
-    C_hat = (X2 - mu_C[:, :, None]) / sqrt_var_C[:, :, None]  # (N, T, D)
+    C_hat = diff_var_C / sqrt_var_C[:, :, None]         # (N, T, D)
     C = g_C * C_hat + b_C                               # (N, T, D)
     return C @ We.T
 

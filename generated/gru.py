@@ -98,11 +98,11 @@ def backward(residuals):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
         # z[t, n, k] = sigmoid(pre_z[t, n, k])
-        dpre_z[t] = dz * _sigmoid_slope(pre_z[t])
+        dpre_z[t] = dz * _sigmoid_slope_at(z[t], pre_z[t])
         # h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]
         dr = dh_r * h[t]
         # r[t, n, k] = sigmoid(pre_r[t, n, k])
-        dpre_r[t] = dr * _sigmoid_slope(pre_r[t])
+        dpre_r[t] = dr * _sigmoid_slope_at(r[t], pre_r[t])
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
         dh[t] += dpre_r[t] @ Ur_T + dpre_z[t] @ Uz_T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
@@ -164,10 +164,10 @@ def _sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def _sigmoid_slope(x):
-    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
-    e = np.exp(-np.abs(x))
-    return e / (1 + e)**2
+def _sigmoid_slope_at(s, x):
+    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
+    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
+        return s / (1 + np.exp(x))
 
 
 def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):

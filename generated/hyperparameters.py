@@ -44,24 +44,25 @@ def forward(rho, X, y, V, t):
         sigmoid_s = _sigmoid(s)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(_sigmoid_slope(s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(_sigmoid_slope_at(sigmoid_s, s))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
         return residual_w, step_w, matrix_w
     w, matrix_w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,), (D, D)
     z = V @ w                                           # (M,)
-    loss = np.mean(_softplus(z) - t * z)
-    return loss, (V, t, w, z, exp_rho, matrix_w)
+    exp_z = _capped_exp(z)                              # (M,)
+    loss = np.mean(_softplus_at(exp_z, z) - t * z)
+    return loss, (V, t, w, exp_rho, matrix_w, exp_z)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    V, t, w, z, exp_rho, matrix_w = residuals
+    V, t, w, exp_rho, matrix_w, exp_z = residuals
     M = len(V)
 
     # loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
-    dz = (_sigmoid(z) - t) / M                          # (M,)
+    dz = (_sigmoid_at(exp_z) - t) / M                   # (M,)
     # s = X w
     lam_w = _solved("lam_w", matrix_w.T, dz @ V)        # (D,)
     # exp_rho * w = -X' inner_w_s
@@ -88,7 +89,7 @@ def predict(rho, X, y):
         sigmoid_s = _sigmoid(s)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(_sigmoid_slope(s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(_sigmoid_slope_at(sigmoid_s, s))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -105,17 +106,6 @@ def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
         return 1 / (1 + np.exp(-x))
-
-
-def _sigmoid_slope(x):
-    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
-    e = np.exp(-np.abs(x))
-    return e / (1 + e)**2
-
-
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _solved(name, matrix, right):
@@ -149,6 +139,28 @@ def _newton(name, system, start):
             part /= 2
         value, step = trial, following
     raise ArithmeticError(f"{name}: Newton's method does not converge in 100 steps; its equation is off by {size:.1e}")
+
+
+def _sigmoid_slope_at(s, x):
+    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
+    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
+        return s / (1 + np.exp(x))
+
+
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    cap = np.log(np.finfo(x.dtype).max) - 1
+    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
+
+
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _checked(rho, X, y, V=None, t=None):

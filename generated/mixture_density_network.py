@@ -55,26 +55,27 @@ def forward(W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y):
     E_a = np.exp(a - T_a[:, None])                      # (N, K)
     S_a = E_a.sum(axis=1)                               # (N,)
     exp_s = np.exp(-2 * s)                              # (N, K)
-    q = a - s - exp_s * (y[:, 0][:, None] - m)**2 / 2 - T_a[:, None] - np.log(S_a)[:, None]  # (N, K)
+    diff_q = y[:, 0][:, None] - m                       # (N, K)
+    q = a - s - exp_s * diff_q**2 / 2 - T_a[:, None] - np.log(S_a)[:, None]  # (N, K)
     # log sum_k exp q[n, k] = T_q + log S_q, shifted by the maxima T_q so that exp stays in range
     T_q = q.max(axis=1)                                 # (N,)
     E_q = np.exp(q - T_q[:, None])                      # (N, K)
     S_q = E_q.sum(axis=1)                               # (N,)
     loss = np.log(2 * np.pi, dtype=T_q.dtype) / 2 - np.mean(T_q + np.log(S_q))
-    return loss, (Wa, Wm, Ws, X, y, A, m, exp_s, E_a, S_a, E_q, S_q)
+    return loss, (Wa, Wm, Ws, X, A, exp_s, diff_q, E_a, S_a, E_q, S_q)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Wa, Wm, Ws, X, y, A, m, exp_s, E_a, S_a, E_q, S_q = residuals
+    Wa, Wm, Ws, X, A, exp_s, diff_q, E_a, S_a, E_q, S_q = residuals
     N = len(X)
 
     # loss = log(2 pi)/2 - 1/N sum_n log sum_k exp q[n, k]
     dq = -E_q / (N * S_q[:, None])                      # (N, K)
     # q[n, k] = a[n, k] - 1/2 exp_s[n, k] * (y[n, 0] - m[n, k])^2 - s[n, k] - lse_a[n]
     dlse_a = -dq.sum(axis=1)                            # (N,)
-    ds = dq * (exp_s * (y[:, 0][:, None] - m)**2 - 1)   # (N, K)
-    dm = -dq * exp_s * (m - y[:, 0][:, None])           # (N, K)
+    ds = dq * (exp_s * diff_q**2 - 1)                   # (N, K)
+    dm = dq * diff_q * exp_s                            # (N, K)
     # lse_a[n] = log sum_k exp a[n, k]
     da = dlse_a[:, None] * E_a / S_a[:, None] + dq      # (N, K)
     # s = A Ws + 1 bs'

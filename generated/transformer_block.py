@@ -93,9 +93,10 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     split_Wo = Wo.reshape(H, E, D)                      # (H, E, D)
     R = O.reshape(N, T, -1) @ split_Wo.reshape(-1, D) + X  # (N, T, D)
     mu_A2 = R.mean(axis=2)                              # (N, T)
-    var_A2 = np.mean((R - mu_A2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A2 = R - mu_A2[:, :, None]                 # (N, T, D)
+    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
-    A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
+    A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
     tanh_pre_F = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
@@ -103,16 +104,16 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     Z = F @ W4 + R + b4                                 # (N, T, D)
     loss = np.mean((Z - Y)**2) / 2
     return loss, (
-        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, R, mu_A2, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2,
-        tanh_pre_F, split_K, split_Q, split_V, split_Wo,
+        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2, tanh_pre_F,
+        diff_var_A2, split_K, split_Q, split_V, split_Wo,
     )
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     (
-        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, R, mu_A2, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2,
-        tanh_pre_F, split_K, split_Q, split_V, split_Wo,
+        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2, tanh_pre_F,
+        diff_var_A2, split_K, split_Q, split_V, split_Wo,
     ) = residuals
     N = len(Y)
     T = Y.shape[1]
@@ -145,9 +146,9 @@ def backward(residuals):
     dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d R[n, t, d]
     dR = (
-        dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * (R - mu_A2[:, :, None]) + dZ
+        dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * diff_var_A2 + dZ
         + (dmu_A2 / D)[:, :, None]
-    )                                                   # (N, T, D)
+    )  # (N, T, D)
     # R[n, t, d] = (sum_{h, e} O[n, t, h, e] * Wo[E * h + e, d]) + X[n, t, d]
     dsplit_Wo = (O.reshape(-1, E * H).T @ dR.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo = dsplit_Wo.reshape(D, D)                       # (D, D)
@@ -216,9 +217,10 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     split_Wo = Wo.reshape(H, E, D)                      # (H, E, D)
     R = O.reshape(N, T, -1) @ split_Wo.reshape(-1, D) + X  # (N, T, D)
     mu_A2 = R.mean(axis=2)                              # (N, T)
-    var_A2 = np.mean((R - mu_A2[:, :, None])**2, axis=2)  # (N, T)
+    diff_var_A2 = R - mu_A2[:, :, None]                 # (N, T, D)
+    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
-    A2_hat = (R - mu_A2[:, :, None]) / sqrt_var_A2[:, :, None]  # (N, T, D)
+    A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
     pre_F = A2 @ W3 + b3                                # (N, T, M)
     tanh_pre_F = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
