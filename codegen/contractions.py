@@ -16,7 +16,7 @@ from itertools import product as pairs
 from sympy import Idx, Mul
 
 from derive.forms import arranged
-from derive.nodes import Axes, Node, Product, Transpose
+from derive.nodes import Axes, Gather, Node, Product, Transpose
 
 from .nodes import is_condition
 from .precedence import ATOM, SIGN, TERM, Text
@@ -50,9 +50,11 @@ def contraction(node: Product, printer) -> Text:
     if not all(own):
         return _einsum(node, printer) if batch else _summed_whole(node, own, printer) or _tensordot(node, own, printer)
     best = None
-    for left, right in pairs(
-        *(_views(n, o, node.over, batch) for n, o in zip((node.left, node.right), own, strict=True))
-    ):
+    views = [list(_views(n, o, node.over, batch)) for n, o in zip((node.left, node.right), own, strict=True)]
+    if any(_is_of_a_turn(n, printer) for n in (node.left, node.right)):
+        for found, n, o in zip(views, (node.left, node.right), own, strict=True):
+            found[:] = [*_blocks(n, o, node.over), *(found if printer.joined else ())] or found
+    for left, right in pairs(*views):
         for first, second in ((left, right), (right, left)):
             cost = _cost(first, second, node.axes)
             if cost is not None and (best is None or cost < best[0]):
@@ -72,6 +74,17 @@ def _views(node: Node, own: Axes, over: Axes, batch: Axes) -> Iterator[View]:
                     yield view
     if batch:
         yield View(arranged(node, (*batch, *own, *over)), batch, own, over)
+
+
+def _blocks(node: Node, own: Axes, over: Axes) -> Iterator[View]:
+    """Yield a matrix of several blocks of columns as a stack of these."""
+    if len(own) == 2 and len(over) == 1 and node.axes == (*over, *own):
+        yield View(arranged(node, (own[0], *over, own[1])), own[:1], own[1:], over, swapped=True)
+
+
+def _is_of_a_turn(node: Node, printer) -> bool:
+    """Tell whether an operand is what a turn of a loop reads: of few rows, which BLAS takes faster in small products."""
+    return isinstance(node, Gather) and bool(node.read.free_symbols & printer.counters)
 
 
 def _cost(left: View, right: View, axes: Axes) -> tuple | None:

@@ -1,6 +1,6 @@
 """Weights that a loop multiplies by from the right, transposed, are laid out once before it.
 
-    U_T = np.ascontiguousarray(U.T)
+    U_T = np.ascontiguousarray(U.T)                             U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))
     for t in reversed(range(T)):
         dh[t] += dpre[t] @ U_T
 
@@ -27,12 +27,12 @@ def laid_out(
     names: dict[str, str] = {}
     before: list[str] = []
     for line in lines:
-        for code, weight, shape in _transposed(line, varying, shapes):
+        for code, stem, shape in _transposed(line, varying, shapes):
             if code not in names and shape:
-                names[code] = next(n for n in (f"{weight}_T", *(f"{weight}_T{k}" for k in range(2, 99)))
+                names[code] = next(n for n in (stem, *(f"{stem}{k}" for k in range(2, 99)))
                                    if n not in taken and n not in names.values())
                 made = f"{names[code]} = np.ascontiguousarray({code})"
-                before.append(f"{made.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape[::-1]))})")
+                before.append(f"{made.ljust(COLUMN - 6)}  # ({', '.join(map(str, shape))})")
     for code, name in names.items():
         lines = [re.sub(rf"(@ |, ){re.escape(code)}(?![\w.\[(])", rf"\g<1>{name}", line) for line in lines]
     return before, list(lines)
@@ -50,7 +50,7 @@ def _shape(shape, sizes):
 
 
 def _transposed(line, varying, shapes):
-    """Yield the transposed right operands of products in a line: code, name of the array, shape of the matrix."""
+    """Yield the transposed right operands of products in a line: code, what to call it, its shape."""
     try:
         tree = ast.parse(line.strip())
     except SyntaxError:                     # the head of a loop or of a choice
@@ -60,7 +60,12 @@ def _transposed(line, varying, shapes):
         if isinstance(right, ast.Attribute) and right.attr == "T":
             name, shape = _matrix(right.value, shapes)
             if name and name not in varying:
-                yield ast.get_source_segment(line.strip(), right), name, shape
+                yield ast.get_source_segment(line.strip(), right), f"{name}_T", shape[::-1]
+        elif isinstance(right, ast.Call) and isinstance(right.func, ast.Attribute) and right.func.attr == "transpose":
+            name, shape = ast.unparse(right.func.value), shapes.get(ast.unparse(right.func.value), ())
+            if shape and name not in varying:
+                places = [int(ast.unparse(a)) for a in right.args]
+                yield ast.get_source_segment(line.strip(), right), f"{name}_blocks", tuple(shape[k] for k in places)
 
 
 def _right(node):

@@ -56,8 +56,9 @@ def forward(W, U, b, x, Y, h0, c0):
     tanh_c = np.empty((T, N, K), b.dtype)               # (T, N, K)
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = h0
+    U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
-        z[t] += (h[t] @ U.reshape(K, -1)).reshape(N, 4, K)
+        z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
         i[t] = _sigmoid(z[t, :, 0])
         f[t] = _sigmoid(z[t, :, 1])
         g[t] = np.tanh(z[t, :, 2])
@@ -92,9 +93,9 @@ def backward(residuals):
         di = dc[t + 1] * g[t]
         # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
-        dz[t, :, 1] = df * _sigmoid_slope(z[t, :, 1])
-        dz[t, :, 0] = di * _sigmoid_slope(z[t, :, 0])
-        dz[t, :, 3] = do * _sigmoid_slope(z[t, :, 3])
+        dz[t, :, 1] = df * _sigmoid_slope_at(f[t], z[t, :, 1])
+        dz[t, :, 0] = di * _sigmoid_slope_at(i[t], z[t, :, 0])
+        dz[t, :, 3] = do * _sigmoid_slope_at(o[t], z[t, :, 3])
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
@@ -129,8 +130,9 @@ def predict(W, U, b, x, h0, c0):
     tanh_c = np.empty((T, N, K), b.dtype)               # (T, N, K)
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = h0
+    U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
-        z[t] += (h[t] @ U.reshape(K, -1)).reshape(N, 4, K)
+        z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
         i[t] = _sigmoid(z[t, :, 0])
         f[t] = _sigmoid(z[t, :, 1])
         g[t] = np.tanh(z[t, :, 2])
@@ -152,10 +154,10 @@ def _sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def _sigmoid_slope(x):
-    """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
-    e = np.exp(-np.abs(x))
-    return e / (1 + e)**2
+def _sigmoid_slope_at(s, x):
+    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
+    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
+        return s / (1 + np.exp(x))
 
 
 def _checked(W, U, b, x, Y=None, h0=None, c0=None):

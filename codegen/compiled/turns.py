@@ -2,7 +2,7 @@
 
     step = _bound(compiled.step, (z, product_z, i, f, ...), (K, N))
     for t in range(T):
-        np.matmul(h[t], U.reshape(K, -1), out=product_z.reshape(-1, 4*K))
+        np.matmul(h[t], U_blocks, out=product_z)
         step(t)
 """
 
@@ -16,14 +16,14 @@ from derive.arrays import Array
 from derive.binders import has_binder
 from derive.forms import form
 from derive.program import Equation, Program, Variable, base_of
-from derive.terms import free_indices, read_name
+from derive.terms import read_name
 
 from ..layout import as_tuple
 from ..loop_arrays import NewArrays, WorkspaceArrays
 from ..loops import Line, Looped
 from ..numpy_text import NumpyPrinter
 from .nests import Assignment
-from .products import is_nothing_but_a_product, without_products
+from .products import in_blocks, is_nothing_but_a_product, without_products
 from .reductions import Split, in_c
 from .writing import Function, function
 
@@ -62,14 +62,14 @@ class CompiledLoop(Looped):
             return plain
         name = read_name(target)
         added, taken = -value if sign == "-=" else value, {*self.split.taken, *self.products}
-        rhs, products = without_products(name, added, axes, taken)
+        rhs, products = without_products(name, added, axes, taken, in_blocks)
         named = {v.name: v for v, _ in products.values()}
         lines = in_c(Equation(target, rhs), self.split, "=" if sign == "=" else "+=", {**self.products, **named})
         if not lines:
             return plain
         self.products |= named
         self.puts.append(lines)
-        multiplied = [line for v, product in products.values() for line in self._multiplied(v, product, axes)]
+        multiplied = [line for read, (v, product) in products.items() for line in self._multiplied(v, product, read)]
         return [*multiplied, f"@{len(self.puts) - 1}"]
 
     def _variables(self):
@@ -82,10 +82,9 @@ class CompiledLoop(Looped):
                                       index_names=v.index_names[depth:])
         return variables
 
-    def _multiplied(self, v, product, axes):
+    def _multiplied(self, v, product, read):
         self.filling.like, self.filling.counters = self.printer.like, self.printer.counters
-        indices = tuple(i for i in axes if i in free_indices(product))
-        return self.filling.filled(v.name, form(product, indices), v.name)
+        return self.filling.filled(v.name, form(product, getattr(read, "indices", ())), v.name)
 
     # ---- the calls
 
