@@ -83,7 +83,7 @@ def _blocks(node: Node, own: Axes, over: Axes) -> Iterator[View]:
 
 
 def _is_of_a_turn(node: Node, printer) -> bool:
-    """Tell whether an operand is what a turn of a loop reads: of few rows, which BLAS takes faster in small products."""
+    """Tell whether an operand is what a turn of a loop reads: few rows, which BLAS takes faster in small products."""
     return isinstance(node, Gather) and bool(node.read.free_symbols & printer.counters)
 
 
@@ -179,11 +179,16 @@ def _summed_whole(node, own, printer) -> Text | None:
 
 
 def _einsum(node, printer):
+    return Text(einsum(printer.code(node.left), printer.code(node.right), node.left.axes, node.right.axes, node.axes))
+
+
+def einsum(left: str, right: str, left_axes: Axes, right_axes: Axes, axes: Axes) -> str:
+    """Return the code of a sum of products of two arrays, with the letters that the indices begin with."""
     letters: dict[Idx, str] = {}
-    for i in (*node.left.axes, *node.right.axes):
+    for i in (*left_axes, *right_axes):
         letters.setdefault(i, next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values()))
-    spec = ["".join(letters[i] for i in axes) for axes in (node.left.axes, node.right.axes, node.axes)]
-    return Text(f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {printer.code(node.left)}, {printer.code(node.right)})')
+    spec = ["".join(letters[i] for i in those) for those in (left_axes, right_axes, axes)]
+    return f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {left}, {right})'
 
 
 def _tensordot(node, own, printer):

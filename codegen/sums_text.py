@@ -9,9 +9,9 @@ from derive import binders
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.forms import arranged
-from derive.nodes import Gather, Read, Reduction, Scalar
+from derive.nodes import Apply, Gather, Read, Reduction, Scalar
 
-from .contractions import contraction
+from .contractions import contraction, einsum
 from .nodes import as_numbers, is_condition, is_plain_parameter
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
@@ -68,6 +68,9 @@ class SumPrinter(PlacePrinter):
             single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)
             trace = single and body.code.startswith("np.diagonal(")
             return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"
+        if function == "np.sum" and (pair := _multiplied_by_columns(node)):
+            left, right = (self.code(a) for a in sorted(pair, key=lambda a: a.name not in self.adjoints))
+            return einsum(left, right, node.body.axes, node.body.axes, node.axes)
         axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
         if body.level == ATOM and isinstance(node.body, Read):
             return f"{body.code}.{function.removeprefix('np.')}(axis={axis})"
@@ -101,6 +104,14 @@ class SumPrinter(PlacePrinter):
     def _matmul(self, left, right):
         code = f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}"
         return Text(code, TERM, is_condition(left))
+
+
+def _multiplied_by_columns(node):
+    """Return two arrays whose product is summed over its first axes: np.einsum adds up the same, and makes no array."""
+    body = node.body
+    pair = body.args if isinstance(body, Apply) and body.head is Mul else ()
+    fits = len(pair) == 2 and all(isinstance(a, Read) and a.axes == body.axes for a in pair)
+    return pair if fits and set(node.over) == set(body.axes[:len(node.over)]) else ()
 
 
 def _counting(node):

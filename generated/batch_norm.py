@@ -82,11 +82,11 @@ def backward(residuals):
     # A = relu(B)
     dB = dA * (A > 0)                                   # (N, H)
     # B = U diag(gamma) + 1 beta'
-    dgamma = np.sum(dB * U, axis=0)                     # (H,)
+    dgamma = np.einsum("nh,nh->h", dB, U)               # (H,)
     dbeta = dB.sum(axis=0)                              # (H,)
     dU = gamma * dB                                     # (N, H)
     # U = R diag(sqrt_v)^(-1)
-    dv = -np.sum(dU * U, axis=0) / (2 * (v + epsilon))  # (H,)
+    dv = -np.einsum("nh,nh->h", dU, U) / (2 * (v + epsilon))  # (H,)
     # v = 1/N (R^2)' 1
     dR = dU / sqrt_v + 2 / N * dv * R                   # (N, H)
     # R = Z - 1 m'

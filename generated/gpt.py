@@ -237,7 +237,7 @@ def backward(residuals):
     # Z[n, t, v] = sum_d C[n, t, d] * We[v, d]
     dC = dZ @ We                                        # (N, T, D)
     # C[n, t, d] = g_C[d] * C_hat[n, t, d] + b_C[d]
-    dg_C = np.sum(dC * C_hat, axis=(0, 1))              # (D,)
+    dg_C = np.einsum("ntd,ntd->d", dC, C_hat)           # (D,)
     db_C = dC.sum(axis=(0, 1))                          # (D,)
     dC_hat = g_C * dC                                   # (N, T, D)
     # C_hat[n, t, d] = (X2[n, t, d] - mu_C[n, t]) / sqrt_var_C[n, t]
@@ -261,7 +261,7 @@ def backward(residuals):
     db2 = dpre_F2.sum(axis=(0, 1))                      # (M,)
     dB2 = dpre_F2 @ W2.T                                # (N, T, D)
     # B2[n, t, d] = g_B2[d] * B2_hat[n, t, d] + b_B2[d]
-    dg_B2 = np.sum(dB2 * B2_hat, axis=(0, 1))           # (D,)
+    dg_B2 = np.einsum("ntd,ntd->d", dB2, B2_hat)        # (D,)
     db_B2 = dB2.sum(axis=(0, 1))                        # (D,)
     dB2_hat = g_B2 * dB2                                # (N, T, D)
     # B2_hat[n, t, d] = (R2[n, t, d] - mu_B2[n, t]) / sqrt_var_B2[n, t]
@@ -300,7 +300,7 @@ def backward(residuals):
     dWq2 = A2.reshape(-1, D).T @ dQ2.reshape(-1, D)     # (D, D)
     dA2 = dK2 @ Wk2.T + dQ2 @ Wq2.T + dV2 @ Wv2.T       # (N, T, D)
     # A2[n, t, d] = g_A2[d] * A2_hat[n, t, d] + b_A2[d]
-    dg_A2 = np.sum(dA2 * A2_hat, axis=(0, 1))           # (D,)
+    dg_A2 = np.einsum("ntd,ntd->d", dA2, A2_hat)        # (D,)
     db_A2 = dA2.sum(axis=(0, 1))                        # (D,)
     dA2_hat = g_A2 * dA2                                # (N, T, D)
     # A2_hat[n, t, d] = (X1[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
@@ -325,7 +325,7 @@ def backward(residuals):
     db1 = dpre_F1.sum(axis=(0, 1))                      # (M,)
     dB1 = dpre_F1 @ W1.T                                # (N, T, D)
     # B1[n, t, d] = g_B1[d] * B1_hat[n, t, d] + b_B1[d]
-    dg_B1 = np.sum(dB1 * B1_hat, axis=(0, 1))           # (D,)
+    dg_B1 = np.einsum("ntd,ntd->d", dB1, B1_hat)        # (D,)
     db_B1 = dB1.sum(axis=(0, 1))                        # (D,)
     dB1_hat = g_B1 * dB1                                # (N, T, D)
     # B1_hat[n, t, d] = (R1[n, t, d] - mu_B1[n, t]) / sqrt_var_B1[n, t]
@@ -364,7 +364,7 @@ def backward(residuals):
     dWq1 = A1.reshape(-1, D).T @ dQ1.reshape(-1, D)     # (D, D)
     dA1 = dK1 @ Wk1.T + dQ1 @ Wq1.T + dV1 @ Wv1.T       # (N, T, D)
     # A1[n, t, d] = g_A1[d] * A1_hat[n, t, d] + b_A1[d]
-    dg_A1 = np.sum(dA1 * A1_hat, axis=(0, 1))           # (D,)
+    dg_A1 = np.einsum("ntd,ntd->d", dA1, A1_hat)        # (D,)
     db_A1 = dA1.sum(axis=(0, 1))                        # (D,)
     dA1_hat = g_A1 * dA1                                # (N, T, D)
     # A1_hat[n, t, d] = (X0[n, t, d] - mu_A1[n, t]) / sqrt_var_A1[n, t]

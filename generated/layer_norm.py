@@ -73,7 +73,7 @@ def backward(residuals):
     # A = relu(B)
     dB = dA * (A > 0)                                   # (N, H)
     # B = U diag(gamma) + 1 beta'
-    dgamma = np.sum(dB * U, axis=0)                     # (H,)
+    dgamma = np.einsum("nh,nh->h", dB, U)               # (H,)
     dbeta = dB.sum(axis=0)                              # (H,)
     dU = gamma * dB                                     # (N, H)
     # U = diag(sqrt_v)^(-1) R

@@ -66,7 +66,7 @@ def backward(residuals):
     # A = pre_A * sigmoid_pre_A
     dpre_A = dA * sigmoid_pre_A * (pre_A * _sigmoid(-pre_A) + 1)  # (N, H)
     # pre_A = U diag(gamma)
-    dgamma = np.sum(dpre_A * U, axis=0)                 # (H,)
+    dgamma = np.einsum("nh,nh->h", dpre_A, U)           # (H,)
     dU = gamma * dpre_A                                 # (N, H)
     # U = diag(r)^(-1) Z
     dr = -np.sum(dU * U, axis=1) / r                    # (N,)

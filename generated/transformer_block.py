@@ -137,7 +137,7 @@ def backward(residuals):
     db3 = dpre_F.sum(axis=(0, 1))                       # (M,)
     dA2 = dpre_F @ W3.T                                 # (N, T, D)
     # A2[n, t, d] = g2[d] * A2_hat[n, t, d] + b2[d]
-    dg2 = np.sum(dA2 * A2_hat, axis=(0, 1))             # (D,)
+    dg2 = np.einsum("ntd,ntd->d", dA2, A2_hat)          # (D,)
     db2 = dA2.sum(axis=(0, 1))                          # (D,)
     dA2_hat = g2 * dA2                                  # (N, T, D)
     # A2_hat[n, t, d] = (R[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
@@ -176,7 +176,7 @@ def backward(residuals):
     dWq = A1.reshape(-1, D).T @ dQ.reshape(-1, D)       # (D, D)
     dA1 = dK @ Wk.T + dQ @ Wq.T + dV @ Wv.T             # (N, T, D)
     # A1[n, t, d] = g1[d] * A1_hat[n, t, d] + b1[d]
-    dg1 = np.sum(dA1 * A1_hat, axis=(0, 1))             # (D,)
+    dg1 = np.einsum("ntd,ntd->d", dA1, A1_hat)          # (D,)
     db1 = dA1.sum(axis=(0, 1))                          # (D,)
     return Params(dg1, db1, dWq, dWk, dWv, dWo, dg2, db2, dW3, db3, dW4, db4)
 
