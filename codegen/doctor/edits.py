@@ -11,6 +11,7 @@ from .slots import Slot, text
 SLIP, OTHER, FAR, FARTHER = 1, 2, 3, 4
 MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
+INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end
 SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
 MOST_WORDS = 60             # letters of what is quoted
 
@@ -57,7 +58,7 @@ class Surroundings:
         modules = {n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
                    and n.value.id not in names}
         parts = {text(n): n for n in nodes if isinstance(n, PARTS) and sum(1 for _ in ast.walk(n)) <= MOST_NODES
-                 and isinstance(getattr(n, "ctx", ast.Load()), ast.Load)}
+                 and isinstance(getattr(n, "ctx", ast.Load()), ast.Load) and not is_indexer(n)}
         attributes = [n.attr for n in nodes if isinstance(n, ast.Attribute)
                       and not (isinstance(n.value, ast.Name) and n.value.id in modules)]
         return cls(once(names), once(called), once(attributes),
@@ -82,6 +83,11 @@ def _sizes(nodes):
                 yield ast.Name(part.id, ast.Load())
             elif isinstance(part, ast.Name) or (isinstance(part, ast.Subscript) and text(part.value).endswith("shape")):
                 yield part
+
+
+def is_indexer(node: ast.AST) -> bool:
+    """Tell whether an expression is one of NumPy's that only make sense with brackets after them: np.c_."""
+    return isinstance(node, ast.Attribute) and node.attr in INDEXERS
 
 
 def made(slot: Slot, new: ast.AST, words: str, rank: int) -> Edit:

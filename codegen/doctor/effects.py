@@ -13,12 +13,14 @@ import numpy as np
 from sympy import Expr
 
 from .evaluate import Values
+from .evidence import largest
 from .mutants import Mutant, Mutator
 from .pairs import CLOSE, adding_up
 from .scales import constants, words_of
 from .trials import Point
 
 MOST = 3000             # hypotheses
+NOTHING = 1e-12         # of a value's usual size, that rounding leaves of what is 0
 
 
 @dataclass
@@ -41,12 +43,12 @@ class Effects:
         return np.concatenate([np.ravel(np.asarray(gradients[n], float)) for n in self.names])
 
     def add(self, mutants: Iterator[Mutant], deadline: float) -> None:
-        """Add the effects of mutants, until it is time; what leaves nothing hides whatever else is wrong."""
+        """Add the effects of mutants, until it is time."""
         for mutant in mutants:
             if time.thread_time() > deadline or len(self.rows) >= MOST:
                 return
             row = None if mutant.square else self._of(mutant)
-            if row is not None and np.all(np.isfinite(row)) and np.any(row) and np.any(row + self.usual):
+            if row is not None and np.all(np.isfinite(row)) and np.any(row):
                 self.mutants.append(mutant)
                 self.rows.append(row)
 
@@ -55,7 +57,9 @@ class Effects:
             values = self.point.ours.changed(mutant.equations, self.base)
         except NotImplementedError:
             return None
-        return None if values is None else self.flat(self.point.ours.gradients(values)) - self.usual
+        if values is None or _vanishes(values[mutant.name], self.base[mutant.name]):
+            return None
+        return self.flat(self.point.ours.gradients(values)) - self.usual
 
     def matching(self, gaps: np.ndarray) -> Iterator[tuple[int, Mutant]]:
         """Yield the gaps, rows of them, that one mutant makes alone, by their numbers, with it."""
@@ -102,6 +106,11 @@ class Effects:
 
     def _scaled(self, place, factor: Expr) -> Mutant:
         return self.mutator.scaled(self._line(place), factor, words_of(factor))
+
+
+def _vanishes(value, usual):
+    """Tell whether nothing is left of a value but rounding: that hides whatever else is wrong."""
+    return not largest(value) > NOTHING * largest(usual)
 
 
 def _near(rows, numbers, order, wanted, along):

@@ -54,7 +54,10 @@ class Hypotheses:
                         return
                     if mutant.rank == rank:
                         yield mutant
-        yield from (m for m in self.whole if m.rank == rank and m.name not in changed)
+
+    def throughout(self, rank: int, changed: Changed) -> list[Mutant]:
+        """Return the mutants of one rank that change many equations at once."""
+        return [m for m in self.whole if m.rank == rank and m.name not in changed]
 
 
 class Kept:

@@ -16,15 +16,19 @@ from typing import Any
 import numpy as np
 
 from .evidence import largest
+from .limits import time_limited
 from .slots import Slot
 from .source import Unit, value_code
 
 CATCH = "__caught_by_the_doctor__"
+SECONDS = 1.0               # that an edited line may take, all times together
+NOTHING = 1e-12             # of a line's values, that rounding leaves of what is 0
 FITS = 1e-7                 # of a result's largest entry, that an edit may leave
 MOST_ENTRIES = 400          # of a line's values, all times that it runs together
 MOST_TIMES = 64             # that a line runs
 DEPTH = 3                   # of what is copied of lists in lists
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, FunctionType, ModuleType, type)
+NUMBERS = (np.ndarray, np.generic, int, float, complex)
 Results = Mapping[str, np.ndarray]
 
 
@@ -96,6 +100,16 @@ class Line:
         with np.errstate(all="ignore"):
             return self.reach @ added if known and added is not None else None
 
+    def vanishes(self, new: ast.expr) -> bool:
+        """Tell whether nothing is left of the line if it is `new`, as of a sum of deviations from a mean."""
+        try:
+            code = value_code(new)
+            with np.errstate(all="ignore"), time_limited(SECONDS):
+                given = [_flat(_leaves(eval(code, dict(names)))) for names in self.names]
+            return max(map(largest, given)) <= NOTHING * max(map(largest, self.values))
+        except (Exception, SystemExit):
+            return False
+
     def right(self, added: np.ndarray) -> np.ndarray:
         """Tell which additions to the values, a column each, make all right, as far as the first time tells."""
         return self._within(added, self.wrong, not self.moving)
@@ -108,7 +122,7 @@ class Line:
     def given(self, code: CodeType, more: Sequence[dict[str, Any]] = ()) -> np.ndarray | None:
         """Return what some code gives more than the line does, None where that has another shape."""
         found = []
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), time_limited(SECONDS):
             for k, (names, old) in enumerate(zip(self.names, self.values, strict=True)):
                 value = eval(code, {**names, **more[k]} if more else dict(names))
                 leaves = [value] if isinstance(value, np.ndarray | float) else list(_leaves(
@@ -234,8 +248,8 @@ def _leaves(value) -> Iterator[Any]:
     if isinstance(value, tuple | list):
         for inner in value:
             yield from _leaves(inner)
-    else:
-        yield np.asarray(value)
+    else:                                   # what has entries, and no length, would give them for ever: np.c_
+        yield np.asarray(value if isinstance(value, NUMBERS) else None)
 
 
 def _flat(values) -> np.ndarray:

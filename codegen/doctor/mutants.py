@@ -204,6 +204,9 @@ class Mutator:
                             else f"{self.wording.text(1 / factor)} multiplies where it should divide", kind, POSSIBLE)
             if isinstance(factor, Add) and len(factor.args) == 2:
                 yield Found(rest * (-factor), f"the sign of {words}", "sign", FARFETCHED)
+            if isinstance(factor, step) and reads(rest, self.adjoints) and not read_name(rest):
+                yield Found(rest * step(rest), f"{words} is of what comes from above, [{self.wording.text(rest)} > 0], "
+                            "not of what went forward", "mask", RARE)
 
     def _powers(self, power):
         base, exponent = power.base, power.exp
@@ -266,12 +269,13 @@ class Mutator:
                 continue
             if variable.kind == "labels" or self._too_late(other, name):
                 continue
-            same = other.shape == variable.shape and other.state == variable.state
+            place: tuple = read.indices if read.is_Indexed else ()
+            within = other.state == variable.state or (not variable.state and other.state and isinstance(place[0], Idx))
+            same = other.shape == variable.shape and within
             if not variable.shape and not other.shape and other.name == self.program.loss:
                 continue
-            if same or (len(other.shape) >= 1 and other.state == variable.state):
+            if same or (len(other.shape) >= 1 and within):
                 rank = POSSIBLE if same and (other.name in self.adjoints) == (variable.name in self.adjoints) else RARE
-                place = read.indices if read.is_Indexed else ()
                 yield Found(rhs.xreplace({read: other.at(*place)}),
                             f"{other.name} is read where {variable.name} should be", "array",
                             rank if same else FARFETCHED, not same)

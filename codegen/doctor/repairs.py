@@ -110,9 +110,12 @@ class Repairs:
         return not cheap if mends is None else mends == self.judge.wrong if most == 1 else bool(mends)
 
     def _remember(self, region, edit, place, ran):
-        """Keep what the code gives with an edit that makes nothing right."""
-        reach = None if ran else self._reach(region)
-        change = self._change(reach, region, edit) if reach else None
+        """Keep what the code gives with an edit that makes nothing right, and does not hide what is wrong."""
+        reach = self._reach(region)
+        with edit.slot.holding(located(edit)):
+            if reach and reach.vanishes(region.slot.node):
+                return
+            change = reach.change(region.slot.node) if reach and not ran else None
         if reach and change is not None:
             scales = self.judge.scales
             given = {n: g + scales[n] * change[reach.rows[n]].reshape(np.shape(g)) for n, g in self.now.items()}
@@ -122,10 +125,6 @@ class Repairs:
             given = self.judge.now.gradients
         if given:
             self.tried.append(Tried(region.unit, edit, place, given))
-
-    def _change(self, reach, region, edit):
-        with edit.slot.holding(located(edit)):
-            return reach.change(region.slot.node)
 
     def _reach(self, region) -> Line | None:
         if region.slot not in self.reaches:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from .arrangements import cut, laid_out
-from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, made, once, quoted
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, quoted
 from .slots import Slot, expressions, text
 
 MOST_PARTS = 16             # of an expression that are exchanged two by two
@@ -316,7 +316,8 @@ def _moved(node, by):
 
 def subscripts(node: ast.Subscript, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
     """Yield what is read at other places, or as a whole."""
-    yield node.value, f"[{quoted(node.slice)}] does not belong there", SLIP
+    if not is_indexer(node.value):
+        yield node.value, f"[{quoted(node.slice)}] does not belong there", SLIP
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     for a, b in combinations(range(len(parts)), 2):
         other = list(parts)

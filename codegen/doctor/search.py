@@ -74,7 +74,7 @@ class Search:
             self.stuck = not hits
             if self.stuck:
                 return
-            hits = [self._plain(hit) for hit in hits]
+            hits = [self._plain(self._whole(hit)) for hit in hits]
             for hit in hits:
                 self._make(hit.made or hit.mutant)
             self.found += hits
@@ -90,16 +90,29 @@ class Search:
         words = "nothing is sent back through it: it is 0"
         return replace(hit, mutant=replace(hit.mutant, words=words, kind="detached"))
 
+    def _whole(self, hit):
+        """Return a hit that leaves nothing of a term, as a sum over a softmax's gradient is 0, as the term missing."""
+        if hit.mutant.kind != "factor" or hit.made:
+            return hit
+        wrong = [n for n in self.evidence.usual if n in hit.explained]
+        for mutant in self.hypotheses.of(self._lines(hit.mutant.name)):
+            if mutant.kind == "term" and mutant.words.endswith("is missing"):
+                found = self.hit(mutant, wrong)
+                if found and (found.explained, found.broken) == (hit.explained, hit.broken):
+                    return replace(found, also=hit.also)
+        return hit
+
     def _best(self, wrong):
         """Return the hypothesis that explains most parameters, the likeliest among those."""
         hits: list[Hit] = []
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            scaled = [h for m in (self.ratios(places) if rank == LIKELY else ()) if (h := self.hit(m, wrong))]
+            few = [*(self.ratios(places) if rank == LIKELY else ()), *self.hypotheses.throughout(rank, self.changed)]
+            seen = [h for m in few if (h := self.hit(m, wrong))]        # before the many, which may take all the time
             for mutant in self.hypotheses.ranked(rank, places, self.changed, self.deadline):
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
-            hits += scaled
+            hits += seen
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
@@ -250,6 +263,7 @@ class Search:
         found = Effects(self.hypotheses.mutator, point, base, places, wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
             found.add(self.hypotheses.ranked(rank, places, self.changed, deadline), deadline)
+            found.add(iter(self.hypotheses.throughout(rank, self.changed)), deadline)
         return found
 
     def _made_both(self, first, second):

@@ -21,6 +21,7 @@ from .source import Unit
 
 SECONDS = 5.0               # for all pairs
 BOTH = "with both mended"
+OUT, LACKING = "does not belong there", "is missing"        # of an edit, and of a mistake in an equation: one thing
 Guesses = Callable[[int, Sequence[str]], Effects]       # at a point, on some gradients
 
 
@@ -106,8 +107,20 @@ def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
                 break
             if t is not tried[a] and _right_with(judge, tried[a], t):
                 return [first, Repair(t.line, t.edit.words, judge.wrong, BOTH)]
-        return [first, _told(effects, mutant, judge.wrong, BOTH)]
+        second = _told(effects, mutant, judge.wrong, BOTH)
+        return [_in_its_place(first, second)] if _exchanged(tried[a], mutant) else [first, second]
     return []
+
+
+def _exchanged(tried, mutant):
+    """Tell whether an edit takes something out that is to be replaced by what an equation lacks."""
+    return str(tried.edit.reason).endswith(OUT) and mutant.words.endswith(LACKING)
+
+
+def _in_its_place(first, second) -> Repair:
+    """Return as one mistake what is taken out and what is missing."""
+    return Repair(first.line, f"{first.words}; another stands where it should: in {second.line} {second.words}",
+                  first.mends, "with that in its place")
 
 
 def _told(effects, mutant, wrong, how) -> Repair:
