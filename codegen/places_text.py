@@ -123,8 +123,10 @@ class PlacePrinter(NumberPrinter):
         short = (size - start - stride * steps - 1).expand()
         if short.is_Integer and short < 0:
             raise DerivationError(f"a slice from {start} of so many as {steps + 1} ends outside an axis of {size}")
-        if short.is_Integer and short < 2:
-            return "" if short == 0 else "-1"
+        if short == 0 or (short.is_Integer and stride.is_Integer and short < stride):
+            return ""
+        if short == 1:
+            return "-1"
         if stride.is_Integer and Prover().nonnegative(stride - 1 - short):
             return ""                                               # the next step would leave the axis
         length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Sum, default_sort_key
 
@@ -39,10 +39,19 @@ def taken_apart(equation: Equation) -> tuple[Expr, list[Stretch]]:
     found = terms(equation)
     if not found:
         return equation.rhs, []
-    along = sorted(found.values(), key=lambda s: [default_sort_key(p) for p in s.positions.values()])
+    along = sorted(_one_a_place(found.values()), key=lambda s: [default_sort_key(p) for p in s.positions.values()])
     chain = _chained([s.positions for s in along])
     rest = Add(*(t for t in Add.make_args(equation.rhs) if t not in found))
     return rest, [along[k] for k in chain] if chain else along
+
+
+def _one_a_place(along):
+    """Add up first what is added along the same stretch."""
+    together: dict[tuple, Stretch] = {}
+    for s in along:
+        key = tuple(s.positions.items())
+        together[key] = replace(s, term=together[key].term + s.term) if key in together else s
+    return together.values()
 
 
 def _stretch(term: Expr, equation: Equation) -> Stretch | None:
