@@ -16,6 +16,7 @@ from derive.terms import free_indices, holds, read_name, reads
 from . import stretches, taps
 from .loop_arrays import NewArrays, fresh_array
 from .numpy_text import NumpyPrinter
+from .places_text import trimmed
 from .precedence import ATOM, SIGN
 
 
@@ -98,6 +99,10 @@ def _assigned(equation, variable, program, printer):
     gradient = gradient or result           # what is handed back is the caller's own
     if gradient and _is_shared(node, program, printer):
         return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
+    if isinstance(node, Spread) and all(i.upper == 0 for i in equation.free if i not in node.body.axes):
+        kept = ", ".join(trimmed([":" if i in node.body.axes else "None" for i in equation.free]))
+        copied = ".copy()" if gradient and isinstance(node.body, Read | Gather | Transpose) else ""
+        return [f"{name} = {printer.text(node.body).inside(ATOM)}[{kept}]{copied}"], []
     if equation.free and (isinstance(node, Spread) or not node.axes):
         spread = f"np.broadcast_to({printer.code(node)}, {_shape(variable, printer)})"
         return [f"{name} = {spread}{'.copy()' if gradient else ''}"], []

@@ -21,12 +21,13 @@ from .sharing import with_shared_functions
 from .symmetry import with_symmetric_lines
 from .terms import bottom_up, canonical, count, divided, free_indices, instantiated, read_name, reads, subterms
 from .triangles import with_known_factors
+from .unit_axes import with_units_read_at_0
 
 
 def simplified(program: Program) -> Program:
     """Return an equal program with less in it."""
-    for change in (tidied, assumed, without_constants, with_known_inverses, with_known_factors, symmetric,
-                   with_shared_solutions, tidied, with_shared_factors, tidied, without_deviations,
+    for change in (with_units_read_at_0, tidied, assumed, without_constants, with_known_inverses, with_known_factors,
+                   symmetric, with_shared_solutions, tidied, with_shared_factors, tidied, without_deviations,
                    with_shared_functions, tidied, with_shared_lines, without_dead):
         program = change(program)
     return program
