@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import permutations
 
-from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, exp, sign, sqrt
+from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, S, exp, sign, sqrt
 
 from .binders import LogSumExp, has_binder
 from .checks import readings
@@ -98,7 +98,7 @@ class _Naming:
         self.seen: Counter = Counter()
         for e in program.equations:
             self.seen.update({_pattern(t)[0] for t in subterms(e.rhs) if self._nameable(t)})
-        self.names: dict[Expr, tuple[Variable, tuple[int, ...]]] = {}
+        self.names: dict[Expr, tuple[Variable, tuple[int | None, ...]]] = {}      # None: 0, in an axis of size 1
         self.lines: list[Equation] = []
 
     def take(self, e):
@@ -111,9 +111,11 @@ class _Naming:
     def _is_definition(self, e):
         """Take an equation that is itself the first to name its whole right-hand side."""
         pattern, order = _pattern(e.rhs)
-        if pattern in self.names or set(order) != set(e.indices) or not all(map(_is_plain, order)):
+        units = {i for i in e.free if i.lower == i.upper == 0} - set(order)
+        if pattern in self.names or set(order) | units != set(e.indices) or not all(map(_is_plain, order)):
             return False
-        self.names[pattern] = (self.program.variables[e.name], tuple(order.index(i) for i in e.indices))
+        places = tuple(None if i in units else order.index(i) for i in e.indices)
+        self.names[pattern] = (self.program.variables[e.name], places)
         self.lines.append(e)
         return True
 
@@ -138,7 +140,7 @@ class _Naming:
         if pattern not in self.names:
             return term
         variable, places = self.names[pattern]
-        positions = [order[k] for k in places]
+        positions = [S.Zero if k is None else order[k] for k in places]
         return variable.at(*positions) if self._in_range(variable, positions, conditions) else term
 
     def _define(self, term, pattern, order):

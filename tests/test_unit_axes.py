@@ -55,6 +55,17 @@ def test_it_reads_as_without_them():
     assert not any(str(e).count("(i, 0, 0)") or "KroneckerDelta" in str(e) for e in program.equations)
 
 
+def test_a_root_with_an_axis_kept_is_read_by_its_name():
+    net = Network("batch", "Batch normalisation, line by line")
+    N, D = net.sizes("N D")
+    x, dout = net.parameter("x", N, D), net.input("dout", N, D)
+    c = net.define("c", x - mean(x, axis=0, keepdims=True))
+    s = net.define("s", sqrt(mean(c**2, axis=0, keepdims=True) + 1e-5))
+    net.loss = total(dout * net.define("y", c / s))
+    text = codegen.source(net.backward())
+    assert "s = np.sqrt(" in text and "sqrt_" not in text
+
+
 def test_products_with_the_hessian_are_pytorchs():
     x, g, b, dout = values()
     v = np.random.default_rng(1).normal(size=(3, 4))
