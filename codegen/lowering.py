@@ -25,7 +25,6 @@ from .products_named import still_read
 from .running_sums import with_running_sums
 from .squares import with_squares
 from .systems import systems_solved
-from .unit_axes import without_unit_axes
 from .vanishing import with_zeros_known
 from .windows import windowed
 
@@ -72,7 +71,7 @@ class Lowered:
 
 def lowered(program: Program, arrays: bool = True) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
-    program = without_unit_axes(systems_solved(program))
+    program = systems_solved(program)
     parts = _all_parts(program)
     known = _exponentials(program, parts)
     variables = dict(program.variables)

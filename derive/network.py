@@ -221,7 +221,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     # ---- handing over
 
     def program(self) -> Program:
-        """Return the forward equations as they were written."""
+        """Return the forward equations as they were written, without the axes of size 1 that keepdims=True leaves."""
         identifier(self.name, "network")        # again: files are called after it
         if "loss" not in self._variables:
             raise DefinitionError(f"{self.name} has no loss; set net.loss = ...")
@@ -237,10 +237,11 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             facts=tuple(self._facts), source=self.source, note=self.note, notation=self._notation,
             assumptions=tuple(self._assumptions),
         )
+        from .unit_axes import without_unit_axes
         from .unnesting import unnested
 
         check_turns(program)
-        return unnested(program)
+        return without_unit_axes(unnested(program))
 
     @uncollected()
     def backward(self) -> Program:
