@@ -28,8 +28,13 @@ class NewArrays:
         return f"{name} = np.{how}({', '.join([shape, *value, f'{self.printer.like}.dtype'])})"
 
     def computed(self, equation: Equation, dense: Expr) -> list[str]:
-        """Return the lines that make an array of what is known of all rows."""
-        return [fresh_array(equation.lhs, dense, self.printer)]
+        """Return the lines that make an array of what is known of all rows: a product, and what is added to it there."""
+        terms = Add.make_args(dense)
+        product = next((t for t in terms if isinstance(node := form(t, equation.free), Product)
+                        and node.axes == equation.free), dense)
+        lines = [fresh_array(equation.lhs, product, self.printer)]
+        rest = form(dense - product, equation.free)
+        return lines if product == dense else [*lines, f"{equation.name} += {self.printer.code(rest)}"]
 
     def assigned(self, where: str, sign: str, node: Node, axes: Axes) -> list[str]:
         """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""

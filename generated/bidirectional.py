@@ -50,13 +50,15 @@ def forward(W, U, b, Wr, Ur, br, V, Vr, c, x, y):
     N = x.shape[1]
     K = len(U)
 
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = 0
     for t in range(T):
         pre_h[t] += h[t] @ U
         h[t + 1] = np.tanh(pre_h[t])
-    pre_g = x[::-1] @ Wr + br                           # (T, N, K)
+    pre_g = x[::-1] @ Wr                                # (T, N, K)
+    pre_g += br
     g = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
     g[0] = 0
     for t in range(T):
@@ -130,13 +132,15 @@ def predict(W, U, b, Wr, Ur, br, V, Vr, c, x):
     N = x.shape[1]
     K = len(U)
 
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = 0
     for t in range(T):
         pre_h[t] += h[t] @ U
         h[t + 1] = np.tanh(pre_h[t])
-    pre_g = x[::-1] @ Wr + br                           # (T, N, K)
+    pre_g = x[::-1] @ Wr                                # (T, N, K)
+    pre_g += br
     g = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
     g[0] = 0
     for t in range(T):

@@ -40,7 +40,8 @@ def forward(W, U, b, V, c, x, y, h0):
     N = len(h0)
     K = len(U)
 
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = h0
     for t in range(T):
@@ -99,7 +100,8 @@ def predict(W, U, b, V, c, x, h0):
     N = len(h0)
     K = len(U)
 
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = h0
     for t in range(T):

@@ -50,12 +50,15 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
     N = len(h0)
     K = len(Ur)
 
-    pre_r = x @ Wr + br                                 # (T, N, K)
+    pre_r = x @ Wr                                      # (T, N, K)
+    pre_r += br
     r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
-    pre_z = x @ Wz + bz                                 # (T, N, K)
+    pre_z = x @ Wz                                      # (T, N, K)
+    pre_z += bz
     z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
-    pre_c = x @ W + b                                   # (T, N, K)
+    pre_c = x @ W                                       # (T, N, K)
+    pre_c += b
     c = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
     h[0] = h0
@@ -132,12 +135,15 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
     N = len(h0)
     K = len(Ur)
 
-    pre_r = x @ Wr + br                                 # (T, N, K)
+    pre_r = x @ Wr                                      # (T, N, K)
+    pre_r += br
     r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
-    pre_z = x @ Wz + bz                                 # (T, N, K)
+    pre_z = x @ Wz                                      # (T, N, K)
+    pre_z += bz
     z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
-    pre_c = x @ W + b                                   # (T, N, K)
+    pre_c = x @ W                                       # (T, N, K)
+    pre_c += b
     c = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h = np.empty((T + 1, N, K), br.dtype)               # (T + 1, N, K)
     h[0] = h0

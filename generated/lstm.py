@@ -46,7 +46,8 @@ def forward(W, U, b, x, Y, h0, c0):
     D = len(W)
     K = len(U)
 
-    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K) + b  # (T, N, 4, K)
+    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K)      # (T, N, 4, K)
+    z += b
     i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     g = np.empty((T, N, K), b.dtype)                    # (T, N, K)
@@ -120,7 +121,8 @@ def predict(W, U, b, x, h0, c0):
     D = len(W)
     K = len(U)
 
-    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K) + b  # (T, N, 4, K)
+    z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K)      # (T, N, 4, K)
+    z += b
     i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     g = np.empty((T, N, K), b.dtype)                    # (T, N, K)

@@ -43,7 +43,8 @@ def forward(E, W, U, b, V, c, w, y):
     K = len(U)
 
     x = E[w]                                            # (T, N, D)
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = 0
     for t in range(T):
@@ -106,7 +107,8 @@ def predict(E, W, U, b, V, c, w):
     K = len(U)
 
     x = E[w]                                            # (T, N, D)
-    pre_h = x @ W + b                                   # (T, N, K)
+    pre_h = x @ W                                       # (T, N, K)
+    pre_h += b
     h = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     h[0] = 0
     for t in range(T):

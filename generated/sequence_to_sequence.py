@@ -51,13 +51,15 @@ def forward(E, F, W, U, b, P, Q, q, V, c, w, u, y):
     N = w.shape[1]
     K = len(U)
 
-    pre_h = E[w] @ W + b                                # (S, N, K)
+    pre_h = E[w] @ W                                    # (S, N, K)
+    pre_h += b
     h = np.empty((S + 1, N, K), b.dtype)                # (S + 1, N, K)
     h[0] = 0
     for s in range(S):
         pre_h[s] += h[s] @ U
         h[s + 1] = np.tanh(pre_h[s])
-    pre_g = F[u] @ P + q                                # (T, N, K)
+    pre_g = F[u] @ P                                    # (T, N, K)
+    pre_g += q
     g = np.empty((T + 1, N, K), q.dtype)                # (T + 1, N, K)
     g[0] = h[S]
     for t in range(T):
@@ -134,13 +136,15 @@ def predict(E, F, W, U, b, P, Q, q, V, c, w, u):
     N = w.shape[1]
     K = len(U)
 
-    pre_h = E[w] @ W + b                                # (S, N, K)
+    pre_h = E[w] @ W                                    # (S, N, K)
+    pre_h += b
     h = np.empty((S + 1, N, K), b.dtype)                # (S + 1, N, K)
     h[0] = 0
     for s in range(S):
         pre_h[s] += h[s] @ U
         h[s + 1] = np.tanh(pre_h[s])
-    pre_g = F[u] @ P + q                                # (T, N, K)
+    pre_g = F[u] @ P                                    # (T, N, K)
+    pre_g += q
     g = np.empty((T + 1, N, K), q.dtype)                # (T + 1, N, K)
     g[0] = h[S]
     for t in range(T):
