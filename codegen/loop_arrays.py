@@ -28,7 +28,7 @@ class NewArrays:
         return f"{name} = np.{how}({', '.join([shape, *value, f'{self.printer.like}.dtype'])})"
 
     def computed(self, equation: Equation, dense: Expr) -> list[str]:
-        """Return the lines that make an array of what is known of all rows: a product, and what is added to it there."""
+        """Return the lines that make an array of what is known of all rows; to a product, the rest is added."""
         terms = Add.make_args(dense)
         product = next((t for t in terms if isinstance(node := form(t, equation.free), Product)
                         and node.axes == equation.free), dense)
