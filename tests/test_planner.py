@@ -39,6 +39,35 @@ def test_transposed_weights_are_laid_out_before_the_loop():
     assert [" ".join(line.split()) for line in before] == [
         "U_T2 = np.ascontiguousarray(U.T) # (K, D)", "V_T = np.ascontiguousarray(V.reshape(K, -1).T) # (2*D, K)"]
     assert inside == [lines[0], "    da = dz[t] @ U_T2", "    dh[t] += da @ V_T + b[t] @ h[t].T"]
+    before, inside = laid_out(["z[t] += (h[t] @ V.transpose(1, 0, 2)).mT"], {"h", "z", "t"}, {"V": (K, 2, D)}, ())
+    assert (before[0].split("  ")[0], inside) == (
+        "V_blocks = np.ascontiguousarray(V.transpose(1, 0, 2))", ["z[t] += (h[t] @ V_blocks).mT"])
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_gates_in_blocks_are_those_of_pytorch(style):
+    torch = pytest.importorskip("torch")
+    net = Network("gated", "A recurrence of two gates in one array")
+    T, N, K = net.sizes("T N K")
+    U, b, X = net.parameter("U", K, 2, K), net.parameter("b", 2, K), net.input("X", T, N, 2, K)
+    t, n, k, j, q = net.indices(t=T, n=N, k=K, j=K, q=2)
+    h = net.state("h", T, N, K, initial=0)
+    z = net.define("z", X[t, n, q, k] + Sum(h[t - 1, n, j] * U[j, q, k], j) + b[q, k], over=(t, n, q, k))
+    i = net.define("i", sigmoid(z[t, n, 0, k]), over=(t, n, k))
+    net.define(h, i[t, n, k] * tanh(z[t, n, 1, k]), over=(t, n, k))
+    net.loss = mean(h**2)
+    rng = np.random.default_rng(0)
+    values = {"U": rng.normal(size=(4, 2, 4)), "b": rng.normal(size=(2, 4)), "X": rng.normal(size=(5, 3, 2, 4))}
+    loss, grads = codegen.lambdify(net.backward(), style=style)(**values)
+    p = {name: torch.tensor(v, requires_grad=name in "Ub") for name, v in values.items()}
+    states = [torch.zeros(3, 4, dtype=torch.float64)]
+    for x in p["X"]:
+        z = x + torch.einsum("nj,jqk->nqk", states[-1], p["U"]) + p["b"]
+        states.append(torch.sigmoid(z[:, 0]) * torch.tanh(z[:, 1]))
+    truth = (torch.stack(states[1:]) ** 2).mean()
+    truth.backward()
+    assert np.isclose(loss, truth.item(), rtol=1e-12)
+    assert all(np.allclose(getattr(grads, name), p[name].grad, rtol=1e-12, atol=1e-15) for name in "Ub")
 
 
 @pytest.mark.parametrize("style", ["plain", "fast"])
