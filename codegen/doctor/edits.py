@@ -69,7 +69,7 @@ class Surroundings:
 
 
 def _sizes(nodes):
-    """Yield the names and entries of shapes that ranges, slices and shapes are written with."""
+    """Yield the names, attributes and entries of shapes that ranges, slices and shapes are written with."""
     for node in nodes:
         here: list[ast.AST | None] = []
         if isinstance(node, ast.Slice):
@@ -78,11 +78,19 @@ def _sizes(nodes):
             here = list(node.args)
         elif isinstance(node, ast.Assign) and text(node.value).endswith(".shape"):
             here = list(node.targets)
-        for part in (p for h in here if h is not None for p in ast.walk(h)):
-            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
-                yield ast.Name(part.id, ast.Load())
-            elif isinstance(part, ast.Name) or (isinstance(part, ast.Subscript) and text(part.value).endswith("shape")):
-                yield part
+        for h in here:
+            yield from _sizes_in(h) if h is not None else ()
+
+
+def _sizes_in(node):
+    if isinstance(node, ast.Name):
+        yield ast.Name(node.id, ast.Load())
+    elif isinstance(node, ast.Attribute) or (isinstance(node, ast.Subscript) and text(node.value).endswith("shape")):
+        if isinstance(node.ctx, ast.Load):
+            yield node
+    else:
+        for inner in ast.iter_child_nodes(node):
+            yield from _sizes_in(inner)
 
 
 def is_indexer(node: ast.AST) -> bool:

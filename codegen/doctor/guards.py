@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .source import Unit, acts, units_of
+from .source import Unit, acts, may_not_end, units_of
 
 TINY = 1e-7             # the largest number that is taken for one
 MOST = 6                # so many are taken out one by one, where all together is no help
@@ -82,7 +82,7 @@ def _lift_defaults(function, node, places, kept):
 def choices(call: Callable[[], Any]) -> list[list[Guard]]:
     """Return which guards of the functions that run in a call to lift, all of them first; [] where that may do harm."""
     with units_of(call) as units:
-        found = [] if acts(units) else guards_of(units)
+        found = [] if acts(units) or may_not_end(units) else guards_of(units)
     return [found, *([g] for g in found if 1 < len(found) <= MOST)] if found else []
 
 

@@ -17,6 +17,7 @@ from .mutants import FARFETCHED, Mutant, Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
 from .places import overwritten
+from .products import lost_factors
 from .systems import other_systems
 from .windows import shared_or_strided
 
@@ -33,7 +34,7 @@ class Hypotheses:
                        partial(other_orders, self.mutator.wording), other_systems,
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
-        self.whole = [*lost_scalars(program), *uncarried(program)]
+        self.whole = [*lost_scalars(program), *uncarried(program), *lost_factors(program, self.mutator.wording)]
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":

@@ -60,11 +60,14 @@ class Judge:
 
     def answer(self, k: int) -> Answer:
         """Run the code at one point; one that takes far longer than its like fails."""
+        return self._answer(self.evidence.seen[k].point)
+
+    def _answer(self, point):
         if not self.most:
-            return self.patient.answer(self.evidence.seen[k].point)
+            return self.patient.answer(point)
         try:
             with time_limited(self.most):
-                return self.patient.answer(self.evidence.seen[k].point)
+                return self.patient.answer(point)
         except TimeoutError as error:
             return Answer(failure=str(error))
 
@@ -117,7 +120,7 @@ class Judge:
     def _right_elsewhere(self, name):
         """Tell whether a result is right with other arguments too: a mask may be so by chance at the points judged."""
         for point in self.others:
-            seen = Seen(point, self.patient.answer(point))
+            seen = Seen(point, self._answer(point))
             values = point.ours.changed(self.left) if self.left else None
             evidence = Evidence(self.evidence.program, [seen], {0: values} if values else {})
             if seen.answer.failure or (forward.differs([seen]) if name == LOSS else name in evidence.wrong()):

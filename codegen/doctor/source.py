@@ -81,8 +81,13 @@ def value_code(node: ast.expr) -> CodeType:
 
 
 def acts(units: list[Unit]) -> bool:
-    """Tell whether code may do more than compute, or run for ever when something in it is changed."""
+    """Tell whether code may do more than compute."""
     return any(_acts(list(ast.walk(u.function)), u.live[0][0].__globals__ if u.live else {}) for u in units)
+
+
+def may_not_end(units: list[Unit]) -> bool:
+    """Tell whether code may run for ever when something in it is changed."""
+    return any(isinstance(n, ast.While) for u in units for n in ast.walk(u.function))
 
 
 def _acts(nodes, known):
@@ -94,7 +99,7 @@ def _acts(nodes, known):
     imported = {a.name.split(".")[0] for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
     imported |= {(n.module or "").split(".")[0] for n in nodes if isinstance(n, ast.ImportFrom)}
     imported |= {_home(known[n]) for n in read & set(known)}
-    return bool((read | imported) & ACTING or called & WRITING) or any(isinstance(n, ast.While) for n in nodes)
+    return bool((read | imported) & ACTING or called & WRITING)
 
 
 def _home(value):

@@ -122,9 +122,13 @@ def _numbers(shape, sizes):
 
 
 def _alike(program, sizes):
-    """Tell how little sizes show: those at their least, or 1, are the worst, then those that are alike, then work."""
+    """Tell how little sizes show: those at their least, or 1, are the worst, then those that are alike, then work.
+
+    Of two numbers the deviations from their mean are opposite, and so are the gradients of two scores.
+    """
     low = sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items())
-    return 8 * low + 3 * (len(sizes) - len(set(sizes.values()))) + sum(sizes.values()) / 8
+    two = sum(n == 2 for n in sizes.values())
+    return 8 * low + 3 * (len(sizes) - len(set(sizes.values()))) + two / 2 + sum(sizes.values()) / 8
 
 
 def _pairs(sizes):

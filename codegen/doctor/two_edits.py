@@ -21,7 +21,8 @@ from .source import Unit
 
 SECONDS = 5.0               # for all pairs
 BOTH = "with both mended"
-OUT, LACKING = "does not belong there", "is missing"        # of an edit, and of a mistake in an equation: one thing
+OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
+LACKING = ("term", "factor", "upstream", "overwritten", "detached")
 Guesses = Callable[[int, Sequence[str]], Effects]       # at a point, on some gradients
 
 
@@ -114,7 +115,7 @@ def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
 
 def _exchanged(tried, mutant):
     """Tell whether an edit takes something out that is to be replaced by what an equation lacks."""
-    return str(tried.edit.reason).endswith(OUT) and mutant.words.endswith(LACKING)
+    return str(tried.edit.reason).endswith(OUT) and mutant.kind in LACKING
 
 
 def _in_its_place(first, second) -> Repair:

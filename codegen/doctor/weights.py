@@ -22,14 +22,8 @@ def weighted(
 ) -> Iterator[tuple[Mutant, tuple[str, ...]]]:
     """Yield mutants in which a term has another weight, and what they explain, given those that lack it."""
     for mutant in dropped:
-        numbers: list[float] = []
-        left = set(wrong)
-        for k in range(len(evidence.seen)):
-            number, left = _weight(evidence, k, mutant, left)
-            if number is None or not left:
-                break
-            numbers.append(number)
-        if len(numbers) < len(evidence.seen) or not left or all(np.isnan(c) for c in numbers):
+        numbers, left = _weights(evidence, mutant, wrong)
+        if not left or all(np.isnan(c) for c in numbers):
             continue
         named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers)
         if named is None or named[0] == 0:
@@ -63,40 +57,45 @@ def updated(
 
 def _rates(evidence, mutant, wrong):
     """Yield the one rate at all points, with what it explains, if there is one."""
-    numbers, left = [], set(wrong)
-    for k in range(len(evidence.seen)):
-        number, left = _weight(evidence, k, mutant, left, whole=True)
-        if number is None or not left:
-            return
-        numbers.append(number)
+    numbers, left = _weights(evidence, mutant, wrong, whole=True)
     known = [n for n in numbers if not np.isnan(n)]
-    if known and max(known) - min(known) <= 1e-6 * abs(known[0]):
+    if left and known and max(known) - min(known) <= 1e-6 * abs(known[0]):
         yield Float(known[0]), tuple(n for n in evidence.usual if n in left)
 
 
-def _weight(evidence: Evidence, k: int, mutant: Mutant, left: set[str], whole: bool = False):
-    """Return the weight at a point, nan where the term is 0 there, and the parameters that it explains.
+def _weights(evidence: Evidence, mutant: Mutant, wrong: Sequence[str], whole: bool = False):
+    """Return the weight at each point, nan where the term is 0, and what is explained: by the gradient that tells most.
 
     What the mutant gives is the gradient without the term; or, if so told, with the whole of it.
     """
-    point = evidence.seen[k].point
-    try:
-        values = point.ours.changed(mutant.equations, evidence.base(k))
-    except NotImplementedError:
-        return None, left
-    without, entire = point.ours.gradients(values), evidence.gradients(k)
-    if whole:
-        without, entire = entire, without
-    theirs = evidence.seen[k].answer.gradients
-    if any(not evidence.close(k, n, g) for n, g in entire.items() if n not in left and largest(g - without[n]) > 0):
-        return None, left
-    moved = [n for n in evidence.usual if n in left and largest(entire[n] - without[n]) > 1e-12 * largest(entire[n])]
-    if not moved:
-        return np.nan, left
-    first = max(moved, key=lambda n: largest(entire[n] - without[n]) / (largest(entire[n]) or 1.0))
-    step, rest = entire[first] - without[first], theirs[first] - without[first]
-    if not np.all(np.isfinite(rest)) or not np.all(np.isfinite(step)):
-        return None, left
-    number = float(np.sum(step * rest) / np.sum(step * step))
-    kept = {n for n in left if evidence.close(k, n, without[n] + number * (entire[n] - without[n]))}
-    return number, kept
+    told: dict[str, tuple[list[float], set[str]]] = {n: ([], set(wrong)) for n in wrong}
+    for k, seen in enumerate(evidence.seen):
+        try:
+            values = seen.point.ours.changed(mutant.equations, evidence.base(k))
+        except NotImplementedError:
+            return [], set()
+        without, entire = seen.point.ours.gradients(values), evidence.gradients(k)
+        if whole:
+            without, entire = entire, without
+        for name, (numbers, left) in list(told.items()):
+            numbers.append(_weight(evidence, k, name, without, entire))
+            told[name] = numbers, _kept(evidence, k, numbers[-1], left, without, entire)
+            if name not in told[name][1]:
+                del told[name]
+        if not told:
+            return [], set()
+    return max(told.values(), key=lambda found: len(found[1]))
+
+
+def _weight(evidence, k, name, without, entire):
+    """Return the weight that one gradient tells at a point."""
+    step, rest = entire[name] - without[name], evidence.seen[k].answer.gradients[name] - without[name]
+    if not largest(step) > 1e-12 * largest(entire[name]):
+        return np.nan
+    return float(np.sum(step * rest) / np.sum(step * step))
+
+
+def _kept(evidence, k, number, left, without, entire):
+    """Return which of some gradients are as the code has them with a weight; where there is none, as derived."""
+    weight = 1.0 if np.isnan(number) else number
+    return {n for n in left if evidence.close(k, n, without[n] + weight * (entire[n] - without[n]))}
