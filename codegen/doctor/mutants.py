@@ -364,12 +364,18 @@ class Mutator:
         for stride in sorted(strides):
             changed = _with_positions(rhs, lambda p, s=stride: _without_stride(p, s))
             yield Found(changed, f"the stride {stride} is ignored: as if it were 1", "place", POSSIBLE)
+        begins = {p: [a for a in p.args if not a.atoms(Idx)] for p in positions if isinstance(p, Add) and p.atoms(Idx)}
         for size in sorted(found, key=str):
-            value = S.Zero if self.program.least.get(size, 1) == 0 else S.One
+            value = S.Zero if self.program.least.get(size, 1) == 0 or any(size in b for b in begins.values()) else S.One
             if size in self.program.derived:
                 continue
             changed = _with_positions(rhs, lambda p, s=size, v=value: _replaced(p, s, v))
             yield Found(changed, f"{size} is ignored: as if it were {value}", "place", POSSIBLE)
+        for place in sorted((p for p, begin in begins.items() if found & Add(*begin).free_symbols), key=str):
+            if Add(*begins[place]).is_positive:
+                changed = _with_positions(rhs, lambda p, q=place: p - 1 if p == q else p)
+                yield Found(changed, f"what begins at {self.wording.text(Add(*begins[place]))} is read one place early",
+                            "place", POSSIBLE)
 
 
 def _inside(expr, k, around):

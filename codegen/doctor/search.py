@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
+from sympy import KroneckerDelta
 
 from derive.program import Equation, Program, is_cyclic, ordered
 from derive.terms import read_name, reads
@@ -74,7 +75,7 @@ class Search:
             self.stuck = not hits
             if self.stuck:
                 return
-            hits = [self._plain(self._whole(hit)) for hit in hits]
+            hits = [self._plain(self._whole(self._but_at_first(hit, wrong))) for hit in hits]
             for hit in hits:
                 self._make(hit.made or hit.mutant)
             self.found += hits
@@ -89,6 +90,20 @@ class Search:
                 return hit
         words = "nothing is sent back through it: it is 0"
         return replace(hit, mutant=replace(hit.mutant, words=words, kind="detached"))
+
+    def _but_at_first(self, hit, wrong):
+        """Return a hit in a state's adjoint but for its initial row, which is often apart, if that tells more."""
+        changed = []
+        for e in hit.mutant.equations if hit.made is None else ():
+            old = next((o for o in self._lines(e.name) if o.lhs == e.lhs), e)
+            first = next((i for i in e.free[:1] if i.lower == -1), None)
+            rhs = e.rhs if first is None else old.rhs + (1 - KroneckerDelta(first, -1)) * (e.rhs - old.rhs)
+            changed.append(e.with_rhs(rhs))
+        if all(c.rhs == e.rhs for c, e in zip(changed, hit.mutant.equations, strict=False)):
+            return hit
+        words = f"{hit.mutant.words}, but for the initial row"
+        found = self.hit(replace(hit.mutant, equations=tuple(changed), words=words), wrong)
+        return found if found and found.order < hit.order else hit
 
     def _whole(self, hit):
         """Return a hit that leaves nothing of a term, as a sum over a softmax's gradient is 0, as the term missing."""
