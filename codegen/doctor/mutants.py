@@ -267,10 +267,11 @@ class Mutator:
         for other in self.variables.values():
             if other.name == variable.name or len(other.shape) != len(variable.shape) or other.kind == "labels":
                 continue
-            if variable.kind == "labels" or self._too_late(other, name):
-                continue
             place: tuple = read.indices if read.is_Indexed else ()
-            within = other.state == variable.state or (not variable.state and other.state and isinstance(place[0], Idx))
+            later = bool(place) and any(place[0] == i + 1 for i in place[0].atoms(Idx))
+            if variable.kind == "labels" or self._too_late(other, name, later):
+                continue
+            within = other.state == variable.state or (not variable.state and (later or isinstance(place[0], Idx)))
             same = other.shape == variable.shape and within
             if not variable.shape and not other.shape and other.name == self.program.loss:
                 continue
@@ -280,10 +281,10 @@ class Mutator:
                             f"{other.name} is read where {variable.name} should be", "array",
                             rank if same else FARFETCHED, not same)
 
-    def _too_late(self, other, name):
-        """Tell whether a variable is not known yet where an equation is computed."""
+    def _too_late(self, other, name, later):
+        """Tell whether a variable is not known yet where an equation is computed; of later steps all is known."""
         if other.name in self.adjoints:
-            return self.places.get(other.name, 0) >= self.places[name]
+            return self.places.get(other.name, 0) >= self.places[name] and not (later and self.variables[name].state)
         return name not in self.adjoints and self.places.get(other.name, -1) >= self.places[name]
 
     def _transposed(self, read, rhs, variable):
