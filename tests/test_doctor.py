@@ -200,8 +200,8 @@ def test_code_that_fails_everywhere_is_no_verdict():
 def test_an_unknown_mistake_is_honestly_unknown_and_placed():
     def odd(W1, b1, W2, b2, X, y):
         loss, g = right.loss_and_grads(W1, b1, W2, b2, X, y)
-        while True:                     # so that it is not edited
-            return loss, {**g, "W2": np.sin(3 * g["W2"]) + np.cumsum(g["W2"], axis=0) ** 2}
+        eval("0")                       # so that it is not edited
+        return loss, {**g, "W2": np.sin(3 * g["W2"]) + np.cumsum(g["W2"], axis=0) ** 2}
 
     diagnosis = diagnose(MLP, odd, seconds=5)
     assert diagnosis.kinds == ("unknown",)

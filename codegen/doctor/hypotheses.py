@@ -11,6 +11,7 @@ from .activations import slopes, softmaxes
 from .axes import other_axes
 from .carried import uncarried
 from .evaluate import Evaluated
+from .everywhere import same_slips
 from .inlining import inlined
 from .losses import lost_scalars
 from .mutants import FARFETCHED, Mutant, Mutator
@@ -34,7 +35,8 @@ class Hypotheses:
                        partial(other_orders, self.mutator.wording), other_systems,
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
-        self.whole = [*lost_scalars(program), *uncarried(program), *lost_factors(program, self.mutator.wording)]
+        self.whole = [*lost_scalars(program), *uncarried(program), *same_slips(program),
+                      *lost_factors(program, self.mutator.wording)]
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":

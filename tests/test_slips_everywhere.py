@@ -1,0 +1,113 @@
+"""The doctor names slips that are made in several equations at once, and none that leave nothing of what is wrong."""
+
+import numpy as np
+import pytest
+from sympy import Rational, Sum, sqrt, tanh
+
+from codegen.doctor import diagnose
+from derive import Network, mean, sigmoid, total
+
+
+def gru():
+    net = Network("gru", "GRU, all gates in one array, the bias in its first row")
+    T, N, D, H = net.sizes("T N D H")
+    W, h0 = net.parameter("W", 1 + D + H, 3 * H), net.parameter("h0", N, H)
+    X, G = net.input("X", T, N, D), net.input("G", T, N, H)
+    t, n, d, k, j = net.indices(t=T, n=N, d=D, k=H, j=H)
+    h = net.state("h", T, N, H, initial=h0)
+
+    def pre(q, state):
+        return W[0, q * H + k] + Sum(X[t, n, d] * W[1 + d, q * H + k], d) + Sum(state * W[1 + D + j, q * H + k], j)
+
+    z = net.define("z", sigmoid(pre(0, h[t - 1, n, j])), over=(t, n, k))
+    r = net.define("r", sigmoid(pre(1, h[t - 1, n, j])), over=(t, n, k))
+    c = net.define("c", tanh(pre(2, r[t, n, j] * h[t - 1, n, j])), over=(t, n, k))
+    net.define(h, (1 - z[t, n, k]) * h[t - 1, n, k] + z[t, n, k] * c[t, n, k], over=(t, n, k))
+    net.loss = Sum(G[t, n, k] * h[t, n, k], t, n, k)
+    return net
+
+
+def by_hand(W, h0, X, G, at_argument=False, early=False, carried=True):
+    """A GRU's backprop; its slopes taken at the arguments, its states' rows cut early, nothing carried back."""
+    (T, N, D), H = X.shape, h0.shape[1]
+    h, kept = h0, []
+    for x in X:
+        rows = np.hstack([np.ones((N, 1)), x, h])
+        pz, pr = rows @ W[:, :H], rows @ W[:, H:2 * H]
+        z, r = 1 / (1 + np.exp(-pz)), 1 / (1 + np.exp(-pr))
+        reset = np.hstack([np.ones((N, 1)), x, r * h])
+        pc = reset @ W[:, 2 * H:]
+        kept.append((rows, reset, pz, pr, pc, z, r, np.tanh(pc), h))
+        h = (1 - z) * h + z * np.tanh(pc)
+    states = [k[-1] for k in kept[1:]] + [h]
+    dW, dh = np.zeros_like(W), np.zeros_like(h0)
+    first = D if early else D + 1
+    t = T - 1
+    while t >= 0:
+        rows, reset, pz, pr, pc, z, r, c, h = kept[t]
+        dh = dh + G[t]
+        az, ar, ac = (pz, pr, pc) if at_argument else (z, r, c)
+        dpc = dh * z * (1 - ac**2)
+        dreset = (dpc @ W[:, 2 * H:].T)[:, first:first + H]
+        dpr = dreset * h * ar * (1 - ar)
+        dpz = dh * (c - h) * az * (1 - az)
+        dW += np.hstack([rows.T @ dpz, rows.T @ dpr, reset.T @ dpc])
+        drows = dpz @ W[:, :H].T + dpr @ W[:, H:2 * H].T
+        dh = dh * (1 - z) + dreset * r + drows[:, D + 1:]
+        if not carried and t > 0:
+            dh = np.zeros_like(dh)
+        t -= 1
+    return float(np.sum(G * states)), {"W": dW, "h0": dh}
+
+
+@pytest.mark.parametrize(("slip", "told"), [
+    ({}, "right"),
+    ({"at_argument": True}, "the derivative of each activation is taken at its argument"),
+    ({"early": True}, "what begins at D + 1 is read one place early"),
+    ({"carried": False}, "nothing is carried from one step to the step before"),
+])  # fmt: skip
+def test_slips_of_a_recurrence(slip, told):
+    assert told in str(diagnose(gru(), lambda W, h0, X, G: by_hand(W, h0, X, G, **slip)))
+
+
+def test_a_factor_lost_in_all_that_goes_back_through_a_product():
+    net = Network("rmsnorm", "Rows divided by their root mean square, with a gain, before a layer")
+    N, D, K = net.sizes("N D K")
+    X, g, W = net.parameter("X", N, D), net.parameter("g", D), net.parameter("W", D, K)
+    G = net.input("G", N, K)
+    n, d = net.indices(n=N, d=D)
+    r = net.define("r", sqrt(Sum(X[n, d] ** 2, d) / D + Rational(1, 1000)), over=n)
+    Y = net.define("Y", g[d] * X[n, d] / r[n], over=(n, d))
+    net.loss = total(G * tanh(Y @ W))
+
+    def without_gain(X, g, W, G):
+        r = np.sqrt(np.mean(X**2, axis=1, keepdims=True) + 0.001)
+        U = X / r
+        A = np.tanh((g * U) @ W)
+        dA = G * (1 - A**2)
+        dU = dA @ W.T
+        dX = (dU - U * np.mean(dU * U, axis=1, keepdims=True)) / r
+        return float(np.sum(G * A)), (dX, np.sum(dU * U, axis=0), (g * U).T @ dA)
+
+    assert "the factor g[d] is missing in all that goes back through Y: dr, dX" in str(diagnose(net, without_gain))
+
+
+def test_columns_beside_a_bias_in_the_wrong_place():
+    """np.c_ is to be read at places; as an array it has no end."""
+    net = Network("columns", "Two layers, the bias in the first column of each")
+    M, D, H = net.sizes("M D H")
+    B, W, b, v = net.parameter("B", H), net.parameter("W", H, D), net.parameter("b"), net.parameter("v", H)
+    X, y = net.input("X", M, D), net.input("y", M)
+    Z = net.define("Z", tanh(X @ W.T + B))
+    net.loss = mean((Z @ v + b - y) ** 2)
+
+    def code(B, W, b, v, X, y):
+        A, second = np.c_[np.ones(len(X)), X], np.r_[b, v]
+        Z = np.tanh(A @ np.c_[B, W].T)
+        Z1 = np.c_[np.ones(len(X)), Z]
+        error = Z1 @ second - y
+        dpre = np.outer(error, second[:-1]) * (1 - Z**2)
+        first, last = 2 / len(X) * dpre.T @ A, 2 / len(X) * Z1.T @ error
+        return np.mean(error**2), (first[:, 0], first[:, 1:], last[0], last[1:])
+
+    assert "`second[:-1]` should be `second[1:]`" in str(diagnose(net, code))
