@@ -3,7 +3,7 @@
 A gradient can be right and its check bad: integer arrays take no step of 1e-6, and float32 resolves no difference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,18 +13,24 @@ from sympy import Symbol
 from derive.program import Program
 
 from .diagnosis import Diagnosis
-from .evidence import Seen, largest, near
+from .evidence import Evidence, Seen, largest
 from .patient import Patient
 from .trials import Point, drawn
 
 SINGLE_STEPS = 1e-3         # what central differences in float32 resolve of a gradient, at best
 
 
-def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, seen: Seen) -> None:
+def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, answered: Sequence[Seen]) -> None:
     """Run the function on the same numbers as integers and in another memory layout, and tell what changes."""
+    evidence, seen = Evidence(patient.program, answered), answered[0]
+
+    def same(name, a, b):
+        b = np.reshape(b, np.shape(a)) if np.size(a) == np.size(b) else b
+        return np.shape(a) == np.shape(b) and largest(a - b) <= seen.tolerance * evidence.scale(name, a, b)
+
     turned = patient.answer(seen.point, lambda v: np.asfortranarray(np.repeat(np.array(v), 2, axis=0))[::2])
     theirs = seen.answer.gradients
-    other = [n for n, g in theirs.items() if turned.failure or not _same(seen, g, turned.gradients[n])]
+    other = [n for n, g in theirs.items() if turned.failure or not same(n, g, turned.gradients[n])]
     if turned.failure:
         diagnosis.find("layout", f"the function fails on arrays that are not contiguous: {turned.failure}")
     elif other:
@@ -34,14 +40,10 @@ def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, seen: Seen) -
     plain, whole = patient.answer(point), patient.answer(point, lambda v: np.array(v).astype(int))
     if plain.failure:
         return
-    cut = [] if whole.failure else [n for n, g in plain.gradients.items() if not _same(seen, g, whole.gradients[n])]
+    cut = [] if whole.failure else [n for n, g in plain.gradients.items() if not same(n, g, whole.gradients[n])]
     if cut:
         diagnosis.remarks.append(f"a check with integer arrays is a bad check: there the gradient of {', '.join(cut)} "
                                  "is cut to integers, as np.zeros_like of integers does; give floats")
-
-
-def _same(seen, a, b):
-    return np.size(a) == np.size(b) and near(seen, a, np.reshape(b, np.shape(a)))
 
 
 def own_point(program: Program, at: Mapping[str, Any]) -> Point:

@@ -35,6 +35,21 @@ def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Poi
         diagnosis.remarks += [_fails(p, a) for p, a in failed]
 
 
+def without_degenerate(diagnosis: Diagnosis, answered: Sequence[Seen]) -> list[Seen]:
+    """Leave out the points with a size of 1 where the code alone gives no finite numbers, 0/0 of a single example."""
+    odd = [s for s in answered if s.point.least is not None and not _is_finite(s.answer)
+           and all(np.isfinite(g).all() for g in s.point.ours.gradients().values())]
+    if not odd or len(odd) == len(answered) or not all(_is_finite(s.answer) for s in answered if s not in odd):
+        return list(answered)
+    diagnosis.remarks += [f"its results are not finite {s.point.words}, where derived ones are: left out" for s in odd]
+    return [s for s in answered if s not in odd]
+
+
+def _is_finite(answer):
+    return all(np.isfinite(g).all() for g in answer.gradients.values()) and (
+        answer.loss is None or np.isfinite(answer.loss))
+
+
 def _fails(point, answer):
     return f"the function fails {point.words} ({point.told}): {' '.join(answer.failure.split())}"
 

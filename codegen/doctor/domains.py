@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sympy import Add
+from sympy import Add, Mul
 
 from derive.program import Program, Variable
 from derive.terms import read_name, reads, subterms
@@ -56,13 +56,26 @@ def is_predicted(program: Program, variable: Variable) -> bool:
     )
 
 
-def narrower(program: Program, points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
-    """Yield the points with small parameters, or with one input of a narrower kind, and what that is."""
+def is_weighed(program: Program, variable: Variable) -> bool:
+    """Tell whether an input is multiplied by a parameter, X W: any number may stand there."""
+    names = {p.name for p in program.parameters}
+    return any(
+        variable.name in (found := {read_name(f) for f in term.args}) and found & names
+        for e in program.forward for term in subterms(e.rhs) if isinstance(term, Mul)
+    )
+
+
+def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> Iterator[tuple[str, list[Point]]]:
+    """Yield the points with small parameters, or with one input of a narrower kind, and what that is.
+
+    Of what is multiplied by a parameter, only code is narrow whose loss is another one elsewhere.
+    """
     yield IN_RANGE, with_small(program, points)
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
-        if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v):
+        if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v) \
+                and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]

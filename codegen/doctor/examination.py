@@ -14,7 +14,7 @@ from derive.program import Program
 from . import domains, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
-from .conduct import behaviour, failures, is_stale
+from .conduct import behaviour, failures, is_stale, without_degenerate
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
@@ -79,8 +79,8 @@ class Examination:
         mark_rounded(self.patient, self.program, answered)
         failures(self.program, self.diagnosis, answers)
         behaviour(self.patient, self.diagnosis, answered)
-        in_other_circumstances(self.patient, self.diagnosis, answered[0])
-        answered = in_shape(self.program, self.diagnosis, answered)
+        in_other_circumstances(self.patient, self.diagnosis, answered)
+        answered = without_degenerate(self.diagnosis, in_shape(self.program, self.diagnosis, answered))
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
         if not self.diagnosis.findings and not how_many_wrong(Evidence(self.program, ordinary)):
@@ -127,14 +127,14 @@ class Examination:
         most = how_many_wrong(evidence)
         if not most:
             return ordinary, evidence
-        best = None
-        for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
+        best, loss_differs = None, bool(forward.differs(ordinary))
+        for words, moved in domains.narrower(self.program, [s.point for s in ordinary], loss_differs):
             few = [Seen(p, self.patient.answer(p)) for p in moved[:2]]
             if any(s.answer.failure for s in few) or how_many_wrong(Evidence(self.program, few)) >= most:
                 continue
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            better = not how_many_wrong(narrow) or forward.differs(ordinary) or words == domains.IN_RANGE
+            better = not how_many_wrong(narrow) or loss_differs or words == domains.IN_RANGE
             if better and how_many_wrong(narrow) < most:
                 best, most = (words, narrow), how_many_wrong(narrow)
         if best is None:
@@ -151,7 +151,8 @@ class Examination:
         """Look for the mistake once more on data of a narrower kind, which the code may be made for."""
         findings, told = self.diagnosis.findings, list(self.diagnosis.remarks)
         most = MOST_AT_ONCE if "unknown" in self.diagnosis.kinds else len(findings) - 1
-        for words, moved in domains.narrower(self.program, [s.point for s in ordinary]):
+        points = [s.point for s in ordinary]
+        for words, moved in domains.narrower(self.program, points, bool(forward.differs(ordinary))):
             if self._left(1.0) < 1:
                 break
             seen = [Seen(p, self.patient.answer(p)) for p in moved]

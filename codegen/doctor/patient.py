@@ -135,6 +135,8 @@ class Patient:
         whole = len(in_order) == len(self.parameters) + len(self.inputs)
         if keywords and whole and not set(self.parameters) <= set(in_order):
             return [self._by_position([])]          # an argument that happens to have the name of a size
+        if any(p.kind == p.VAR_POSITIONAL for p in found):
+            return [self._by_position([p.name for p in plain if p.kind == p.KEYWORD_ONLY and p.name in known])]
         if plain and set(required) <= known and not any(p.kind == p.POSITIONAL_ONLY for p in plain):
             names = [p.name for p in plain if p.name in known]
             return [lambda given, sizes: self.function(**{n: given[n] if n in given else sizes[n] for n in names})]
@@ -144,12 +146,12 @@ class Patient:
         needed = sum(p.default is p.empty for p in positional)
         if (len(self.parameters) > 1 and needed <= together <= len(positional)) or needed == together:
             return [self._together(keywords, kind) for kind in (_Bag, _as_tuple)] + [self._by_position(keywords)]
-        count = len(positional) if not any(p.kind == p.VAR_POSITIONAL for p in found) else None
-        return [self._by_position(keywords, count)]
+        return [self._by_position(keywords, len(positional))]
 
     def _by_position(self, keywords: Sequence[str], count: int | None = None):
-        names = [*self.parameters, *self.inputs][:count]
-        return lambda given, sizes: self.function(*(given[n] for n in names), **{n: sizes[n] for n in keywords})
+        names = [n for n in (*self.parameters, *self.inputs) if n not in keywords][:count]
+        return lambda given, sizes: self.function(
+            *(given[n] for n in names), **{n: given[n] if n in given else sizes[n] for n in keywords})
 
     def _together(self, keywords, kind):
         def way(given, sizes):

@@ -1,0 +1,107 @@
+"""Right code stays right, and wrong code wrong, on data where rounding, one example or a kind of data could hide it."""
+
+import numpy as np
+from sympy import Max, Piecewise, Sum, exp, log, tanh
+
+from codegen.doctor import diagnose, layered
+from derive import Network, mean, softplus, total
+from tests.coursework.editing import edited
+
+
+def cox():
+    net = Network("cox", "Cox's partial log-likelihood of six people, a mean over the events")
+    D = net.size("D")
+    beta, X, time = net.parameter("beta", D), net.input("X", 6, D), net.input("time", 6)
+    event = net.labels("event", 6, classes=2)
+    n, m = net.indices(n=6, m=6)
+    s = net.define("s", X @ beta)
+    R = net.define("R", Sum(Piecewise((exp(s[m]), time[m] >= time[n]), (0, True)), m), over=n)
+    net.loss = -Sum(event[n] * (s[n] - log(R[n])), n) / Max(1, Sum(event[m], m))
+    return net
+
+
+def by_running_sums(beta, X, time, event):
+    s = X @ beta
+    loss, grad, below, above = 0.0, np.zeros_like(beta), 0.0, np.zeros_like(beta)
+    for i in np.argsort(-time):
+        below += np.exp(s[i])
+        above += np.exp(s[i]) * X[i]
+        if event[i]:
+            loss -= s[i] - np.log(below)
+            grad -= X[i] - above / below
+    return loss / max(1, event.sum()), grad / max(1, event.sum())
+
+
+def test_a_gradient_of_0_but_for_rounding_is_the_same_in_other_layouts():
+    """The event of the one who lived longest alone sends 0, or 1e-17."""
+    assert diagnose(cox(), by_running_sums).right
+
+
+def neighbours():
+    net = Network("neighbours", "A layout of points by their distances, each but itself")
+    N, K = net.sizes("N K")
+    Y, P = net.parameter("Y", N, K), net.input("P", N, N)
+    i, j, k = net.indices(i=N, j=N, k=K)
+    apart = Sum((Y[i, k] - Y[j, k]) ** 2, k)
+    near, far = (Sum(Piecewise((term, (i > j) | (j > i)), (0, True)), i, j)
+                 for term in (1 / (1 + apart), P[i, j] * log(1 + apart)))
+    net.loss = far + near / 10
+    return net
+
+
+def by_pairs(Y, P):
+    apart = ((Y[:, None] - Y) ** 2).sum(-1)
+    others = 1 - np.eye(len(Y))
+    w = (P + P.T) * others / (1 + apart) - 2 * others / (1 + apart) ** 2 / 10
+    scale = others.sum() / others.sum()                         # nan for a single point
+    return np.sum(P * others * np.log(1 + apart)) + np.sum(others / (1 + apart)) / 10, \
+        2 * (w[:, :, None] * (Y[:, None] - Y)).sum(1) * scale
+
+
+def test_one_example_where_code_divides_0_by_0_is_told_and_left_out():
+    with np.errstate(invalid="ignore"):
+        found = diagnose(neighbours(), by_pairs)
+        assert found.right and "not finite at N = 1" in str(found)
+        wrong = diagnose(neighbours(), edited(by_pairs, ("(P + P.T)", "P")))
+        assert wrong.verdict == "wrong"
+
+
+def logcosh():
+    net = Network("logcosh", "The logarithm of the hyperbolic cosine of errors")
+    M, D, K = net.sizes("M D K")
+    W, X, Y = net.parameter("W", D, K), net.input("X", M, D), net.input("Y", M, K)
+    r = Y - X @ W
+    net.loss = mean(softplus(2 * r) - r)
+    return net
+
+
+def errors(W, X, Y):
+    r = Y - X @ W
+    return np.mean(np.logaddexp(0, 2 * r) - r), -(X.T @ np.tanh(r)) / r.size
+
+
+def test_wrong_code_that_is_right_for_one_hot_features_is_wrong():
+    assert diagnose(logcosh(), errors).right
+    early = edited(errors, ("-(X.T @ np.tanh(r))", "-np.tanh(X.T @ r)"))
+    assert diagnose(logcosh(), early).verdict == "wrong"
+
+
+def forward(*arguments):
+    W, b, x = arguments
+    out = np.tanh(x @ W + b)
+    return out, (x, out)
+
+
+def backward(dout, cache):
+    x, out = cache
+    d = dout * (1 - out**2)
+    return x.T @ d, d.sum(0)
+
+
+def test_a_layer_whose_forward_pass_takes_any_number_of_arguments():
+    net = Network("layer", "A tanh layer under an upstream gradient")
+    N, D, H = net.sizes("N D H")
+    W, b, x, dout = net.parameter("W", D, H), net.parameter("b", H), net.input("x", N, D), net.input("dout", N, H)
+    net.loss = total(dout * tanh(x @ W + b))
+    assert diagnose(net, layered(forward, backward)).right
+    assert diagnose(net, layered(forward, edited(backward, ("d.sum(0)", "d.mean(0)")))).verdict == "wrong"
