@@ -16,7 +16,6 @@ from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
-from .shared_exponentials import with_shared_exponentials
 from .sigmoid_slopes import with_slopes_of_values
 from .sizes import Sizes
 from .statements import Statement, statement
@@ -64,7 +63,7 @@ def planned(program: Program) -> Plan:
         What cannot be printed as NumPy; the message names the equation.
     """
     low = lowered(with_shared_differences(program, least=3))
-    low = replace(low, program=with_shared_exponentials(with_slopes_of_values(low.program)))
+    low = replace(low, program=with_slopes_of_values(low.program))
     states = frozenset(v.name for v in low.program.variables.values() if v.state)
     adjoint = set(program.adjoints.values())
     labels = frozenset(v.name for v in program.kind("labels"))

@@ -51,18 +51,17 @@ def forward(rho, X, y, V, t):
         return residual_w, step_w, matrix_w
     w, matrix_w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,), (D, D)
     z = V @ w                                           # (M,)
-    exp_z = _capped_exp(z)                              # (M,)
-    loss = np.mean(_softplus_at(exp_z, z) - t * z)
-    return loss, (V, t, w, exp_rho, matrix_w, exp_z)
+    loss = np.mean(_softplus(z) - t * z)
+    return loss, (V, t, w, z, exp_rho, matrix_w)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    V, t, w, exp_rho, matrix_w, exp_z = residuals
+    V, t, w, z, exp_rho, matrix_w = residuals
     M = len(V)
 
     # loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
-    dz = (_sigmoid_at(exp_z) - t) / M                   # (M,)
+    dz = (_sigmoid(z) - t) / M                          # (M,)
     # s = X w
     lam_w = _solved("lam_w", matrix_w.T, dz @ V)        # (D,)
     # exp_rho * w = -X' inner_w_s
@@ -108,6 +107,11 @@ def _sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
 def _solved(name, matrix, right):
     """Return the solution of a linear system that defines a variable."""
     try:
@@ -145,22 +149,6 @@ def _sigmoid_slope_at(s, x):
     """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
     with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
         return s / (1 + np.exp(x))
-
-
-def _capped_exp(x):
-    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
-    cap = np.log(np.finfo(x.dtype).max) - 1
-    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
-
-
-def _softplus_at(e, x):
-    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
-    return np.maximum(np.log1p(e), x)
-
-
-def _sigmoid_at(e):
-    """Return 1 / (1 + exp(-x)), e being exp(x)."""
-    return e / (e + 1)
 
 
 def _checked(rho, X, y, V=None, t=None):

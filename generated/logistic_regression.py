@@ -31,18 +31,17 @@ def forward(w, b, X, y):
     w, b, X, y = _checked(w, b, X, y)
 
     z = X @ w + b                                       # (N,)
-    exp_z = _capped_exp(z)                              # (N,)
-    loss = np.mean(_softplus_at(exp_z, z) - y * z)
-    return loss, (X, y, exp_z)
+    loss = np.mean(_softplus(z) - y * z)
+    return loss, (X, y, z)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, y, exp_z = residuals
+    X, y, z = residuals
     N = len(X)
 
     # loss = 1/N sum_n softplus(z[n]) - y[n] * z[n]
-    dz = (_sigmoid_at(exp_z) - y) / N                   # (N,)
+    dz = (_sigmoid(z) - y) / N                          # (N,)
     # z = X w + b 1
     dw = dz @ X                                         # (D,)
     db = np.sum(dz)
@@ -67,20 +66,15 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _capped_exp(x):
-    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
-    cap = np.log(np.finfo(x.dtype).max) - 1
-    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
+def _sigmoid(x):
+    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
+    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
+        return 1 / (1 + np.exp(-x))
 
 
-def _softplus_at(e, x):
-    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
-    return np.maximum(np.log1p(e), x)
-
-
-def _sigmoid_at(e):
-    """Return 1 / (1 + exp(-x)), e being exp(x)."""
-    return e / (e + 1)
+def _softplus(x):
+    """Return log(1 + exp(x)) without an overflow."""
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _checked(w, b, X, y=None):

@@ -38,18 +38,17 @@ def forward(E, F, w, c, r):
     R = F[r]                                            # (N, K, D)
     s = np.sum(A * B, axis=1)                           # (N,)
     q = np.sum(A[:, None, :] * R, axis=2)               # (N, K)
-    exp_q = _capped_exp(q)                              # (N, K)
-    loss = np.mean(np.sum(_softplus_at(exp_q, q), axis=1) + _softplus(-s))
-    return loss, (E, F, w, c, r, A, B, R, s, exp_q)
+    loss = np.mean(np.sum(_softplus(q), axis=1) + _softplus(-s))
+    return loss, (E, F, w, c, r, A, B, R, s, q)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    E, F, w, c, r, A, B, R, s, exp_q = residuals
+    E, F, w, c, r, A, B, R, s, q = residuals
     N = len(w)
 
     # loss = 1/N sum_n (sum_k softplus(q[n, k])) + softplus(-s[n])
-    dq = _sigmoid_at(exp_q) / N                         # (N, K)
+    dq = _sigmoid(q) / N                                # (N, K)
     ds = -_sigmoid(-s) / N                              # (N,)
     # q[n, k] = sum_d A[n, d] * R[n, k, d]
     dR = dq[:, :, None] * A[:, None, :]                 # (N, K, D)
@@ -106,22 +105,6 @@ def _add_rows(total, rows, values):
         values[at[second - 1]] += values[at[second]]
         rows, at = np.delete(rows, second), np.delete(at, second)
     total[rows] += values[at]
-
-
-def _capped_exp(x):
-    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
-    cap = np.log(np.finfo(x.dtype).max) - 1
-    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
-
-
-def _softplus_at(e, x):
-    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
-    return np.maximum(np.log1p(e), x)
-
-
-def _sigmoid_at(e):
-    """Return 1 / (1 + exp(-x)), e being exp(x)."""
-    return e / (e + 1)
 
 
 def _checked(E, F, w, c, r):
