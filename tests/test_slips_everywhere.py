@@ -111,3 +111,22 @@ def test_columns_beside_a_bias_in_the_wrong_place():
         return np.mean(error**2), (first[:, 0], first[:, 1:], last[0], last[1:])
 
     assert "`second[:-1]` should be `second[1:]`" in str(diagnose(net, code))
+
+
+def test_a_number_that_is_added_to_all_gradients():
+    net = Network("ridge", "A straight line, its slope penalised")
+    M = net.size("M")
+    intercept, slope = net.parameter("intercept"), net.parameter("slope")
+    x, y, alpha = net.input("x", M), net.input("y", M), net.input("alpha")
+    net.loss = mean((intercept + slope * x - y) ** 2) + alpha * slope**2 / 2
+
+    def code(intercept, slope, x, y, alpha):
+        A = np.stack([np.ones(len(x)), x], axis=1)
+        error = A @ np.array([intercept, slope]) - y
+        return np.mean(error**2) + alpha * slope**2 / 2, 2 / len(x) * A.T @ error + alpha * slope
+
+    def handed(*arguments):
+        loss, gradients = code(*arguments)
+        return loss, tuple(map(float, gradients))
+
+    assert "alpha * slope is added, which belongs to dslope alone" in str(diagnose(net, handed))

@@ -18,7 +18,7 @@ from .mutants import FARFETCHED, Mutant, Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
 from .places import overwritten
-from .products import lost_factors
+from .products import added_numbers, lost_factors
 from .systems import other_systems
 from .windows import shared_or_strided
 
@@ -33,6 +33,7 @@ class Hypotheses:
         self.makers = [self.mutator.of, partial(slopes, program), partial(softmaxes, program),
                        partial(overwritten, program), partial(other_axes, program), partial(shared_or_strided, program),
                        partial(other_orders, self.mutator.wording), other_systems,
+                       partial(added_numbers, program, self.mutator.wording),
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
         self.whole = [*lost_scalars(program), *uncarried(program), *same_slips(program),

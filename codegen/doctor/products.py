@@ -1,14 +1,18 @@
-"""A factor that is lost in all that goes back through a product: dx = dy for y = g x / r, and dr from that."""
+"""What spreads: a factor lost in all that goes back through a product, a number added to every gradient.
+
+    dx = dy for y = g x / r, and dr from that; gradients = X.T @ error + alpha * theta[1]
+"""
 
 from collections.abc import Iterator
 
 from sympy import Add, Expr, KroneckerDelta, Mul, Piecewise
 
+from derive.binders import has_binder
 from derive.functions import step
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
-from .mutants import POSSIBLE, Mutant
+from .mutants import POSSIBLE, RARE, Mutant
 from .wording import Wording
 
 
@@ -28,6 +32,18 @@ def lost_factors(program: Program, wording: Wording) -> Iterator[Mutant]:
                 words = f"the factor {wording.text(factor)} is missing in all that goes back through {line.name}: "
                 words += ", ".join(dict.fromkeys(e.name for e in changed))
                 yield Mutant(changed[0].name, (*others, *changed), words, "factor", POSSIBLE)
+
+
+def added_numbers(program: Program, wording: Wording, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of a gradient to which a number that belongs to another one is added as well."""
+    own = {program.adjoints[p.name] for p in program.parameters if p.name in program.adjoints}
+    for other in program.backward if equation.name in own else ():
+        if other.name in own - {equation.name} and not other.indices:
+            for term in Add.make_args(other.rhs):
+                if term != other.rhs and not reads(term, set(program.adjoints.values())) and not has_binder(term):
+                    changed = equation.with_rhs(equation.rhs + term)
+                    words = f"{wording.text(term)} is added, which belongs to {other.name} alone"
+                    yield Mutant(equation.name, (changed,), words, "term", RARE)
 
 
 def _factors(rhs: Expr, program: Program) -> list[Expr]:
