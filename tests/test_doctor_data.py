@@ -105,3 +105,22 @@ def test_a_layer_whose_forward_pass_takes_any_number_of_arguments():
     net.loss = total(dout * tanh(x @ W + b))
     assert diagnose(net, layered(forward, backward)).right
     assert diagnose(net, layered(forward, edited(backward, ("d.sum(0)", "d.mean(0)")))).verdict == "wrong"
+
+
+def responses(x, dout):
+    """Local responses over channels, in single precision, after Krizhevsky, Sutskever and Hinton (2012)."""
+    x, dout = x.astype(np.float32), dout.astype(np.float32)
+    s = np.float32(1) + np.float32(1e-3) * np.sum(x**2, axis=1, keepdims=True)
+    d = dout / s - np.float32(2e-3) * x * np.sum(dout * x, axis=1, keepdims=True) / s**2
+    return np.sum(dout * x / s), d
+
+
+def test_a_small_term_left_out_in_single_precision_is_wrong():
+    """With small parameters it is below what float32 rounds, at others it is not: no range is left."""
+    net = Network("responses", "Responses over those of all channels")
+    x = net.parameter("x", *net.sizes("N C"))
+    dout = net.input("dout", *x.shape)
+    net.loss = total(dout * x / (1 + total(x**2, axis=1, keepdims=True) / 1000))
+    assert diagnose(net, responses).right
+    found = diagnose(net, edited(responses, ("np.float32(2e-3)", "np.float32(1e-3)")))
+    assert found.verdict == "wrong"

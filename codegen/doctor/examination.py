@@ -37,6 +37,7 @@ from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching, at most
 FETCHED = ("substitute", "another network")     # far-fetched, where one line of the code says it more simply
+JUMP = 1000             # times: what rounding adds where a number leaves its range; a term of higher order adds less
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 
@@ -134,7 +135,8 @@ class Examination:
                 continue
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            better = not how_many_wrong(narrow) or loss_differs or words == domains.IN_RANGE
+            better = _is_a_jump(narrow, evidence) if words == domains.IN_RANGE else \
+                not how_many_wrong(narrow) or loss_differs
             if better and how_many_wrong(narrow) < most:
                 best, most = (words, narrow), how_many_wrong(narrow)
         if best is None:
@@ -157,7 +159,7 @@ class Examination:
                 break
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             evidence = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            if how_many_wrong(evidence) > len(self.program.parameters):
+            if not 0 < how_many_wrong(evidence) <= len(self.program.parameters):
                 continue
             self.diagnosis.findings = [f for f in findings if f.kind in CALLS]
             self._mistakes(evidence, self.program, (), seconds=min(4.0, self._left(0.3)), pairs=False)
@@ -418,3 +420,9 @@ class Examination:
 
     def _left(self, part):
         return max(0.5, part * (self.deadline - time.thread_time()))
+
+
+def _is_a_jump(narrow: Evidence, evidence: Evidence) -> bool:
+    """Tell whether code is out by far more where it leaves its range than a term of a higher order would grow."""
+    inside, outside = (max(e.disagreements().values(), default=0.0) for e in (narrow, evidence))
+    return outside >= JUMP * inside
