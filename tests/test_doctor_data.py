@@ -1,7 +1,7 @@
 """Right code stays right, and wrong code wrong, on data where rounding, one example or a kind of data could hide it."""
 
 import numpy as np
-from sympy import Max, Piecewise, Sum, exp, log, tanh
+from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
 
 from codegen.doctor import diagnose, layered
 from derive import Network, mean, softplus, total
@@ -124,3 +124,29 @@ def test_a_small_term_left_out_in_single_precision_is_wrong():
     assert diagnose(net, responses).right
     found = diagnose(net, edited(responses, ("np.float32(2e-3)", "np.float32(1e-3)")))
     assert found.verdict == "wrong"
+
+
+def margins(W, X, y):
+    """Hinge losses of all wrong classes, a mean over examples, by hand."""
+    rows = np.arange(len(X))
+    Z = X @ W
+    M = np.maximum(0, 1 + Z - Z[rows, y][:, None])
+    M[rows, y] = 0
+    d = (M > 0).astype(float)
+    d[rows, y] = -d.sum(1)
+    return M.sum() / len(X), X.T @ d / len(X)
+
+
+def test_margins_that_all_count_for_small_parameters_excuse_nothing():
+    """Divided by how many count, or with no maximum at all, code is right where parameters are small, and wrong."""
+    net = Network("margins", "Hinge losses of all wrong classes")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    n, c = net.indices(n=N, c=C)
+    Z = net.define("Z", X @ W)
+    net.loss = Sum(Piecewise((Max(0, 1 + Z[n, c] - Z[n, y[n]]), Ne(c, y[n])), (0, True)), n, c) / N
+    assert diagnose(net, margins).right
+    by_active = edited(margins, ("X.T @ d / len(X)", "X.T @ d / max(1, (M > 0).sum()) * (M.shape[1] - 1)"))
+    never = edited(margins, ("np.maximum(0, 1 + Z - Z[rows, y][:, None])", "1 + Z - Z[rows, y][:, None]"),
+                   ("(M > 0).astype(float)", "(np.arange(W.shape[1]) != y[:, None]).astype(float)"))
+    assert diagnose(net, by_active).verdict == diagnose(net, never).verdict == "wrong"

@@ -37,7 +37,6 @@ from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching, at most
 FETCHED = ("substitute", "another network")     # far-fetched, where one line of the code says it more simply
-JUMP = 1000             # times: what rounding adds where a number leaves its range; a term of higher order adds less
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 
@@ -135,7 +134,7 @@ class Examination:
                 continue
             seen = [Seen(p, self.patient.answer(p)) for p in moved]
             narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            better = _is_a_jump(narrow, evidence) if words == domains.IN_RANGE else \
+            better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
                 not how_many_wrong(narrow) or loss_differs
             if better and how_many_wrong(narrow) < most:
                 best, most = (words, narrow), how_many_wrong(narrow)
@@ -422,7 +421,14 @@ class Examination:
         return max(0.5, part * (self.deadline - time.thread_time()))
 
 
-def _is_a_jump(narrow: Evidence, evidence: Evidence) -> bool:
-    """Tell whether code is out by far more where it leaves its range than a term of a higher order would grow."""
-    inside, outside = (max(e.disagreements().values(), default=0.0) for e in (narrow, evidence))
-    return outside >= JUMP * inside
+def _leaves_its_range(evidence: Evidence) -> bool:
+    """Tell whether code leaves its range, so that small parameters excuse it: not where less is active for them.
+
+    It gives numbers that are not finite; or gradients are right, and what keeps losses in range makes them smaller.
+    """
+    answers = [s.answer for s in evidence.seen]
+    if not all(np.isfinite(g).all() for a in answers for g in a.gradients.values()):
+        return True
+    losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
+              if a.loss is not None]
+    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + 1e-9) for own, true in losses)
