@@ -150,3 +150,20 @@ def test_margins_that_all_count_for_small_parameters_excuse_nothing():
     never = edited(margins, ("np.maximum(0, 1 + Z - Z[rows, y][:, None])", "1 + Z - Z[rows, y][:, None]"),
                    ("(M > 0).astype(float)", "(np.arange(W.shape[1]) != y[:, None]).astype(float)"))
     assert diagnose(net, by_active).verdict == diagnose(net, never).verdict == "wrong"
+
+
+def weighted(w, X, e):
+    """Losses of those that are counted, a mean over as many, by hand."""
+    z, count = X @ w, max(1, np.sum(e > 0))
+    return np.sum(e * np.logaddexp(0, z)) / count, X.T @ (e / (1 + np.exp(-z))) / count
+
+
+def test_counts_that_are_all_for_positive_data_excuse_nothing():
+    net = Network("weighted", "A mean over the examples whose weight is above 0")
+    N, D = net.sizes("N D")
+    w, X, e = net.parameter("w", D), net.input("X", N, D), net.input("e", N)
+    (n,) = net.indices(n=N)
+    net.loss = total(e * softplus(X @ w)) / Max(1, Sum(Piecewise((1, e[n] > 0), (0, True)), n))
+    assert diagnose(net, weighted).right
+    by_all = edited(weighted, ("+ np.exp(-z))) / count", "+ np.exp(-z))) / len(e)"))
+    assert diagnose(net, by_all).verdict == "wrong"

@@ -29,6 +29,7 @@ def _sums_to_one(value):
 
 
 IN_RANGE = "parameters are small"
+POSITIVE = "is positive"
 SMALL = 0.2             # times the parameters, where code leaves its range at larger ones
 KINDS: dict[str, Callable[[Any], Any]] = {
     "is 0 or 1": lambda v: (v > 0).astype(float),
@@ -36,7 +37,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "is one-hot in each column": lambda v: _one_hot(v, 0),
     "is 1 or -1": lambda v: np.where(v > 0, 1.0, -1.0),
     "sums to one in each row": _sums_to_one,
-    "is positive": lambda v: np.abs(v) + 0.1,
+    POSITIVE: lambda v: np.abs(v) + 0.1,
 }
 
 
@@ -68,7 +69,7 @@ def is_weighed(program: Program, variable: Variable) -> bool:
 def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> Iterator[tuple[str, list[Point]]]:
     """Yield the points with small parameters, or with one input of a narrower kind, and what that is.
 
-    Of what is multiplied by a parameter, only code is narrow whose loss is another one elsewhere.
+    For what is multiplied by a parameter, or below 0, only code is narrow whose loss is another one elsewhere.
     """
     yield IN_RANGE, with_small(program, points)
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
@@ -77,7 +78,8 @@ def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> I
         if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v) \
                 and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
-                if ("one-hot" not in words and "sums" not in words) or len(v.shape) > 1:
+                if (len(v.shape) > 1 or not ("one-hot" in words or "sums" in words)) \
+                        and (loss_differs or words != POSITIVE):
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
 
 
