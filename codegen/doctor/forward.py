@@ -94,7 +94,9 @@ def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
     for mutant in mutants(program):
         if time.thread_time() > deadline:
             return None
-        if all((mutant.square and not s.point.square) or _gives(e, mutant, a, s, usual) for e, a, s in points):
+        fit = [(e, a, s) for e, a, s in points if s.point.square or not mutant.square]
+        if any(not _near(a, float(e.values[program.loss]), s.answer.single, usual) for e, a, s in fit) and all(
+                _gives(e, mutant, a, s, usual) for e, a, s in fit):
             return mutant
     return _weighted(program, points)
 
