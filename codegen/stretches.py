@@ -31,7 +31,10 @@ def terms(equation: Equation) -> dict[Expr, Stretch]:
     summands = Add.make_args(equation.rhs)
     if len(summands) < 2 or equation.free != equation.indices:
         return {}
-    return {t: s for t in summands if (s := _stretch(t, equation) or _strided(t, equation))}
+    found = {t: s for t in summands if (s := _stretch(t, equation) or _strided(t, equation))}
+    rest = Add(*(t for t in summands if t not in found))
+    real = any(not r.is_integer for r in rest.atoms(Indexed))
+    return found if real or not free_indices(rest) else {}         # brackets alone make no array of numbers to add to
 
 
 def taken_apart(equation: Equation) -> tuple[Expr, list[Stretch]]:

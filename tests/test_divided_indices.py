@@ -50,7 +50,7 @@ CASES = {
     "twice": (_twice, {"A": (3, 4, 2), "V": (3, 8, 2)}, {}, lambda A, V: ((_repeated(A, 2, 1) * V) ** 3).sum()),
     "plane": (_plane, {"A": (2, 3), "V": (6, 9)}, {"S": 3},
               lambda A, V: (_repeated(_repeated(A, 3, 0), 3, 1) ** 2 * V).sum()),
-    "shifted": (_shifted, {"A": (5,), "V": (8,)}, {"I": 4}, lambda A, V: (_repeated(A, 2, 0)[1:-1] ** 2 * V).sum()),
+    "shifted": (_shifted, {"A": (5,), "V": (8,)}, {}, lambda A, V: (_repeated(A, 2, 0)[1:-1] ** 2 * V).sum()),
 }
 
 
