@@ -4,7 +4,7 @@
                                                                         dX[1:] += Y[:-1]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Sum, default_sort_key
@@ -81,7 +81,7 @@ def _stretch(term: Expr, equation: Equation) -> Stretch | None:
             return None
         positions[index] = low + index_over(index.name, length)
     moved = instantiated(inner, positions)
-    return Stretch(positions, moved) if positions and _is_plain(moved) else None
+    return Stretch(positions, moved) if positions and is_plain(moved, _is_slice) else None
 
 
 def _strided(term: Expr, equation: Equation) -> Stretch | None:
@@ -103,7 +103,7 @@ def _strided(term: Expr, equation: Equation) -> Stretch | None:
         return None
     rest = Mul(*(f for f in factors if f is not sums[0]), *(f for f in inside if f is not brackets[0]))
     moved = instantiated(rest, {index: place})
-    return Stretch({index: place}, moved) if _is_plain(moved) else None
+    return Stretch({index: place}, moved) if is_plain(moved, _is_slice) else None
 
 
 def axes(equation: Equation, positions: Positions) -> tuple[Idx, ...]:
@@ -137,12 +137,12 @@ def _own(position):
     return index
 
 
-def _is_plain(term):
-    """Tell whether a term reads slices alone, sums whole axes, and chooses nothing."""
-    for t in subterms(term):
+def is_plain(expr: Expr, is_place: Callable[[Expr], bool]) -> bool:
+    """Tell whether all reads are at places of a kind, all sums over whole ranges, and nothing is chosen or put."""
+    for t in subterms(expr):
         if isinstance(t, Piecewise | KroneckerDelta | Maximum | ArgMaximum):
             return False
-        if isinstance(t, Indexed) and not all(_is_slice(i) for i in t.indices):
+        if isinstance(t, Indexed) and not all(map(is_place, t.indices)):
             return False
         if isinstance(t, Sum) and any((i.lower, i.upper) != (low, high) for i, low, high in t.limits):
             return False

@@ -9,12 +9,10 @@ Each step is program to program: the new variables are equations like any other,
 
 from typing import NamedTuple
 
-from sympy import Add, Idx, Indexed, Integer, KroneckerDelta, Mul, Piecewise, Sum
+from sympy import Add, Idx, Integer, KroneckerDelta, Mul, Piecewise, Sum
 
-from derive.binders import ArgMaximum, Maximum
 from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program
-from derive.terms import subterms
 
 from . import joins, stretches
 from .window_folds import FoldLowering
@@ -40,7 +38,7 @@ def windowed(program: Program) -> Windowed:
 class _Windows(FoldLowering):
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
-        if _is_plain(e.rhs):
+        if stretches.is_plain(e.rhs, _is_whole):
             self.lines.append(e)
             return
         self.of = e
@@ -57,13 +55,5 @@ class _Windows(FoldLowering):
         self.lines.append(e.with_rhs(Add(self._changed(Add(*terms)), *apart)))
 
 
-def _is_plain(rhs):
-    """Tell whether all reads are at indices as they are, all sums over whole ranges, and nothing is chosen or put."""
-    for t in subterms(rhs):
-        if isinstance(t, Piecewise | KroneckerDelta | Maximum | ArgMaximum):
-            return False
-        if isinstance(t, Indexed) and not all(isinstance(i, Idx | Integer) for i in t.indices):
-            return False
-        if isinstance(t, Sum) and any((i.lower, i.upper) != (low, high) for i, low, high in t.limits):
-            return False
-    return True
+def _is_whole(position):
+    return isinstance(position, Idx | Integer)

@@ -64,9 +64,8 @@ class Array(ArrayOperators, IndexedBase):
 
     def __getitem__(self, indices):
         indices = indices if isinstance(indices, tuple | Tuple) else (indices,)
-        if any(isinstance(i, str) for i in indices):
-            [text, *_] = (i for i in indices if isinstance(i, str))
-            raise DefinitionError(f"{self.name} is read at the text {text[:40]!r}; read it at indices or numbers")
+        if text := [i for i in indices if isinstance(i, str)]:
+            raise DefinitionError(f"{self.name} is read at the text {text[0][:40]!r}; read it at indices or numbers")
         self._check_number(indices)
         if slicing.is_slicing(indices, len(self.shape)):
             return Sliced.of(self, indices)
