@@ -14,7 +14,9 @@ from .functions_table import CALLS, HELPERS, SCIPY
 from .lowering import grouped
 from .nodes import (
     as_numbers,
+    condition_of,
     inverted,
+    is_between,
     is_bracket,
     is_condition,
     is_constant,
@@ -85,6 +87,9 @@ class ElementwisePrinter(SumPrinter):
 
     def _where(self, args):
         pairs = list(zip(args[::2], args[1::2], strict=True))
+        if is_between(pairs):
+            (low, _), (high, _), (value, _) = pairs
+            return Text(f"np.clip({self.code(value)}, {self.code(low)}, {self.code(high)})")
         text = self.code(pairs[-1][0])
         alike = len({bool(value.axes) and not isinstance(value, Spread) for value, _ in pairs}) == 1
         for value, condition in reversed(pairs[:-1]):
@@ -184,5 +189,7 @@ class ElementwisePrinter(SumPrinter):
     def _mask(self, node):
         if isinstance(node, Bracket):
             return self.code(node)
+        if node.head is Piecewise:
+            return self.code(condition_of(node))
         sign = ">" if node.head is functions.step else "=="
         return f"{self.text(node.args[0]).inside(SUM)} {sign} 0"

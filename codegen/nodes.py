@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sympy import Mul, Pow, S, Symbol
+from sympy import And, Eq, Ge, Gt, Le, Lt, Mul, Ne, Not, Or, Piecewise, Pow, S, Symbol
 
 from derive import functions
 from derive.nodes import Apply, Bracket, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
@@ -10,6 +10,8 @@ from derive.nodes import Apply, Bracket, Outer, Product, Read, Reduction, Scalar
 from .functions_table import UNBOUNDED
 from .lowering import grouped
 from .numbers_text import is_negative
+
+OPPOSITE = {Ge: Lt, Lt: Ge, Gt: Le, Le: Gt, Eq: Ne, Ne: Eq}
 
 
 def split_sign(node):
@@ -97,7 +99,42 @@ def as_numbers(node):
 def is_mask(node):
     """Tell whether a node is 1 at some places and 0 at the others."""
     node = node.body if isinstance(node, Spread) else node
-    return isinstance(node, Bracket) or (isinstance(node, Apply) and node.head in (functions.step, functions.at_zero))
+    return isinstance(node, Bracket) or (
+        isinstance(node, Apply) and (node.head in (functions.step, functions.at_zero) or _is_choice_of_one(node)))
+
+
+def _is_choice_of_one(node):
+    """Tell whether a node is 1 where a condition on values holds and 0 elsewhere, or the other way round."""
+    if node.head is not Piecewise or len(node.args) != 4 or isinstance(node.args[1], Scalar):
+        return False
+    return all(map(is_constant, node.args[::2])) and {a.expr for a in node.args[::2]} == {S.Zero, S.One}
+
+
+def is_between(pairs):
+    """Tell whether values and their conditions are those of a value kept between two numbers: NumPy's clip."""
+    if len(pairs) != 3:
+        return False
+    (low, below), (high, above), (value, _) = pairs
+    given = is_constant(low) and is_constant(high) and low.expr.is_number and high.expr.is_number
+    return given and low.expr <= high.expr and all(
+        isinstance(c, Bracket) and c.head is head and c.left == value and c.right == end
+        for c, head, end in ((below, Le, low), (above, Ge, high)))
+
+
+def condition_of(choice):
+    """Return the condition under which a choice of 1 or 0 is 1."""
+    value, condition = choice.args[:2]
+    return condition if value.expr == 1 else _negated(condition)
+
+
+def _negated(condition):
+    """Return the opposite of a condition, the comparisons turned round rather than a `not` before them."""
+    if isinstance(condition, Bracket) and condition.head in OPPOSITE:
+        return replace(condition, head=OPPOSITE[condition.head])
+    if isinstance(condition, Apply) and condition.head in (And, Or):
+        head = Or if condition.head is And else And
+        return replace(condition, head=head, args=tuple(map(_negated, condition.args)))
+    return Apply(condition.axes, Not, (condition,))
 
 
 def is_reciprocal(node):

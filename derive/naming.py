@@ -69,7 +69,7 @@ class _Namer:
     def take(self, equation):
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
-        rhs = self._with_terms(self._with_arguments(equation.rhs))
+        rhs = self._with_terms(self._with_arguments(self._with_compared(equation.rhs)))
         if isinstance(rhs, Binder) and equation.free == equation.indices and not equation.implicit:
             rhs = self._reduced(rhs)
         else:
@@ -113,6 +113,22 @@ class _Namer:
             read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
             rhs = _with_reads(rhs, binder.function, read, binder.limits[0][0])
         return rhs
+
+    def _with_compared(self, rhs):
+        """Name what a condition compares, where it adds sums; read it in what is chosen by the condition too."""
+        cases = (c for t in innermost_first(rhs, values) if isinstance(t, Piecewise) for _, c in t.args)
+        sides = (side for c in cases for r in c.atoms(Relational) for side in r.args)
+        compared = next((s for s in sides if s.is_Add and _adds_sums(s) and self._stays_inside(s)), None)
+        if compared is None or _has_first_rows(compared):
+            return rhs
+        read = self._name(self._linear(compared), f"pre_{self.of.name}")
+
+        def change(t):
+            if not isinstance(t, Piecewise):
+                return t
+            return t.func(*((e, c.xreplace({compared: read})) for e, c in t.args), evaluate=False)
+
+        return self._with_compared(bottom_up(_with_read(rhs, compared, read), change))
 
     def _with_arguments(self, rhs):
         """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""
@@ -346,14 +362,23 @@ def _with_read(expr, term, read):
         if _is_same(t, term):
             return read
         if isinstance(t, Add | Mul) and isinstance(term, type(t)):
-            for sign in (1, -1) if isinstance(t, Add) else (1,):
-                rest = _without(t.args, [sign * a for a in term.args])
+            for number in _multiples(t, term):
+                rest = _without(t.args, [number * a for a in term.args])
                 if rest is not None:
-                    return t.func(*rest, sign * read)
+                    return t.func(*rest, number * read)
         return t
 
     weight = _weight(term)
     return bottom_up(expr, change, enters=lambda t: _weight(t) >= weight)
+
+
+def _multiples(total, term):
+    """Return how many times a sum may stand among the terms of another: SymPy multiplies sums by numbers out."""
+    if isinstance(total, Mul):
+        return (S.One,)
+    number, first = term.args[0].as_coeff_Mul()
+    found = ((c / number, t) for c, t in (a.as_coeff_Mul() for a in total.args))
+    return dict.fromkeys(c for c, t in found if _is_same(t, first))
 
 
 def _is_same(one, other):

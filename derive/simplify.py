@@ -69,7 +69,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         term = gathered(term)
     if isinstance(term, Add):
-        term = _one_sum_a_bracket(term)
+        term = _one_sum_a_bracket(_without_both_sides(term))
     if isinstance(term, Add):
         return _common_factor(term)
     if isinstance(term, Mul):
@@ -85,6 +85,20 @@ def _without_idle_steps(product: Mul) -> Expr:
             if isinstance(base, relu) and power.is_positive}
     kept = [f for f in product.args if f not in idle]
     return Mul(*kept) if len(kept) < len(product.args) else product
+
+
+def _without_both_sides(total: Add) -> Expr:
+    """Return f where a sum is f on one side of a step and what f is there on the other, as exp(min(x, 0)) is 1.
+
+        exp(x - relu(x))*(1 - step(x)) + step(x)        is exp(x - relu(x))
+    """
+    for term in total.args:
+        for side in (f for f in Mul.make_args(term) if isinstance(1 - f, step)):
+            x, rest = (1 - side).args[0], term / side
+            beyond = rest.xreplace({relu(x): x}) * (1 - side)
+            if rest.has(relu(x)) and beyond in total.args:
+                return total - term - beyond + rest
+    return total
 
 
 def _tidy_sum(total: Sum) -> Expr:

@@ -1,5 +1,7 @@
 """Activations and losses by name: values and gradients are PyTorch's, and nothing overflows."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,28 @@ def test_activation_never_overflows(name):
     value, slope = ours(getattr(derive, name), np.array([-1e4, -745.0, 1e-20, 0.0, 745.0, 1e4]))
     assert np.all(np.isfinite(value))
     assert np.all(np.isfinite(slope))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_activation_of_a_layer_is_pytorchs_and_multiplies_once(name, style):
+    """What is not named, X @ W + b, is computed once, however often the activation reads it."""
+    net = Network("layer")
+    N, D, H = net.sizes("N D H")
+    W, b, X = net.parameter("W", D, H), net.parameter("b", H), net.input("X", N, D)
+    net.loss = total(getattr(derive, name)(X @ W + b) ** 2)
+    run = lambdify(net.backward(), style=style)
+    where, product = ("forward", "X @ W") if style == "plain" else ("_computed", "np.matmul(X, W,")
+    assert inspect.getsource(getattr(run.module, where)).count(product) == 1
+    random = np.random.default_rng(0)
+    values = [2 * random.normal(size=s) for s in ((3, 4), (4,), (50, 3))]
+    loss, grads = run(*values)
+    weights, bias, x = (torch.tensor(v, requires_grad=True) for v in values)
+    theirs = (ACTIVATIONS[name](x @ weights + bias) ** 2).sum()
+    theirs.backward()
+    np.testing.assert_allclose(loss, theirs.item(), rtol=1e-12)
+    np.testing.assert_allclose(grads.W, weights.grad.numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(grads.b, bias.grad.numpy(), rtol=1e-10, atol=1e-12)
 
 
 def test_threshold_and_prelu():

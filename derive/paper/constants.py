@@ -9,6 +9,7 @@ from .pieces import NUMBER, Piece
 from .styles import Style
 
 FEWEST_DIGITS = 50          # the least denominator of a fraction that is written with a decimal point
+MOST_DIGITS = 10**16        # from which denominator on a fraction is written as a float rounds it
 
 
 # ---- looking at expressions
@@ -136,13 +137,13 @@ def _above_and_below(factors):
 
 
 def _digits(number):
-    """Return a number as digits: 3, 0.01, 1e-5; None where a fraction reads better."""
+    """Return a number as digits: 3, 0.01, 1e-5; None where a fraction reads better, which no very long one does."""
     if isinstance(number, Integer):
         return str(number)
     digits = _short(repr(float(number)))
     if isinstance(number, Float):
         return digits
-    return digits if number.q >= FEWEST_DIGITS and Rational(digits) == number else None
+    return digits if number.q >= FEWEST_DIGITS and (Rational(digits) == number or number.q > MOST_DIGITS) else None
 
 
 def _short(digits):
