@@ -1,15 +1,18 @@
-"""The function `loss_and_grads` of the styles that go through blocks of rows."""
+"""The functions of the styles that use arrays again: the one that is called, and what it calls on blocks of rows."""
 
 import re
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Symbol
+from sympy import Add, Expr, Mul, Symbol
 
 from . import parts
 from .blocks import Blocked
+from .called import Called
 from .checks import arguments
-from .layout import assignment, signature, wrapped
-from .loop_arrays import ASKED
+from .inplace import ASKED
+from .layout import WIDTH, assignment, signature, wrapped
 from .module import Plan
 from .sizes import Sizes, text
 from .statements import Statement
@@ -18,92 +21,156 @@ BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows th
 BLOCK = 2**22       # bytes that all arrays of a block take together, of which a few at a time are at work
 
 
-def given_sizes(plan: Plan, block: Blocked | None) -> list[Symbol]:
-    """Return the sizes that the arguments of a block do not tell."""
-    return [*plan.keyword_sizes, *([block.whole] if block else [])]
+@dataclass(frozen=True)
+class Inner:
+    """The function `_computed`, which is called on all rows, or on a block of them after the other.
 
-
-def loss_and_grads(plan: Plan, own: Plan, block: Blocked | None, placed: Sequence[str] = (), told: str = "",
-                   before: Sequence[str] = (), passed: Sequence[str] = ()) -> str:
-    """Return the text of the function, which calls `_computed` on a block of rows after the other, or on all.
-
-    `placed` are the gradients that a block fills where they are, `told` what the docstring says of the result beside
-    what it is, `before` lines after the checks, `passed` what `_computed` is given beside the arrays.
+    `placed` are the results that a block fills where they are, `once` those whose zeros are written once, `passed` what
+    it is given beside the arrays.
     """
+
+    plan: Plan
+    block: Blocked | None = None
+    placed: Sequence[str] = ()
+    once: Sequence[str] = ()
+    passed: Sequence[str] = ()
+
+    def given_sizes(self, plan: Plan) -> list[Symbol]:
+        """Return the sizes that the arguments of a block do not tell."""
+        return [*plan.keyword_sizes, *([self.block.whole] if self.block else [])]
+
+
+def outer(plan: Plan, called: Called, inner: Inner, before: Sequence[str] = ()) -> str:
+    """Return the text of the function that is called; `before` are lines after the checks."""
     names = arguments(plan.program)
-    head = [
-        *signature("loss_and_grads", [*names, "workspace=None"], plan.keyword_sizes),
-        f'    """Return the loss and its gradients, a `Params`{told}.',
+    lines = [
+        *signature(called.name, [*called.given, "workspace=None"], plan.keyword_sizes),
+        f'    """{called.told}',
         "",
-        "    With a `Workspace`, the gradients are arrays of it, which the next call writes over.",
+        *textwrap.wrap(_lasting(plan, called, inner), WIDTH, initial_indent="    ", subsequent_indent="    "),
         '    """',
-        *assignment(names, parts.call("_checked", names, plan.keyword_sizes)),
+        *assignment(names, parts.call("_checked", called.checked, plan.keyword_sizes)),
         *before,
         f"    array = (Workspace() if workspace is None else workspace).arrays({names[0]}.dtype)",
     ]
-    if block:
-        return "\n".join([*head, *_through_blocks(plan, own, block, placed, ["array", *passed])])
-    call = parts.call("_computed", [*names, "array", *passed], plan.keyword_sizes)
-    return "\n".join([*head, *wrapped(f"    return {call}")])
+    if inner.block:
+        return "\n".join([*lines, *_through_blocks(plan, called, inner, inner.block)])
+    return "\n".join([*lines, *_whole(called, inner, parts.call(
+        "_computed", [*names, "array", *inner.passed], plan.keyword_sizes))])
 
 
-def _through_blocks(plan, own, block, placed, passed) -> list[str]:
+def _lasting(plan, called, inner):
+    """Say what becomes of the results in the next call."""
+    arrays = [n for n in called.results if plan.program.variables[n].shape]
+    if not arrays:
+        return "With a `Workspace`, its arrays are used again."
+    those = "the gradients are arrays" if called.name == "loss_and_grads" else \
+        "the result is an array" if len(called.results) == 1 else "the results are arrays"
+    is_, its = ("is", "its") if len(inner.once) == 1 else ("are", "their")
+    kept = f" {', '.join(inner.once)} {is_} read-only then: {its} zeros are written once." if inner.once else ""
+    return f"With a `Workspace`, {those} of it, which the next call writes over.{kept}"
+
+
+def _whole(called, inner, call, pad="    ") -> list[str]:
+    """Return the lines that compute all rows at once."""
+    if not inner.once:
+        return wrapped(f"{pad}return {call}")
+    result = "result" if called.part != called.results[inner.once[0]] else inner.once[0]
+    held = [called.results[n].replace(called.part, result, 1) for n in inner.once]
+    return [*wrapped(f"{pad}{result} = {call}"),
+            *(f"{pad}{array}.flags.writeable = workspace is None" for array in held),
+            f"{pad}return {result}"]
+
+
+def _through_blocks(plan, called, inner, block) -> list[str]:
     program, names = plan.program, arguments(plan.program)
-    per_row, common = _numbers(own, block)
-    needed = {s for e in (per_row, common, block.whole) for s in e.free_symbols}
-    sizes = Sizes(program, [*program.parameters, *program.inputs], [s.name for s in plan.keyword_sizes])
+    per_row, common = _numbers(called, inner, block)
+    shapes = {n: program.variables[n].shape for n in called.results}
+    needed = {s for e in (per_row, common, block.whole, *(s for shape in shapes.values() for s in shape))
+              for s in e.free_symbols}
     every = [*program.parameters, *program.inputs]
-    some = [f"{v.name}[n:n + rows]" if v.name in block.rows else v.name for v in every]
-    gradient = {program.adjoints[p.name]: p.name for p in program.parameters}
-    new = [f'array("{g}", *{gradient[g]}.shape)' for g in placed]
-    there = [f"grads.{gradient[g]}[n:n + rows]" for g in placed]
-    whole = parts.call("_computed", [*names, *new, *passed], plan.keyword_sizes).removesuffix(")")
-    part = parts.call("_computed", [*some, *there, *passed], plan.keyword_sizes).removesuffix(")")
-    made = [_made(p, program.adjoints[p.name], block, placed) for p in program.parameters]
-    lines = [
+    sizes = Sizes(program, every, [s.name for s in plan.keyword_sizes])
+    first = "n" if "n" not in names else "first_row"
+    here = f"[{first}:{first} + rows]"
+    some = [f"{v.name}{here}" if v.name in block.rows else v.name for v in every]
+    new = [_array(n, n, shapes) for n in inner.placed]
+    there = [f"{n}{here}" for n in inner.placed]
+    whole, part = (
+        parts.call("_computed", [*given, "array", *inner.passed], [*plan.keyword_sizes, block.whole])
+        for given in ([*names, *new], [*some, *there]))
+    return [
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
-        *wrapped(f"    rows = max(1, max({_power(BLOCK)} // {names[0]}.itemsize, {text(4 * common)})"
+        *wrapped(f"    rows = max(1, max({_power(BLOCK)} // {names[0]}.itemsize, 4 * {_bracketed(common)})"
                  f" // ({text(per_row)}))  # a block stays in cache"),
         f"    if rows >= {block.whole}:",
-        *wrapped(f"        return {whole}, {block.whole}={block.whole})"),
-        *wrapped(f"    grads = Params({', '.join(made)})"),
-        "    loss = 0",
+        *_whole(called, inner, whole, "        "),
+        *(line for n in called.results for line in wrapped(f"    {n} = {_made(n, shapes, inner, block)}")),
         f"    buffer = np.setbufsize({BUFFER})                     # NumPy copies rows to a longer one again and again",
         "    try:",
-        f"        for n in range(0, {block.whole}, rows):",
-        *wrapped(f"            part, of_part = {part}, {block.whole}={block.whole})"),
-        "            loss += part",
+        f"        for {first} in range(0, {block.whole}, rows):",
+        *(line for code in _added(called, inner, block, part, here) for line in wrapped(f"            {code}")),
+        "    finally:",
+        "        np.setbufsize(buffer)",
+        *wrapped(f"    return {called.returned}"),
     ]
-    for p in program.parameters:
-        if program.adjoints[p.name] not in placed:
-            lines.append(f"            grads.{p.name}[n:n + rows] = of_part.{p.name}" if p.name in block.rows else
-                         f"            grads.{p.name}[...] += of_part.{p.name}")
-    return [*lines, "    finally:", "        np.setbufsize(buffer)", "    return loss, grads"]
 
 
 def _power(number):
     return f"2**{number.bit_length() - 1}"
 
 
-def _made(p, gradient, block, placed):
-    """Return the array of a gradient of all rows: one whose rows are filled in turn, or zeros to add to."""
-    if gradient in placed:
-        return f'array("{gradient}", *{p.name}.shape)'
-    new = f'array("sum_{gradient}", *{p.name}.shape)'
-    return new if p.name in block.rows else f"_zeroed({new})"
+def _bracketed(number):
+    return f"({text(number)})" if isinstance(number, Add) else text(number)
 
 
-def _numbers(own: Plan, block: Blocked) -> tuple[Expr, Expr]:
-    """Return how many numbers a block takes for each row, and how many gradients all rows have in common."""
+def _array(name, result, shapes):
+    return f'array("{name}", {", ".join(map(text, shapes[result]))})'
+
+
+def _made(name, shapes, inner, block):
+    """Return what a result of all rows begins as: an array whose rows are filled in turn, or zeros to add to."""
+    if not shapes[name]:
+        return "0"
+    new = _array(name if name in inner.placed else f"sum_{name}", name, shapes)
+    return new if name in block.rows else f"_zeroed({new})"
+
+
+def _added(called, inner, block, call, here):
+    """Return the lines that compute a block, and add to the results, or fill their rows."""
+    targets = {n: f"{n}{here} =" if n in block.rows else f"{n} +=" for n in called.results if n not in inner.placed}
+    if not targets:
+        return [call]
+    if list(called.results.values()) == [called.part]:
+        return [f"{target} {call}" for target in targets.values()]
+    return [f"{called.part} = {call}", *(f"{target} {called.results[n]}" for n, target in targets.items())]
+
+
+def _numbers(called: Called, inner: Inner, block: Blocked) -> tuple[Expr, Expr]:
+    """Return how many numbers a block takes for each row, and how many results all rows have in common."""
+    own = inner.plan
     known = own.lowered.program.variables
     made = {*arguments(own.program), *(n for s in (*own.forward, *own.backward) for n in _arrays(s))}
     per_row = Add(*(Mul(*v.shape[1:]) for n, v in known.items() if n in made and v.shape[:1] == (block.part,)))
-    common = Add(*(Mul(*v.shape) for v in own.program.parameters if v.name not in block.rows), Integer(1))
-    return per_row, common
-
+    return per_row, Add(*(Mul(*known[n].shape) for n in called.results if n not in block.rows))
 
 
 def _arrays(s: Statement) -> list[str]:
     """Return the arrays of a workspace that a statement fills, or what it makes anew."""
     return [name for line in s.lines for name, _ in re.findall(ASKED, line)] or [s.name]
+
+
+def computed(plan: Plan, called: Called, inner: Inner, by: str = "") -> str:
+    """Return the text of the function that computes all rows, or a block of them; `by` says by what means."""
+    own, block = inner.plan, inner.block
+    given = inner.given_sizes(plan)
+    arrays = [*own.program.parameters, *own.program.inputs]
+    body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
+    body += parts.body(own, own.backward, "backward", arrays, own.texts.quotes(), [s.name for s in own.program.sizes])
+    what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
+    told = f"fill {', '.join(inner.placed)}; " if inner.placed else ""
+    return "\n".join([
+        *signature("_computed", [*arguments(own.program), *inner.placed, "array", *inner.passed], given),
+        *wrapped(f'    """Return {called.subject}, {what}{by}; {told}`array` hands out arrays."""'),
+        *body, *wrapped(f"    return {called.returned}"),
+    ])

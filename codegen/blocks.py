@@ -26,7 +26,7 @@ class Blocked:
 
 def blocked(program: Program) -> Blocked | None:
     """Return the program for a block of rows, None where its rows depend on each other."""
-    first = {v.shape[0] for v in program.inputs if v.shape and isinstance(v.shape[0], Symbol)}
+    first = {v.shape[0] for v in program.inputs if v.shape and isinstance(v.shape[0], Symbol) and not v.tangent_of}
     for size in (s for s in program.sizes if s in first):
         if not any(f.has(size) for f in program.derived.values()) and _Rows(program, size).are_apart():
             return _over_part(program, size)
@@ -47,7 +47,9 @@ class _Rows:
         twice = len(self.program.equations) != len({e.name for e in self.program.equations})
         if odd or twice or any(f.has(self.size) for f in self.program.facts):
             return False
-        return all(map(self._is_apart, self.program.equations)) and self.program.loss in self.partial
+        wanted = self.program.results.values() or [self.program.loss]
+        return all(map(self._is_apart, self.program.equations)) and all(
+            n in self.rows or n in self.partial or self._is_zero(n) for n in wanted)
 
     def _is_apart(self, e):
         if e.name in self.rows:
@@ -58,6 +60,9 @@ class _Rows:
             self.partial.add(e.name)
             return True
         return False
+
+    def _is_zero(self, name):
+        return all(e.rhs == 0 for e in self.program.defining(name))
 
     def _reads_row(self, expr, row):
         """Tell whether an expression reads one row, knows not which one it is, and nothing that waits for all rows."""
@@ -82,7 +87,7 @@ class _Rows:
     def _is_part(self, expr):
         """Tell whether an expression over all rows is the sum of what it is over blocks of them."""
         if read_name(expr) in self.partial:
-            return self.program.variables[read_name(expr)].primal is not None
+            return True
         if isinstance(expr, Add):
             return all(map(self._is_part, expr.args))
         if isinstance(expr, Mul):

@@ -64,7 +64,7 @@ def build(
         raise UsageError(f"--style has {style!r}; expected one of {', '.join(STYLES)}")
     fixed = _sizes(sizes, style)
     if of != results.GRADIENTS:
-        _build_results(nets, of, output, check)
+        _build_results(nets, of, output, check, style)
         return
     shared = {} if targets else building.shared()
     if check:
@@ -98,17 +98,17 @@ def _built(nets, output, style, sizes):
     return result
 
 
-def _build_results(nets, of, output, check):
+def _build_results(nets, of, output, check, style):
     """Build what is derived beyond the gradients of networks: Hessians, products with them, Jacobians."""
     pairs = [(net, _derived(net, of)) for net in nets]
-    texts = {name: text for _, program in pairs for name, text in results.texts(program).items()}
+    texts = {name: text for _, program in pairs for name, text in results.texts(program, style).items()}
     if check:
         stale = list(building.stale(texts, output))
         sys.stdout.write("".join(stale))
         if stale:
             raise _Failed(f"{len(stale)} files in {output}/ are stale; run `derive build --of {of}` to update them")
         return
-    found = {program.name: results.disagreement(net, program) for net, program in pairs}
+    found = {program.name: results.disagreement(net, program, texts[f"{program.name}.py"]) for net, program in pairs}
     for line in results.told(found):
         out.print(line)
     if results.complaints(found):

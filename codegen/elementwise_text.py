@@ -98,7 +98,7 @@ class ElementwisePrinter(SumPrinter):
                 continue
             text = f"np.where({self.code(condition)}, {self.code(value)}, {text})"
         self.risky |= "np.where" in text and any(may_overflow(value) for value, _ in pairs)
-        constant = text.startswith("np.where") and all(is_constant(value) for value, _ in pairs)
+        constant = text.startswith("np.where") and all(is_constant(value) or is_condition(value) for value, _ in pairs)
         return Text(f"{text}.astype({self.like}.dtype)" if constant else text)
 
     def _power(self, base, exponent):

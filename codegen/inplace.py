@@ -8,20 +8,24 @@ What NumPy cannot compute into a given array (a choice, a gather) is printed as 
 """
 
 import ast
+import re
+from dataclasses import replace
 
 from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 
 from derive import functions
-from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread
+from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
 
 from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
 from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
 from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
+from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .sigmoid_slopes import slope_at
 
+ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (slope_at, capped_exp, softplus_at, sigmoid_at)}
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 
@@ -42,6 +46,12 @@ class InPlacePrinter(NumpyPrinter):
         less, part = split_sign(node)
         operand = self._operand(part, axes)
         return [*self.lines, f"{name} {'-' if less != negative else '+'}= {operand}"]
+
+    def operand(self, node, axes) -> tuple[list[str], str]:
+        """Return the lines that compute an operand which takes more than a read, and what it is called."""
+        self.lines, self.works = [], 0
+        value = self._operand(node, axes)
+        return self.lines, value
 
     def expression(self, node) -> tuple[list[str], str]:
         """Return the lines that prepare an expression, and the expression."""
@@ -218,20 +228,33 @@ class InPlacePrinter(NumpyPrinter):
         return name
 
     def _product_into(self, name, where, node):
+        node = replace(node, left=self._beforehand(node.left), right=self._beforehand(node.right))
         self.product_shape = ""
         code = self.code(node)
-        root = ast.parse(code, mode="eval").body
-        if isinstance(root, ast.BinOp) and isinstance(root.op, ast.MatMult):
-            left, right = (ast.get_source_segment(code, side) for side in (root.left, root.right))
-            self._call_into(name, where, f"np.matmul({left}, {right}")
-        elif self.product_shape and name.isidentifier() and isinstance(root, ast.Call) \
-                and isinstance(root.func, ast.Attribute) and root.func.attr == "reshape" \
-                and isinstance(product := root.func.value, ast.BinOp):
-            left, right = (ast.get_source_segment(code, side) for side in (product.left, product.right))
+        found, asked = taken_apart(code), re.fullmatch(ASKED, where)
+        if found and not found.sizes and not found.turn:
+            self._call_into(name, where, f"np.matmul({found.left}, {found.right}")
+        elif found and self.product_shape and not found.turn and name.isidentifier():
             self.lines += [] if name == where else [f"{name} = {where}"]
-            self.lines.append(f"np.matmul({left}, {right}, out={name}.reshape({self.product_shape}))")
+            self.lines.append(f"np.matmul({found.left}, {found.right}, out={name}.reshape({self.product_shape}))")
+        elif found and found.turn and bool(found.sizes) == bool(self.product_shape) and asked and not self.counters:
+            sizes = found.sizes or ", ".join(self._sizes(_turned_back(node.axes, found.turn)))
+            whole = f".reshape({self.product_shape})" if found.sizes else ""
+            self.lines += [f'{name} = array("{asked[1]}", {sizes})',
+                           f"np.matmul({found.left}, {found.right}, out={name}{whole})", f"{name} = {name}{found.turn}"]
         else:
             self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+
+    def _beforehand(self, node):
+        """Return an operand of a product of matrices: what is computed entry by entry is in an array of its own."""
+        if isinstance(node, Transpose):
+            return replace(node, body=self._beforehand(node.body))
+        if not isinstance(node, Apply) or len(node.axes) < 2 or not self._is_computed(node, node.axes):
+            return node
+        work = self._work(node.axes)
+        name = self._named_work()
+        self._into(name, work, node)
+        return Read(node.axes, name)
 
     # ---- what stands beside
 
@@ -244,18 +267,23 @@ class InPlacePrinter(NumpyPrinter):
         if not self._is_computed(node, axes):
             return self.text(node).inside(TERM)
         work = self._work(axes)
-        name = f"work{self.works if self.works > 1 else ''}"
+        name = self._named_work()
         self._into(name, work, node)
         return name
 
     def _work(self, axes):
         self.works += 1
-        return self.array(f"work{self.works if self.works > 1 else ''}", axes)
+        return self.array(self._named_work(), axes)
+
+    def _named_work(self):
+        return f"work{self.works if self.works > 1 else ''}"
 
     def array(self, name, axes):
         """Print the array of the workspace by a name, with the sizes of the axes."""
-        sizes = [self.size(i.upper - i.lower + 1).code for i in axes]
-        return f"array({', '.join([repr(name).replace(chr(39), chr(34)), *sizes])})"
+        return f'array("{name}", {", ".join(self._sizes(axes))})'
+
+    def _sizes(self, axes):
+        return [self.size(i.upper - i.lower + 1).code for i in axes]
 
     def _reduced(self, function, node):
         """Sum what is computed in place first; the product of two arrays by a helper that makes none for it."""
@@ -271,7 +299,7 @@ class InPlacePrinter(NumpyPrinter):
                 of = f" / {operands.partition(', ')[0]}.size" if function == "np.mean" else ""
                 return f"_inner({operands}){of}"
             work = self._work(body.axes)
-            name = f"work{self.works if self.works > 1 else ''}"
+            name = self._named_work()
             self._into(name, work, body)
             places = sorted(body.axes.index(i) for i in node.over)
             if len(places) == len(body.axes):
@@ -321,6 +349,14 @@ class InPlacePrinter(NumpyPrinter):
 def as_axes(places):
     """Print the axes of a reduction."""
     return str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+
+
+def _turned_back(axes, turn):
+    """Return the axes of what `turn`, the code of a transposition, makes to these."""
+    if not turn.startswith(".transpose("):
+        return (*axes[:-2], axes[-1], axes[-2])
+    places = [int(k) for k in re.findall(r"\d+", turn)]
+    return tuple(axes[places.index(k)] for k in range(len(axes)))
 
 
 def _scaled_small(node):

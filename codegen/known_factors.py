@@ -95,9 +95,11 @@ class _Ahead:
         return set(free_indices(factor)) == set(e.free) and inside and all(i.lower == 0 for i in e.free[1:])
 
     def _is_here(self, read: Expr, e: Equation) -> bool:
-        indices = getattr(read, "indices", ())
-        before = indices and self.variables[read_name(read)].state and indices[0] - e.free[0] == -1
-        return all(isinstance(i, Idx) for i in (indices[1:] if before else indices))
+        """Tell whether a read is of this turn, or of a state's turn before, whatever the other indices are."""
+        variable = self.variables[read_name(read)]
+        places = list(zip(getattr(read, "indices", ()), variable.shape, strict=True))
+        before = variable.state and places[0][0] - e.free[0] == -1
+        return all(isinstance(i, Idx) and (size - 1 - i.upper).expand().is_nonnegative for i, size in places[before:])
 
     def _introduced(self, e: Equation, factor: Expr) -> Variable:
         stem = self.variables[e.name].primal or e.name

@@ -10,10 +10,8 @@ from derive.forms import form
 from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
 from derive.program import Equation
 
-from .inplace import InPlacePrinter
+from .inplace import ASKED, InPlacePrinter
 from .numpy_text import NumpyPrinter
-
-ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 
 
 class NewArrays:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from sympy import Symbol
 
@@ -64,11 +65,7 @@ def planned(program: Program) -> Plan:
     """
     low = lowered(with_shared_differences(program, least=3))
     low = replace(low, program=with_slopes_of_values(low.program))
-    states = frozenset(v.name for v in low.program.variables.values() if v.state)
-    adjoint = set(program.adjoints.values())
-    labels = frozenset(v.name for v in program.kind("labels"))
-    printers = {part: NumpyPrinter(states, frozenset(adjoint), labels=labels, taps=low.taps)
-                for part in ("forward", "backward", "predict")}
+    printers = {part: NumpyPrinter(**surroundings(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]
     backward = statements_of(back, low, printers["backward"])
@@ -79,6 +76,14 @@ def planned(program: Program) -> Plan:
     outputs = set(program.outputs)
     predict = statements_of(_needed(ahead, outputs), low, printers["predict"], outputs) if outputs else []
     return Plan(program, low, forward, backward, predict, printers)
+
+
+def surroundings(program: Program, low: Lowered) -> dict[str, Any]:
+    """Return what printers know of a program, and of what it is lowered to."""
+    adjoints = [n for n, v in program.variables.items() if v.primal] if program.results else program.adjoints.values()
+    return {"states": frozenset(v.name for v in low.program.variables.values() if v.state),
+            "adjoints": frozenset(adjoints), "labels": frozenset(v.name for v in program.kind("labels")),
+            "taps": low.taps}
 
 
 def statements_of(equations, low: Lowered, printer: NumpyPrinter, outputs: set[str] | None = None
@@ -129,10 +134,11 @@ def _needed(equations: list[Equation], wanted: set[str]) -> list[Equation]:
 def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | None = None) -> str:
     """Return the text of the NumPy module of a derived program.
 
-    `style` is "plain", as an expert writes it to be read, or "fast", where `loss_and_grads` goes through blocks of
-    rows that stay in cache, in arrays that are used again, or "compiled", where C does what stands between matrix
-    products, or "scalar", straight-line Python on floats for a program whose sizes are small numbers; `sizes` gives
-    those that are symbolic: {"D": 2}.
+    `style` is "plain", as an expert writes it to be read, or "fast", where `loss_and_grads`, or the one function of a
+    program such as a Hessian, goes through blocks of rows that stay in cache, in arrays that are used again. Of loss
+    and gradients there are two more: "compiled", where C does what stands between matrix products (any other function
+    is that of "fast"), and "scalar", straight-line Python on floats for a program whose sizes are small numbers;
+    `sizes` gives those that are symbolic: {"D": 2}.
 
     Raises
     ------
@@ -143,6 +149,9 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
     """
     if style not in STYLES:
         raise ValueError(f"style is {style!r}; expected one of {', '.join(STYLES)}")
+    if style == "scalar" and program.results:
+        raise DerivationError(f"the style scalar is for losses and gradients, and {program.name} computes the "
+                              f"{program.subject}; take plain or fast")
     if style == "scalar":
         from .scalar_module import source as of_scalars
 
@@ -152,7 +161,7 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
     if program.results:
         from .functions import source as of_one_function
 
-        return of_one_function(program)
+        return of_one_function(program, style)
     plan = planned(program)
     own = _of_style(plan, style)
     functions = [parts.forward(plan), parts.backward(plan), *own.functions, parts.predict(plan)]
@@ -178,16 +187,18 @@ class Own:
 def _of_style(plan: Plan, style: str) -> Own:
     if style == "plain":
         return Own([parts.loss_and_grads(plan)])
+    from . import called
     from .fast import pieces as fast
 
+    whole = called.loss_and_grads(plan.program)
     if style == "fast":
-        return Own(fast(plan.program, plan))
+        return Own(fast(plan, whole))
     from .compiled import library_text
     from .compiled.module_text import pieces as compiled
 
     found = compiled(plan)
     if found is None:
-        return Own(fast(plan.program, plan), told=library_text.NOTHING)
+        return Own(fast(plan, whole), told=library_text.NOTHING)
     functions, text = found
     bound = [library_text.BOUND] if any("_bound(" in f for f in functions) else []
     return Own(functions, library_text.IMPORTS, [text, library_text.LIBRARY, *bound])

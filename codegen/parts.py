@@ -198,14 +198,20 @@ def body(plan, statements, part, variables, quoted=None, given=()):
         variable = plan.lowered.program.variables[s.name]
         shape = tuple(map(sympify, variable.shape))
         shape = (shape[0] + 1, *shape[1:]) if variable.state else shape
+        told = _told_at(s) if shape and s.shown and not any(n.has(Max) for n in shape) else None
         for k, line in enumerate(s.lines):
             if k > 0 and k in quotes:
                 lines += _comment(quotes[k], pad[4:] + " " * (len(line) - len(line.lstrip())))
-            beside = (
-                f"# {shape_text(shape)}" if shape and k == 0 and s.shown and not any(n.has(Max) for n in shape) else ""
-            )
+            beside = f"# {shape_text(shape)}" if k == told else ""
             lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
+
+
+def _told_at(s):
+    """Return the line of a statement that its shape stands beside: the one that makes the array, or turns it round."""
+    made = [k for k, line in enumerate(s.lines) if line.startswith(f"{s.name} = ")]
+    turned = [k for k in made if s.lines[k].startswith(f"{s.name} = {s.name}.")]
+    return next(iter((*turned, *made)), 0)
 
 
 def _quotes(statements, quoted):

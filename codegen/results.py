@@ -43,19 +43,19 @@ def asked(targets: list[str] | None, of: str) -> tuple[list[str] | None, str]:
     return known.get(targets[0], (targets, of)) if targets and len(targets) == 1 else (targets, of)
 
 
-def texts(program: Program) -> dict[str, str]:
+def texts(program: Program, style: str = "plain") -> dict[str, str]:
     """Return the files of a program of one function: its module and its note."""
-    return {f"{program.name}.py": source(program), f"{program.name}.tex": note(program)}
+    return {f"{program.name}.py": source(program, style), f"{program.name}.tex": note(program)}
 
 
-def disagreement(net: Network, program: Program) -> float | None:
-    """Return how far second derivatives are from differences of the gradients, None where that is no judge.
+def disagreement(net: Network, program: Program, text: str) -> float | None:
+    """Return how far a module of second derivatives is from differences of gradients, None where that is no judge.
 
     Relative to the largest entry of the product with a direction at random; per-example gradients are added up.
     """
     gradients = net.backward()
     module = module_from(net.name, source(gradients))
-    function = getattr(module_from(program.name, source(program)), program.function)
+    function = getattr(module_from(program.name, text), program.function)
     arguments = sample(gradients, module)
     names = [p.name for p in gradients.parameters]
     random = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def disagreement(net: Network, program: Program) -> float | None:
 def judged_examples() -> dict[str, float | None]:
     """Return the disagreement of each example that is committed."""
     pairs = [(net := loading.named(name), OF[of](net)) for name, of in EXAMPLES]
-    return {program.name: disagreement(net, program) for net, program in pairs}
+    return {program.name: disagreement(net, program, source(program)) for net, program in pairs}
 
 
 def told(found: Mapping[str, float | None]) -> list[str]:

@@ -254,8 +254,13 @@ def _scattered(equation, variable, program, outer, dense, updates, printer):
         first, extra = _constant(name, primal, dense, node, printer), [primal]
     else:
         first = f"{name} = {_filled(variable, dense, node, printer)}"
-    lines = [first, *(added(equation, update, printer) for update in updates)]
+    lines = [first, *(added(equation, u, printer, fresh) for u, fresh in fresh_first(dense, updates))]
     return lines + scaled(name, outer, equation, printer), extra
+
+
+def fresh_first(dense: Expr, updates: list[Update]) -> list[tuple[Update, bool]]:
+    """Return the updates, and whether each is the first one where there is 0 so far: it is set, and not added."""
+    return [(u, dense == 0 and k == 0 and not u.over) for k, u in enumerate(updates)]
 
 
 def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
@@ -270,9 +275,12 @@ def is_tiled(equation: Equation, dense: Expr, updates: list[Update]) -> bool:
         and next(iter(axes)).upper + 1 == len(at)
 
 
-def added(equation, update, printer, fresh=False):
-    """One line that adds an update, or sets what is fresh; entries that may be picked twice need np.add.at."""
-    name = equation.name
+def added(equation, update, printer, fresh=False, text=None):
+    """One line that adds an update, or sets what is fresh; entries that may be picked twice need np.add.at.
+
+    `text` prints the value, in place of the printer.
+    """
+    name, text = equation.name, text or printer.text
     if update.along:
         where, axes = along(equation, update, printer)
         negative, term = (False, update.term) if fresh else signed(update.term)
@@ -302,15 +310,15 @@ def added(equation, update, printer, fresh=False):
     value = form(term, (*whole[:before], *axes, *whole[before:]))
     if update.over and len(parts) == 1 and len(equation.free) == 2:
         printer.helpers["add_rows"] = None
-        added_up = printer.text(value).inside(SIGN if negative else 0)
+        added_up = text(value).inside(SIGN if negative else 0)
         return f"_add_rows({name}, {where}, {'-' if negative else ''}{added_up})"
     if update.over:
         place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
-        added = printer.code(value)
+        added = text(value).code
         if isinstance(value, Spread) and len(equation.free) == 1:   # NumPy 2.4 reads beyond shorter values there
             added = f"np.broadcast_to({added}, {place}.shape)"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {added})"
-    return f"{name}[{where}] {'' if fresh else '-' if negative else '+'}= {printer.code(value)}"
+    return f"{name}[{where}] {'' if fresh else '-' if negative else '+'}= {text(value).code}"
 
 
 def along(equation: Equation, update: Update, printer: NumpyPrinter) -> tuple[str, tuple[Idx, ...]]:

@@ -23,7 +23,7 @@ class Surroundings:
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name
     risky: bool = False                                     # whether a branch may overflow where another one counts
-    columns: str = ""                                       # of the last product of matrices that was reshaped
+    product_shape: str = ""                                 # of the last product of matrices before it was reshaped
     joined: bool = False                                    # many products by one matrix as one, on more reshapes
     taps: Mapping[str, tuple[Idx, ...]] = field(default_factory=dict)       # what arrays of windows are looped over
     sizes: dict[str, Symbol] = field(default_factory=dict)

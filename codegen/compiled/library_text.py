@@ -4,6 +4,7 @@ IMPORTS = ("import ctypes", "import hashlib", "import os", "import shlex", "impo
            "import warnings", "from pathlib import Path")
 
 NOTHING = "Nothing in it is elementwise on arrays: there is nothing to compile, and this is the style fast."
+GRADIENTS_ALONE = "C is generated for losses and their gradients alone: this is the style fast."
 LIBRARY = '''FLAGS = "-O3 -fno-math-errno -fno-trapping-math -fopenmp-simd"
 LIBRARIES = {}
 

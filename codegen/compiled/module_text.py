@@ -6,17 +6,17 @@ from dataclasses import replace
 from derive.program import Program, is_cyclic
 from derive.terms import read_name, reads
 
-from .. import newton_text, parts
-from ..block_text import given_sizes, loss_and_grads
+from .. import called, newton_text, parts, workspace
+from ..block_text import Inner, computed, outer
 from ..blocks import blocked
 from ..checks import arguments
-from ..fast import WORKSPACE, in_place
+from ..fast import in_place
 from ..inplace import InPlacePrinter
-from ..layout import as_tuple, signature, wrapped
+from ..layout import as_tuple, wrapped
 from ..loop_arrays import WorkspaceArrays
 from ..lowering import Lowered, lowered
 from ..maxima import with_relus_after_maxima
-from ..module import Plan
+from ..module import Plan, surroundings
 from ..numpy_text import NumpyPrinter
 from ..slots import in_slots
 from ..statements import Statement, statement
@@ -50,21 +50,20 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
         *wrapped(f"        loss, residuals = {parts.call('forward', arguments(program), plan.keyword_sizes)}"),
         "        return loss, backward(residuals)",
     ]
-    told = "; compiled, or in NumPy where there is no C compiler"
-    text = loss_and_grads(plan, own, block, told=told, before=before, passed=["compiled"])
-    return [WORKSPACE, text, _computed(plan, own, block)], _source(made)
+    whole = called.loss_and_grads(program)
+    whole = replace(whole, told=f"{whole.told.removesuffix('.')}; compiled, or in NumPy where there is no C compiler.")
+    inner = Inner(own, block, passed=["compiled"])
+    code = computed(plan, whole, inner, ", by compiled functions")
+    return [workspace.definition(code), outer(plan, whole, inner, before), code], _source(made)
 
 
 def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
     """Return the statements of a program, the functions in C that they call, and whether they do nothing else."""
     low = lowered(program)
-    labels = frozenset(v.name for v in program.kind("labels"))
-    states = frozenset(v.name for v in low.program.variables.values() if v.state)
-    adjoints = frozenset(program.adjoints.values())
-    plain = NumpyPrinter(states, adjoints, labels=labels, taps=low.taps, joined=True)
-    fast = InPlacePrinter(states, adjoints, labels=labels, taps=low.taps, joined=True, sizes=plain.sizes,
-                          helpers=plain.helpers, scipy=plain.scipy)
-    names = plain_names(low.program, NumpyPrinter(states, adjoints, labels=labels, taps=low.taps))
+    known = surroundings(program, low)
+    plain = NumpyPrinter(**known, joined=True)
+    fast = InPlacePrinter(**known, joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
+    names = plain_names(low.program, NumpyPrinter(**known))
     low = with_named_products(low, names)
     split = Split(low.program.variables, {s.name for s in low.program.sizes})
     sorted_parts = in_order(low.program, names, split)
@@ -78,7 +77,7 @@ def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
         else:
             lines += _numpy(part, low, plain, fast, split, made)
     lines = in_slots(lines, low.program, {program.loss, *(program.adjoints[p.name] for p in program.parameters)})
-    own = Plan(program, low, lines, [], [], {"forward": plain, "backward": plain, "predict": plain})
+    own = Plan(program, low, [], lines, [], {"forward": plain, "backward": plain, "predict": plain})
     return own, made, all(isinstance(part, Run) for part in sorted_parts)
 
 
@@ -123,20 +122,6 @@ def _call(of: Function, low: Lowered, printer: NumpyPrinter) -> list[Statement]:
     numbers = [f"{n} = {n}[()]" for n in of.made if not low.program.variables[n].shape]
     read = tuple(dict.fromkeys([*of.given, *of.made]))
     return [*statements, Statement(of.made[-1], (call, *numbers), read, shown=False, marks=())]
-
-
-def _computed(plan, own, block) -> str:
-    program = own.program
-    names, given = arguments(program), given_sizes(plan, block)
-    gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
-    arrays = [*program.parameters, *program.inputs]
-    body = parts.body(own, own.forward, "backward", arrays, own.texts.quotes(), [s.name for s in given])
-    what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
-    return "\n".join([
-        *signature("_computed", [*names, "array", "compiled"], given),
-        f'    """Return the loss and its gradients, {what}, by compiled functions; `array` hands out arrays."""',
-        *body, *wrapped(f"    return {program.loss}, Params({gradients})"),
-    ])
 
 
 def _source(made: Sequence[Function]) -> str:

@@ -1,0 +1,167 @@
+"""The fast style of programs of one function: what the plain style says, in arrays that are used again."""
+
+import re
+import tracemalloc
+from functools import cache
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.memory import module_from
+from codegen.results import OF
+from codegen.verify import sample
+from derive import Network, binary_cross_entropy, mean, total
+from derive.errors import DefinitionError, DerivationError
+from derive.networks import loading
+
+NETWORKS = {net.name: net for net in loading.load()}
+FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
+QUICK = {"hessian": ("softmax_regression", "autoencoder", "max_pooling"),
+         "hessian_vector_product": ("mlp", "lstm", "guess"), "per_example_gradients": ("mlp", "skip_gram")}
+LONG = ("gpt", "transformer_block", "convolution_2d")           # Hessians of these are of thousands of lines
+every_function = pytest.mark.parametrize("name, of", [
+    pytest.param(name, of, marks=() if name in QUICK[of] else pytest.mark.slow)
+    for of in FUNCTIONS for name in NETWORKS if not (of == "hessian" and name in LONG)])
+
+
+@cache
+def texts(name, of):
+    try:
+        net = NETWORKS[name]
+        program = net.per_example_gradients("N") if (name, of) == ("skip_gram", FUNCTIONS[2]) else OF[of](net)
+    except DefinitionError as refused:
+        pytest.skip(f"not for this network: {refused}")
+    return program, *(codegen.source(program, style=style) for style in ("plain", "fast"))
+
+
+def functions(name, of, block=None):
+    """Return the function in both styles, its module in the fast one, and arguments; blocks take `block` numbers."""
+    program, plain, fast = texts(name, of)
+    if block:
+        fast = re.sub(r"max\(\s*2\*\*22 // \w+\.itemsize,", f"min({block},", fast)
+    plain, fast = module_from(name, plain), module_from(name, fast)
+    gradients = NETWORKS[name].backward()
+    arguments = sample(gradients, module_from(name, codegen.source(gradients)))
+    if program.directions:
+        random = np.random.default_rng(0)
+        arguments["direction"] = [random.normal(size=np.shape(arguments[p.name])) for p in gradients.parameters]
+    return getattr(plain, program.function), getattr(fast, program.function), fast, arguments
+
+
+def agree(ours, theirs, digits):
+    pairs = zip(ours, theirs, strict=True) if isinstance(theirs, tuple) else [(ours, theirs)]
+    for k, (a, b) in enumerate(pairs):
+        assert np.shape(a) == np.shape(b) and a.dtype == b.dtype, k
+        assert np.max(np.abs(a - b), initial=0) <= 10.0**-digits * max(1e-30, np.max(np.abs(b), initial=0)), k
+
+
+def scribbled(result):
+    """Write over all of a result that can be written to."""
+    for a in result if isinstance(result, tuple) else (result,):
+        if isinstance(a, np.ndarray) and a.flags.writeable:
+            a[...] = np.nan
+
+
+@every_function
+def test_fast_says_what_plain_says_in_a_workspace_that_callers_write_to(name, of):
+    plain, fast, module, arguments = functions(name, of)
+    want, workspace = plain(**arguments), module.Workspace()
+    agree(fast(**arguments), want, 11)
+    for turn in range(3):
+        result = fast(**arguments, workspace=workspace)
+        agree(result, want, 11)
+        scribbled(result)
+        arrays = arrays if turn else {k: id(a) for k, a in workspace.flat.items()}
+        assert {k: id(a) for k, a in workspace.flat.items()} == arrays
+    single = {n: [d.astype(np.float32) for d in a] if n == "direction" else a.astype(np.float32)
+              if getattr(a, "dtype", None) == np.float64 else a for n, a in arguments.items()}
+    agree(fast(**single, workspace=workspace), plain(**single), 2)
+    agree(fast(**arguments, workspace=workspace), want, 11)
+
+
+@every_function
+def test_a_row_at_a_time_says_the_same(name, of):
+    plain, fast, module, arguments = functions(name, of, 1)
+    workspace = module.Workspace()
+    for _ in range(2):
+        agree(fast(**arguments, workspace=workspace), plain(**arguments), 10)
+
+
+def logistic(weights="w"):
+    net = Network("logistic", "Logistic regression")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter(weights, D), net.input("X", N, D), net.input("y", N)
+    z = net.define("diagonal", X @ w)
+    net.loss = mean(binary_cross_entropy(z, y))
+    return net
+
+
+@pytest.mark.parametrize("rows", [7, 20_000])           # all at once, and in blocks
+def test_the_hessian_of_logistic_regression_is_the_textbooks(rows):
+    random = np.random.default_rng(0)
+    X, w, y = random.normal(size=(rows, 40)), random.normal(size=40), random.integers(0, 2, rows)
+    p = 1 / (1 + np.exp(-X @ w))
+    want = X.T @ (X * (p * (1 - p))[:, None]) / rows
+    hessian = codegen.lambdify(logistic("n").hessian(), style="fast")          # names that the module would take
+    workspace = hessian.module.Workspace()
+    for _ in range(2):
+        assert np.allclose(hessian(w, X, y, workspace=workspace), want, rtol=1e-12, atol=1e-15)
+
+
+def factorisation():
+    net = Network("factorisation", "Half the squared error of U V'")
+    M, N, K = net.sizes("M N K")
+    U, V, T = net.parameter("U", M, K), net.input("V", N, K), net.input("T", M, N)
+    Omega = net.input("Omega", M, N)
+    net.loss = total(Omega * (T - U @ V.T)**2) / 2
+    return net.hessian()
+
+
+def test_zeros_that_are_written_once_are_there_whatever_the_workspace_has_seen():
+    hessian, random = codegen.lambdify(factorisation(), style="fast"), np.random.default_rng(0)
+    workspace = hessian.module.Workspace()
+    for M, N, K, dtype in ((5, 4, 2, float), (5, 4, 2, float), (10, 4, 1, float), (2, 3, 5, float), (5, 4, 2, float),
+                           (5, 4, 2, np.float32), (10, 3, 1, np.float32), (5, 4, 2, np.float32)):
+        U, V, T = (random.normal(size=s).astype(dtype) for s in ((M, K), (N, K), (M, N)))
+        Omega = random.integers(0, 2, (M, N))
+        want = np.zeros((M, K, M, K))
+        for m in range(M):
+            want[m, :, m] = V.T @ (Omega[m][:, None] * V)
+        H = hessian(U, V, T, Omega, workspace=workspace)
+        assert H.dtype == dtype and np.allclose(H, want, rtol=1e-5)
+        with pytest.raises(ValueError, match="read-only"):
+            H += 1
+        assert hessian(U, V, T, Omega).flags.writeable
+
+
+def test_what_is_put_into_zeros_is_set():
+    assert "H_U_U[np.arange(M), :, np.arange(M)] = J_dU" in codegen.source(factorisation())
+
+
+@pytest.mark.parametrize("of", ["hessian", "hessian_vector_product", "per_example_gradients"])
+def test_arrays_are_those_of_the_workspace_in_the_steady_state(of):
+    program = OF[of](NETWORKS["softmax_regression"])
+    fast = module_from(of, codegen.source(program, style="fast"))
+    random, (N, D, C) = np.random.default_rng(0), (400, 30, 20)
+    arguments = {"W": random.normal(size=(D, C)), "b": random.normal(size=C), "X": random.normal(size=(N, D)),
+                 "y": random.integers(0, C, N)}
+    if program.directions:
+        arguments["direction"] = [np.ones((D, C)), np.ones(C)]
+    function, workspace = getattr(fast, program.function), fast.Workspace()
+    result = function(**arguments, workspace=workspace)
+    tracemalloc.start()
+    function(**arguments, workspace=workspace)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()                  # NumPy's own buffers, of 8192 numbers, count
+    assert peak < max(2**17, sum(a.nbytes for a in workspace.flat.values()) / 4)
+    assert any(np.shares_memory(result[0], a) for a in workspace.flat.values())
+
+
+def test_compiled_says_that_it_is_fast_and_scalar_is_refused():
+    program = logistic().hessian()
+    fast, compiled = (codegen.source(program, style=style) for style in ("fast", "compiled"))
+    told = "C is generated for losses and their gradients alone: this is the style fast.\n"
+    assert told in compiled and compiled.replace(told, "") == fast
+    with pytest.raises(DerivationError, match="scalar is for losses and gradients, and logistic_hessian computes"):
+        codegen.source(program, "scalar")
