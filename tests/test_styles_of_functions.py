@@ -20,7 +20,7 @@ FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
 QUICK = {"hessian": ("softmax_regression", "autoencoder", "max_pooling"),
          "hessian_vector_product": ("mlp", "lstm", "guess"), "per_example_gradients": ("mlp", "skip_gram")}
 LONG = ("gpt", "transformer_block", "convolution_2d")           # Hessians of these are of thousands of lines
-every_function = pytest.mark.parametrize("name, of", [
+every_function = pytest.mark.parametrize(("name", "of"), [
     pytest.param(name, of, marks=() if name in QUICK[of] else pytest.mark.slow)
     for of in FUNCTIONS for name in NETWORKS if not (of == "hessian" and name in LONG)])
 
@@ -68,12 +68,13 @@ def test_fast_says_what_plain_says_in_a_workspace_that_callers_write_to(name, of
     plain, fast, module, arguments = functions(name, of)
     want, workspace = plain(**arguments), module.Workspace()
     agree(fast(**arguments), want, 11)
-    for turn in range(3):
+    seen = []
+    for _ in range(3):
         result = fast(**arguments, workspace=workspace)
         agree(result, want, 11)
         scribbled(result)
-        arrays = arrays if turn else {k: id(a) for k, a in workspace.flat.items()}
-        assert {k: id(a) for k, a in workspace.flat.items()} == arrays
+        seen.append({k: id(a) for k, a in workspace.flat.items()})
+    assert seen[0] == seen[1] == seen[2]
     single = {n: [d.astype(np.float32) for d in a] if n == "direction" else a.astype(np.float32)
               if getattr(a, "dtype", None) == np.float64 else a for n, a in arguments.items()}
     agree(fast(**single, workspace=workspace), plain(**single), 2)
