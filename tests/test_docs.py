@@ -15,7 +15,7 @@ COUNTS = {
     "notes": 5,
     "performance": 1,
     "random-programs": 0,
-    "second-derivatives": 3,
+    "second-derivatives": 2,
     "trust": 1,
 }
 
