@@ -103,6 +103,7 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
         "",
         *wrapped(f"    rows = max(1, max({_power(BLOCK)} // {names[0]}.itemsize, 4 * {_bracketed(common)})"
                  f" // ({text(per_row)}))  # a block stays in cache"),
+        f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(56) + "# and is as large as the others",
         f"    if rows >= {block.whole}:",
         *_whole(called, inner, whole, "        "),
         *(line for n in called.results for line in wrapped(f"    {n} = {_made(n, shapes, inner, block)}")),
