@@ -45,10 +45,7 @@ def outer(plan: Plan, called: Called, inner: Inner, before: Sequence[str] = ()) 
     names = arguments(plan.program)
     lines = [
         *signature(called.name, [*called.given, "workspace=None"], plan.keyword_sizes),
-        f'    """{called.told}',
-        "",
-        *textwrap.wrap(_lasting(plan, called, inner), WIDTH, initial_indent="    ", subsequent_indent="    "),
-        '    """',
+        *_docstring(called.told, _lasting(plan, called, inner)),
         *assignment(names, parts.call("_checked", called.checked, plan.keyword_sizes)),
         *before,
         f"    array = (Workspace() if workspace is None else workspace).arrays({names[0]}.dtype)",
@@ -57,6 +54,15 @@ def outer(plan: Plan, called: Called, inner: Inner, before: Sequence[str] = ()) 
         return "\n".join([*lines, *_through_blocks(plan, called, inner, inner.block)])
     return "\n".join([*lines, *_whole(called, inner, parts.call(
         "_computed", [*names, "array", *inner.passed], plan.keyword_sizes))])
+
+
+def _docstring(sentence, more="") -> list[str]:
+    """Return the lines of a docstring, which ends on its first line if there is room and no more."""
+    first, *rest = textwrap.wrap(f'"""{sentence}', WIDTH - 7, break_long_words=False, break_on_hyphens=False)
+    if not rest and not more:
+        return [f'    {first}"""']
+    paragraph = textwrap.wrap(more, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return [f"    {line}".rstrip() for line in (first, *rest, *([""] if more else []), *paragraph, '"""')]
 
 
 def _lasting(plan, called, inner):
@@ -101,13 +107,13 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
     return [
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
-        *wrapped(f"    rows = max(1, max({_power(BLOCK)} // {names[0]}.itemsize, 4 * {_bracketed(common)})"
-                 f" // ({text(per_row)}))  # a block stays in cache"),
-        f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(56) + "# and is as large as the others",
+        *wrapped(f"    rows = max(1, {_at_once(names[0], common)} // ({text(per_row)}))  # a block stays in cache"),
+        f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(parts.COLUMN)
+        + "# and is as large as the others",
         f"    if rows >= {block.whole}:",
         *_whole(called, inner, whole, "        "),
         *(line for n in called.results for line in wrapped(f"    {n} = {_made(n, shapes, inner, block)}")),
-        f"    buffer = np.setbufsize({BUFFER})                     # NumPy copies rows to a longer one again and again",
+        f"    buffer = np.setbufsize({BUFFER})".ljust(parts.COLUMN) + "# NumPy copies rows to a longer one again and again",
         "    try:",
         f"        for {first} in range(0, {block.whole}, rows):",
         *(line for code in _added(called, inner, block, part, here) for line in wrapped(f"            {code}")),
@@ -117,12 +123,12 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
     ]
 
 
-def _power(number):
-    return f"2**{number.bit_length() - 1}"
-
-
-def _bracketed(number):
-    return f"({text(number)})" if isinstance(number, Add) else text(number)
+def _at_once(first, common):
+    """Return how many numbers a block may take: more where there are many that all blocks add to."""
+    numbers = f"2**{BLOCK.bit_length() - 1} // {first}.itemsize"
+    if common == 0:
+        return numbers
+    return f"max({numbers}, 4 * {f'({text(common)})' if isinstance(common, Add) else text(common)})"
 
 
 def _array(name, result, shapes):
@@ -172,6 +178,6 @@ def computed(plan: Plan, called: Called, inner: Inner, by: str = "") -> str:
     told = f"fill {', '.join(inner.placed)}; " if inner.placed else ""
     return "\n".join([
         *signature("_computed", [*arguments(own.program), *inner.placed, "array", *inner.passed], given),
-        *wrapped(f'    """Return {called.subject}, {what}{by}; {told}`array` hands out arrays."""'),
+        *_docstring(f"Return {called.subject}, {what}{by}; {told}`array` hands out arrays."),
         *body, *wrapped(f"    return {called.returned}"),
     ])

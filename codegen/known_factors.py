@@ -65,23 +65,24 @@ class _Ahead:
     variables: dict[str, Variable]
     lines: list[Equation] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    known: dict[Expr, Variable] = field(default_factory=dict)
 
     def take(self, e: Equation, group: set[str]) -> None:
         """Append an equation of a loop, and before it the factors in it that are known."""
-        names: dict[Expr, Variable] = {}
+        turns = {i: index_over(i.name, i.upper + 1) for i in e.free}
 
         def changed(term: Expr) -> Expr:
             known = self._known(term, e, group) if isinstance(term, Mul) and reads(term, group) else []
             factor = Mul(*known)
             if not known or isinstance(factor, Indexed) or not self._is_over_turns(factor, e):
                 return term
-            if factor not in names:
-                names[factor] = self._introduced(e, factor)
-            return Mul(names[factor].at(*e.free), *(f for f in term.args if f not in known))
+            whole = factor.xreplace(turns)
+            if whole not in self.known:
+                variable = self.known[whole] = self._introduced(e, factor)
+                self.lines.append(Equation(variable.at(*turns.values()), whole))
+            return Mul(self.known[whole].at(*e.free), *(f for f in term.args if f not in known))
 
         self.lines.append(e.with_rhs(bottom_up(e.rhs, changed)))
-        turns = {i: index_over(i.name, i.upper + 1) for i in e.free}
-        self.lines += [Equation(v.at(*turns.values()), f.xreplace(turns)) for f, v in names.items()]
 
     def _known(self, product: Mul, e: Equation, group: set[str]) -> list[Expr]:
         """Return the factors made of arrays that are there, at the indices as they are, or a state's turn before."""

@@ -94,7 +94,7 @@ def _assigned(equation, variable, program, printer):
     if gradient and fixed:
         return [_constant(name, variable.primal, equation.rhs, node, printer)], [variable.primal]
     result = name in program.results.values()
-    if result and fixed:
+    if fixed and (result or (equation.free and not equation.lhs.is_integer)):
         return [f"{name} = {_filled(variable, equation.rhs, node, printer)}"], []
     gradient = gradient or result           # what is handed back is the caller's own
     if gradient and _is_shared(node, program, printer):

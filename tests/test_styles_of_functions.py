@@ -9,6 +9,7 @@ import pytest
 
 import codegen
 from codegen.memory import module_from
+from codegen.product_text import taken_apart
 from codegen.results import OF
 from codegen.verify import sample
 from derive import Network, binary_cross_entropy, mean, total
@@ -18,7 +19,8 @@ from derive.networks import loading
 NETWORKS = {net.name: net for net in loading.load()}
 FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
 QUICK = {"hessian": ("softmax_regression", "autoencoder", "max_pooling"),
-         "hessian_vector_product": ("mlp", "lstm", "guess"), "per_example_gradients": ("mlp", "skip_gram")}
+         "hessian_vector_product": ("mlp", "lstm", "guess"),
+         "per_example_gradients": ("mlp", "skip_gram", "soft_targets")}
 LONG = ("gpt", "transformer_block", "convolution_2d")           # Hessians of these are of thousands of lines
 every_function = pytest.mark.parametrize(("name", "of"), [
     pytest.param(name, of, marks=() if name in QUICK[of] else pytest.mark.slow)
@@ -35,11 +37,11 @@ def texts(name, of):
     return program, *(codegen.source(program, style=style) for style in ("plain", "fast"))
 
 
-def functions(name, of, block=None):
-    """Return the function in both styles, its module in the fast one, and arguments; blocks take `block` numbers."""
+def functions(name, of, rows=None):
+    """Return the function in both styles, its module in the fast one, and arguments; blocks are of so many rows."""
     program, plain, fast = texts(name, of)
-    if block:
-        fast = re.sub(r"max\(\s*2\*\*22 // \w+\.itemsize,", f"min({block},", fast)
+    if rows:
+        fast = re.sub(r"rows = -\(.*", f"rows = {rows}", fast)
     plain, fast = module_from(name, plain), module_from(name, fast)
     gradients = NETWORKS[name].backward()
     arguments = sample(gradients, module_from(name, codegen.source(gradients)))
@@ -87,6 +89,20 @@ def test_a_row_at_a_time_says_the_same(name, of):
     workspace = module.Workspace()
     for _ in range(2):
         agree(fast(**arguments, workspace=workspace), plain(**arguments), 10)
+
+
+@pytest.mark.parametrize(("code", "parts"), [
+    ("A @ B", ("A", "B", "", "")),
+    ("(A @ B).T", ("A", "B", "", ".T")),
+    ("(A.reshape(N, -1).T @ (B - c)).reshape(D, 2 * K, K)", ("A.reshape(N, -1).T", "B - c", "D, 2 * K, K", "")),
+    ("(A @ B.mT).reshape(D, K, K).transpose(1, 0, 2)", ("A", "B.mT", "D, K, K", ".transpose(1, 0, 2)")),
+    ("(A @ B).sum(axis=0)", None),
+    ("A @ B + C", None),
+    ("A.transpose(1, 0, 2)", None),
+])
+def test_products_are_taken_apart(code, parts):
+    found = taken_apart(code)
+    assert (found and (found.left, found.right, found.sizes, found.turn)) == parts
 
 
 def logistic(weights="w"):
