@@ -113,7 +113,8 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
         f"    if rows >= {block.whole}:",
         *_whole(called, inner, whole, "        "),
         *(line for n in called.results for line in wrapped(f"    {n} = {_made(n, shapes, inner, block)}")),
-        f"    buffer = np.setbufsize({BUFFER})".ljust(parts.COLUMN) + "# NumPy copies rows to a longer one again and again",
+        f"    buffer = np.setbufsize({BUFFER})".ljust(parts.COLUMN)
+        + "# NumPy copies rows to a longer one again and again",
         "    try:",
         f"        for {first} in range(0, {block.whole}, rows):",
         *(line for code in _added(called, inner, block, part, here) for line in wrapped(f"            {code}")),

@@ -17,14 +17,14 @@ SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
 
 def in_slots(statements: Sequence[Statement], program: Program, kept: Collection[str]) -> list[Statement]:
     """Return the statements with dead arrays written over; those of `kept` last to the end."""
-    last = _last_uses(statements, program, kept)
+    last, views = _last_uses(statements, program, kept), _views(statements, program)
     waiting: dict[tuple, list[str]] = {}
     slot: dict[str, str] = {}
     result = []
     for k, s in enumerate(statements):
         if _fills(s):
             free = waiting.setdefault(program.variables[s.name].shape, [])
-            dying = [n for n in _written_over(s, program) if n in slot and last.get(n) == k and n not in kept]
+            dying = [n for n in _written_over(s, program, views) if n in slot and last.get(n) == k and n not in kept]
             free += map(slot.pop, dying)
             slot[s.name] = free.pop() if free and s.name not in kept else s.name
             mark, new = f'array("{s.name}"', f'array("{slot[s.name]}"'
@@ -39,7 +39,17 @@ def _fills(s):
     return any(f'array("{s.name}"' in line for line in s.lines)
 
 
-def _written_over(s, program):
+def _views(statements, program):
+    """Return for each variable those that may be views of it, and of one another."""
+    views: dict[str, set[str]] = {}
+    for s in statements:
+        for name in () if _is_new(s, program) else s.reads:
+            for of in {name, *(n for n, known in views.items() if name in known)}:
+                views.setdefault(of, set()).add(s.name)
+    return views
+
+
+def _written_over(s, program, views):
     """Return the variables of the same shape that only the first call of a statement reads, entry by entry.
 
     The first operand comes last, so that it is taken first: of two it is never the mask, which is read in a copy.
@@ -49,7 +59,7 @@ def _written_over(s, program):
     if not call:
         return _argument_written_over(s, program)
     over = [n for n in s.reads if program.variables[n].shape == program.variables[s.name].shape
-            and not re.search(rf"\b{n}\b", later)]
+            and not any(re.search(rf"\b{m}\b", later) for m in {n, *views.get(n, ())})]
     return sorted(over, key=lambda n: n == call[1])
 
 

@@ -238,6 +238,14 @@ def test_a_dead_array_is_written_over_where_it_is_read_and_is_dead_once_it_is_su
     assert 'out=array("dA1"' in found[2].lines[0] and f'out=array("{then}"' in found[4].lines[0]
 
 
+def test_an_array_is_not_written_over_while_it_is_read_by_another_name():
+    made = Statement("Z1", ('Z1 = np.exp(X, out=array("Z1", N, H))',), ("X",))
+    alias = Statement("A1", ("A1 = Z1",), ("Z1",))
+    then = Statement("dZ1", ('dZ1 = np.multiply(b1, Z1, out=array("dZ1", N, H))', "dZ1 += A1"), ("b1", "Z1", "A1"))
+    *_, found = in_slots([made, alias, then], named("mlp").backward(), set())
+    assert 'out=array("dZ1"' in found.lines[0]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 def test_arrays_of_a_workspace_begin_where_lines_of_the_cache_do(dtype):
     workspace = module_from("workspace", codegen.source(named("mlp").backward(), style="fast")).Workspace()
