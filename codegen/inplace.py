@@ -16,6 +16,7 @@ from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 from derive import functions
 from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
 
+from .contractions import einsum
 from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
 from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
@@ -126,7 +127,8 @@ class InPlacePrinter(NumpyPrinter):
             self._into(name, where, computed[0])
         elif len(simple) > 1:
             one, two = simple.pop(0), simple.pop(0)
-            self._call_into(name, where, f"np.multiply({self.text(one).code}, {self.text(two).code}")
+            self._call_into(name, where, self._outer_call(one, two, node.axes)
+                            or f"np.multiply({self.text(one).code}, {self.text(two).code}")
         elif simple and masks and isinstance(simple[0], Read | Gather):
             self._call_into(name, where, f"np.multiply({self.text(simple.pop(0)).code}, {self._mask(masks.pop(0))}")
         elif simple and bottoms and not self._is_computed(bottoms[0], node.axes):
@@ -152,6 +154,23 @@ class InPlacePrinter(NumpyPrinter):
         for a in bottoms:
             self.lines.append(f"{name} /= {self._operand(a, node.axes)}")
         self._scaled_by(name, number)
+
+    def _outer_call(self, one, two, axes):
+        """Return the call of np.einsum that multiplies two arrays of which each lacks an axis that the other has.
+
+        It takes two thirds of the time of np.multiply, which copies what it broadcasts; "" for others, and in loops.
+        """
+        if self.counters or not (self._is_of_real_rows(one) and self._is_of_real_rows(two)):
+            return ""
+        left, right = set(one.body.axes), set(two.body.axes)
+        if left >= right or left <= right or left | right != set(axes):
+            return ""
+        return einsum(self.code(one.body), self.code(two.body), one.body.axes, two.body.axes, axes).removesuffix(")")
+
+    def _is_of_real_rows(self, node):
+        """Tell whether a node is an array of the module's dtype that is repeated along some axes."""
+        return isinstance(node, Spread) and isinstance(node.body, Read) \
+            and node.body.name not in self.labels | self.counted
 
     def _scaled_by(self, name, number):
         if number == -1:

@@ -83,7 +83,7 @@ def surroundings(program: Program, low: Lowered) -> dict[str, Any]:
     adjoints = [n for n, v in program.variables.items() if v.primal] if program.results else program.adjoints.values()
     return {"states": frozenset(v.name for v in low.program.variables.values() if v.state),
             "adjoints": frozenset(adjoints), "labels": frozenset(v.name for v in program.kind("labels")),
-            "taps": low.taps}
+            "taps": low.taps, "counted": low.program.counted}
 
 
 def statements_of(equations, low: Lowered, printer: NumpyPrinter, outputs: set[str] | None = None

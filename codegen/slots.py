@@ -54,7 +54,7 @@ def _written_over(s, program, views):
 
     The first operand comes last, so that it is taken first: of two it is never the mask, which is read in a copy.
     """
-    call = re.match(rf"{s.name} = np\.(?!matmul)\w+\((\w+).*, out=array\(", s.lines[0])
+    call = re.match(rf"{s.name} = np\.(?!matmul|einsum)\w+\((\w+).*, out=array\(", s.lines[0])
     later = " ".join(s.lines[1:])
     if not call:
         return _argument_written_over(s, program)

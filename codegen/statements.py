@@ -15,6 +15,7 @@ from derive.terms import free_indices, holds, read_name, reads
 
 from . import stretches, taps
 from .loop_arrays import NewArrays, fresh_array
+from .nodes import as_numbers, is_condition
 from .numpy_text import NumpyPrinter
 from .places_text import trimmed
 from .precedence import ATOM, SIGN
@@ -97,6 +98,7 @@ def _assigned(equation, variable, program, printer):
     if fixed and (result or (equation.free and not equation.lhs.is_integer)):
         return [f"{name} = {_filled(variable, equation.rhs, node, printer)}"], []
     gradient = gradient or result           # what is handed back is the caller's own
+    node = as_numbers(node) if gradient and is_condition(node) else node
     if gradient and _is_shared(node, program, printer):
         return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
     if isinstance(node, Spread) and all(i.upper == 0 for i in equation.free if i not in node.body.axes):

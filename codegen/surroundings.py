@@ -19,6 +19,7 @@ class Surroundings:
     settings: frozenset[str] = frozenset()                  # names that stand before all other factors
     counters: frozenset[Symbol] = frozenset()               # loop variables: integers, but no sizes
     labels: frozenset[str] = frozenset()                    # integer data, which is no number of the module's dtype
+    counted: frozenset[str] = frozenset()                   # arrays that may be of integers or conditions
     comparing: bool = False                                 # inside a comparison, where an integer stays one
     like: str = ""                                          # an array at hand that has the module's dtype
     handed: set[str] = field(default_factory=set)           # arrays that are gradients under another name

@@ -126,6 +126,20 @@ def test_the_hessian_of_logistic_regression_is_the_textbooks(rows):
         assert np.allclose(hessian(w, X, y, workspace=workspace), want, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_jacobian_of_brackets_alone_is_of_numbers(style):
+    net = Network("blocks", "Rows of blocks, each with a number added")
+    N, G = net.sizes("N G")
+    M = net.size("M", 2 * G)
+    b, X = net.parameter("b", M), net.input("X", N, G, 2)
+    n, g, m = net.indices(n=N, g=G, m=2)
+    y = net.define("y", X[n, g, m] + b[2 * g + m], over=(n, g, m))
+    net.loss = total(y**2)
+    J = codegen.lambdify(net.jacobian("y", "b"), style=style)(np.ones(6, np.float32), np.ones((4, 3, 2)))
+    [J] = J if isinstance(J, tuple) else (J,)
+    assert J.dtype == np.float32 and np.array_equal(J.reshape(4, 6, 6), np.broadcast_to(np.eye(6), (4, 6, 6)))
+
+
 def factorisation():
     net = Network("factorisation", "Half the squared error of U V'")
     M, N, K = net.sizes("M N K")
