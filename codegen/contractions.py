@@ -184,11 +184,19 @@ def _einsum(node, printer):
 
 def einsum(left: str, right: str, left_axes: Axes, right_axes: Axes, axes: Axes) -> str:
     """Return the code of a sum of products of two arrays, with the letters that the indices begin with."""
-    letters: dict[Idx, str] = {}
-    for i in (*left_axes, *right_axes):
-        letters.setdefault(i, next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values()))
-    spec = ["".join(letters[i] for i in those) for those in (left_axes, right_axes, axes)]
+    given = letters((*left_axes, *right_axes))
+    spec = ["".join(given[i] for i in those) for those in (left_axes, right_axes, axes)]
     return f'np.einsum("{spec[0]},{spec[1]}->{spec[2]}", {left}, {right})'
+
+
+def letters(axes: Axes) -> dict[Idx, str]:
+    """Return a letter for each index: the first of its name, or one of those that follow it and begin no name here."""
+    alphabet, found = "abcdefghijklmnopqrstuvwxyz", dict[Idx, str]()
+    for i in axes:
+        start = alphabet.find(i.name[0].lower())
+        following = [c for c in alphabet[start:] + alphabet[:start] if c not in {k.name[0] for k in axes}]
+        found.setdefault(i, next(c for c in [i.name[0], *following] if c not in found.values()))
+    return found
 
 
 def _tensordot(node, own, printer):

@@ -11,6 +11,7 @@ from derive.nodes import Node, Product, Reduction
 from derive.program import Equation, Program
 from derive.terms import runs_over
 
+from .contractions import letters
 from .inplace import InPlacePrinter
 from .loop_arrays import WorkspaceArrays
 from .numpy_text import NumpyPrinter
@@ -68,10 +69,8 @@ def _diagonal(equation, update):
     if update.over or not all(isinstance(p, Idx) and p in equation.free for p in places) \
             or not all(map(runs_over, places, shape)):
         return "", axes
-    letters: dict[Idx, str] = {}
-    for i in axes:
-        letters[i] = next(c for c in [i.name[0], *"abcdefghijklmnopqrstuvwxyz"] if c not in letters.values())
-    have, want = ("".join(map(letters.__getitem__, those)) for those in (places, axes))
+    given = letters(axes)
+    have, want = ("".join(map(given.__getitem__, those)) for those in (places, axes))
     return f'np.einsum("{have}->{want}", {equation.name})', axes
 
 

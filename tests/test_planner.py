@@ -137,7 +137,7 @@ def test_hessians_by_a_softmax_are_a_matrix_times_itself_less_a_diagonal(style):
     W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
     net.loss = mean(cross_entropy(net.define("Z", X @ W), y))
     program = net.hessian()
-    rows = "X[:, :, None] * softmax_Z[:, None, :]" if style == "plain" else "X[:, :, None], softmax_Z[:, None, :], out="
+    rows = "X[:, :, None] * softmax_Z[:, None, :]" if style == "plain" else 'np.einsum("nd,nc->ndc", X, softmax_Z, out='
     assert rows in (source := codegen.source(program, style=style))
     assert "X.T[:, None, :]" not in source and "J_softmax_Z = " not in source
     rng = np.random.default_rng(0)
