@@ -4,7 +4,7 @@ import numpy as np
 from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
 
 from codegen.doctor import diagnose, layered
-from derive import Network, mean, softplus, total
+from derive import FirstMaximum, Network, mean, softplus, total
 from tests.coursework.editing import edited
 
 
@@ -167,3 +167,23 @@ def test_counts_that_are_all_for_positive_data_excuse_nothing():
     assert diagnose(net, weighted).right
     by_all = edited(weighted, ("+ np.exp(-z))) / count", "+ np.exp(-z))) / len(e)"))
     assert diagnose(net, by_all).verdict == "wrong"
+
+
+def test_an_array_that_was_made_as_a_copy():
+    """Entries that no window has keep what they were before."""
+    net = Network("windows", "The largest of each three numbers, one number left over")
+    N, M = net.sizes("N M")
+    L = net.size("L", 3 * M + 1)
+    x, dout = net.parameter("x", N, L), net.input("dout", N, M)
+    n, m, p = net.indices(n=N, m=M, p=3)
+    net.loss = Sum(dout[n, m] * FirstMaximum(x[n, 3 * m + p], p), n, m)
+
+    def by_hand(x, dout, made=np.zeros_like):
+        windows, dx = x[:, :-1].reshape(len(x), -1, 3), made(x)
+        first = windows.argmax(axis=2)
+        dx[:, :-1] = (dout[..., None] * (np.arange(3) == first[..., None])).reshape(len(x), -1)
+        return np.sum(dout * windows.max(axis=2)), dx
+
+    assert diagnose(net, lambda x, dout: by_hand(x, dout)).right
+    wrong = diagnose(net, lambda x, dout: by_hand(x, dout, np.copy))
+    assert "dx has the values of x where nothing is sent back to" in str(wrong)

@@ -69,3 +69,9 @@ def test_float32_that_cancels_is_right():
 def test_a_small_mistake_in_float64_is_no_rounding():
     diagnosis = diagnose(network(), edited(by_hand, ("(1 - a**2)", "(1 - a**2 + 1e-6)")))
     assert "float32 inside" not in str(diagnosis) and diagnosis.tolerance == 1e-9, str(diagnosis)
+
+
+def test_a_number_too_many_is_named_in_float32():
+    single = "    w, b, X, y = (np.float32(v) for v in (w, b, X, y))\n    kind = np.float32\n"
+    wrong = edited(by_hand, ("2 * (a - y)", "1.5 * (a - y)"), (START, single))
+    assert "dw is 3/4 times the derived gradient everywhere" in str(diagnose(network(), wrong))

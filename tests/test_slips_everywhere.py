@@ -130,3 +130,58 @@ def test_a_number_that_is_added_to_all_gradients():
         return loss, tuple(map(float, gradients))
 
     assert "alpha * slope is added, which belongs to dslope alone" in str(diagnose(net, handed))
+
+
+def test_norms_of_several_vectors_taken_for_constants():
+    net = Network("directions", "Directions of three rows, embedded by one matrix")
+    D, K = net.sizes("D K")
+    E, x, y, z = net.parameter("E", D, K), net.input("x", D), net.input("y", D), net.input("z", D)
+    u, v, w = (net.define(n, a / sqrt(total(a**2))) for n, a in (("u", x @ E), ("v", y @ E), ("w", z @ E)))
+    net.loss = total(u * v) - total(v * w * w)
+
+    def by_hand(E, x, y, z, projected=1):
+        units, norms = zip(*((a @ E / (r := np.linalg.norm(a @ E)), r) for a in (x, y, z)), strict=True)
+        u, v, w = units
+        dE = np.zeros_like(E)
+        for a, n, r, d in zip((x, y, z), units, norms, (v, u - w * w, -2 * v * w), strict=True):
+            dE += np.outer(a, d - projected * n * (n @ d)) / r
+        return u @ v - np.sum(v * w * w), dE
+
+    assert diagnose(net, by_hand).right
+    diagnosis = diagnose(net, lambda E, x, y, z: by_hand(E, x, y, z, projected=0))
+    assert len(diagnosis.findings) == 1 and "and likewise in" in str(diagnosis), str(diagnosis)
+
+
+def test_a_term_that_is_added_when_it_has_been_read():
+    net = Network("cell", "A cell that its own output gate looks at")
+    T, H = net.sizes("T H")
+    f, p = net.parameter("f", H), net.parameter("p", H)
+    x, G = net.input("x", T, H), net.input("G", T, H)
+    t, h = net.indices(t=T, h=H)
+    c = net.state("c", T, H, initial=0)
+    i = net.define("i", sigmoid(f[h] * c[t - 1, h] + x[t, h]), over=(t, h))
+    net.define(c, c[t - 1, h] / 2 + i[t, h] * x[t, h], over=(t, h))
+    o = net.define("o", sigmoid(p[h] * c[t, h]), over=(t, h))
+    net.loss = Sum(G[t, h] * o[t, h] * tanh(c[t, h]), t, h)
+
+    def by_hand(f, p, x, G, late=False):
+        T = len(x)
+        c, i, o = np.zeros((T + 1, *f.shape)), np.zeros_like(x), np.zeros_like(x)
+        for t in range(T):
+            i[t] = 1 / (1 + np.exp(-f * c[t - 1] - x[t]))
+            c[t] = c[t - 1] / 2 + i[t] * x[t]
+            o[t] = 1 / (1 + np.exp(-p * c[t]))
+        df, dp, carried = np.zeros_like(f), np.zeros_like(p), np.zeros_like(f)
+        for t in reversed(range(T)):
+            a = np.tanh(c[t])
+            do = G[t] * a * o[t] * (1 - o[t])
+            dc = carried + G[t] * o[t] * (1 - a**2) + (0 if late else do * p)
+            di = dc * x[t] * i[t] * (1 - i[t])
+            dc = dc + do * p if late else dc
+            dp += do * c[t]
+            df += di * c[t - 1]
+            carried = dc / 2 + di * f
+        return np.sum(G * o * np.tanh(c[:-1])), (df, dp)
+
+    assert diagnose(net, by_hand).right
+    assert "is added too late: di" in str(diagnose(net, lambda f, p, x, G: by_hand(f, p, x, G, late=True)))

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, S, Sum, exp, tanh
 
 from derive.binders import Maximum
-from derive.functions import sigmoid, step
+from derive.functions import relu, sigmoid, step
 from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
 from .axes import renamed
-from .mutants import LIKELY, POSSIBLE, RARE, Mutant
 from .probabilities import other_probabilities
+from .slips import LIKELY, POSSIBLE, RARE, Mutant, instead
 
 EPSILONS = [Float(10) ** -k for k in range(1, 16)]
 
@@ -31,16 +31,37 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
                  and not isinstance(f, KroneckerDelta)]
         known = _functions_of(program, program.variables[equation.name].primal)
         part = [f for f in slope if {read_name(r) for r in reads(f, program.variables)} <= known]
-        rests = [Mul(*(f for f in product.args if f not in some)) for some in (slope, part, *([f] for f in slope))]
+        lost = [some for some in (slope, part, *([f] for f in slope)) if some]
+        rests = [Mul(*(f for f in product.args if f not in some)) for some in lost]
+        values = list(_assigned(program, product, equation))
         for words, other, rank in _others(program, read, equation):
-            told = f"the derivative is taken to be {words}"
-            values = [(rest * other, told, rank) for rest in dict.fromkeys(rests)]
+            values += [(rest * other, f"the derivative is taken to be {words}", rank) for rest in dict.fromkeys(rests)]
             if other != 1:
-                values.append((product * other, f"a derivative too many: times {words}", RARE))
-            for value, told, likely in values:
-                if value != product:
-                    new = equation.rhs.xreplace({product: value})
-                    yield Mutant(equation.name, (equation.with_rhs(new),), told, "slope", likely)
+                told = f"the factor {words[2:]} is missing" if words.startswith("1/") else \
+                    f"a derivative too many: times {words}"
+                values.append((product * other, told, RARE))
+        for value, told, likely in values:
+            if value != product:
+                new = equation.rhs.xreplace({product: value})
+                yield Mutant(equation.name, instead(program, equation, new), told, "slope", likely)
+
+
+def _assigned(program, product, equation):
+    """The slope in the place of what comes from above where a kinked function's argument is negative: = for *=.
+
+    The mean's 1/N may be applied at the end, to the slope too.
+    """
+    variable = program.variables[program.variables[equation.name].primal]
+    kinked = any(isinstance(t, relu) and read_name(t.args[0]) == variable.name
+                 for e in program.forward for t in subterms(e.rhs))
+    known = _functions_of(program, variable.name)
+    slope = Mul(*(f for f in product.args if reads(f, known)))
+    loss = [f for e in program.defining(program.loss) for f in Mul.make_args(e.rhs)]
+    mean = Mul(*(f for f in loss if f.free_symbols and f.free_symbols <= set(program.sizes)))
+    on = step(variable.at(*equation.indices))
+    words = f"where {variable.name} is negative the slope stands in the place of what comes from above, not times it"
+    for other in dict.fromkeys((S.One, mean)) if kinked and slope != 1 else ():
+        yield on * product + (1 - on) * slope * other, words, POSSIBLE
 
 
 def _functions_of(program, name):
@@ -97,6 +118,7 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
         yield from _cross_entropies(program, equation, total)
         yield from _logistic(equation, total, program)
         yield from _true_class(program, equation, total)
+    yield from _signs_by_class(program, equation)
 
 
 def _true_class(program, equation, total):
@@ -110,6 +132,19 @@ def _true_class(program, equation, total):
                 for value in (total - term + once, (1 - y) * (total - term) + once):
                     yield _mutant(equation, total, value, "the true class is counted once, however many margins are "
                                   "positive", "softmax", RARE)
+
+
+def _signs_by_class(program, equation):
+    """The sign of the true class's entry, or of all the others."""
+    labels, adjoints = {v.name for v in program.kind("labels")}, set(program.adjoints.values())
+    parts = [equation.rhs, *(_written(program, r) for r in reads(equation.rhs, adjoints))]
+    found = (t for part in parts for t in subterms(part) if isinstance(t, KroneckerDelta) and reads(t, labels))
+    for y in dict.fromkeys(found):
+        if set(free_indices(y)) <= set(equation.free):
+            for factor, told in ((2 * y - 1, "all entries but that of the true class have the wrong sign"),
+                                 (1 - 2 * y, "the entry of the true class has the wrong sign")):
+                changed = instead(program, equation, factor * equation.rhs)
+                yield Mutant(equation.name, changed, told, "sign", RARE)
 
 
 def _cross_entropies(program, equation, total):

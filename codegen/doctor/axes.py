@@ -5,6 +5,7 @@ it was summed over t (r[s]), over both, or over neither.
 """
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from sympy import Expr, Idx, Indexed, Mul, Sum, Symbol
 
@@ -12,7 +13,8 @@ from derive.binders import LogSumExp, Maximum
 from derive.program import Equation, Program
 from derive.terms import free_indices, fresh, instantiated, read_name, reads, subterms
 
-from .mutants import POSSIBLE, RARE, Mutant
+from .slips import POSSIBLE, RARE, Mutant, instead
+from .wording import Wording
 
 
 def other_axes(program: Program, equation: Equation) -> Iterator[Mutant]:
@@ -41,6 +43,25 @@ def _summed_otherwise(total, equation, outer):
             limit = (other, t.lower, t.upper)
             yield f"summed over {t.name} where it should be over {here.name}", Sum(alone.xreplace({t: other}), limit)
             yield f"summed over {t.name} too", Sum(total.function.xreplace({t: other}), (s, low, high), limit)
+
+
+def summed_too(program: Program, wording: Wording, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of an equation that is summed, or averaged, over one or two of its own indices as well.
+
+    What is left of them, an axis of length 1, is broadcast back.
+    """
+    rhs, steps = equation.rhs, {v.shape[0] for v in program.variables.values() if v.state}
+    free = [i for i in equation.free if i.lower == 0 and i.upper + 1 not in steps]
+    for own in (some for size in (1, 2) for some in combinations(free, size)):
+        sums = [t for t in subterms(rhs) if isinstance(t, Sum) and t != rhs and set(own) <= set(free_indices(t))]
+        for part in dict.fromkeys((rhs, *sums)):
+            others = {i: renamed(i, rhs) for i in own}
+            total = Sum(part.xreplace(others), *((o, i.lower, i.upper) for i, o in others.items()))
+            name = "it" if part is rhs else wording.text(part)
+            over = f"over {' and '.join(i.name for i in own)} too, and broadcast back"
+            for value, how in ((total, "summed"), (total / Mul(*(i.upper + 1 for i in own)), "averaged")):
+                changed = instead(program, equation, rhs.xreplace({part: value}))
+                yield Mutant(equation.name, changed, f"{name} is {how} {over}", "axis", RARE)
 
 
 def renamed(index: Idx, body: Expr) -> Idx:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sympy import Add, Expr, Idx, KroneckerDelta
 
 from derive.program import Equation, Program, is_cyclic, ordered
-from derive.terms import free_indices, reads
+from derive.terms import free_indices, instantiated, reads
 
-from .mutants import POSSIBLE, Mutant
+from .slips import POSSIBLE, RARE, Mutant
+from .wording import Wording
 
 
 def uncarried(program: Program) -> Iterator[Mutant]:
@@ -30,6 +31,32 @@ def uncarried(program: Program) -> Iterator[Mutant]:
                 words = "nothing is carried from one step to the step before"
                 words += f", by {' or '.join(dict.fromkeys(e.name for e in chosen))}" if len(chosen) > 1 else ""
                 yield Mutant(chosen[0].name, (*_other_lines(program, changed), *changed), words, "term", POSSIBLE)
+
+
+def added_late(program: Program, wording: Wording) -> Iterator[Mutant]:
+    """Yield the mutants in which a term of an adjoint is added when what else reads it at that step has done so."""
+    adjoints = set(program.adjoints.values())
+    for group in (g for g in ordered(program.backward) if is_cyclic(g)):
+        for e in group:
+            terms = [t for t in Add.make_args(e.rhs) if not _of_another_step(t, adjoints)]
+            if not any(_of_another_step(r, {e.name}) for other in group for r in reads(other.rhs, {e.name})):
+                continue
+            for term in terms if len(Add.make_args(e.rhs)) > 1 else ():
+                changed = [new for other in program.backward if (new := _before(other, e, term)).rhs != other.rhs]
+                if changed:
+                    names = ", ".join(dict.fromkeys(new.name for new in changed))
+                    words = f"{wording.term(term, e.rhs)} is added too late: {names} have been computed without it"
+                    yield Mutant(e.name, (*_other_lines(program, changed), *changed), words, "term", RARE)
+
+
+def _before(equation: Equation, line: Equation, term: Expr) -> Equation:
+    """Return an equation in which a variable is read at the same step as it is before a term is added."""
+    lacking = {}
+    for read in reads(equation.rhs, {line.name}):
+        if not _of_another_step(read, {line.name}):
+            here = dict(zip(line.indices, read.indices, strict=True))
+            lacking[read] = read - instantiated(term, here)
+    return equation.with_rhs(equation.rhs.xreplace(lacking))
 
 
 def _of_another_step(term: Expr, adjoints: set[str]) -> bool:

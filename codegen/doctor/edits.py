@@ -109,6 +109,11 @@ def quoted(node: ast.AST) -> str:
     return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS - 3]}..."
 
 
+def parsed(source: str) -> Any:
+    """Return an expression from its text."""
+    return ast.parse(source, mode="eval").body
+
+
 def once(found: Iterable[str]) -> tuple[str, ...]:
     """Return what is found without repetition, in its order."""
     return tuple(dict.fromkeys(found))

@@ -14,9 +14,10 @@ from sympy import Expr
 
 from .evaluate import Values
 from .evidence import largest
-from .mutants import Mutant, Mutator
+from .mutants import Mutator
 from .pairs import CLOSE, adding_up
 from .scales import constants, words_of
+from .slips import Mutant
 from .trials import Point
 
 MOST = 3000             # hypotheses

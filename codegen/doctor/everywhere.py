@@ -7,7 +7,7 @@ from sympy import Expr, Function, Mul
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
-from .mutants import POSSIBLE, Mutant
+from .slips import POSSIBLE, Mutant
 
 
 def same_slips(program: Program) -> Iterator[Mutant]:

@@ -38,6 +38,11 @@ class Evidence:
     seen: Sequence[Seen]
     bases: dict[int, Values] = field(default_factory=dict)      # per place in `seen`: values with mistakes found so far
 
+    @property
+    def exact(self) -> list[float]:
+        """How near a ratio of gradients is to what it is, relatively, at each point: nearer than each entry."""
+        return [s.tolerance / 10 if s.answer.single else DOUBLE for s in self.seen]
+
     @cached_property
     def usual(self) -> dict[str, float]:
         """The usual size of each parameter's gradient, or of the terms that it is the sum of where they cancel."""

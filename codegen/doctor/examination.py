@@ -1,8 +1,9 @@
 """The examination: run the code at all points, compare, and look for the mistake wherever it differs."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,6 @@ from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
-from .mutants import LIKELY, Mutant
 from .normalisations import in_compact_form
 from .other_networks import on_values_of, rederived
 from .patient import Patient
@@ -31,6 +31,7 @@ from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
 from .single_gradients import alone, lower
+from .slips import LIKELY, Mutant
 from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
@@ -60,8 +61,10 @@ class Examination:
         self.wording = self.subject.hypotheses.mutator.wording
 
     def done(self) -> Diagnosis:
-        """Examine, and return the diagnosis."""
+        """Examine, and return the diagnosis; what the code prints, and warnings of arithmetic, are not the report."""
         with ExitStack() as kept:
+            kept.enter_context(redirect_stdout(kept.enter_context(open(os.devnull, "w", errors="ignore"))))
+            kept.enter_context(np.errstate(all="ignore"))
             answers = self._answers()           # before all else, for code may keep something from call to call
             laid_out = in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
             plain = [p for p in self.points if not p.kinked]
@@ -359,7 +362,7 @@ class Examination:
         found: dict = {}
         for name in evidence.wrong():
             numbers = ratios(evidence, name)
-            named = numbers and named_ratio(mutator.program, [s.point for s in evidence.seen], numbers)
+            named = numbers and named_ratio(mutator.program, [s.point for s in evidence.seen], numbers, evidence.exact)
             if named:
                 found.setdefault(named[0], named[1])
         lines = {e.name: e for e in mutator.program.backward}

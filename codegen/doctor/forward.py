@@ -14,10 +14,10 @@ from ..differences import derivative_estimate
 from .evaluate import Evaluated
 from .evidence import FAINT, Seen, largest
 from .forward_mutants import made, mutants
-from .mutants import RARE, Mutant
 from .patient import Patient
 from .scales import named_ratio, times
 from .second_order import Judged
+from .slips import RARE, Mutant
 from .wording import Wording
 
 CLOSE = 1e-9

@@ -11,7 +11,8 @@ from derive.terms import free_indices, subterms
 
 from .axes import softmax_axes
 from .inlining import inlined
-from .mutants import POSSIBLE, RARE, Mutant, Mutator
+from .mutants import Mutator
+from .slips import POSSIBLE, RARE, Mutant
 from .windows import other_poolings
 
 

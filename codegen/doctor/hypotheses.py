@@ -6,19 +6,22 @@ from functools import partial
 from itertools import count, islice
 
 from derive.program import Equation, Program
+from derive.terms import read_name, reads
 
 from .activations import slopes, softmaxes
-from .axes import other_axes
-from .carried import uncarried
+from .alike import same_changes
+from .axes import other_axes, summed_too
+from .carried import added_late, uncarried
 from .evaluate import Evaluated
 from .everywhere import same_slips
 from .inlining import inlined
 from .losses import lost_scalars
-from .mutants import FARFETCHED, Mutant, Mutator
+from .mutants import Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
 from .places import overwritten
 from .products import added_numbers, lost_factors
+from .slips import FARFETCHED, RARE, Mutant
 from .systems import other_systems
 from .windows import shared_or_strided
 
@@ -30,14 +33,17 @@ class Hypotheses:
 
     def __init__(self, program: Program, first: Evaluated):
         self.program, self.mutator = program, Mutator(program)
+        self.reached = _reached(program)
         self.makers = [self.mutator.of, partial(slopes, program), partial(softmaxes, program),
-                       partial(overwritten, program), partial(other_axes, program), partial(shared_or_strided, program),
+                       partial(overwritten, program), partial(other_axes, program),
+                       partial(summed_too, program, self.mutator.wording), partial(shared_or_strided, program),
                        partial(other_orders, self.mutator.wording), other_systems,
                        partial(added_numbers, program, self.mutator.wording),
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
-        self.whole = [*lost_scalars(program), *uncarried(program), *same_slips(program),
-                      *lost_factors(program, self.mutator.wording)]
+        self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, self.mutator.wording),
+                      *same_slips(program), *lost_factors(program, self.mutator.wording)]
+        self.alike = Kept(same_changes(program, self.mutator, self.reached))
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":
@@ -61,7 +67,8 @@ class Hypotheses:
 
     def throughout(self, rank: int, changed: Changed) -> list[Mutant]:
         """Return the mutants of one rank that change many equations at once."""
-        return [m for m in self.whole if m.rank == rank and m.name not in changed]
+        known = [*self.whole, *(self.alike if rank == RARE else ())]
+        return [m for m in known if m.rank == rank and not {e.name for e in m.equations} & set(changed)]
 
 
 class Kept:
@@ -85,3 +92,22 @@ def _made(make, equation):
         yield from make(equation)
     except ValueError:
         return
+
+
+def _reached(program: Program) -> dict[str, frozenset[str]]:
+    """Return for every variable the parameters whose gradients depend on it."""
+    readers: dict[str, set[str]] = {}
+    for e in program.equations:
+        for read in reads(e.rhs, program.variables):
+            readers.setdefault(read_name(read), set()).add(e.name)
+    parameters = {program.adjoints[p.name]: p.name for p in program.parameters if p.name in program.adjoints}
+    found: dict[str, frozenset[str]] = {}
+    for name in program.variables:
+        below, todo = set(), [name]
+        while todo:
+            n = todo.pop()
+            if n not in below:
+                below.add(n)
+                todo += readers.get(n, ())
+        found[name] = frozenset(parameters[n] for n in below if n in parameters)
+    return found

@@ -6,7 +6,8 @@ from dataclasses import replace
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
-from .mutants import FARFETCHED, Mutant, Mutator
+from .mutants import Mutator
+from .slips import FARFETCHED, Mutant
 
 
 def written_out(program: Program, names: Collection[str], equation: Equation) -> Iterator[Equation]:

@@ -13,8 +13,8 @@ from .scales import named_ratio, ratio_of
 
 def relation(evidence: Evidence, name: str) -> str:
     """Say what a gradient is that no changed equation gives, "" where nothing is known."""
-    tests = (_zero, _constant, _another, _with_another, _regulariser, _regulariser_of_rows, _clipped, _to_a_norm,
-             _reordered, _whole)
+    tests = (_zero, _constant, _another, _with_another, _never_cleared, _regulariser, _regulariser_of_rows, _clipped,
+             _to_a_norm, _reordered, _whole)
     return next((words for test in tests if (words := test(evidence, name))), "")
 
 
@@ -66,6 +66,32 @@ def _with_another(evidence, name):
     return ""
 
 
+def _never_cleared(evidence, name):
+    """An argument's values where nothing is sent back to: an array that was made as a copy, not of zeros."""
+    def kept(s, g, o, other):
+        value, apart = np.asarray(s.point.arguments[other], float), _apart(s, g, o)
+        return np.shape(value) == np.shape(g) and not np.any(o[apart]) and near(s, g[apart], value[apart])
+
+    for other in dict.fromkeys((name, *(v.name for v in evidence.program.inputs), *evidence.usual)):
+        if _all(evidence, name, lambda s, g, o, other=other: kept(s, g, o, other)):
+            return f"has the values of {other} where nothing is sent back to: it was made as a copy of it, not of zeros"
+    return ""
+
+
+def _never_reached(evidence, name):
+    """The same where these places do not depend on the data: there no mask is missing."""
+    places: dict[str, list] = {}
+    for k, s in enumerate(evidence.seen):
+        here = places.setdefault(str(s.point.sizes), [])
+        here.append(_apart(s, s.answer.gradients[name], evidence.gradients(k)[name]))
+    same = all(np.array_equal(found[0], other) for found in places.values() for other in found[1:])
+    return _never_cleared(evidence, name) if same and any(len(found) > 1 for found in places.values()) else ""
+
+
+def _apart(s, g, o):
+    return np.abs(g - o) > s.tolerance * max(largest(g), largest(o))
+
+
 def cut_elsewhere(evidence: Evidence) -> bool:
     """Tell whether all gradients are one vector, cut into parameters at other places, or in another order of them."""
     names = list(evidence.usual)
@@ -98,7 +124,7 @@ def _regulariser(evidence, name):
         if not np.all(np.isfinite(more)) or largest(more - rate * value) > s.tolerance * 10 * largest(more) or not rate:
             return ""
         rates.append(rate)
-    named = named_ratio(evidence.program, [s.point for s in evidence.seen], rates)
+    named = named_ratio(evidence.program, [s.point for s in evidence.seen], rates, evidence.exact)
     if named is None and np.size(evidence.seen[0].point.arguments[name]) == 1:
         return ""               # any number is a multiple of another
     times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
@@ -216,4 +242,4 @@ def partly(evidence: Evidence, name: str) -> str:
     return ""
 
 
-PLAIN = (_zero, _exchanged, _clipped)
+PLAIN = (_zero, _exchanged, _clipped, _never_reached)

@@ -8,7 +8,7 @@ from derive.binders import has_binder
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
-from .mutants import POSSIBLE, Mutant
+from .slips import POSSIBLE, Mutant
 
 
 def lost_scalars(program: Program) -> Iterator[Mutant]:

@@ -6,48 +6,23 @@ evaluated, so a mistake upstream explains all parameters beneath it.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 from sympy import Add, Eq, Expr, Gt, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.core.relational import Relational
 
 from derive.binders import is_binder
-from derive.functions import half_step, step
+from derive.functions import step
 from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
+from .masks import of_mask
+from .positions import ignored_sizes
+from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Found, Mutant, instead
 from .wording import Wording
 
-LIKELY, POSSIBLE, RARE, FARFETCHED = 1, 2, 3, 4
 Change = Callable[[Expr], Expr]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One hypothesis: an equation in place of another, and what the mistake is called.
-
-    `kind` is the class of the mistake, `rank` how far-fetched it is; `square` tells that it only makes sense where
-    sizes are alike.
-    """
-
-    name: str
-    equations: tuple[Equation, ...]
-    words: str
-    kind: str
-    rank: int
-    square: bool = False
-
-
-@dataclass(frozen=True)
-class Found:
-    """A changed expression, and what was changed in it."""
-
-    expr: Expr
-    words: str
-    kind: str
-    rank: int
-    square: bool = False
 
 
 class Mutator:
@@ -65,7 +40,6 @@ class Mutator:
 
     def of(self, equation: Equation) -> Iterator[Mutant]:
         """Yield the mutants of one equation; a sign and a factor two for the whole of it come first."""
-        others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
         changes: dict[Expr, Found] = {}
         for found in self._changes(equation):
             same = changes.get(found.expr)
@@ -74,16 +48,15 @@ class Mutator:
             changes.setdefault(found.expr, found)
         for found in changes.values():
             if found.expr != equation.rhs:
-                changed = equation.with_rhs(found.expr)
-                yield Mutant(equation.name, (*others, changed), found.words, found.kind, found.rank, found.square)
+                yield Mutant(equation.name, instead(self.program, equation, found.expr), found.words, found.kind,
+                             found.rank, found.square)
 
     def scaled(self, equation: Equation, factor: Expr, words: str, rank: int = RARE) -> Mutant:
         """Return the mutant that has the whole of an equation times a factor."""
-        others = [e for e in self.program.equations if e.name == equation.name and e.lhs != equation.lhs]
         rhs = factor * equation.rhs
         if equation.implicit:           # F(x) = 0 has x times the factor where F(x / factor) = 0
             rhs = equation.rhs.xreplace({r: r / factor for r in reads(equation.rhs, {equation.name})})
-        return Mutant(equation.name, (*others, equation.with_rhs(rhs)), words, "scale", rank)
+        return Mutant(equation.name, instead(self.program, equation, rhs), words, "scale", rank)
 
     def _changes(self, equation):
         rhs, name = equation.rhs, equation.name
@@ -96,7 +69,7 @@ class Mutator:
         for read in reads(rhs, self.variables):
             yield from self._other_reads(read, rhs, name)
             yield from self._reversed(read, rhs)
-        yield from self._other_places(rhs)
+        yield from ignored_sizes(self.program, self.wording, rhs)
 
     def _exchanged(self, equation):
         """A term with two indices of one range exchanged: a sum of several, one of them transposed."""
@@ -134,21 +107,10 @@ class Mutator:
             yield from self._powers(expr)
         elif isinstance(expr, Sum):
             yield from self._sums(expr)
-        elif isinstance(expr, Piecewise):
-            value = expr.args[0][0]
-            if len(expr.args) == 2 and expr.args[1][0] == 0:
-                yield Found(value, f"the mask {self.wording.condition(expr)} is missing", "mask", LIKELY)
-            elif all(value != 0 for value, _ in expr.args):
-                yield from self._cases(expr)
-        elif isinstance(expr, step):
-            yield from self._kinks(expr)
+        elif isinstance(expr, Piecewise | step):
+            yield from of_mask(self.wording, expr)
         elif isinstance(expr, exp) or read_name(expr) in self.exponentials:
             yield from self._exponentials(expr)
-
-    def _cases(self, chosen):
-        """One case of several, taken everywhere: the square of Huber's loss without its ends."""
-        for value, _ in chosen.args:
-            yield Found(value, f"the case {self.wording.text(value)} is taken everywhere", "case", POSSIBLE)
 
     def _exponentials(self, power):
         """A variance for a standard deviation, or the other way round, where both are exponentials."""
@@ -213,7 +175,8 @@ class Mutator:
         words = self.wording.text(power)
         if exponent.is_Integer and exponent not in (-1,):
             less, more = exponent - 1 if exponent > 0 else exponent + 1, exponent + 1 if exponent > 0 else exponent - 1
-            yield Found(base**less, f"{words} lost its power", "power", RARE)
+            rank = POSSIBLE if exponent < 0 else RARE
+            yield Found(base**less, f"{words} lost its power", "power", rank)
             yield Found(base**more, f"{words} has a power too many", "power", RARE)
         elif exponent.is_Rational and exponent.q == 2:
             yield Found(base ** (2 * exponent), f"the square root of {self.wording.text(base)} is missing", "power",
@@ -246,13 +209,6 @@ class Mutator:
         if len(total.limits) > 1:
             number = Mul(*(high - low + 1 for _, low, high in total.limits))
             yield Found(total / number, f"the sum is a mean: divided by {number}", "mean", POSSIBLE)
-
-    def _kinks(self, mask):
-        z = mask.args[0]
-        words = self.wording.text(mask)
-        yield Found(1 - step(-z), f"{words} is 1 at 0", "kink", LIKELY)
-        yield Found(half_step(z), f"{words} is 1/2 at 0", "kink", LIKELY)
-        yield Found(step(-z), f"the mask is upside down: {words} is 0 where it should be 1", "mask", POSSIBLE)
 
     # ---- reads
 
@@ -355,29 +311,6 @@ class Mutator:
             words = f"{read_name(read)} is read backwards along {taps[0].name} and {taps[1].name}: a kernel flipped"
             yield Found(rhs.xreplace({read: flipped}), words, "reversed", RARE)
 
-    def _other_places(self, rhs):
-        """Yield the changes that ignore a size wherever it is part of a place: a stride, a padding, a dilation."""
-        positions = [i for r in reads(rhs, self.variables) if r.is_Indexed for i in r.indices]
-        positions += [a for d in rhs.atoms(KroneckerDelta) for a in d.args[:2]]
-        found = {s for p in positions for s in p.free_symbols
-                 if s in self.sizes and not any(s in i.upper.free_symbols for i in p.atoms(Idx) if p == i)}
-        strides = {f for p in positions for t in p.atoms(Mul) if t.atoms(Idx) for f in t.args if f.is_Integer and f > 1}
-        for stride in sorted(strides):
-            changed = _with_positions(rhs, lambda p, s=stride: _without_stride(p, s))
-            yield Found(changed, f"the stride {stride} is ignored: as if it were 1", "place", POSSIBLE)
-        begins = {p: [a for a in p.args if not a.atoms(Idx)] for p in positions if isinstance(p, Add) and p.atoms(Idx)}
-        for size in sorted(found, key=str):
-            value = S.Zero if self.program.least.get(size, 1) == 0 or any(size in b for b in begins.values()) else S.One
-            if size in self.program.derived:
-                continue
-            changed = _with_positions(rhs, lambda p, s=size, v=value: _replaced(p, s, v))
-            yield Found(changed, f"{size} is ignored: as if it were {value}", "place", POSSIBLE)
-        for place in sorted((p for p, begin in begins.items() if found & Add(*begin).free_symbols), key=str):
-            if Add(*begins[place]).is_positive:
-                changed = _with_positions(rhs, lambda p, q=place: p - 1 if p == q else p)
-                yield Found(changed, f"what begins at {self.wording.text(Add(*begins[place]))} is read one place early",
-                            "place", POSSIBLE)
-
 
 def _inside(expr, k, around):
     """Return what puts a changed argument back."""
@@ -413,28 +346,3 @@ def _ranged(body, index, ends):
 
 def _ranged_limits(limits, index):
     return [(Idx(Symbol(i.name, integer=True), (low, high)) if i == index else i, low, high) for i, low, high in limits]
-
-
-def _replaced(position, size, value):
-    """Replace a size in a position, not in the ranges of its indices."""
-    indices = {i: Symbol(f"_{k}", integer=True) for k, i in enumerate(sorted(position.atoms(Idx), key=str))}
-    back = {s: i for i, s in indices.items()}
-    return position.xreplace(indices).xreplace({size: value}).xreplace(back)
-
-
-def _without_stride(position, stride):
-    """Return a place with an index times a stride as the index alone."""
-    return position.xreplace({t: t / stride for t in position.atoms(Mul) if t.atoms(Idx) and stride in t.args})
-
-
-def _with_positions(expr, change):
-    """Return an expression with the places in brackets changed, or those of its reads where it has no brackets."""
-    found = {}
-    for t in expr.atoms(KroneckerDelta):
-        found[t] = KroneckerDelta(*(change(a) if not isinstance(a, Idx) else a for a in t.args[:2]))
-    for t in expr.atoms(Relational):
-        found[t] = t.func(*(a if isinstance(a, Idx) else change(a) for a in t.args), evaluate=False)
-    for t in expr.atoms(Indexed):
-        if any(not isinstance(i, Idx) for i in t.indices):
-            found[t] = t.base[tuple(i if isinstance(i, Idx) else change(i) for i in t.indices)]
-    return expr.xreplace(found)

@@ -16,7 +16,8 @@ from derive.program import Equation, Program
 from derive.terms import count, free_indices, fresh, instantiated, read_name, reads
 
 from .evaluate import Evaluated
-from .mutants import FARFETCHED, LIKELY, POSSIBLE, Mutant, Mutator
+from .mutants import Mutator
+from .slips import FARFETCHED, LIKELY, POSSIBLE, Mutant
 
 
 def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:

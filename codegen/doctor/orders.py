@@ -8,7 +8,7 @@ from sympy import Add, Expr, Idx, KroneckerDelta, Mul
 from derive.program import Equation
 from derive.terms import free_indices, subterms
 
-from .mutants import POSSIBLE, RARE, Mutant
+from .slips import POSSIBLE, RARE, Mutant
 from .wording import Wording
 
 MOST_PARTS = 4

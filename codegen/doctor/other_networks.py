@@ -20,7 +20,8 @@ from .diagnosis import Finding
 from .evaluate import Evaluated
 from .evidence import Evidence
 from .forward_mutants import other_functions, spreads
-from .mutants import FARFETCHED, Mutant, Mutator
+from .mutants import Mutator
+from .slips import FARFETCHED, Mutant
 from .windows import other_poolings
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",

@@ -12,7 +12,7 @@ from derive.guards import unguarded
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads, subterms
 
-from .mutants import POSSIBLE, RARE, Mutant
+from .slips import POSSIBLE, RARE, Mutant
 
 OVERWRITTEN = "what overlaps is overwritten (=) instead of added up (+=, np.add.at)"
 

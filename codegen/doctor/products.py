@@ -12,7 +12,7 @@ from derive.functions import step
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
-from .mutants import POSSIBLE, RARE, Mutant
+from .slips import POSSIBLE, RARE, Mutant
 from .wording import Wording
 
 

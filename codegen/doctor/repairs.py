@@ -93,12 +93,24 @@ class Repairs:
                 if most > 1 and best is None and not mends:
                     self._remember(region, edit, place, may)
                 if len(mends) > (len(best[2].mends) if best else 0):
-                    best = region.unit, edit, Repair(place, edit.words, mends)
+                    best = region.unit, edit, Repair(place, self._words(region, edit), mends)
                     if mends == self.judge.wrong:
                         return best
             if best is not None and tried is not slips:
                 return best
         return best
+
+    def _words(self, region, edit):
+        """Return the words of an edit; with the number, where it reads one for another: others may be the same."""
+        reach, point = self._reach(region), self.judge.evidence.seen[self.judge.order[0]].point
+        try:
+            numbers = [v for n in (edit.new, edit.old) for v in reach.valued(n)] if reach and isinstance(
+                edit.old, ast.Name) else []
+        except (Exception, SystemExit):
+            numbers = []
+        given = [v for v in point.arguments.values() if np.ndim(v) == 0]
+        constant = bool(numbers) and all(type(v) is float and v not in given for v in numbers)
+        return f"{edit.words} (or what else is {numbers[0]:.6g} here)" if constant else edit.words
 
     def _may(self, region, edit, most):
         """Tell whether an edit may make right what is wrong, all of it if only that counts, by what its line gives."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from .arrangements import cut, laid_out
-from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, quoted
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted
+from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
 
 MOST_PARTS = 16             # of an expression that are exchanged two by two
@@ -32,11 +33,6 @@ ALIKE = [{"sum", "mean", "max"}, {"max", "min"}, {"maximum", "minimum"}, {"amax"
          {"outer", "dot", "inner", "multiply"}, {"dot", "matmul"}, {"add", "subtract"}, {"multiply", "divide"},
          {"greater", "greater_equal", "less", "less_equal"}, {"cumsum", "cumprod"}, {"hstack", "vstack"},
          {"reshape", "transpose"}, {"repeat", "tile"}, {"triu", "tril"}, {"floor", "ceil", "round"}]
-AXES = ("None", "0", "1", "-1", "2", "(0, 1)", "(1, 2)", "(0, 2)", "(0, 2, 3)", "3")
-REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "argmin", "any", "all",
-              "norm", "cumsum", "cumprod", "logsumexp", "flip", "concatenate", "stack", "repeat", "argsort",
-              "sort", "softmax"}
-KEEPING = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "any", "all", "norm", "logsumexp"}
 
 
 def of_expression(slot: Slot, around: Surroundings, called: bool = False) -> Iterator[Edit]:
@@ -109,10 +105,6 @@ def _with_names(node, names):
         if isinstance(n, ast.Name):
             n.id = names.get(n.id, n.id)
     return other
-
-
-def _parsed(source):
-    return ast.parse(source, mode="eval").body
 
 
 # ---- operations
@@ -253,7 +245,7 @@ def _calls(node, around):
         rest = node.keywords[:k] + node.keywords[k + 1:]
         yield ast.Call(node.func, node.args, rest), f"{node.keywords[k].arg} does not belong there", SLIP
     if name in REDUCTIONS or any(k.arg == "axis" for k in node.keywords):
-        yield from _over_axes(node, name)
+        yield from over_axes(node, name)
     if name in ("cumsum", "cumprod") and node.args:
         yield _reversed(ast.Call(node.func, [_reversed(node.args[0]), *node.args[1:]], node.keywords)), \
             "accumulated from the wrong end", SLIP
@@ -271,27 +263,6 @@ def _renamed(call, name):
     func = ast.Name(name, ast.Load()) if isinstance(call.func, ast.Name) else ast.Attribute(call.func.value, name,
                                                                                             ast.Load())
     return ast.Call(func, call.args, call.keywords)
-
-
-def _over_axes(node, name):
-    """A reduction over another axis, over all, or with axes kept or not."""
-    free = isinstance(node.func, ast.Attribute) and not (isinstance(node.func.value, ast.Name)
-                                                         and node.func.value.id in ("np", "numpy", "linalg"))
-    first = 0 if free and not any(isinstance(a, ast.List | ast.Tuple) for a in node.args[:1]) else 1
-    arguments = node.args[:first]
-    rest = [k for k in node.keywords if k.arg not in ("axis", "keepdims")]
-    now = [text(k.value) for k in node.keywords if k.arg == "axis"] or [text(a) for a in node.args[first:first + 1]]
-    kept = any(k.arg == "keepdims" and text(k.value) == "True" for k in node.keywords)
-    for keeps in ((kept, not kept) if name in KEEPING or kept else (kept,)):
-        for axis in AXES:
-            if [axis] == (now or ["None"]) and keeps == kept:
-                continue
-            more = [ast.keyword("axis", _parsed(axis))] if axis != "None" else []
-            more += [ast.keyword("keepdims", ast.Constant(True))] if keeps else []
-            same = [axis] == (now or ["None"])
-            words = "keepdims is missing" if same and keeps else "keepdims does not belong there" if same else \
-                f"over axis {axis}, not over axis {(now or ['None'])[0]}"
-            yield ast.Call(node.func, arguments, [*rest, *more]), words.replace("axis None", "all axes"), SLIP
 
 
 def _ranges(node):
@@ -337,10 +308,10 @@ def _other_places(part, around):
     if isinstance(part, ast.Slice):
         for low in (None, *(_moved(part.lower, b) for b in (1, -1) if part.lower), ast.Constant(1)):
             yield ast.Slice(low, part.upper, part.step)
-        for high in (None, *(_moved(part.upper, b) for b in (1, -1) if part.upper), _parsed("-1")):
+        for high in (None, *(_moved(part.upper, b) for b in (1, -1) if part.upper), parsed("-1")):
             yield ast.Slice(part.lower, high, part.step)
-        yield ast.Slice(part.lower, part.upper, None if part.step else _parsed("-1"))
-        yield from (ast.Slice(_parsed(i), _parsed(f"{i} + 1"), None) for i in around.loops)
+        yield ast.Slice(part.lower, part.upper, None if part.step else parsed("-1"))
+        yield from (ast.Slice(parsed(i), parsed(f"{i} + 1"), None) for i in around.loops)
     elif not isinstance(part, ast.Constant):
         yield from (_moved(part, by) for by in (1, -1))
 
@@ -370,11 +341,11 @@ def _around(node, around):
     for axis in AXES[:5]:
         for kept in ("", "keepdims=True"):
             inside = ", ".join(s for s in ((f"axis={axis}" if axis != "None" else ""), kept) if s)
-            new = _parsed(f"x.sum({inside})")
+            new = parsed(f"x.sum({inside})")
             new.func.value = node
             yield new, "a sum is missing", OTHER
     for function in ("exp", "log", "sqrt", "tanh", "abs"):
-        new = _parsed(f"np.{function}(x)")
+        new = parsed(f"np.{function}(x)")
         new.args = [node]
         yield new, f"{function} is missing", FAR
 
@@ -390,7 +361,7 @@ def _elsewhere(node, around):
             yield part, f"{quoted(node)} is read where {quoted(part)} should be", rank
     for name in around.names if not isinstance(node, ast.Constant) else ():
         for slope in (f"{name} * (1 - {name})", f"(1 - {name}**2)", f"({name} > 0)"):
-            yield ast.BinOp(node, ast.Mult(), _parsed(slope)), f"the slope {slope} is missing", FAR
+            yield ast.BinOp(node, ast.Mult(), parsed(slope)), f"the slope {slope} is missing", FAR
     for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
         if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
             wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []

@@ -1,11 +1,14 @@
 """Constant ratios between two gradients, and what such a number is: N, 1/N, -1, 2, a scalar input."""
 
+import math
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Float, Integer, Mul, Rational, S, Symbol, nsimplify, sqrt
+from sympy import Expr, Float, Integer, Mul, Rational, S, Symbol, sqrt
 
 from derive.program import Program
 
@@ -38,19 +41,25 @@ def ratio_of(theirs: Any, ours: Any, tolerance: float) -> float | None:
     return ratio if largest(theirs - ratio * ours) <= 10 * tolerance * largest(theirs) else None
 
 
-def named_ratio(program: Program, points: list[Point], numbers: list[float]) -> tuple[Expr, str] | None:
-    """Return the expression that is the given number at each point, and what it is called; None where there is none."""
-    wanted = [(p, r) for p, r in zip(points, numbers, strict=True) if not np.isnan(r)]
+def named_ratio(
+    program: Program, points: Sequence[Point], numbers: Sequence[float], exact: Sequence[float] = (),
+) -> tuple[Expr, str] | None:
+    """Return the expression that is the given number at each point, and what it is called; None where there is none.
+
+    `exact` tells how near the numbers are to what they are, relatively, at each point.
+    """
+    exact = exact or [EXACT] * len(numbers)
+    wanted = [(p, r, e) for p, r, e in zip(points, numbers, exact, strict=True) if not np.isnan(r)]
     for expr in _expressions(program):
-        if all(abs(_at(expr, p) - r) <= EXACT * abs(r) + 1e-300 for p, r in wanted):
+        if all(abs(_at(expr, p) - r) <= e * abs(r) + 1e-300 for p, r, e in wanted):
             return expr, words_of(expr)
     if not wanted:
         return None
-    first = wanted[0][1]
-    if first != 0 and all(abs(r - first) <= EXACT * abs(first) for _, r in wanted):
-        simple = nsimplify(first, rational=True, tolerance=1e-10)
-        expr = simple if simple.is_Rational and simple.q <= 1000 else Float(first)
-        return expr, f"a constant factor {first:.6g} too many"
+    _, first, nearest = min(wanted, key=lambda w: w[2])
+    if first != 0 and all(abs(r - first) <= e * abs(first) for _, r, e in wanted):
+        simple = Fraction(first).limit_denominator(min(1000, int(0.1 / math.sqrt(nearest))))
+        expr = Rational(simple) if abs(simple - first) <= nearest * abs(first) else Float(first)
+        return expr, f"a constant factor {float(expr):.6g} too many"
     return None
 
 

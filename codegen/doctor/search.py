@@ -11,16 +11,15 @@ from itertools import chain, islice
 import numpy as np
 from sympy import KroneckerDelta
 
-from derive.program import Equation, Program, is_cyclic, ordered
-from derive.terms import read_name, reads
+from derive.program import Equation, is_cyclic, ordered
 
 from .effects import Effects
 from .evidence import Evidence, largest
 from .hypotheses import Hypotheses
 from .influence import FITS, Influence
 from .inlining import written_out
-from .mutants import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
 from .normalisations import compact
+from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
 from .substitutes import Substitutes, gap_of
 from .weights import updated, weighted
 
@@ -59,7 +58,7 @@ class Search:
         self.deadline = time.thread_time() + seconds
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
         self.found: list[Hit] = []
-        self.reached = _reached(self.program)
+        self.reached = hypotheses.reached
         self.recurrent = [g for g in ordered(self.program.backward) if is_cyclic(g)]
 
     def hits(self) -> Iterator[list[Hit]]:
@@ -83,6 +82,8 @@ class Search:
 
     def _plain(self, hit):
         """Return a hit that makes its variable 0 everywhere as just that."""
+        if len({e.name for e in hit.mutant.equations}) > 1:
+            return hit
         for k, seen in enumerate(self.evidence.seen):
             values = seen.point.ours.changed(hit.mutant.equations, self.evidence.base(k))
             usual = largest(self.evidence.base(k)[hit.mutant.name])
@@ -293,22 +294,3 @@ class Search:
             if first.kind == "scale":
                 factor = [e.with_rhs(e.rhs * others[e.lhs] / before[e.lhs]) for e in second.equations]
                 yield replace(second, equations=tuple(factor))
-
-
-def _reached(program: Program) -> dict[str, frozenset[str]]:
-    """Return for every variable the parameters whose gradients depend on it."""
-    readers: dict[str, set[str]] = {}
-    for e in program.equations:
-        for read in reads(e.rhs, program.variables):
-            readers.setdefault(read_name(read), set()).add(e.name)
-    parameters = {program.adjoints[p.name]: p.name for p in program.parameters if p.name in program.adjoints}
-    found: dict[str, frozenset[str]] = {}
-    for name in program.variables:
-        below, todo = set(), [name]
-        while todo:
-            n = todo.pop()
-            if n not in below:
-                below.add(n)
-                todo += readers.get(n, ())
-        found[name] = frozenset(parameters[n] for n in below if n in parameters)
-    return found

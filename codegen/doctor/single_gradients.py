@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import partial
 
 from .evidence import Evidence, Seen
-from .mutants import Mutant, Mutator
+from .mutants import Mutator
 from .search import Hit, Search
+from .slips import Mutant
 
 Ratios = Callable[[Evidence, Mutator, Sequence[str]], list[Mutant]]
 

@@ -45,8 +45,9 @@ from derive.terms import free_indices, instantiated, read_name, reads, subterms
 from .evidence import largest
 from .expressions import Scope, compiled
 from .influence import Influence
-from .mutants import FARFETCHED, Mutant, Mutator, inside_branch
+from .mutants import Mutator, inside_branch
 from .scales import constants
+from .slips import FARFETCHED, Mutant
 from .trials import Point
 
 SAME = 1e-8             # of what is to be explained, that may be left
@@ -209,6 +210,9 @@ class Substitutes:
             own = self.influence.parameters.get(equation.name)
             penalty = {read_name(r) for r in reads(new, self.program.variables)} == {own}
             return f"{text(new)} is added{': a regulariser that the loss does not have' if penalty else ''}"
+        if new.has(Abs) and (side := new / Abs(old)) in (1, -1):
+            part = "it" if old == equation.rhs else text(old)
+            return f"{part} has the wrong sign where it is {'negative' if side == 1 else 'positive'}"
         ratio = new / old
         if ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
             part = "it" if old == equation.rhs else text(old)

@@ -7,7 +7,7 @@ from sympy import Add, Idx, Mul, Sum
 from derive.program import Equation
 from derive.terms import reads
 
-from .mutants import LIKELY, POSSIBLE, Mutant
+from .slips import LIKELY, POSSIBLE, Mutant
 
 
 def other_systems(equation: Equation) -> Iterator[Mutant]:

@@ -52,7 +52,7 @@ def _numbers(hit, evidence):
     seen = plain.seen[k]
     theirs, ours = np.asarray(seen.answer.gradients[name]), np.asarray(plain.gradients(k)[name])
     numbers = ratios(plain, name)
-    named = numbers and named_ratio(plain.program, [s.point for s in plain.seen], numbers)
+    named = numbers and named_ratio(plain.program, [s.point for s in plain.seen], numbers, plain.exact)
     if named and named[0] == 1:
         text = f". In d{name} two mistakes undo each other"
     elif named:

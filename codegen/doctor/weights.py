@@ -13,8 +13,8 @@ from derive.program import Equation
 from derive.terms import read_name, reads
 
 from .evidence import Evidence, largest
-from .mutants import RARE, Mutant
 from .scales import named_ratio, times
+from .slips import RARE, Mutant
 
 
 def weighted(
@@ -25,7 +25,7 @@ def weighted(
         numbers, left = _weights(evidence, mutant, wrong)
         if not left or all(np.isnan(c) for c in numbers):
             continue
-        named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers)
+        named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
         if named is None or named[0] == 0:
             continue
         words = mutant.words.removesuffix(" is missing")

@@ -9,7 +9,7 @@ from derive.binders import FirstMaximum, Maximum
 from derive.program import Equation, Program
 from derive.terms import instantiated, reads, subterms
 
-from .mutants import POSSIBLE, RARE, Mutant
+from .slips import POSSIBLE, RARE, Mutant
 
 
 def shared_or_strided(program: Program, equation: Equation) -> Iterator[Mutant]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from sympy import Add, Expr, Idx, KroneckerDelta, Mul
+from sympy import Add, Expr, Idx, KroneckerDelta, Mul, Piecewise
 
 from derive.errors import DerivationError
 from derive.functions import step
@@ -78,10 +78,6 @@ class Wording:
         """Return what an index counts."""
         return str(index.name)
 
-    def condition(self, guarded: Expr) -> str:
-        """Return the condition of a guard: [t >= s]."""
-        return f"[{self.text(guarded.args[0][1])}]"
-
     def term(self, term: Expr, total: Expr) -> str:
         """Return what a term of a sum is called."""
         shifted = [r for r in reads(term, self.adjoints) if r.is_Indexed and not isinstance(r.indices[0], Idx)]
@@ -105,7 +101,7 @@ class Wording:
             if all(f.is_Pow and f.exp == -1 for f in Mul.make_args(factor)):
                 return f"the mean's 1/{bottom if bottom.is_Symbol else f'({bottom})'.replace('*', ' ')}", "mean", 1
             return f"the factor {self.text(factor)}", "scale", 1
-        if isinstance(factor, step):
+        if isinstance(factor, step) or (isinstance(factor, Piecewise) and {v for v, _ in factor.args} == {0, 1}):
             return f"the mask {self.text(factor)}", "mask", 1
         if isinstance(factor, KroneckerDelta):
             return f"the bracket {self.text(factor)}", "place", 2
