@@ -43,6 +43,8 @@ class ArrayOperators:
         """The transpose: the last two axes swapped."""
         return Transposed(self)
 
+    mT = T
+
     def _eval_transpose(self):
         raise DefinitionError("sympy.transpose takes arrays for numbers; write .T, or derive's transpose(...)")
 

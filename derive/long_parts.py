@@ -7,7 +7,7 @@ and 4^k times. Each part is looked at once, so what this takes grows with the nu
 from collections import Counter
 from collections.abc import Callable
 
-from sympy import Basic, Expr
+from sympy import Add, Basic, Expr
 
 from .arrays import Array, is_array
 from .linear_algebra import Unknown
@@ -32,7 +32,7 @@ def with_long_parts_named(value, known: dict[Expr, Expr], name: Callable[[Expr],
     length: dict[Basic, int] = {}
     for part in parts:
         args = [shorter.get(a, a) for a in part.args]
-        new = part if args == list(part.args) else part.func(*args)
+        new = _with_known_terms(part if args == list(part.args) else part.func(*args), known)
         length[part] = 1 if isinstance(part, Unknown) else 1 + sum(length.get(a) or _length(a) for a in part.args)
         if length[part] > LONG and places[part] > 1 and isinstance(new, Expr) and new not in known:
             known[new] = name(new)
@@ -40,6 +40,14 @@ def with_long_parts_named(value, known: dict[Expr, Expr], name: Callable[[Expr],
         if new in known:
             length[part] = _length(known[new])
     return shorter[value]
+
+
+def _with_known_terms(part, known):
+    """Return a sum with a name for those of its terms that a known part adds up: SymPy does not keep sums in sums."""
+    for total in (t for t in known if isinstance(part, Add) and isinstance(t, Add) and t != part):
+        if set(total.args) <= set(part.args):
+            part = Add(known[total], *(t for t in part.args if t not in total.args))
+    return part
 
 
 def _array_parts(part):

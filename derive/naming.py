@@ -6,7 +6,22 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 
 from functools import lru_cache
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, Symbol, sign
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Idx,
+    Indexed,
+    IndexedBase,
+    KroneckerDelta,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Sum,
+    Symbol,
+    sign,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -157,29 +172,39 @@ class _Namer:
         if isinstance(expr, Add):
             return expr.func(*map(self._linear, expr.args))
         if isinstance(expr, Sum):
-            term = self._linear(self._paired(expr))
-            return expr if term == expr.function else expr.func(term, *expr.limits)
+            term = self._linear(expr.function)
+            whole = expr if term == expr.function else expr.func(term, *expr.limits)
+            term = self._paired(whole)
+            return whole if term == whole.function else expr.func(term, *expr.limits)
         if isinstance(expr, Mul):
             inside = [a for a in expr.args if has_binder(a)]
             others = Mul(*(a for a in expr.args if not has_binder(a)))
-            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying):
+            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying) and not (
+                    free_indices(others) and self._adds_several(inside[0])):
                 return Mul(others, self._linear(inside[0]))
         return self._nonlinear(expr)
 
     def _paired(self, total):
-        """Return a summand with r*h named in Sum(r[j]*h[j]*W[j, k], j): so a matrix product has one adjoint."""
+        """Return a summand with an operand of a matrix product named, where it is made of several: r*h in (r*h) @ W.
+
+        So the operand has one adjoint, and what it is is computed once.
+        """
         factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
-        for one in (f for f in factors if isinstance(f, Indexed) and not f.is_integer):
+        for one in (f for f in factors if _is_entry(f)):
             inside = set(free_indices(one))
-            pair = [
-                f for f in factors if isinstance(f, Indexed) and not f.is_integer and set(free_indices(f)) == inside
-            ]
-            others = [set(free_indices(f)) for f in factors if f not in pair]
-            shared = any(i & bound & inside and i - inside for i in others)
-            if len(pair) > 1 and shared and reads(Mul(*pair), self.varying) and self._stays_inside(Mul(*pair)):
-                named = self._name(Mul(*pair), "_".join(read_name(f) for f in pair))
-                return Mul(named, *(f for f in factors if f not in pair))
+            some = [f for f in factors if _is_entry(f) and set(free_indices(f)) == inside]
+            others = [set(free_indices(f)) for f in factors if f not in some]
+            beside = [i for i in others if i & bound & inside]
+            several = any(i - inside for i in beside) and self._is_made_of_several(some)
+            if (several or (beside and _is_activation(some))) and reads(Mul(*some), self.varying) \
+                    and self._stays_inside(Mul(*some)):
+                stem = "_".join(map(read_name, some)) if all(map(read_name, some)) else f"factor_{self.of.name}"
+                return Mul(self._name(Mul(*some), stem), *(f for f in factors if f not in some))
         return total.function
+
+    def _is_made_of_several(self, factors):
+        """Tell whether an operand is made of several arrays that vary, rather than one or a function of it."""
+        return len(factors) > 1 or len({read_name(r) for r in reads(factors[0], self.varying)}) > 1
 
     def _nonlinear(self, expr):
         """Name every reduction in `expr`."""
@@ -194,10 +219,19 @@ class _Namer:
         if isinstance(expr, Piecewise):
             branches = ((self._nonlinear(self._only_where(c, e)), self._condition(c)) for e, c in expr.args)
             return expr.func(*branches, evaluate=False)
+        if self._adds_several(expr):
+            return self._name(self._linear(expr), f"sum_{self.of.name}")
         argument = _argument(expr)
         if argument is not None and _adds_sums(argument):
             return _with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
         return expr.func(*map(self._nonlinear, expr.args))
+
+    def _adds_several(self, expr):
+        """Tell whether several terms that vary, sums among them, are added up entry by entry: X @ W + b."""
+        if not (isinstance(expr, Add) and _adds_sums(expr) and free_indices(expr)):
+            return False
+        several = sum(bool(reads(t, self.varying)) for t in expr.args) > 1
+        return several and self._stays_inside(expr) and not _has_first_rows(expr)
 
     def _condition(self, condition):
         """Name the reductions that a condition compares, where they may stand outside of it."""
@@ -298,7 +332,8 @@ class _Namer:
         if key in self.known and not companion_of:
             variable, places = self.known[key]
             return variable.at(*(free[k] for k in places))
-        known_order = (*order, *self.of.free, *bound_indices(self.of.rhs))
+        stored = () if set(free) <= set(self.of.free) else self._as_stored(rhs)
+        known_order = (*order, *stored, *self.of.free, *bound_indices(self.of.rhs))
         indices = list(order) if companion_of else list(dict.fromkeys([i for i in known_order if i in free] + free))
         name = stem
         while name in self.taken or f"d{name}" in self.taken:
@@ -312,6 +347,28 @@ class _Namer:
             self.known[key] = variable, [free.index(i) for i in indices]
         self._append(Equation(variable.at(*indices), rhs))
         return variable.at(*indices)
+
+
+    def _as_stored(self, expr):
+        """Return the indices of a matrix product as NumPy's @ has them: those of the left array, then the right's."""
+        total = next((f for t in Add.make_args(expr) for f in Mul.make_args(t) if isinstance(f, Sum)), expr)
+        found = [r for r in reads(total, self.variables) if r.is_Indexed] if isinstance(total, Sum) else []
+        bound = set(bound_indices(total))
+        found.sort(key=lambda r: (r.indices[-1] not in bound, self.variables[read_name(r)].kind == "parameter",
+                                  not set(self.of.free) & set(free_indices(r))))
+        return [i for r in found for i in r.indices if isinstance(i, Idx)]
+
+
+def _is_entry(factor):
+    """Tell whether a factor is an entry of an array, or made of entries: no number, label or bracket, no sum."""
+    made = isinstance(factor, Indexed | Add | Pow | Function) and not isinstance(factor, KroneckerDelta | Idx)
+    return made and not factor.is_integer and not has_binder(factor) and bool(free_indices(factor))
+
+
+def _is_activation(factors):
+    """Tell whether what is summed is one function of one array that adds up terms, as leaky relu and elu do."""
+    [*others, one] = factors
+    return not others and isinstance(one, Add) and len({t for t in subterms(one) if isinstance(t, Indexed)}) == 1
 
 
 def _has_first_rows(expr):
