@@ -25,6 +25,7 @@ from .precedence import SUM, TERM
 from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .sigmoid_slopes import slope_at
+from .vectors_of_stacks import by_vectors
 
 ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (slope_at, capped_exp, softplus_at, sigmoid_at)}
@@ -310,6 +311,8 @@ class InPlacePrinter(NumpyPrinter):
     def _reduced(self, function, node):
         """Sum what is computed in place first; the product of two arrays by a helper that makes none for it."""
         body = node.body
+        if function == "np.sum" and (rows := by_vectors(node, self)):
+            return rows
         if isinstance(body, Apply) and len(body.axes) > 1:
             pair = self._pair(body)
             if function == "np.sum" and pair and tuple(node.over) == body.axes[-1:]:

@@ -4,6 +4,7 @@ from .contractions import transposition
 from .elementwise_text import ElementwisePrinter
 from .places_text import indexed
 from .precedence import ATOM, Text
+from .vectors_of_stacks import by_vectors
 
 
 class NumpyPrinter(ElementwisePrinter):
@@ -18,7 +19,8 @@ class NumpyPrinter(ElementwisePrinter):
         return self.size(node.expr)
 
     def _transpose(self, node):
-        return Text(f"{self.text(node.body).inside(ATOM)}{transposition(node.body.axes, node.axes)}")
+        turned = by_vectors(node.body, self, node.axes)
+        return Text(turned or f"{self.text(node.body).inside(ATOM)}{transposition(node.body.axes, node.axes)}")
 
     def _spread(self, node):
         return indexed(self.text(node.body), node.body.axes, node.axes)

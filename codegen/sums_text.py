@@ -15,6 +15,7 @@ from .contractions import contraction, einsum
 from .nodes import as_numbers, is_condition, is_plain_parameter
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
+from .vectors_of_stacks import by_vectors
 
 
 class SumPrinter(PlacePrinter):
@@ -62,6 +63,8 @@ class SumPrinter(PlacePrinter):
         return Text(f"{text}.argmax(axis={place})")
 
     def _reduced(self, function, node):
+        if function == "np.sum" and (rows := by_vectors(node, self)):
+            return rows
         places = sorted(node.body.axes.index(i) for i in node.over)
         body = self.text(as_numbers(node.body) if is_condition(node.body) else node.body)
         if len(places) == len(node.body.axes):

@@ -58,8 +58,8 @@ def backward(residuals):
     dq = -E_q / (N * S_q[:, None])                      # (N, K)
     # q[n, k] = a[k] - sum_d 1/2 exp_s[k, d] * (X[n, d] - mu[k, d])^2 + s[k, d]
     da = E_a / S_a + dq.sum(axis=0)                     # (K,)
-    dmu = exp_s * np.sum(dq[:, :, None] * diff_q, axis=0)  # (K, D)
-    ds = np.sum(dq[:, :, None] * (exp_s * diff_q**2 - 1), axis=0)  # (K, D)
+    dmu = exp_s * np.einsum("nk,nkd->kd", dq, diff_q)   # (K, D)
+    ds = np.einsum("nk,nkd->kd", dq, exp_s * diff_q**2 - 1)  # (K, D)
     return Params(da, dmu, ds)
 
 

@@ -50,7 +50,7 @@ def forward(Wg, W1, b1, W2, b2, X, T):
     Z = X @ W1 + b1[:, None, :]                         # (E, N, H)
     A = np.maximum(Z, 0)                                # (E, N, H)
     F = A @ W2 + b2[:, None, :]                         # (E, N, K)
-    Y = np.sum(G.T[:, :, None] * F, axis=0)             # (N, K)
+    Y = np.einsum("ne,enk->nk", G, F)                   # (N, K)
     loss = np.mean((Y - T)**2) / 2
     return loss, (W2, X, T, G, A, F, Y)
 
@@ -65,7 +65,7 @@ def backward(residuals):
     dY = (Y - T) / (K * N)                              # (N, K)
     # Y[n, k] = sum_e G[n, e] * F[e, n, k]
     dF = dY * G.T[:, :, None]                           # (E, N, K)
-    dG = np.sum(dY * F, axis=2).T                       # (N, E)
+    dG = np.einsum("nk,enk->ne", dY, F)                 # (N, E)
     # F[e, n, k] = (sum_h A[e, n, h] * W2[e, h, k]) + b2[e, k]
     dW2 = A.mT @ dF                                     # (E, H, K)
     db2 = dF.sum(axis=1)                                # (E, K)
@@ -103,7 +103,7 @@ def predict(Wg, W1, b1, W2, b2, X):
     Z = X @ W1 + b1[:, None, :]                         # (E, N, H)
     A = np.maximum(Z, 0)                                # (E, N, H)
     F = A @ W2 + b2[:, None, :]                         # (E, N, K)
-    Y = np.sum(G.T[:, :, None] * F, axis=0)             # (N, K)
+    Y = np.einsum("ne,enk->nk", G, F)                   # (N, K)
     return Y, G
 
 

@@ -37,7 +37,7 @@ def forward(E, F, w, c, r):
     B = F[c]                                            # (N, D)
     R = F[r]                                            # (N, K, D)
     s = np.sum(A * B, axis=1)                           # (N,)
-    q = np.sum(A[:, None, :] * R, axis=2)               # (N, K)
+    q = (R @ A[:, :, None])[:, :, 0]                    # (N, K)
     loss = np.mean(np.sum(_softplus(q), axis=1) + _softplus(-s))
     return loss, (E, F, w, c, r, A, B, R, s, q)
 
@@ -54,7 +54,7 @@ def backward(residuals):
     dR = dq[:, :, None] * A[:, None, :]                 # (N, K, D)
     # s = (A * B) 1
     dB = ds[:, None] * A                                # (N, D)
-    dA = ds[:, None] * B + np.sum(dq[:, :, None] * R, axis=1)  # (N, D)
+    dA = ds[:, None] * B + (dq[:, None, :] @ R)[:, 0]   # (N, D)
     # B[n, d] = F[c[n], d]
     dF = np.zeros_like(F)                               # (V, D)
     _add_rows(dF, c, dB)
