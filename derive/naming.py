@@ -162,8 +162,9 @@ class _Namer:
             return False
         if has_binder(argument):
             return _adds_sums(argument)
-        mixed = {read_name(r) for r in reads(argument, self.varying)}
-        return len(mixed) > 1 and not any(isinstance(e.rhs, Binder) and e.name in mixed for e in self.equations)
+        mixed = reads(argument, self.varying)
+        binders = {e.name for e in self.equations if isinstance(e.rhs, Binder)}
+        return len(mixed) > 1 and not binders & set(map(read_name, mixed))
 
     def _linear(self, expr):
         """Name what is nested in `expr`, which itself may stay a linear combination of sums."""
@@ -179,8 +180,8 @@ class _Namer:
         if isinstance(expr, Mul):
             inside = [a for a in expr.args if has_binder(a)]
             others = Mul(*(a for a in expr.args if not has_binder(a)))
-            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying) and not (
-                    free_indices(others) and self._adds_several(inside[0])):
+            if len(inside) == 1 and isinstance(inside[0], Sum | Add) and not reads(others, self.varying) and not \
+                    self._is_scaled(inside[0], others):
                 return Mul(others, self._linear(inside[0]))
         return self._nonlinear(expr)
 
@@ -224,7 +225,11 @@ class _Namer:
         argument = _argument(expr)
         if argument is not None and _adds_sums(argument):
             return _with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
-        return expr.func(*map(self._nonlinear, expr.args))
+        expr = expr.func(*map(self._nonlinear, expr.args))
+        argument = _argument(expr)
+        if argument is None or not self._mixes(argument):
+            return expr
+        return _with_read(expr, argument, self._name(argument, f"pre_{self.of.name}"))
 
     def _adds_several(self, expr):
         """Tell whether several terms that vary, sums among them, are added up entry by entry: X @ W + b."""
@@ -232,6 +237,11 @@ class _Namer:
             return False
         several = sum(bool(reads(t, self.varying)) for t in expr.args) > 1
         return several and self._stays_inside(expr) and not _has_first_rows(expr)
+
+    def _is_scaled(self, total, others):
+        """Tell whether a sum of several things that vary is multiplied by entries: its adjoint is read for each."""
+        several = isinstance(total, Sum) and len(reads(total, self.varying)) > 1 and self._stays_inside(total)
+        return bool(free_indices(others)) and (self._adds_several(total) or (several and not _has_first_rows(total)))
 
     def _condition(self, condition):
         """Name the reductions that a condition compares, where they may stand outside of it."""
@@ -350,13 +360,21 @@ class _Namer:
 
 
     def _as_stored(self, expr):
-        """Return the indices of a matrix product as NumPy's @ has them: those of the left array, then the right's."""
-        total = next((f for t in Add.make_args(expr) for f in Mul.make_args(t) if isinstance(f, Sum)), expr)
-        found = [r for r in reads(total, self.variables) if r.is_Indexed] if isinstance(total, Sum) else []
-        bound = set(bound_indices(total))
+        """Return the indices of an expression as NumPy's result has them.
+
+        That is as an array in it has them all, or as @ has them: those of the left array, then the right one's.
+        """
+        free, found = set(free_indices(expr)), [r for r in reads(expr, self.variables) if r.is_Indexed]
+        whole = next((r for r in found if free <= set(r.indices)), None)
+        total = next((f for t in Add.make_args(expr) for f in Mul.make_args(t) if isinstance(f, Sum)), None)
+        if whole is not None or total is None:
+            return whole.indices if whole is not None else ()
+        found, bound = [r for r in found if r in reads(total, self.variables)], set(bound_indices(total))
+        if not all(isinstance(i, Idx) for r in found for i in r.indices):
+            return ()
         found.sort(key=lambda r: (r.indices[-1] not in bound, self.variables[read_name(r)].kind == "parameter",
                                   not set(self.of.free) & set(free_indices(r))))
-        return [i for r in found for i in r.indices if isinstance(i, Idx)]
+        return [i for r in found for i in r.indices]
 
 
 def _is_entry(factor):
