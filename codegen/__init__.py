@@ -9,4 +9,4 @@ from .module import source
 
 __all__ = ["check_gradient", "lambdify", "source", "write"]
 
-np.empty(4_000_000)         # 32 MB, freed untouched: glibc then keeps what arrays free, and the next find no fresh pages
+np.empty(4_000_000)         # 32 MB, freed untouched: glibc then keeps what arrays free for the next ones

@@ -4,7 +4,6 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-from functools import lru_cache
 
 from sympy import (
     Add,
@@ -13,28 +12,28 @@ from sympy import (
     Idx,
     Indexed,
     IndexedBase,
-    KroneckerDelta,
     Mul,
     Piecewise,
     Pow,
     S,
     Sum,
-    Symbol,
     sign,
 )
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
 from .binders import ArgMaximum, Binder, Maximum, Product, has_binder, is_binder
+from .checks import readings
 from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
 from .guards import guarded
+from .operands import operands
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
 from .radicals import as_root
+from .replacing import places, with_read, with_reads
 from .terms import (
-    MANY,
     bottom_up,
     bound_indices,
     canonical,
@@ -46,7 +45,6 @@ from .terms import (
     read_name,
     reads,
     rename,
-    subterms,
     values,
 )
 
@@ -126,7 +124,7 @@ class _Namer:
             named.add(binder)
             stem = "terms" if isinstance(binder, Maximum) else "pre"
             read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
-            rhs = _with_reads(rhs, binder.function, read, binder.limits[0][0])
+            rhs = with_reads(rhs, binder.function, read, binder.limits[0][0])
         return rhs
 
     def _with_compared(self, rhs):
@@ -143,7 +141,7 @@ class _Namer:
                 return t
             return t.func(*((e, c.xreplace({compared: read})) for e, c in t.args), evaluate=False)
 
-        return self._with_compared(bottom_up(_with_read(rhs, compared, read), change))
+        return self._with_compared(bottom_up(with_read(rhs, compared, read), change))
 
     def _with_arguments(self, rhs):
         """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""
@@ -153,8 +151,8 @@ class _Namer:
             return rhs
         read = self._name(self._linear(argument), f"pre_{self.of.name}")
         summed = [i for i in free_indices(argument) if i not in self.of.free and has_binder(argument)]
-        return self._with_arguments(_with_reads(rhs, argument, read, summed[0]) if summed else
-                                    _with_read(rhs, argument, read))
+        return self._with_arguments(with_reads(rhs, argument, read, summed[0]) if summed else
+                                    with_read(rhs, argument, read))
 
     def _mixes(self, argument):
         """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
@@ -186,26 +184,13 @@ class _Namer:
         return self._nonlinear(expr)
 
     def _paired(self, total):
-        """Return a summand with an operand of a matrix product named, where it is made of several: r*h in (r*h) @ W.
-
-        So the operand has one adjoint, and what it is is computed once.
-        """
-        factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
-        for one in (f for f in factors if _is_entry(f)):
-            inside = set(free_indices(one))
-            some = [f for f in factors if _is_entry(f) and set(free_indices(f)) == inside]
-            others = [set(free_indices(f)) for f in factors if f not in some]
-            beside = [i for i in others if i & bound & inside]
-            several = any(i - inside for i in beside) and self._is_made_of_several(some)
-            if (several or (beside and _is_activation(some))) and reads(Mul(*some), self.varying) \
-                    and self._stays_inside(Mul(*some)):
+        """Return a summand with an operand of a matrix product named: so it has one adjoint, and is computed once."""
+        for some in operands(total, self.varying):
+            if self._stays_inside(Mul(*some)):
                 stem = "_".join(map(read_name, some)) if all(map(read_name, some)) else f"factor_{self.of.name}"
-                return Mul(self._name(Mul(*some), stem), *(f for f in factors if f not in some))
+                rest = (f for f in Mul.make_args(total.function) if f not in some)
+                return Mul(self._name(Mul(*some), stem), *rest)
         return total.function
-
-    def _is_made_of_several(self, factors):
-        """Tell whether an operand is made of several arrays that vary, rather than one or a function of it."""
-        return len(factors) > 1 or len({read_name(r) for r in reads(factors[0], self.varying)}) > 1
 
     def _nonlinear(self, expr):
         """Name every reduction in `expr`."""
@@ -224,12 +209,12 @@ class _Namer:
             return self._name(self._linear(expr), f"sum_{self.of.name}")
         argument = _argument(expr)
         if argument is not None and _adds_sums(argument):
-            return _with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
+            return with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
         expr = expr.func(*map(self._nonlinear, expr.args))
         argument = _argument(expr)
         if argument is None or not self._mixes(argument):
             return expr
-        return _with_read(expr, argument, self._name(argument, f"pre_{self.of.name}"))
+        return with_read(expr, argument, self._name(argument, f"pre_{self.of.name}"))
 
     def _adds_several(self, expr):
         """Tell whether several terms that vary, sums among them, are added up entry by entry: X @ W + b."""
@@ -285,12 +270,12 @@ class _Namer:
         return [e for e in ends if not self.program.prover.nonnegative(e)]
 
     def _stays_inside(self, expr):
-        """Tell whether every read in `expr` stays in its range whatever the condition around it says."""
+        """Tell whether every read in `expr` stays in its range whatever a condition around it says."""
         prover = self.program.prover
         return all(
-            prover.within(position, i.lower, i.upper)
-            for r in reads(expr, self.variables) if isinstance(r, Indexed)
-            for position, i in zip(r.indices, self.variables[read_name(r)].indices, strict=True)
+            prover.knowing(r.guards).within(position, i.lower, i.upper)
+            for r in readings(expr) if isinstance(r.read, Indexed) and read_name(r.read) in self.variables
+            for position, i in zip(r.read.indices, self.variables[read_name(r.read)].indices, strict=True)
         )
 
     def _reduced(self, binder):
@@ -377,18 +362,6 @@ class _Namer:
         return [i for r in found for i in r.indices]
 
 
-def _is_entry(factor):
-    """Tell whether a factor is an entry of an array, or made of entries: no number, label or bracket, no sum."""
-    made = isinstance(factor, Indexed | Add | Pow | Function) and not isinstance(factor, KroneckerDelta | Idx)
-    return made and not factor.is_integer and not has_binder(factor) and bool(free_indices(factor))
-
-
-def _is_activation(factors):
-    """Tell whether what is summed is one function of one array that adds up terms, as leaky relu and elu do."""
-    [*others, one] = factors
-    return not others and isinstance(one, Add) and len({t for t in subterms(one) if isinstance(t, Indexed)}) == 1
-
-
 def _has_first_rows(expr):
     """Tell whether an expression varies with an index that begins at -1, as those of states do."""
     return any(i.lower == -1 for i in free_indices(expr))
@@ -417,74 +390,13 @@ def _adds_sums(expr):
     return any(isinstance(f, Sum) for a in Add.make_args(expr) for f in Mul.make_args(a))
 
 
-def _places(expr, term, index):
-    """Return the places at which arrays are read in `expr` that an index of a term may stand for, its own first."""
-    found = [index, *(p for t in subterms(expr) if isinstance(t, Indexed) for p in t.indices)]
-    inside = set(bound_indices(term))
-    return [p for p in dict.fromkeys(found) if not inside & set(free_indices(p))]
-
-
-def _with_reads(expr, term, read, index):
-    """Return `expr` with reads wherever a term stands in it, at any place that its index stands for there."""
-    for place in _places(expr, term, index):
-        expr = _with_read(expr, rename(term, {index: place}), rename(read, {index: place}))
-    return expr
-
-
-def _with_read(expr, term, read):
-    """Return `expr` with a read wherever a term stands in it: by itself, or among the terms of a sum or a product."""
-    def change(t):
-        if _is_same(t, term):
-            return read
-        if isinstance(t, Add | Mul) and isinstance(term, type(t)):
-            for number in _multiples(t, term):
-                rest = _without(t.args, [number * a for a in term.args])
-                if rest is not None:
-                    return t.func(*rest, number * read)
-        return t
-
-    weight = _weight(term)
-    return bottom_up(expr, change, enters=lambda t: _weight(t) >= weight)
-
-
-def _multiples(total, term):
-    """Return how many times a sum may stand among the terms of another: SymPy multiplies sums by numbers out."""
-    if isinstance(total, Mul):
-        return (S.One,)
-    number, first = term.args[0].as_coeff_Mul()
-    found = ((c / number, t) for c, t in (a.as_coeff_Mul() for a in total.args))
-    return dict.fromkeys(c for c, t in found if _is_same(t, first))
-
-
-def _is_same(one, other):
-    """Tell whether two expressions differ in the names of bound indices alone."""
-    return type(one) is type(other) and _weight(one) == _weight(other) and canonical(one) == canonical(other)
-
-
-@lru_cache(maxsize=MANY)
-def _weight(expr):
-    """Return how many symbols stand in an expression, the same of it and of its opposite."""
-    return sum(map(_weight, expr.args)) if expr.args else int(isinstance(expr, Symbol))
-
-
-def _without(args, dropped):
-    """Return the arguments that remain when others are dropped, None where one of those is not there."""
-    rest = list(args)
-    for d in dropped:
-        place = next((k for k, a in enumerate(rest) if _is_same(a, d)), None)
-        if place is None:
-            return None
-        del rest[place]
-    return rest
-
-
 def _has_terms(binder, rhs):
     """Tell whether a binder is taken of sums, or a maximum of values that stand elsewhere in a right-hand side too."""
     if has_binder(binder.function) or not isinstance(binder, Maximum) or _is_stored(binder.function):
         return has_binder(binder.function)
     bound = binder.limits[0][0]
-    terms = (rename(binder.function, {bound: place}) for place in _places(rhs, binder.function, bound)[1:])
-    return any(_with_read(rhs, term, S.Zero) != rhs for term in terms)
+    terms = (rename(binder.function, {bound: place}) for place in places(rhs, binder.function, bound)[1:])
+    return any(with_read(rhs, term, S.Zero) != rhs for term in terms)
 
 
 def _is_stored(expr):

@@ -2,4 +2,4 @@
 
 import numpy as np
 
-np.empty(4_000_000)         # 32 MB, freed untouched: glibc then keeps what arrays free, and the next find no fresh pages
+np.empty(4_000_000)         # 32 MB, freed untouched: glibc then keeps what arrays free for the next ones
