@@ -1,0 +1,149 @@
+"""Layers written on one line: nothing is multiplied twice, and gradients are PyTorch's."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from sympy import Max, Sum, sqrt
+
+from codegen import lambdify
+from derive import Network, gelu_tanh, mean, padded, relu, silu, softmax, total
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+F = torch.nn.functional
+
+
+def gated():
+    net = Network("gated")
+    N, D, H = net.sizes("N D H")
+    Wg, Wu, Wd = net.parameter("Wg", D, H), net.parameter("Wu", D, H), net.parameter("Wd", H, D)
+    X, Y = net.input("X", N, D), net.input("Y", N, D)
+    net.loss = mean(((silu(X @ Wg) * (X @ Wu)) @ Wd - Y) ** 2)
+    return net
+
+
+def attention():
+    net = Network("attention")
+    N, T, D = net.sizes("N T D")
+    Wq, Wk, Wv = (net.parameter(name, D, D) for name in ("Wq", "Wk", "Wv"))
+    X, Y = net.input("X", N, T, D), net.input("Y", N, T, D)
+    net.loss = mean((softmax((X @ Wq) @ (X @ Wk).mT / sqrt(D), axis=-1) @ (X @ Wv) - Y) ** 2)
+    return net
+
+
+def modulated():
+    net = Network("modulated")
+    N, D, K, H = net.sizes("N D K H")
+    W, b, Wg, v = net.parameter("W", D, H), net.parameter("b", H), net.parameter("Wg", K, H), net.parameter("v", H)
+    X, C, y = net.input("X", N, D), net.input("C", N, K), net.input("y", N)
+    net.loss = mean((relu((1 + C @ Wg) * (X @ W + b)) @ v - y) ** 2)
+    return net
+
+
+def pooled():
+    net = Network("pooled")
+    N, T, D, H, K = net.sizes("N T D H K")
+    W, b, V = net.parameter("W", D, H), net.parameter("b", H), net.parameter("V", H, K)
+    X, Y = net.input("X", N, T, D), net.input("Y", N, K)
+    net.loss = mean((mean(relu(X @ W + b), axis=1) @ V - Y) ** 2)
+    return net
+
+
+def convolved():
+    net = Network("convolved")
+    N, C, A, B, K = net.sizes("N C A B K")
+    w, b = net.parameter("w", K, C, 3, 3), net.parameter("b", K)
+    x, Y = net.input("x", N, C, A, B), net.input("Y", N, K, A, B)
+    n, c, i, j, k = net.indices(n=N, c=C, i=A, j=B, k=K)
+    p, q = net.indices(p=3, q=3)
+    Z = Sum(padded(x)[n, c, i + p - 1, j + q - 1] * w[k, c, p, q], c, p, q) + b[k]
+    net.loss = Sum((silu(Z) - Y[n, k, i, j]) ** 2, n, k, i, j)
+    return net
+
+
+def feed_forward():
+    net = Network("feed_forward")
+    N, T, D, H = net.sizes("N T D H")
+    g, W1, b1, W2 = net.parameter("g", D), net.parameter("W1", D, H), net.parameter("b1", H), net.parameter("W2", H, D)
+    X, Y = net.input("X", N, T, D), net.input("Y", N, T, D)
+    normal = X / sqrt(mean(X**2, axis=-1, keepdims=True) + 1e-5)
+    net.loss = mean((X + gelu_tanh((normal * g) @ W1 + b1) @ W2 - Y) ** 2)
+    return net
+
+
+def hinges():
+    net = Network("hinges")
+    N, D, K = net.sizes("N D K")
+    W, X, y = net.parameter("W", D, K), net.input("X", N, D), net.labels("y", N, classes=K)
+    n, k = net.indices(n=N, k=K)
+    S = net.define("S", X @ W)
+    net.loss = Sum(Max(0, 1 + S[n, k] - S[n, y[n]]), n, k) / N
+    return net
+
+
+def weighted():
+    net = Network("weighted")
+    N, T, D, K = net.sizes("N T D K")
+    W, a = net.parameter("W", D, K), net.parameter("a", N, T)
+    X, Y = net.input("X", N, T, D), net.input("Y", N, K)
+    n, t, d = net.indices(n=N, t=T, d=D)
+    c = net.define("c", Sum(a[n, t] * X[n, t, d], t), over=(n, d))
+    net.loss = total((c @ W - Y) ** 2)
+    return net
+
+
+def rms(x):
+    return x / torch.sqrt((x**2).mean(-1, keepdim=True) + 1e-5)
+
+
+# the network, how many products an expert writes, the loss in PyTorch
+LAYERS = {
+    "gated": (gated, 3 + 2 + 3 - 1, lambda Wg, Wu, Wd, X, Y: (((F.silu(X @ Wg) * (X @ Wu)) @ Wd - Y) ** 2).mean()),
+    "attention": (attention, 5 + 4 + 3, lambda Wq, Wk, Wv, X, Y: (
+        (F.softmax(X @ Wq @ (X @ Wk).mT / X.shape[-1] ** 0.5, -1) @ (X @ Wv) - Y) ** 2).mean()),
+    "modulated": (modulated, 3 + 3, lambda W, b, Wg, v, X, C, y: (
+        (F.relu((1 + C @ Wg) * (X @ W + b)) @ v - y) ** 2).mean()),
+    "pooled": (pooled, 2 + 3, lambda W, b, V, X, Y: ((F.relu(X @ W + b).mean(1) @ V - Y) ** 2).mean()),
+    "convolved": (convolved, 1 + 1, lambda w, b, x, Y: ((F.silu(F.conv2d(x, w, b, padding=1)) - Y) ** 2).sum()),
+    "feed_forward": (feed_forward, 2 + 4, lambda g, W1, b1, W2, X, Y: (
+        (X + F.gelu((rms(X) * g) @ W1 + b1, approximate="tanh") @ W2 - Y) ** 2).mean()),
+    "hinges": (hinges, 1 + 1, lambda W, X, y: F.relu(
+        1 + X @ W - (X @ W)[torch.arange(len(X)), y][:, None]).sum() / len(X)),
+    "weighted": (weighted, 2 + 3, lambda W, a, X, Y: (((a[:, None] @ X)[:, 0] @ W - Y) ** 2).sum()),
+}
+SIZES = {"N": 5, "T": 4, "D": 6, "H": 7, "K": 3, "C": 2, "A": 5, "B": 4}
+
+
+def arguments(program):
+    random = np.random.default_rng(0)
+    found = {}
+    for v in (*program.parameters, *program.inputs):
+        shape = tuple(SIZES.get(s.name, s) if s.is_Symbol else int(s) for s in v.shape)
+        whole = v.kind == "labels"
+        found[v.name] = random.integers(0, SIZES[v.classes.name], shape) if whole else random.normal(size=shape)
+    return found
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_on_one_line_is_pytorchs(name, style):
+    network, _, theirs = LAYERS[name]
+    program = network().backward()
+    values = arguments(program)
+    loss, grads = lambdify(program, style=style)(**values)
+    tensors = {n: torch.tensor(v, requires_grad=n in grads._fields) for n, v in values.items()}
+    expected = theirs(*tensors.values())
+    expected.backward()
+    np.testing.assert_allclose(loss, expected.item(), rtol=1e-12)
+    for n, g in grads._asdict().items():
+        np.testing.assert_allclose(g, tensors[n].grad.numpy(), rtol=1e-9, atol=1e-11, err_msg=n)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_on_one_line_multiplies_as_often_as_an_expert(name):
+    network, products, _ = LAYERS[name]
+    module = lambdify(network().backward()).module
+    code = inspect.getsource(module.forward) + inspect.getsource(module.backward)
+    found = re.findall(r" @ |np\.outer|np\.tensordot", re.sub(r"#.*", "", code))
+    assert len(found) == products, code
