@@ -10,7 +10,7 @@ PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 COUNTS = {
     "doctor": 1,
     "implicit-equations": 5,
-    "language": 3,
+    "language": 4,
     "matrix-algebra": 3,
     "notes": 5,
     "performance": 1,
