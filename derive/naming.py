@@ -184,12 +184,12 @@ class _Namer:
         return self._nonlinear(expr)
 
     def _paired(self, total):
-        """Return a summand with an operand of a matrix product named: so it has one adjoint, and is computed once."""
+        """Return a summand with operands of a matrix product named: so each has one adjoint, and is computed once."""
         for some in operands(total, self.varying):
             if self._stays_inside(Mul(*some)):
                 stem = "_".join(map(read_name, some)) if all(map(read_name, some)) else f"factor_{self.of.name}"
                 rest = (f for f in Mul.make_args(total.function) if f not in some)
-                return Mul(self._name(Mul(*some), stem), *rest)
+                return self._paired(total.func(Mul(self._name(Mul(*some), stem), *rest), *total.limits))
         return total.function
 
     def _nonlinear(self, expr):
@@ -357,8 +357,8 @@ class _Namer:
         found, bound = [r for r in found if r in reads(total, self.variables)], set(bound_indices(total))
         if not all(isinstance(i, Idx) for r in found for i in r.indices):
             return ()
-        found.sort(key=lambda r: (r.indices[-1] not in bound, self.variables[read_name(r)].kind == "parameter",
-                                  not set(self.of.free) & set(free_indices(r))))
+        found.sort(key=lambda r: (r.indices[-1] not in bound, not set(self.of.free) & set(free_indices(r)),
+                                  self.variables[read_name(r)].kind == "parameter"))
         return [i for r in found for i in r.indices]
 
 

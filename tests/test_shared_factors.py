@@ -24,7 +24,7 @@ def covariance():
     m = net.define("m", mean(X, axis=0))
     C = net.define("C", Sum((X[n, d] - m[d]) * (X[n, e] - m[e]), n) / N, over=(d, e))
     net.loss = total((C - Y) ** 2)
-    return net, "(dC + dC.T)", lambda X, Y: (
+    return net, "dfactor_C = factor_C @ (dC + dC.T) / N", lambda X, Y: (
         ((X - X.mean(0)).T @ (X - X.mean(0)) / len(X) - Y) ** 2).sum()
 
 
