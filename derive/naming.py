@@ -28,7 +28,7 @@ from .determinants import Determinant
 from .errors import DerivationError
 from .functions import at_zero, half_step, step
 from .guards import guarded
-from .operands import operands
+from .operands import operands_of_several
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
 from .radicals import as_root
@@ -185,7 +185,7 @@ class _Namer:
 
     def _paired(self, total):
         """Return a summand with operands of a matrix product named: so each has one adjoint, and is computed once."""
-        for some in operands(total, self.varying):
+        for some in operands_of_several(total, self.varying):
             if self._stays_inside(Mul(*some)):
                 stem = "_".join(map(read_name, some)) if all(map(read_name, some)) else f"factor_{self.of.name}"
                 rest = (f for f in Mul.make_args(total.function) if f not in some)

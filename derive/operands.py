@@ -8,7 +8,7 @@ from .binders import has_binder
 from .terms import free_indices, read_name, reads, subterms
 
 
-def operands(total: Sum, varying: Collection[str]) -> Iterator[list[Expr]]:
+def operands_of_several(total: Sum, varying: Collection[str]) -> Iterator[list[Expr]]:
     """Yield factors of a sum's terms that are an operand together, and have an adjoint that several would compute.
 
     What is one array, or a function of one as in relu(Z) @ W, is none.

@@ -1,13 +1,14 @@
 """Physics-informed network for u'' + u = f on an interval: loss and gradients.
 
-    pre_u = x w' + 1 b'                                       (N, K)
-    tanh_pre_u = tanh(pre_u)                                  (N, K)
-    u = tanh_pre_u v                                          (N,)     the solution inside
-    factor_u_xx = w^2 * v                                     (K,)
-    u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) factor_u_xx   (N,)     its curvature
-    pre_e = z w' + 1 b'                                       (M, K)
-    tanh_pre_e = tanh(pre_e)                                  (M, K)
-    e = tanh_pre_e v - g                                      (M,)     errors on the boundary
+    pre_u = x w' + 1 b'                                 (N, K)
+    tanh_pre_u = tanh(pre_u)                            (N, K)
+    u = tanh_pre_u v                                    (N,)     the solution inside
+    v_w = v * w                                         (K,)
+    v_w_w = v_w * w                                     (K,)
+    u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) v_w_w   (N,)     its curvature
+    pre_e = z w' + 1 b'                                 (M, K)
+    tanh_pre_e = tanh(pre_e)                            (M, K)
+    e = tanh_pre_e v - g                                (M,)     errors on the boundary
     loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
 
 Parameters  w (K,), b (K,), v (K,); their dtype is the result's.
@@ -42,18 +43,19 @@ def forward(w, b, v, x, f, z, g):
     pre_u = np.outer(x, w) + b                          # (N, K)
     tanh_pre_u = np.tanh(pre_u)                         # (N, K)
     u = tanh_pre_u @ v                                  # (N,)
-    factor_u_xx = v * w**2                              # (K,)
-    u_xx = -2 * (tanh_pre_u * (1 - tanh_pre_u**2) @ factor_u_xx)  # (N,)
+    v_w = v * w                                         # (K,)
+    v_w_w = v_w * w                                     # (K,)
+    u_xx = -2 * (tanh_pre_u * (1 - tanh_pre_u**2) @ v_w_w)  # (N,)
     pre_e = np.outer(z, w) + b                          # (M, K)
     tanh_pre_e = np.tanh(pre_e)                         # (M, K)
     e = tanh_pre_e @ v - g                              # (M,)
     loss = np.mean(e**2) + np.mean((u + u_xx - f)**2)
-    return loss, (w, v, x, f, z, u, factor_u_xx, u_xx, e, tanh_pre_u, tanh_pre_e)
+    return loss, (w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    w, v, x, f, z, u, factor_u_xx, u_xx, e, tanh_pre_u, tanh_pre_e = residuals
+    w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e = residuals
     N = len(x)
     M = len(z)
 
@@ -63,16 +65,18 @@ def backward(residuals):
     du = du_xx                                          # (N,)
     # e = tanh_pre_e v - g
     dpre_e = de[:, None] * v * (1 - tanh_pre_e**2)      # (M, K)
-    # u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) factor_u_xx
-    dfactor_u_xx = -2 * (du_xx @ (tanh_pre_u * (1 - tanh_pre_u**2)))  # (K,)
+    # u_xx = -2 (tanh_pre_u * (1 - tanh_pre_u^2)) v_w_w
+    dv_w_w = -2 * (du_xx @ (tanh_pre_u * (1 - tanh_pre_u**2)))  # (K,)
+    # v_w_w = v_w * w
+    dv_w = dv_w_w * w                                   # (K,)
     # u = tanh_pre_u v
-    dv = de @ tanh_pre_e + du @ tanh_pre_u + dfactor_u_xx * w**2  # (K,)
+    dv = de @ tanh_pre_e + du @ tanh_pre_u + dv_w * w   # (K,)
     dpre_u = (
         du[:, None] * v * (1 - tanh_pre_u**2)
-        + du_xx[:, None] * factor_u_xx * (4 * tanh_pre_u**2 * (1 - tanh_pre_u**2) - 2 * (1 - tanh_pre_u**2)**2)
+        + du_xx[:, None] * v_w_w * (4 * tanh_pre_u**2 * (1 - tanh_pre_u**2) - 2 * (1 - tanh_pre_u**2)**2)
     )                                                   # (N, K)
     # pre_u = x w' + 1 b'
-    dw = x @ dpre_u + z @ dpre_e + 2 * dfactor_u_xx * v * w  # (K,)
+    dw = x @ dpre_u + z @ dpre_e + dv_w * v + dv_w_w * v_w  # (K,)
     db = dpre_e.sum(axis=0) + dpre_u.sum(axis=0)        # (K,)
     return Params(dw, db, dv)
 
