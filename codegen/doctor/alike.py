@@ -40,7 +40,7 @@ def _in_all(program, mutator, first, names):
                 read_name(r) for r in reads(changed.rhs, program.variables)} <= own:
             lines = [e.with_rhs(_renamed(program, changed.rhs, first, e, new)) for e, new in names.items()]
             words = f"{mutant.words}, and likewise in {', '.join(e.name for e in names)}"
-            yield replace(mutant, equations=(*mutant.equations, *lines), words=words, rank=RARE)
+            yield replace(mutant, equations=(*mutant.equations, *lines), words=words, kind="alike", rank=RARE)
 
 
 def _form(expr: Expr, program: Program, indices: tuple) -> object:

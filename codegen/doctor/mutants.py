@@ -43,7 +43,7 @@ class Mutator:
         changes: dict[Expr, Found] = {}
         for found in self._changes(equation):
             same = changes.get(found.expr)
-            if same and found.kind == "term":           # the plainest words for one and the same change
+            if same and found.kind == "term" and same.kind != "factor":     # the plainest words for one and the same
                 changes[found.expr] = replace(found, rank=min(found.rank, same.rank))
             changes.setdefault(found.expr, found)
         for found in changes.values():
