@@ -73,7 +73,8 @@ def _lasting(plan, called, inner):
     those = "the gradients are arrays" if called.name == "loss_and_grads" else \
         "the result is an array" if len(called.results) == 1 else "the results are arrays"
     is_, its = ("is", "its") if len(inner.once) == 1 else ("are", "their")
-    kept = f" {', '.join(inner.once)} {is_} read-only then: {its} zeros are written once." if inner.once else ""
+    when = "then" if not inner.block else "if one block has all rows"
+    kept = f" {', '.join(inner.once)} {is_} read-only {when}: {its} zeros are written once." if inner.once else ""
     return f"With a `Workspace`, {those} of it, which the next call writes over.{kept}"
 
 

@@ -84,7 +84,10 @@ def _in_their_place(lines: list[Statement], block: Blocked, called: Called, fast
     for s in lines:
         if s.name in called.results and s.name in block.rows:
             where = fast.array(s.name, block.program.variables[s.name].indices)
-            filled = (line.replace(where, s.name) for line in s.lines)
+            if any(workspace.ASKED_FOR_ZEROS in line for line in s.lines):
+                fast.helpers["zeroed"] = None
+            zeros = where.removesuffix(")") + workspace.ASKED_FOR_ZEROS
+            filled = (line.replace(zeros, f"_zeroed({s.name})").replace(where, s.name) for line in s.lines)
             changed = tuple(line for line in filled if line != f"{s.name} = {s.name}")
             placed += [s.name] if changed != s.lines else []
             s = replace(s, lines=changed)

@@ -140,6 +140,29 @@ def test_a_jacobian_of_brackets_alone_is_of_numbers(style):
     assert J.dtype == np.float32 and np.array_equal(J.reshape(4, 6, 6), np.broadcast_to(np.eye(6), (4, 6, 6)))
 
 
+@pytest.mark.parametrize("of", ["backward", "hessian", "hessian_vector_product"])
+def test_blocks_share_what_has_no_rows(of):
+    net = Network("penalised", "Logistic regression with penalties, one of them on a weight of its own")
+    N, D = net.sizes("N D")
+    w, v, lam = net.parameter("w", D), net.parameter("v", D), net.input("lam")
+    X, y = net.input("X", N, D), net.input("y", N)
+    norms = net.define("norms", total(w**2) + total(v**4))
+    net.loss = 3 * (mean(binary_cross_entropy(X @ w, y)) + lam * norms / 2) - 1
+    program = getattr(net, of)()
+    text = codegen.source(program, style="fast")
+    assert "for n in range(0, N, rows):" in text
+    module = module_from("penalised", re.sub(r"rows = -\(.*", "rows = 4", text))       # 11 rows: 4, 4 and 3
+    random = np.random.default_rng(0)
+    arguments = [random.normal(size=s) for s in ((5,), (5,), (), (11, 5), (11,))]
+    arguments += [[np.ones(5), np.arange(5.0)]] if program.directions else []
+    ours = getattr(module, program.function or "loss_and_grads")(*arguments)
+    theirs = codegen.lambdify(program)(*arguments)
+    if not program.function:
+        assert np.isclose(ours[0], theirs[0], rtol=1e-13)
+        ours, theirs = ours[1], theirs[1]
+    agree(ours, theirs, 13)
+
+
 def factorisation():
     net = Network("factorisation", "Half the squared error of U V'")
     M, N, K = net.sizes("M N K")
