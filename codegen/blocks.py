@@ -59,7 +59,7 @@ class _Rows:
             return isinstance(e.indices[0], Idx) and self._reads_row(e.rhs, e.indices[0])
         if self._is_free(e.rhs):
             return True
-        part = self._part(e.rhs)
+        part = None if e.implicit else self._part(e.rhs)
         if part is not None:
             self.parts[e.name] = part
         return part is not None
