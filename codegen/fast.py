@@ -58,8 +58,7 @@ def scheduled(program: Program, called: Called) -> Inner:
     lines, placed = _in_their_place(lines, block, called, fast) if block else (lines, ())
     ahead = [s for s in lines if own.results or s.name not in low.backward]
     back = [s for s in lines if s not in ahead]
-    if block and not block.rows.issuperset(called.results):
-        plain.helpers["zeroed"] = None
+    plain.helpers["zeroed"] = None                              # left out of the module where nothing calls it
     once = [s.name for s in lines if any(workspace.ASKED_FOR_ZEROS in line for line in s.lines)]
     return Inner(Plan(own, low, ahead, back, [], {"forward": plain, "backward": plain, "predict": plain}),
                  block, placed, once)
@@ -84,10 +83,8 @@ def _in_their_place(lines: list[Statement], block: Blocked, called: Called, fast
     for s in lines:
         if s.name in called.results and s.name in block.rows:
             where = fast.array(s.name, block.program.variables[s.name].indices)
-            if any(workspace.ASKED_FOR_ZEROS in line for line in s.lines):
-                fast.helpers["zeroed"] = None
-            zeros = where.removesuffix(")") + workspace.ASKED_FOR_ZEROS
-            filled = (line.replace(zeros, f"_zeroed({s.name})").replace(where, s.name) for line in s.lines)
+            kept = where.removesuffix(")") + workspace.ASKED_FOR_ZEROS
+            filled = (line.replace(kept, f"_zeroed({s.name})").replace(where, s.name) for line in s.lines)
             changed = tuple(line for line in filled if line != f"{s.name} = {s.name}")
             placed += [s.name] if changed != s.lines else []
             s = replace(s, lines=changed)
@@ -126,7 +123,7 @@ def in_place(equation: Equation, low: Lowered, plain: NumpyPrinter, fast: InPlac
         return replace(usual, lines=(*lines, *scaled(equation.name, outer, equation, plain)))
     lines = _dense(equation, node, where, wanted or bool(updates), fast)
     if updates and dense == 0 and not integer:
-        lines = [zeros(equation, updates, low.program, plain, where)]
+        lines = [zeros(equation, updates, low.program, where)]
     if not lines:
         return usual
     for u, fresh in fresh_first(dense, updates):
@@ -140,10 +137,12 @@ def _dense(equation: Equation, node: Node, where: str, own: bool, fast: InPlaceP
     """Return the lines that fill the array `where`, what is read as it is where it has to be an array of its `own`."""
     if isinstance(node, Apply | Product) and node.axes == equation.free:
         return fast.filled(equation.name, node, where)
+    if equation.lhs.is_integer:
+        return []
     rows = re.fullmatch(r"(\w+)\[(\w+)\]", fast.code(node)) if isinstance(node, Gather) else None
-    if rows and rows[2] in fast.labels:         # twice as fast as brackets; labels are in range, nothing is clipped
+    if rows and rows[2] in fast.labels and rows[1] not in fast.counted:     # labels are in range: nothing is clipped
         return [f'{equation.name} = {rows[1]}.take({rows[2]}, axis=0, mode="clip", out={where})']
-    if not own or equation.lhs.is_integer or not isinstance(node, Read | Gather | Transpose | Spread):
+    if not own or not isinstance(node, Read | Gather | Transpose | Spread):
         return []
     before, code = fast.expression(node)
     if isinstance(node, Spread):

@@ -1,12 +1,10 @@
 """The module of a program of one function: Hessians, their products, Jacobians. No loss and no residuals."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from sympy import Symbol
 
 from derive.program import Program
-from derive.text import Texts
 
 from . import checks, fast, helpers, parts
 from .called import Called, is_by_parameter, of_results, tuple_name
@@ -21,10 +19,6 @@ from .sizes import Sizes
 @dataclass
 class FunctionPlan(Plan):
     """The statements of one function, kept where `Plan` has those of `predict`."""
-
-    @cached_property
-    def texts(self) -> Texts:
-        return Texts(self.program)
 
     @property
     def keyword_sizes(self) -> list[Symbol]:

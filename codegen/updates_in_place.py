@@ -20,14 +20,13 @@ from .statements import Update, added, along, signed
 from .workspace import ASKED_FOR_ZEROS
 
 
-def zeros(equation: Equation, updates: list[Update], program: Program, plain: NumpyPrinter, where: str) -> str:
+def zeros(equation: Equation, updates: list[Update], program: Program, where: str) -> str:
     """Return the line that asks for the array `where` with 0 at all places that the updates leave out.
 
     A result that is set at the same places in every call with the same sizes keeps them.
     """
     if equation.name in program.results.values() and len(updates) == 1 and _is_at_fixed_places(updates[0]):
         return f"{equation.name} = {where.removesuffix(')')}{ASKED_FOR_ZEROS}"
-    plain.helpers["zeroed"] = None
     return f"{equation.name} = _zeroed({where})"
 
 
