@@ -211,9 +211,11 @@ def _factors(node):
 
 
 def _is_vector(node):
-    return not isinstance(node, Bracket | Index) and not (
-        isinstance(node, Apply) and node.head is Pow and node.args[1] == Scalar((), S.NegativeOne)
-    )
+    return not isinstance(node, Bracket | Index) and not _is_reciprocal(node)
+
+
+def _is_reciprocal(node):
+    return isinstance(node, Apply) and node.head is Pow and node.args[1] == Scalar((), S.NegativeOne)
 
 
 # ---- contractions
@@ -287,9 +289,11 @@ def _times(nodes, inner):
 def _merged(nodes, inner, over):
     """Multiply factors elementwise into another whose axes include theirs: X[n, d]*w[n] is one operand.
 
-    Two vectors over one index stay apart: they make an inner product. So do a vector and a matrix where nothing else
-    has the index that they are summed over: they make a product.
+    Two vectors over one index stay apart: they make an inner product, unless one divides the other. So do a vector and
+    a matrix where nothing else has the index that they are summed over: they make a product.
     """
+    if _is_quotient(nodes):
+        return [_times(nodes, inner)]
     nodes = list(nodes)
     k = 0
     while k < len(nodes):
@@ -312,6 +316,12 @@ def _contract_alone(vector, matrix, nodes, over):
     """Tell whether a vector is summed with a matrix over an index that no other factor has."""
     return len(nodes) > 2 and len(vector.axes) == 1 and len(matrix.axes) == 2 and vector.axes[0] in over and not any(
         vector.axes[0] in n.axes for n in nodes if n is not vector and n is not matrix)
+
+
+def _is_quotient(nodes):
+    """Tell whether two vectors are all there is, and one divides the other."""
+    return len(nodes) == 2 and all(len(n.axes) == 1 for n in nodes) and nodes[0].axes == nodes[1].axes \
+        and any(map(_is_reciprocal, nodes))
 
 
 def _is_chain(node, nodes, over):

@@ -6,7 +6,7 @@ import pytest
 from sympy import Abs, Sum, Symbol, log, sqrt
 
 import codegen
-from derive import Network, relu
+from derive import Network, mean, relu, total
 from derive.quotients import over_one_divisor
 
 QUOTIENTS = {
@@ -60,3 +60,18 @@ def test_a_relu_says_what_its_step_says():
     program = net.backward()
     assert "step" not in str(program.gradients["w"].rhs)
     np.testing.assert_array_equal(codegen.lambdify(program)(np.array([-2.0, 0.0, 3.0]))[1].w, [0, 0, 6])
+
+
+def test_a_mean_of_quotients_is_printed_as_one():
+    """The Dice loss: not the inner product of what divides and what is divided."""
+    net = Network("dice", "One minus the mean Dice coefficient")
+    N, P = net.sizes("N P")
+    S, Y, eps = net.parameter("S", N, P), net.input("Y", N, P), net.input("eps")
+    above, below = 2 * total(S * Y, axis=1) + eps, total(S, axis=1) + total(Y, axis=1) + eps
+    net.loss = 1 - mean(above / below)
+    program = net.backward()
+    assert "loss = 1 - np.mean((2 * sum_loss + eps) / (sum_S + sum_Y + eps))" in codegen.source(program)
+    random = np.random.default_rng(0)
+    s, y = random.uniform(size=(2, 4, 3))
+    by_hand = 1 - np.mean((2 * (s * y).sum(1) + 0.5) / (s.sum(1) + y.sum(1) + 0.5))
+    np.testing.assert_allclose(codegen.lambdify(program)(s, y, 0.5)[0], by_hand, rtol=1e-14)
