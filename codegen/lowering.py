@@ -23,6 +23,7 @@ from .gram import with_weighted
 from .pairs import with_pairs
 from .products_named import still_read
 from .running_sums import with_running_sums
+from .shared_sums import with_shared_sums
 from .squares import with_squares
 from .systems import systems_solved
 from .vanishing import with_zeros_known
@@ -90,7 +91,8 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
-    program, backward, taps = windowed(with_named_invariants(with_pairs(with_weighted(with_squares(program), slope))))
+    program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
+    program, backward, taps = windowed(with_named_invariants(program))
     return Lowered(program, parts, backward, taps)
 
 

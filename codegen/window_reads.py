@@ -32,6 +32,7 @@ class ReadLowering:
         self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
         self.backward: set[str] = {n for n, v in program.variables.items() if v.primal or v.multiplier}
+        self.backward |= {e.name for e in program.equations if reads(e.rhs, self.backward)}
         self.cycle = {e.name: k for k, group in enumerate(program.groups()) if self._is_loop(group) for e in group}
         self.recurrent = set(self.cycle)
         self.recurrent |= {v.name for v in program.variables.values() if v.state}

@@ -93,11 +93,22 @@ def weighted():
     return net
 
 
+def normalised():
+    net = Network("normalised")
+    N, D, H, K = net.sizes("N D H K")
+    W, g, b, V = net.parameter("W", D, H), net.parameter("g", H), net.parameter("b", H), net.parameter("V", H, K)
+    X, Y = net.input("X", N, D), net.input("Y", N, K)
+    Z = net.define("Z", X @ W)
+    apart = Z - mean(Z, axis=0)
+    net.loss = mean((relu(g * apart / sqrt(mean(apart**2, axis=0) + 1e-5) + b) @ V - Y) ** 2)
+    return net
+
+
 def rms(x):
     return x / torch.sqrt((x**2).mean(-1, keepdim=True) + 1e-5)
 
 
-# the network, how many products an expert writes, the loss in PyTorch
+# the network, how many products and sums of products over columns an expert writes, the loss in PyTorch
 LAYERS = {
     "gated": (gated, 3 + 2 + 3 - 1, lambda Wg, Wu, Wd, X, Y: (((F.silu(X @ Wg) * (X @ Wu)) @ Wd - Y) ** 2).mean()),
     "attention": (attention, 5 + 4 + 3, lambda Wq, Wk, Wv, X, Y: (
@@ -110,6 +121,8 @@ LAYERS = {
         (X + F.gelu((rms(X) * g) @ W1 + b1, approximate="tanh") @ W2 - Y) ** 2).mean()),
     "hinges": (hinges, 1 + 1, lambda W, X, y: F.relu(
         1 + X @ W - (X @ W)[torch.arange(len(X)), y][:, None]).sum() / len(X)),
+    "normalised": (normalised, 2 + 3 + 1, lambda W, g, b, V, X, Y: (
+        (F.relu(F.batch_norm(X @ W, None, None, g, b, training=True)) @ V - Y) ** 2).mean()),
     "weighted": (weighted, 2 + 3, lambda W, a, X, Y: (((a[:, None] @ X)[:, 0] @ W - Y) ** 2).sum()),
 }
 SIZES = {"N": 5, "T": 4, "D": 6, "H": 7, "K": 3, "C": 2, "A": 5, "B": 4}
@@ -145,5 +158,5 @@ def test_a_layer_on_one_line_multiplies_as_often_as_an_expert(name):
     network, products, _ = LAYERS[name]
     module = lambdify(network().backward()).module
     code = inspect.getsource(module.forward) + inspect.getsource(module.backward)
-    found = re.findall(r" @ |np\.outer|np\.tensordot", re.sub(r"#.*", "", code))
+    found = re.findall(r" @ |np\.outer|np\.tensordot|np\.einsum", re.sub(r"#.*", "", code))
     assert len(found) == products, code

@@ -47,8 +47,8 @@ def test_each_divisor_keeps_its_share():
 
 def test_sums_without_a_common_divisor_stay():
     x, y = Symbol("x", real=True), Symbol("y", real=True)
-    for total in (1 / (1 + x) + 1 / (1 + y), 1 / x - 1 / x**2, x + y, 1 / (1 + x) - y / sqrt(1 + x)):
-        assert over_one_divisor(total) == total
+    for terms in (1 / (1 + x) + 1 / (1 + y), 1 / x - 1 / x**2, x + y, 1 / (1 + x) - y / sqrt(1 + x)):
+        assert over_one_divisor(terms) == terms
 
 
 def test_a_relu_says_what_its_step_says():

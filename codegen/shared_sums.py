@@ -1,0 +1,69 @@
+"""Sums that several lines need are named and computed once: a product of matrices, a reduction of large arrays.
+
+    dg[h] = Sum(dY[n, h]*Z[n, h], n)/s[h]               sum_dg[h] = Sum(dY[n, h]*Z[n, h], n)
+    ds[h] = -g[h]*Sum(dY[n, h]*Z[n, h], n)/s[h]**2      dg[h] = sum_dg[h]/s[h],  ds[h] = -g[h]*sum_dg[h]/s[h]**2
+"""
+
+from collections import Counter
+
+from sympy import Expr, Indexed, Sum
+
+from derive.program import Equation, Program, Variable, is_cyclic
+from derive.terms import bottom_up, canonical, free_indices, like, reads, rename, subterms
+
+from .products_named import introduced, is_whole
+
+
+def with_shared_sums(program: Program) -> Program:
+    """Name every sum that stands in several places, but for those in loops, whose values are those of a turn."""
+    loops = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    plain = [e for e in program.equations if e.name not in loops and not e.implicit and e.free == e.indices]
+    times = Counter(_key(t) for e in plain for t in _sums(e.rhs, program))
+    shared = {key for key, number in times.items() if number > 1}
+    if not shared:
+        return program
+    variables, lines = dict(program.variables), []
+    known: dict[Expr, tuple[Variable, list[int]]] = {}
+    for e in program.equations:
+        if e not in plain:
+            lines.append(e)
+            continue
+        if _is_sum(e.rhs, program) and set(free_indices(e.rhs)) == set(e.indices):
+            known.setdefault(_key(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
+
+        def change(term, e=e):
+            key = _key(term) if _is_sum(term, program) else None
+            if key not in shared or (key in known and known[key][0] is program.variables[e.name]):
+                return term
+            if key not in known:
+                free = free_indices(term)
+                axes = [i for i in dict.fromkeys((*e.indices, *free)) if i in free]
+                known[key] = introduced(f"sum_{e.name}", axes, variables), _places(term, axes)
+                lines.append(Equation(known[key][0].at(*axes), term))
+            variable, places = known[key]
+            return variable.at(*(free_indices(term)[k] for k in places))
+
+        lines.append(e.with_rhs(bottom_up(e.rhs, change)))
+    return program.with_equations(lines, variables=variables)
+
+
+def _sums(rhs: Expr, program: Program) -> list[Expr]:
+    return [t for t in subterms(rhs) if _is_sum(t, program)]
+
+
+def _is_sum(term: Expr, program: Program) -> bool:
+    """Tell whether a term is a sum of reads at indices as they are, which has the same value wherever it stands."""
+    if not isinstance(term, Sum):
+        return False
+    found = reads(term, program.variables)
+    return bool(found) and all(is_whole(r) for r in found if isinstance(r, Indexed))
+
+
+def _key(term):
+    """Return a sum with its indices called by the order in which they stand in it."""
+    return canonical(rename(term, {i: like(i, f"_free{k}") for k, i in enumerate(free_indices(term))}))
+
+
+def _places(term, axes):
+    """Return which of a sum's free indices each axis is."""
+    return [free_indices(term).index(i) for i in axes]
