@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from sympy import IndexedBase, Symbol
+from sympy import IndexedBase, Sum, Symbol
 
 from codegen.doctor import diagnose
 from codegen.doctor.influence import FITS, Influence
 from codegen.doctor.trials import points
+from derive import Network, padded
 from derive.networks import loading
 from tests.coursework import slips
 from tests.coursework.editing import edited
@@ -64,3 +65,22 @@ def test_what_stands_in_a_place_is_named(row, words):
     diagnosis = diagnose(network(), edited(function, *edits))
     assert diagnosis.verdict == "wrong" and "unknown" not in diagnosis.kinds, str(diagnosis)
     assert re.search(words, " ".join(map(str, diagnosis.findings))), str(diagnosis)
+
+
+@pytest.mark.parametrize(("places", "told"), [((0, 1, 2), "right"), ((1,), "only the middle p counts")])
+def test_neighbours_that_are_left_out(places, told):
+    net = Network("neighbours", "Numbers over the squares of their neighbours")
+    N, C = net.sizes("N C")
+    x, G = net.parameter("x", N, C), net.input("G", N, C)
+    n, c, p = net.indices(n=N, c=C, p=3)
+    s = net.define("s", 2 + Sum(padded(x)[n, c + p - 1] ** 2, p), over=(n, c))
+    net.loss = Sum(G[n, c] * x[n, c] / s[n, c], n, c)
+
+    def by_hand(x, G):
+        C = x.shape[1]
+        wide = np.pad(x, ((0, 0), (1, 1)))
+        s = 2 + sum(wide[:, p:p + C] ** 2 for p in range(3))
+        ds = np.pad(-G * x / s**2, ((0, 0), (1, 1)))
+        return np.sum(G * x / s), G / s + 2 * x * sum(ds[:, p:p + C] for p in places)
+
+    assert told in str(diagnose(net, by_hand))

@@ -198,10 +198,10 @@ class Mutator:
 
             words, count = self.wording.index(index), high - low + 1
             yield Found(total / count, f"the sum over {words} is a mean: divided by {count}", "mean", LIKELY)
-            yield Found(kept(body.xreplace({index: high})), f"only the last {words} counts, not the sum over all",
-                        "sum", POSSIBLE)
-            yield Found(kept(body.xreplace({index: low})), f"only the first {words} counts, not the sum over all",
-                        "sum", POSSIBLE)
+            ones = {"last": high, "first": low, "middle": (low + high) / 2}
+            for place, one in ones.items() if ones["middle"].is_Integer else list(ones.items())[:2]:
+                yield Found(kept(body.xreplace({index: one})), f"only the {place} {words} counts, not the sum over all",
+                            "sum", POSSIBLE)
             for limit, missing in (((index, low + 1, high), "first"), ((index, low, high - 1), "last")):
                 limits = [tuple(x) if j != k else limit for j, x in enumerate(total.limits)]
                 yield Found(Sum(_ranged(body, index, limit[1:]), *_ranged_limits(limits, index)),

@@ -378,7 +378,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "overwritten|last|missing|only the first n"),
     (scalar_network, scalar_engine, [("(1 - t**2) * out.grad", "(1 - t) * out.grad")], r"1 - "),
     (scalar_network, scalar_engine, [("(1 - t**2) * out.grad", "(1 - self.data**2) * out.grad")],
-     r"1 - \w+\^2|pre_\w is read where"),
+     "each activation is taken at its argument"),
     (three_sigmoids, lists_of_weights, [("sp = sigma(zs[-k]) * (1 - sigma(zs[-k]))", "sp = sigma(zs[-k])")],
      "sigmoid|1 -"),
     (three_sigmoids, lists_of_weights, [("lmbda / n * w ", "lmbda * w ")], "lmbda|N times"),

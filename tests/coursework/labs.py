@@ -366,7 +366,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (relu_network, taped, [("for back in reversed(tape)", "for back in tape")], "zero"),
     (relu_network, taped, [("np.outer(x.value, out.grad)", "np.outer(out.grad, x.value).reshape(W.value.shape)")],
      "reshaped|transposed"),
-    (relu_network, taped, [("out.grad * (out.value > 0)", "out.grad")], "mask.*missing"),
+    (relu_network, taped, [("out.grad * (out.value > 0)", "out.grad")], "derivative of each activation is missing"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p * (1 - p))")], "diagonal"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p)")], "missing"),
     (soft_targets, by_jacobians, [("np.diagflat(p) - np.dot(p, p.T)", "np.diagflat(p) + np.dot(p, p.T)")], "sign"),
