@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sympy import Expr, Idx, Indexed
 
-from derive.arrays import Array
-from derive.program import Equation, Program, Variable
+from derive.program import Equation, Program, Variable, base_of
 from derive.terms import read_name, reads
 
 
@@ -13,7 +12,7 @@ def introduced(stem: str, axes: Sequence[Idx], variables: dict[str, Variable]) -
     """Return a new variable over some axes, called after a stem, and add it to the variables."""
     name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(variables) + 3))) if n not in variables)
     shape = tuple(i.upper + 1 for i in axes)
-    variables[name] = Variable(name, Array(name, shape), shape, index_names=tuple(i.name for i in axes))
+    variables[name] = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in axes))
     return variables[name]
 
 

@@ -160,3 +160,19 @@ def test_a_layer_on_one_line_multiplies_as_often_as_an_expert(name):
     code = inspect.getsource(module.forward) + inspect.getsource(module.backward)
     found = re.findall(r" @ |np\.outer|np\.tensordot|np\.einsum", re.sub(r"#.*", "", code))
     assert len(found) == products, code
+
+
+def test_a_sum_that_is_a_number_is_shared_too():
+    """u = (s + r^2) x: the gradients of s and of r are du'x, and 2 r times that."""
+    net = Network("numbers")
+    N = net.size("N")
+    s, r, x, y = net.parameter("s"), net.parameter("r"), net.input("x", N), net.input("y", N)
+    u = net.define("u", (s + r**2) * x)
+    net.loss = total((u - y) ** 2) / 2
+    random = np.random.default_rng(0)
+    values = random.normal(size=(2, 5))
+    run = lambdify(net.backward())
+    found = run(0.5, -1.5, *values)[1]
+    slope = ((0.5 + 1.5**2) * values[0] - values[1]) @ values[0]
+    np.testing.assert_allclose([found.s, found.r], [slope, -3 * slope], rtol=1e-13)
+    assert inspect.getsource(run.module.backward).count(" @ ") == 1
