@@ -7,7 +7,7 @@ from sympy import Expr, Function, Indexed
 
 from derive.functions import sigmoid
 from derive.program import Equation, Program
-from derive.terms import read_name, runs_over
+from derive.terms import free_indices, read_name, runs_over
 
 from .lowering import slope
 
@@ -22,7 +22,7 @@ def with_slopes_of_values(program: Program) -> Program:
 
     def changed(x):
         e = known.get(_place(x)) if isinstance(x, Indexed) else None
-        return slope_at(e.lhs.base[_varying(x)], x) if e else slope(x)
+        return slope_at(e.lhs.base[_varying(x)], x) if e and all(map(_is_from_0, x.indices)) else slope(x)
 
     return program.with_equations(e.with_rhs(e.rhs.replace(slope, changed)) if e.rhs.has(slope) else e
                                   for e in program.equations)
@@ -33,6 +33,11 @@ def _is_of_all(equation: Equation) -> bool:
     x = equation.rhs.args[0]
     return isinstance(x, Indexed) and _varying(x) == equation.free == equation.indices != () and all(
         i.is_Integer or runs_over(i, size) for i, size in zip(x.indices, x.base.shape, strict=True))
+
+
+def _is_from_0(position: Expr) -> bool:
+    """Tell whether a position is never that of the row before the first, which states alone have."""
+    return bool(position.xreplace({i: i.lower for i in free_indices(position)}).is_nonnegative)
 
 
 def _varying(read: Indexed) -> tuple[Expr, ...]:

@@ -203,8 +203,10 @@ def update_of(term: Expr, equation: Equation, program: Program) -> Update | None
             rest.append(f)
         else:
             positions |= target
-    if not positions or any(r.has(KroneckerDelta) for r in rest) \
-            or not all(_is_place(i, place, program) for i, place in positions.items()):
+    positions = {i: place.xreplace(positions) for i, place in positions.items()}
+    if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(
+            _is_place(i, place, program) and not set(free_indices(place)) & set(positions)
+            for i, place in positions.items()):
         return None
     chosen = {i for p in positions.values() for i in free_indices(p)}
     inner = [limit for limit in limits if limit[0] not in chosen]

@@ -33,7 +33,7 @@ def judge(net, sizes, small=None, seed=0, judges=GRADIENTS):
     """
     program = net.program()
     sizes = {s: sizes[s.name] for s in program.sizes}
-    given = _arguments(program, sizes, seed)
+    given = arguments(program, sizes, seed)
     if set(judges) & set(GRADIENTS):
         _judge_gradients(net, program, sizes, small, seed, judges, given)
     if "products" in judges:
@@ -61,7 +61,7 @@ def _judge_gradients(net, program, sizes, small, seed, judges, given):
             raise Failure(f"referee: {wrong}")
 
 
-def _arguments(program, sizes, seed):
+def arguments(program, sizes, seed):
     """Return random parameters and inputs by name."""
     random = np.random.default_rng(seed)
 

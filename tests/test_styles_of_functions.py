@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from sympy import Sum
 
 import codegen
 from codegen.memory import module_from
@@ -15,6 +16,10 @@ from codegen.verify import sample
 from derive import Network, binary_cross_entropy, mean, total
 from derive.errors import DefinitionError, DerivationError
 from derive.networks import loading
+
+from . import sweep
+from .shipped import with_sizes
+from .sweep_judges import arguments as drawn
 
 NETWORKS = {net.name: net for net in loading.load()}
 FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
@@ -161,6 +166,34 @@ def test_blocks_share_what_has_no_rows(of):
         assert np.isclose(ours[0], theirs[0], rtol=1e-13)
         ours, theirs = ours[1], theirs[1]
     agree(ours, theirs, 13)
+
+
+def test_the_hessian_of_a_row_picked_by_its_number_is_there_alone():
+    net = Network("last", "Cubes of the last row")
+    C, A = net.sizes("C A")
+    w, x = net.parameter("w", C, A), net.input("x", A)
+    a = net.indices(a=A)
+    net.loss = Sum(w[C - 1, a]**3 * x[a], a)
+    W, X = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 3.0])
+    want = np.zeros((2, 3, 2, 3))
+    want[1, range(3), 1, range(3)] = 6 * W[1] * X
+    for style in ("plain", "fast"):
+        assert np.array_equal(codegen.lambdify(net.hessian(), style=style)(W, X), want)
+
+
+@pytest.mark.parametrize("number", [47, *(pytest.param(k, marks=pytest.mark.slow) for k in range(40))])
+def test_fast_says_it_of_products_of_random_programs(number):
+    net, sizes, _ = sweep.network(number, stream="wider")
+    program = net.hessian_vector_product()
+    plain, fast = (codegen.lambdify(program, style=style) for style in ("plain", "fast"))
+    given = drawn(net.program(), {s: sizes[s.name] for s in program.sizes}, 0)
+    given |= with_sizes(plain, {s: sizes[s.name] for s in program.sizes})
+    random = np.random.default_rng(number)
+    given["direction"] = [random.normal(size=np.shape(given[p.name])) for p in program.parameters]
+    with np.errstate(all="ignore"):
+        ours, theirs = fast(**given), plain(**given)
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.allclose(a, b, rtol=1e-9, atol=1e-9 * max(1e-30, np.max(np.abs(b))), equal_nan=True)
 
 
 def factorisation():
