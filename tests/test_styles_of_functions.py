@@ -172,7 +172,7 @@ def test_the_hessian_of_a_row_picked_by_its_number_is_there_alone():
     net = Network("last", "Cubes of the last row")
     C, A = net.sizes("C A")
     w, x = net.parameter("w", C, A), net.input("x", A)
-    a = net.indices(a=A)
+    a, = net.indices(a=A)
     net.loss = Sum(w[C - 1, a]**3 * x[a], a)
     W, X = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 3.0])
     want = np.zeros((2, 3, 2, 3))
