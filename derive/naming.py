@@ -185,9 +185,10 @@ class _Namer:
 
     def _paired(self, total):
         """Return a summand with operands of a matrix product named: so each has one adjoint, and is computed once."""
-        for some in operands_of_several(total, self.varying):
+        for some in operands_of_several(total, self.varying, self.variables):
             if self._stays_inside(Mul(*some)):
                 stem = "_".join(map(read_name, some)) if all(map(read_name, some)) else f"factor_{self.of.name}"
+                stem = f"slice_{stem}" if len(some) == 1 and isinstance(some[0], Indexed) else stem
                 rest = (f for f in Mul.make_args(total.function) if f not in some)
                 return self._paired(total.func(Mul(self._name(Mul(*some), stem), *rest), *total.limits))
         return total.function
@@ -350,10 +351,11 @@ class _Namer:
         That is as an array in it has them all, or as @ has them: those of the left array, then the right one's.
         """
         free, found = set(free_indices(expr)), [r for r in reads(expr, self.variables) if r.is_Indexed]
-        whole = next((r for r in found if free <= set(r.indices)), None)
+        orders = [[i for p in r.indices for i in free_indices(p)] for r in found]
+        whole = next((o for r, o in zip(found, orders, strict=True) if free <= set(o) and len(o) == len(r.indices)), ())
         total = next((f for t in Add.make_args(expr) for f in Mul.make_args(t) if isinstance(f, Sum)), None)
-        if whole is not None or total is None:
-            return whole.indices if whole is not None else ()
+        if whole or total is None:
+            return whole
         found, bound = [r for r in found if r in reads(total, self.variables)], set(bound_indices(total))
         if not all(isinstance(i, Idx) for r in found for i in r.indices):
             return ()

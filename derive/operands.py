@@ -1,17 +1,20 @@
 """Operands of matrix products that are made of several arrays: r*h in (r*h) @ W, softmax(Z) in softmax(Z) @ V."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Pow, Sum
 
 from .binders import has_binder
+from .program import Variable
 from .terms import free_indices, read_name, reads, subterms
 
 
-def operands_of_several(total: Sum, varying: Collection[str]) -> Iterator[list[Expr]]:
+def operands_of_several(total: Sum, varying: Collection[str], variables: Mapping[str, Variable]
+                        ) -> Iterator[list[Expr]]:
     """Yield factors of a sum's terms that are an operand together, and have an adjoint that several would compute.
 
-    What is one array, or a function of one as in relu(Z) @ W, is none.
+    What is one array, or a function of one as in relu(Z) @ W, is none; a slice of one is: its adjoint is a product of
+    matrices as small, which a slice of the array's is made of.
     """
     factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
     for one in (f for f in factors if _is_entry(f)):
@@ -19,7 +22,8 @@ def operands_of_several(total: Sum, varying: Collection[str]) -> Iterator[list[E
         some = [f for f in factors if _is_entry(f) and set(free_indices(f)) == inside]
         others = [set(free_indices(f)) for f in factors if f not in some]
         beside = [i for i in others if i & bound & inside]
-        several = any(i - inside for i in beside) and _is_made_of_several(some, varying)
+        multiplied = any(i - inside for i in beside)
+        several = multiplied and (_is_made_of_several(some, varying) or _is_slice(some, variables))
         if reads(Mul(*some), varying) and (several or (beside and _is_activation(some))):
             yield some
 
@@ -32,6 +36,17 @@ def _is_entry(factor):
 
 def _is_made_of_several(factors, varying):
     return len(factors) > 1 or len({read_name(r) for r in reads(factors[0], varying)}) > 1
+
+
+def _is_slice(factors, variables):
+    """Tell whether an operand is a slice of an array that is no state, read at one index along each axis."""
+    [*others, one] = factors
+    if others or not isinstance(one, Indexed) or variables[read_name(one)].state:
+        return False
+    axes = list(zip(one.indices, variables[read_name(one)].indices, strict=True))
+    steps = [[p.coeff(i) for i in free_indices(p)] for p, _ in axes]
+    return all(len(s) == 1 and s[0].is_Integer for s in steps) and any(
+        p != i and not (isinstance(p, Idx) and (p.lower, p.upper) == (i.lower, i.upper)) for p, i in axes)
 
 
 def _is_activation(factors):
