@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from sympy import Add, Basic, Expr
 
-from .arrays import Array, is_array
+from .arrays import Array, ArrayNode, Sliced, Transposed, is_array
+from .joins import Cut, Joined
 from .linear_algebra import Unknown
 from .terms import innermost_first
 
+VIEWS = (Transposed, Sliced, Cut, Joined)
 LONG = 30           # operations and reads; what is shorter is written out where it stands
 
 
@@ -28,13 +30,15 @@ def with_long_parts_named(value, known: dict[Expr, Expr], name: Callable[[Expr],
         return value
     parts = list(innermost_first(value, _array_parts))
     places = Counter(a for part in parts for a in part.args)
+    pieces = {a for part in parts if isinstance(part, Joined) for a in part.args if _is_computed(a)}
     shorter: dict[Basic, Basic] = {}
     length: dict[Basic, int] = {}
     for part in parts:
         args = [shorter.get(a, a) for a in part.args]
         new = _with_known_terms(part if args == list(part.args) else part.func(*args), known)
         length[part] = 1 if isinstance(part, Unknown) else 1 + sum(length.get(a) or _length(a) for a in part.args)
-        if length[part] > LONG and places[part] > 1 and isinstance(new, Expr) and new not in known:
+        again = length[part] > LONG and places[part] > 1
+        if (again or part in pieces) and isinstance(new, Expr) and new not in known:
             known[new] = name(new)
         shorter[part] = known.get(new, new)
         if new in known:
@@ -53,6 +57,12 @@ def _with_known_terms(part, known):
 def _array_parts(part):
     """Return what a part is made of that holds whole arrays and is none itself."""
     return [a for a in part.args if is_array(a) and not isinstance(a, Array)]
+
+
+def _is_computed(part):
+    """Tell whether a part takes more than elementwise operations: as one case of several, it would be guarded."""
+    return is_array(part) and any(isinstance(t, ArrayNode) and not isinstance(t, VIEWS) for t in
+                                  innermost_first(part, _array_parts))
 
 
 def _length(leaf):

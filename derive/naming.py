@@ -375,16 +375,21 @@ def _binders(expr):
 
 
 def _argument(term):
-    """Return what a function is applied to, or the sum that a power is of, without a number before it; else None."""
+    """Return what a function is of, without a number before it, or the sums or products that a power is of, or None."""
     if isinstance(term, Function) and len(term.args) == 1 and not isinstance(term, FLAT):
         factors = Mul.make_args(term.args[0])
         sizes = [f for f in factors if not f.is_number and f.is_Pow and f.base.is_integer and not f.has(Indexed)]
         numbers = [f for f in factors if f.is_number]
         together = sizes and as_root(Mul(*numbers, *sizes))             # 1/sqrt(2*K)
         return term.args[0] if together else Mul(*(f for f in factors if f not in numbers))
-    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and _adds_sums(term.base) and term.base.is_Add:
-        return term.base
+    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and term.base.is_Add:
+        return term.base if _adds_sums(term.base) or _adds_products(term.base) else None
     return None
+
+
+def _adds_products(expr):
+    """Tell whether products of entries are among the terms of an expression."""
+    return any(sum(isinstance(f, Indexed) for f in Mul.make_args(t)) > 1 for t in Add.make_args(expr))
 
 
 def _adds_sums(expr):

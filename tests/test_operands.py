@@ -8,7 +8,7 @@ import pytest
 from sympy import Max, Sum, sqrt
 
 from codegen import lambdify
-from derive import Network, gelu_tanh, mean, padded, relu, silu, softmax, total
+from derive import Network, concatenate, gelu_tanh, mean, padded, relu, silu, softmax, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 F = torch.nn.functional
@@ -72,6 +72,34 @@ def feed_forward():
     return net
 
 
+def fused():
+    net = Network("fused")
+    N, T, D = net.sizes("N T D")
+    W, V = net.parameter("W", D, 6 * D), net.parameter("V", 2 * D, D)
+    X, Y = net.input("X", N, T, D), net.input("Y", N, T, D)
+    P = net.define("P", X @ W)
+    q, k, v = ([P[:, :, (2 * j + h) * D:(2 * j + h + 1) * D] for h in range(2)] for j in range(3))
+    heads = [softmax(q[h] @ k[h].mT / sqrt(D), axis=-1) @ v[h] for h in range(2)]
+    net.loss = mean((concatenate(*heads, axis=2) @ V - Y) ** 2)
+    return net
+
+
+def fused_in_pytorch(W, V, X, Y):
+    q, k, v = (x.unflatten(-1, (2, -1)).transpose(1, 2) for x in (X @ W).chunk(3, dim=-1))
+    heads = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    return ((heads @ V - Y) ** 2).mean()
+
+
+def excited():
+    net = Network("excited")
+    N, C, A, K = net.sizes("N C A K")
+    W, V, g = net.parameter("W", C, K), net.parameter("V", K, C), net.parameter("g", C)
+    X, Y = net.input("X", N, C, A), net.input("Y", N, C, A)
+    s = net.define("s", silu(relu(mean(g[:, None] * X, axis=2) @ W) @ V))
+    net.loss = mean((g[:, None] * X * s[:, :, None] - Y) ** 2)
+    return net
+
+
 def hinges():
     net = Network("hinges")
     N, D, K = net.sizes("N D K")
@@ -119,6 +147,9 @@ LAYERS = {
     "convolved": (convolved, 1 + 1, lambda w, b, x, Y: ((F.silu(F.conv2d(x, w, b, padding=1)) - Y) ** 2).sum()),
     "feed_forward": (feed_forward, 2 + 4, lambda g, W1, b1, W2, X, Y: (
         (X + F.gelu((rms(X) * g) @ W1 + b1, approximate="tanh") @ W2 - Y) ** 2).mean()),
+    "fused": (fused, 1 + 4 + 1 + 2 + 8 + 1, fused_in_pytorch),
+    "excited": (excited, 2 + 4, lambda W, V, g, X, Y: (
+        (g[:, None] * X * F.silu(F.relu((g[:, None] * X).mean(2) @ W) @ V)[:, :, None] - Y) ** 2).mean()),
     "hinges": (hinges, 1 + 1, lambda W, X, y: F.relu(
         1 + X @ W - (X @ W)[torch.arange(len(X)), y][:, None]).sum() / len(X)),
     "normalised": (normalised, 2 + 3 + 1, lambda W, g, b, V, X, Y: (
@@ -132,7 +163,7 @@ def arguments(program):
     random = np.random.default_rng(0)
     found = {}
     for v in (*program.parameters, *program.inputs):
-        shape = tuple(SIZES.get(s.name, s) if s.is_Symbol else int(s) for s in v.shape)
+        shape = tuple(int(s.xreplace({t: SIZES[t.name] for t in s.free_symbols})) for s in v.shape)
         whole = v.kind == "labels"
         found[v.name] = random.integers(0, SIZES[v.classes.name], shape) if whole else random.normal(size=shape)
     return found
