@@ -52,7 +52,7 @@ def updated(equation: Equation, update: Update, fresh: bool, program: Program, p
     before = []
 
     def computed(node: Node) -> Text:
-        lines, value = fast.operand(node, node.axes)
+        lines, value = fast.operand(node, node.axes) if node.axes else ([], "")
         before.extend(lines)
         return Text(value) if lines else plain.text(node)
 

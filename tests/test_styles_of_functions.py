@@ -181,7 +181,7 @@ def test_the_hessian_of_a_row_picked_by_its_number_is_there_alone():
         assert np.array_equal(codegen.lambdify(net.hessian(), style=style)(W, X), want)
 
 
-@pytest.mark.parametrize("number", [47, *(pytest.param(k, marks=pytest.mark.slow) for k in range(40))])
+@pytest.mark.parametrize("number", [47, 74, *(pytest.param(k, marks=pytest.mark.slow) for k in range(40))])
 def test_fast_says_it_of_products_of_random_programs(number):
     net, sizes, _ = sweep.network(number, stream="wider")
     program = net.hessian_vector_product()
