@@ -185,3 +185,24 @@ def test_a_term_that_is_added_when_it_has_been_read():
 
     assert diagnose(net, by_hand).right
     assert "is added too late: di" in str(diagnose(net, lambda f, p, x, G: by_hand(f, p, x, G, late=True)))
+
+
+def test_a_value_that_is_computed_anew_without_a_term():
+    net = Network("counts", "Counts with a mean and a weight, both learnt, and an exposure")
+    N, D = net.sizes("N D")
+    w, a = net.parameter("w", D), net.parameter("a")
+    X, e, y = net.input("X", N, D), net.input("e", N), net.input("y", N)
+    z = net.define("z", X @ w + e)
+    net.loss = total((a * tanh(z) - y) ** 2 + a * sigmoid(z))
+
+    def by_hand(w, a, X, e, y, anew=1):
+        z = X @ w + e
+        loss = np.sum((a * np.tanh(z) - y) ** 2 + a / (1 + np.exp(-z)))
+        z = X @ w + anew * e
+        t, s = np.tanh(z), 1 / (1 + np.exp(-z))
+        dz = 2 * (a * t - y) * a * (1 - t**2) + a * s * (1 - s)
+        return loss, (X.T @ dz, np.sum(2 * (a * t - y) * t + s))
+
+    assert diagnose(net, by_hand).right
+    diagnosis = diagnose(net, lambda w, a, X, e, y: by_hand(w, a, X, e, y, anew=0))
+    assert "z: the term e[n] is missing in the value that the gradients are computed from" in str(diagnosis)

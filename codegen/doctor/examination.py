@@ -37,7 +37,7 @@ from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching, at most
-FETCHED = ("substitute", "another network", "alike")    # far-fetched, where one line of the code says it more simply
+FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 

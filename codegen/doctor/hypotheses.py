@@ -23,6 +23,7 @@ from .places import overwritten
 from .products import added_numbers, lost_factors
 from .slips import FARFETCHED, RARE, Mutant
 from .systems import other_systems
+from .values import mistaken_values
 from .windows import shared_or_strided
 
 Changed = Mapping[str, tuple[Equation, ...]]
@@ -44,6 +45,7 @@ class Hypotheses:
         self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, self.mutator.wording),
                       *same_slips(program), *lost_factors(program, self.mutator.wording)]
         self.alike = Kept(same_changes(program, self.mutator, self.reached))
+        self.values = Kept(mistaken_values(program, self.mutator))
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":
@@ -67,7 +69,7 @@ class Hypotheses:
 
     def throughout(self, rank: int, changed: Changed) -> list[Mutant]:
         """Return the mutants of one rank that change many equations at once."""
-        known = [*self.whole, *(self.alike if rank == RARE else ())]
+        known = [*self.whole, *(self.alike if rank == RARE else self.values if rank == FARFETCHED else ())]
         return [m for m in known if m.rank == rank and not {e.name for e in m.equations} & set(changed)]
 
 

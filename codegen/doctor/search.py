@@ -124,7 +124,7 @@ class Search:
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
             few = [*(self.ratios(places) if rank == LIKELY else ()), *self.hypotheses.throughout(rank, self.changed)]
-            seen = [h for m in few if (h := self.hit(m, wrong))]        # before the many, which may take all the time
+            seen = [h for m in few if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
             for mutant in self.hypotheses.ranked(rank, places, self.changed, self.deadline):
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
