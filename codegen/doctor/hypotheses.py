@@ -20,6 +20,7 @@ from .mutants import Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
 from .places import overwritten
+from .positions import in_slices
 from .products import added_numbers, lost_factors
 from .slips import FARFETCHED, RARE, Mutant
 from .systems import other_systems
@@ -35,15 +36,15 @@ class Hypotheses:
     def __init__(self, program: Program, first: Evaluated):
         self.program, self.mutator = program, Mutator(program)
         self.reached = _reached(program)
-        self.makers = [self.mutator.of, partial(slopes, program), partial(softmaxes, program),
-                       partial(overwritten, program), partial(other_axes, program),
-                       partial(summed_too, program, self.mutator.wording), partial(shared_or_strided, program),
-                       partial(other_orders, self.mutator.wording), other_systems,
-                       partial(added_numbers, program, self.mutator.wording),
+        wording = self.mutator.wording
+        self.makers = [self.mutator.of, partial(in_slices, program, wording), partial(slopes, program),
+                       partial(softmaxes, program), partial(overwritten, program), partial(other_axes, program),
+                       partial(summed_too, program, wording), partial(shared_or_strided, program),
+                       partial(other_orders, wording), other_systems, partial(added_numbers, program, wording),
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
-        self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, self.mutator.wording),
-                      *same_slips(program), *lost_factors(program, self.mutator.wording)]
+        self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, wording),
+                      *same_slips(program), *lost_factors(program, wording)]
         self.alike = Kept(same_changes(program, self.mutator, self.reached))
         self.values = Kept(mistaken_values(program, self.mutator))
         self.known: dict[tuple, Kept] = {}

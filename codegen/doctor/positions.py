@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Symbol
 from sympy.core.relational import Relational
 
-from derive.program import Program
-from derive.terms import reads
+from derive.program import Equation, Program
+from derive.terms import instantiated, read_name, reads
 
-from .slips import POSSIBLE, Found
+from .slips import POSSIBLE, Found, Mutant, instead
 from .wording import Wording
 
 
@@ -32,6 +32,19 @@ def ignored_sizes(program: Program, wording: Wording, rhs: Expr) -> Iterator[Fou
         if Add(*begins[place]).is_positive:
             words = f"what begins at {wording.text(Add(*begins[place]))} is read one place early"
             yield found_with(lambda p, q=place: p - 1 if p == q else p, words)
+
+
+def in_slices(program: Program, wording: Wording, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants of an equation that ignore a size in the slices that it reads, which have names."""
+    slices = {}
+    for read in reads(equation.rhs, {e.name for e in program.forward if e.rhs.is_Indexed and not e.implicit}):
+        lines = program.defining(read_name(read))
+        if len(lines) == 1 and lines[0].free == lines[0].indices:
+            slices[read] = instantiated(lines[0].rhs, dict(zip(lines[0].indices, read.indices, strict=True)))
+    whole = equation.rhs.xreplace(slices)
+    for found in ignored_sizes(program, wording, whole) if slices else ():
+        if found.expr != whole:
+            yield Mutant(equation.name, instead(program, equation, found.expr), found.words, found.kind, found.rank)
 
 
 def _replaced(position, size, value):
