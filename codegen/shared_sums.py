@@ -23,19 +23,20 @@ def with_shared_sums(program: Program) -> Program:
     if not shared:
         return program
     variables, lines = dict(program.variables), []
-    known: dict[Expr, tuple[Variable, list[int]]] = {}
+    known: dict[Expr, tuple[Variable, list[int]]] = {}          # a sum -> its variable, which indices its axes are
+    for e in plain:
+        if _is_sum(e.rhs, program) and set(free_indices(e.rhs)) == set(e.indices):
+            known.setdefault(_key(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
     for e in program.equations:
         if e not in plain:
             lines.append(e)
             continue
-        if _is_sum(e.rhs, program) and set(free_indices(e.rhs)) == set(e.indices):
-            known.setdefault(_key(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
 
         def change(term, e=e):
             key = _key(term) if _is_sum(term, program) else None
             if key not in shared or (key in known and known[key][0] is program.variables[e.name]):
                 return term
-            if key not in known:
+            if key not in known or (known[key][0].primal and not program.variables[e.name].primal):     # read too early
                 free = free_indices(term)
                 axes = [i for i in dict.fromkeys((*e.indices, *free)) if i in free]
                 known[key] = introduced(f"sum_{e.name}", axes, variables), _places(term, axes)
