@@ -99,7 +99,7 @@ def _assigned(equation, variable, program, printer):
         return [f"{name} = {_filled(variable, equation.rhs, node, printer)}"], []
     gradient = gradient or result           # what is handed back is the caller's own
     node = as_numbers(node) if gradient and is_condition(node) else node
-    if gradient and _is_shared(node, program, printer):
+    if gradient and node.axes == equation.free and _is_shared(node, program, printer):
         return [f"{name} = {printer.text(node).inside(ATOM)}.copy()"], []
     if isinstance(node, Spread) and all(i.upper == 0 for i in equation.free if i not in node.body.axes):
         kept = ", ".join(trimmed([":" if i in node.body.axes else "None" for i in equation.free]))

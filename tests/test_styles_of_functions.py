@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from sympy import Sum
+from sympy import Sum, exp
 
 import codegen
 from codegen.memory import module_from
@@ -179,6 +179,17 @@ def test_the_hessian_of_a_row_picked_by_its_number_is_there_alone():
     want[1, range(3), 1, range(3)] = 6 * W[1] * X
     for style in ("plain", "fast"):
         assert np.array_equal(codegen.lambdify(net.hessian(), style=style)(W, X), want)
+
+
+def test_a_block_that_is_one_number_everywhere_has_its_shape():
+    net = Network("scaled", "A sum of weights, scaled")
+    D = net.size("D")
+    w, u = net.parameter("w", D), net.parameter("u")
+    s = net.define("s", exp(u))
+    net.loss = total(w) * s
+    for style in ("plain", "fast"):
+        H = codegen.lambdify(net.hessian(), style=style)(np.ones(3), 0.5)
+        assert np.allclose(H.w_u, np.full(3, np.exp(0.5)), rtol=1e-15) and H.w_u.shape == (3,)
 
 
 @pytest.mark.parametrize("number", [47, 74, *(pytest.param(k, marks=pytest.mark.slow) for k in range(40))])
