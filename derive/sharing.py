@@ -159,10 +159,10 @@ class _Naming:
         self.lines.append(equation)
 
     def _place_of(self, term, order):
-        """Return what axes are sorted by: as on the left of the equation, then as in the read that has most of them."""
+        """Return what axes are sorted by: as in the read that has them all, or on the left of the equation first."""
         found = [tuple(r.indices) for r in reads(term, self.program.variables) if isinstance(r, Indexed)]
         widest = max(found, key=lambda indices: len(set(indices) & set(order)), default=())
-        known = list(dict.fromkeys((*self.near.indices, *widest)))
+        known = list(dict.fromkeys(widest if set(order) <= set(widest) else (*self.near.indices, *widest)))
         return lambda i: known.index(i) if i in known else len(known)
 
     def _is_always_in_range(self, term):
