@@ -141,7 +141,7 @@ def _made(name, shapes, inner, block):
     """Return what a result of all rows begins as: an array whose rows are filled in turn, or zeros to add to."""
     if not shapes[name]:
         return "0"
-    new = _array(name if name in inner.placed else f"sum_{name}", name, shapes)
+    new = _array(name if name in inner.placed else f"{name} of all rows", name, shapes)
     return new if name in block.rows else f"_zeroed({new})"
 
 

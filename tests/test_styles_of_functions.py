@@ -24,7 +24,7 @@ from .sweep_judges import arguments as drawn
 NETWORKS = {net.name: net for net in loading.load()}
 FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
 QUICK = {"hessian": ("softmax_regression", "autoencoder", "max_pooling"),
-         "hessian_vector_product": ("mlp", "lstm", "guess"),
+         "hessian_vector_product": ("mlp", "lstm", "guess", "gaussian_mixture"),
          "per_example_gradients": ("mlp", "skip_gram", "soft_targets")}
 LONG = ("gpt", "transformer_block", "convolution_2d")           # Hessians of these are of thousands of lines
 every_function = pytest.mark.parametrize(("name", "of"), [
