@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from sympy import Max, Sum, sqrt
+from sympy import Max, Sum, sqrt, tanh
 
 from codegen import lambdify
-from derive import Network, concatenate, gelu_tanh, mean, padded, relu, silu, softmax, total
+from derive import Network, concatenate, cross_entropy, gelu_tanh, mean, padded, relu, silu, softmax, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 F = torch.nn.functional
@@ -132,6 +132,15 @@ def normalised():
     return net
 
 
+def tied():
+    net = Network("tied")
+    N, T, D, K = net.sizes("N T D K")
+    E, W = net.parameter("E", K, D), net.parameter("W", D, D)
+    x, y, M = net.labels("x", N, T, classes=K), net.labels("y", N, T, classes=K), net.input("M", N, T)
+    net.loss = total(M * cross_entropy(tanh(E[x] @ W) @ E.T, y))
+    return net
+
+
 def rms(x):
     return x / torch.sqrt((x**2).mean(-1, keepdim=True) + 1e-5)
 
@@ -154,6 +163,8 @@ LAYERS = {
         1 + X @ W - (X @ W)[torch.arange(len(X)), y][:, None]).sum() / len(X)),
     "normalised": (normalised, 2 + 3 + 1, lambda W, g, b, V, X, Y: (
         (F.relu(F.batch_norm(X @ W, None, None, g, b, training=True)) @ V - Y) ** 2).mean()),
+    "tied": (tied, 2 + 4, lambda E, W, x, y, M: (
+        M * F.cross_entropy((torch.tanh(E[x] @ W) @ E.T).mT, y, reduction="none")).sum()),
     "weighted": (weighted, 2 + 3, lambda W, a, X, Y: (((a[:, None] @ X)[:, 0] @ W - Y) ** 2).sum()),
 }
 SIZES = {"N": 5, "T": 4, "D": 6, "H": 7, "K": 3, "C": 2, "A": 5, "B": 4}

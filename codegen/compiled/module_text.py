@@ -41,8 +41,7 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
     if block and alone:
         block, (own, made, _) = None, _planned(program)
     plan.printers["compiled"] = printer = own.printers["forward"]
-    if block and not block.rows.issuperset(p.name for p in program.parameters):
-        printer.helpers["zeroed"] = None
+    printer.helpers["zeroed"] = None                            # left out of the module where nothing calls it
     first = program.parameters[0].name if program.parameters else arguments(program)[0]
     before = [
         f"    compiled = _compiled({first}.dtype)",
