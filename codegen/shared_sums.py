@@ -17,18 +17,22 @@ from .products_named import introduced, is_whole
 def with_shared_sums(program: Program) -> Program:
     """Name every sum that stands in several places, but for those in loops, whose values are those of a turn."""
     loops = {e.name for group in program.groups() if is_cyclic(group) for e in group}
-    plain = [e for e in program.equations if e.name not in loops and not e.implicit and e.free == e.indices]
-    times = Counter(_key(t) for e in plain for t in _sums(e.rhs, program))
+    sums = {e: _sums(e.rhs, program) for e in program.equations
+            if e.name not in loops and not e.implicit and e.free == e.indices}
+    alike = Counter(_outline(t) for found in sums.values() for t in found)
+    times = Counter(_key(t) for found in sums.values() for t in found if alike[_outline(t)] > 1)
     shared = {key for key, number in times.items() if number > 1}
     if not shared:
         return program
+    plain = [e for e, found in sums.items() if any(alike[_outline(t)] > 1 for t in found)]
     variables, lines = dict(program.variables), []
     known: dict[Expr, tuple[Variable, list[int]]] = {}          # a sum -> its variable, which indices its axes are
     for e in plain:
         if _is_sum(e.rhs, program) and set(free_indices(e.rhs)) == set(e.indices):
             known.setdefault(_key(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
+    changed = set(plain)
     for e in program.equations:
-        if e not in plain:
+        if e not in changed:
             lines.append(e)
             continue
 
@@ -58,6 +62,11 @@ def _is_sum(term: Expr, program: Program) -> bool:
         return False
     found = reads(term, program.variables)
     return bool(found) and all(is_whole(r) for r in found if isinstance(r, Indexed))
+
+
+def _outline(term):
+    """Return what sums that are the same have in common, quick to tell: what they read, over how many indices."""
+    return frozenset(t.base for t in subterms(term) if isinstance(t, Indexed)), len(term.limits)
 
 
 def _key(term):
