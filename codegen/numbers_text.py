@@ -94,9 +94,9 @@ class NumberPrinter(Surroundings):
 
 
 def number(expr):
-    """Print a number: a fraction where its denominator is small, else a decimal."""
+    """Print a number: 0.5, or a fraction where decimals have no end."""
     if isinstance(expr, Rational):
-        if expr.q <= 12 or not is_decimal(expr):
+        if not is_decimal(expr):
             return Text(f"{expr.p} / {expr.q}", TERM)
         return number(Float(expr, 17))
     text = repr(float(expr))
@@ -112,12 +112,17 @@ def is_decimal(number):
     return q == 1
 
 
+def _is_printed_whole(factor):
+    """Tell whether a factor is printed as decimals, 0.8 * x, rather than above and below the line: x / 2, 2 * x / 3."""
+    return is_decimal(factor) and factor.q != 1 and (factor.q > 12 or abs(factor.p) != 1)
+
+
 def numerators(expr):
     """Return the factors of a product that stand above the line, signs apart."""
     result = []
     for f in _factors(expr):
         if isinstance(f, Rational):
-            if is_decimal(f) and f.q > 12:
+            if _is_printed_whole(f):
                 result.append(Float(abs(f), 17))
             elif abs(f.p) != 1:
                 result.append(Integer(abs(f.p)))
@@ -132,7 +137,7 @@ def denominators(expr):
     """Return the factors below the line."""
     result = []
     for f in _factors(expr):
-        if isinstance(f, Rational) and f.q != 1 and not (is_decimal(f) and f.q > 12):
+        if isinstance(f, Rational) and f.q != 1 and not _is_printed_whole(f):
             result.append(Integer(f.q))
         elif isinstance(f, Pow) and f.exp.could_extract_minus_sign():
             result.append(f.base if f.exp == -1 else Pow(f.base, -f.exp, evaluate=False))

@@ -41,7 +41,7 @@ def forward(A, B, U, b, V, c, X, y):
     H = len(A)
 
     W = B - A.T @ A - B.T                               # (H, H)
-    W[np.arange(H), np.arange(H)] += 1 / 2
+    W[np.arange(H), np.arange(H)] += 0.5
 
     def newton_Z(Z):
         pre_Z = X @ U + Z @ W + b
@@ -103,7 +103,7 @@ def predict(A, B, U, b, V, c, X):
     H = len(A)
 
     W = B - A.T @ A - B.T                               # (H, H)
-    W[np.arange(H), np.arange(H)] += 1 / 2
+    W[np.arange(H), np.arange(H)] += 0.5
 
     def newton_Z(Z):
         pre_Z = X @ U + Z @ W + b
