@@ -11,11 +11,11 @@ from . import parts
 from .blocks import Blocked
 from .called import Called
 from .checks import arguments
-from .inplace import ASKED
 from .layout import WIDTH, assignment, signature, wrapped
 from .module import Plan
 from .sizes import Sizes, text
 from .statements import Statement
+from .workspace import ASKED
 
 BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows that are as long, it reads where it is
 BLOCK = 2**22       # bytes that all arrays of a block take together, of which a few at a time are at work

@@ -19,7 +19,7 @@ from .loop_arrays import NewArrays, WorkspaceArrays
 from .loops import looped
 from .lowering import Lowered, lowered
 from .maxima import with_relus_after_maxima
-from .module import Plan, surroundings
+from .module import Plan
 from .numpy_text import NumpyPrinter
 from .polynomials import with_numbers_inside
 from .shared_differences import with_shared_differences
@@ -27,6 +27,7 @@ from .shared_exponentials import with_shared_exponentials
 from .sigmoid_slopes import with_slopes_of_values
 from .slots import in_slots
 from .statements import Statement, fresh_first, is_tiled, scaled, split, statement
+from .surroundings import around
 from .unstacked import with_gates_apart
 from .updates_in_place import tile, updated, zeros
 
@@ -47,7 +48,7 @@ def scheduled(program: Program, called: Called) -> Inner:
     low = lowered(with_shared_differences(with_numbers_inside(own)))
     low = replace(low, program=with_shared_exponentials(with_slopes_of_values(low.program)))
     low = with_known_factors_ahead(low)
-    known = surroundings(own, low)
+    known = around(own, low)
     plain = NumpyPrinter(**known, joined=True)
     fast = InPlacePrinter(**known, joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
     groups = ordered(low.program.equations)

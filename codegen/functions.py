@@ -11,9 +11,10 @@ from .called import Called, is_by_parameter, of_results, tuple_name
 from .compiled import library_text
 from .layout import WIDTH, assignment, rows, signature
 from .lowering import lowered
-from .module import Plan, statements_of, surroundings
+from .module import Plan, statements_of
 from .numpy_text import NumpyPrinter
 from .sizes import Sizes
+from .surroundings import around
 
 
 @dataclass
@@ -31,7 +32,7 @@ class FunctionPlan(Plan):
 def planned(program: Program) -> FunctionPlan:
     """Return the statements of a program of one function."""
     low = lowered(program)
-    printer = NumpyPrinter(**surroundings(program, low))
+    printer = NumpyPrinter(**around(program, low))
     return FunctionPlan(program, low, [], [], statements_of(low.program.equations, low, printer), {"predict": printer})
 
 

@@ -26,8 +26,8 @@ from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .sigmoid_slopes import slope_at
 from .vectors_of_stacks import by_vectors
+from .workspace import ASKED
 
-ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (slope_at, capped_exp, softplus_at, sigmoid_at)}
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 

@@ -10,8 +10,9 @@ from derive.forms import form
 from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
 from derive.program import Equation
 
-from .inplace import ASKED, InPlacePrinter
+from .inplace import InPlacePrinter
 from .numpy_text import NumpyPrinter
+from .workspace import ASKED
 
 
 class NewArrays:

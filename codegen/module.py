@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from sympy import Symbol
 
@@ -20,6 +19,7 @@ from .shared_differences import with_shared_differences
 from .sigmoid_slopes import with_slopes_of_values
 from .sizes import Sizes
 from .statements import Statement, statement
+from .surroundings import around
 
 STYLES = ("plain", "fast", "compiled", "scalar")
 
@@ -65,7 +65,7 @@ def planned(program: Program) -> Plan:
     """
     low = lowered(with_shared_differences(program, least=3))
     low = replace(low, program=with_slopes_of_values(low.program))
-    printers = {part: NumpyPrinter(**surroundings(program, low)) for part in ("forward", "backward", "predict")}
+    printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]
     backward = statements_of(back, low, printers["backward"])
@@ -76,14 +76,6 @@ def planned(program: Program) -> Plan:
     outputs = set(program.outputs)
     predict = statements_of(_needed(ahead, outputs), low, printers["predict"], outputs) if outputs else []
     return Plan(program, low, forward, backward, predict, printers)
-
-
-def surroundings(program: Program, low: Lowered) -> dict[str, Any]:
-    """Return what printers know of a program, and of what it is lowered to."""
-    adjoints = [n for n, v in program.variables.items() if v.primal] if program.results else program.adjoints.values()
-    return {"states": frozenset(v.name for v in low.program.variables.values() if v.state),
-            "adjoints": frozenset(adjoints), "labels": frozenset(v.name for v in program.kind("labels")),
-            "taps": low.taps, "counted": low.program.counted}
 
 
 def statements_of(equations, low: Lowered, printer: NumpyPrinter, outputs: set[str] | None = None

@@ -9,7 +9,7 @@ from collections import Counter
 from sympy import Expr, Indexed, Sum
 
 from derive.program import Equation, Program, Variable, is_cyclic
-from derive.terms import bottom_up, canonical, free_indices, like, reads, rename, subterms
+from derive.terms import anonymous, bottom_up, free_indices, reads, subterms
 
 from .products_named import introduced, is_whole
 
@@ -20,7 +20,7 @@ def with_shared_sums(program: Program) -> Program:
     sums = {e: _sums(e.rhs, program) for e in program.equations
             if e.name not in loops and not e.implicit and e.free == e.indices}
     alike = Counter(_outline(t) for found in sums.values() for t in found)
-    times = Counter(_key(t) for found in sums.values() for t in found if alike[_outline(t)] > 1)
+    times = Counter(anonymous(t) for found in sums.values() for t in found if alike[_outline(t)] > 1)
     shared = {key for key, number in times.items() if number > 1}
     if not shared:
         return program
@@ -29,7 +29,7 @@ def with_shared_sums(program: Program) -> Program:
     known: dict[Expr, tuple[Variable, list[int]]] = {}          # a sum -> its variable, which indices its axes are
     for e in plain:
         if _is_sum(e.rhs, program) and set(free_indices(e.rhs)) == set(e.indices):
-            known.setdefault(_key(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
+            known.setdefault(anonymous(e.rhs), (program.variables[e.name], _places(e.rhs, e.indices)))
     changed = set(plain)
     for e in program.equations:
         if e not in changed:
@@ -37,7 +37,7 @@ def with_shared_sums(program: Program) -> Program:
             continue
 
         def change(term, e=e):
-            key = _key(term) if _is_sum(term, program) else None
+            key = anonymous(term) if _is_sum(term, program) else None
             if key not in shared or (key in known and known[key][0] is program.variables[e.name]):
                 return term
             if key not in known or (known[key][0].primal and not program.variables[e.name].primal):     # read too early
@@ -67,11 +67,6 @@ def _is_sum(term: Expr, program: Program) -> bool:
 def _outline(term):
     """Return what sums that are the same have in common, quick to tell: what they read, over how many indices."""
     return frozenset(t.base for t in subterms(term) if isinstance(t, Indexed)), len(term.limits)
-
-
-def _key(term):
-    """Return a sum with its indices called by the order in which they stand in it."""
-    return canonical(rename(term, {i: like(i, f"_free{k}") for k, i in enumerate(free_indices(term))}))
 
 
 def _places(term, axes):

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sympy import Idx, Symbol
 
 from derive.nodes import Node
+from derive.program import Program
 
+from .lowering import Lowered
 from .precedence import Text
 
 
@@ -39,3 +42,11 @@ class Surroundings:
     def text(self, node: Node) -> Text:
         own = getattr(node, "text", None)
         return getattr(self, f"_{type(node).__name__.lower()}")(node) if own is None else own(self)
+
+
+def around(program: Program, low: Lowered) -> dict[str, Any]:
+    """Return what printers know of a program, and of what it is lowered to."""
+    adjoints = [n for n, v in program.variables.items() if v.primal] if program.results else program.adjoints.values()
+    return {"states": frozenset(v.name for v in low.program.variables.values() if v.state),
+            "adjoints": frozenset(adjoints), "labels": frozenset(v.name for v in program.kind("labels")),
+            "taps": low.taps, "counted": low.program.counted}

@@ -25,6 +25,7 @@ PLAIN = '''class Workspace:
             found = self.shaped[name, shape] = self.flat[name][:size].reshape(shape)
         return found'''
 
+ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes
 ASKED_FOR_ZEROS = ", zeros=True)"
 CHANGES = {
     "self.shaped = None, {}, {}": "self.shaped, self.zeros = None, {}, {}, {}",

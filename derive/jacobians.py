@@ -18,7 +18,7 @@ from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of, is_cyclic
 from .tangents import Parts, whole
-from .terms import canonical, count, free_indices, fresh, index_names, instantiated, like, read_name, reads, rename
+from .terms import anonymous, count, free_indices, fresh, index_names, instantiated, read_name, reads, rename
 
 MOST_TERMS = 4              # of a Jacobian that is put in place; more are named together
 
@@ -143,7 +143,7 @@ class Jacobians:
     def _name(self, rhs: Expr, of: str) -> Expr:
         """Return a read of the variable that is defined as `rhs`, defining it where it is new."""
         free = free_indices(rhs)
-        key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
+        key = anonymous(rhs)
         own = self.program.variables[of].indices
         if key not in self.known:
             order = [*(i for i in own if i in free), *(i for i in free if i not in own)]

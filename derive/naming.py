@@ -4,21 +4,7 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-
-from sympy import (
-    Add,
-    Expr,
-    Function,
-    Idx,
-    Indexed,
-    IndexedBase,
-    Mul,
-    Piecewise,
-    Pow,
-    S,
-    Sum,
-    sign,
-)
+from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -34,14 +20,13 @@ from .program import Equation, Program, Variable, base_of, companion_indices, co
 from .radicals import as_root
 from .replacing import places, with_read, with_reads
 from .terms import (
+    anonymous,
     bottom_up,
     bound_indices,
-    canonical,
     count,
     free_indices,
     holds,
     innermost_first,
-    like,
     read_name,
     reads,
     rename,
@@ -134,7 +119,7 @@ class _Namer:
         compared = next((s for s in sides if s.is_Add and _adds_sums(s) and self._stays_inside(s)), None)
         if compared is None or _has_first_rows(compared):
             return rhs
-        read = self._name(self._linear(compared), f"pre_{self.of.name}")
+        read = self._argument_named(compared)
 
         def change(t):
             if not isinstance(t, Piecewise):
@@ -149,10 +134,14 @@ class _Namer:
         argument = next(filter(self._mixes, arguments), None)
         if argument is None:
             return rhs
-        read = self._name(self._linear(argument), f"pre_{self.of.name}")
+        read = self._argument_named(argument)
         summed = [i for i in free_indices(argument) if i not in self.of.free and has_binder(argument)]
         return self._with_arguments(with_reads(rhs, argument, read, summed[0]) if summed else
                                     with_read(rhs, argument, read))
+
+    def _argument_named(self, argument):
+        """Return the name of what a function or a power is of, or a condition compares."""
+        return self._name(self._linear(argument), f"pre_{self.of.name}")
 
     def _mixes(self, argument):
         """Tell whether a function's argument adds sums, or mixes things that vary; the z - lse of a softmax stays."""
@@ -210,12 +199,12 @@ class _Namer:
             return self._name(self._linear(expr), f"sum_{self.of.name}")
         argument = _argument(expr)
         if argument is not None and _adds_sums(argument):
-            return with_read(expr, argument, self._name(self._linear(argument), f"pre_{self.of.name}"))
+            return with_read(expr, argument, self._argument_named(argument))
         expr = expr.func(*map(self._nonlinear, expr.args))
         argument = _argument(expr)
         if argument is None or not self._mixes(argument):
             return expr
-        return with_read(expr, argument, self._name(argument, f"pre_{self.of.name}"))
+        return with_read(expr, argument, self._argument_named(argument))
 
     def _adds_several(self, expr):
         """Tell whether several terms that vary, sums among them, are added up entry by entry: X @ W + b."""
@@ -324,7 +313,7 @@ class _Namer:
         free = free_indices(rhs)
         if _has_first_rows(rhs) and not companion_of:
             return rhs
-        key = canonical(rename(rhs, {i: like(i, f"_free{k}") for k, i in enumerate(free)}))
+        key = anonymous(rhs)
         if key in self.known and not companion_of:
             variable, places = self.known[key]
             return variable.at(*(free[k] for k in places))

@@ -1,6 +1,6 @@
 """Which variables lie between the parameters and the loss, and in which order their adjoints come."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 from .program import Program
 from .terms import read_name, reads
@@ -17,7 +17,7 @@ def moved(program: Program, names: Collection[str]) -> set[str]:
     for e in program.equations:
         for read in reads(e.rhs, program.variables):
             readers.setdefault(read_name(read), set()).add(e.name)
-    return {n for n in _reached(names, readers) if not _is_integer(program.variables[n])}
+    return {n for n in reached(names, readers) if not _is_integer(program.variables[n])}
 
 
 def _is_integer(variable):
@@ -29,7 +29,7 @@ def between(program: Program) -> list[str]:
     lines: dict[str, set[str]] = {}
     for e in program.equations:
         lines.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, program.variables))
-    below, above = varying(program), _reached([program.loss], lines)
+    below, above = varying(program), reached([program.loss], lines)
     return [n for n in program.variables if n in below and n in above]
 
 
@@ -38,10 +38,11 @@ def behind(program: Program, names: Collection[str]) -> set[str]:
     lines: dict[str, set[str]] = {}
     for e in program.equations:
         lines.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, program.variables))
-    return _reached(names, lines)
+    return reached(names, lines)
 
 
-def _reached(start, edges):
+def reached(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return what one comes to from some names along edges, these names among it."""
     seen, todo = set(start), list(start)
     while todo:
         for n in edges.get(todo.pop(), ()):

@@ -273,6 +273,11 @@ def canonical(expr: Expr, depth: int = 0) -> Expr:
     return _rebuilt(expr, [_in_branch(a, lambda term: canonical(term, depth)) for a in expr.args])
 
 
+def anonymous(expr: Expr) -> Expr:
+    """Return `expr` with all indices named after their places: equal where only names of indices differ."""
+    return canonical(rename(expr, {i: like(i, f"_free{k}") for k, i in enumerate(free_indices(expr))}))
+
+
 def apart(expr: Expr, taken: Collection[str]) -> Expr:
     """Return `expr` with every bound index renamed whose name is taken, outside it or by a binder around it."""
     if _is_leaf(expr):

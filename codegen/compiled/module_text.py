@@ -16,10 +16,11 @@ from ..layout import as_tuple, wrapped
 from ..loop_arrays import WorkspaceArrays
 from ..lowering import Lowered, lowered
 from ..maxima import with_relus_after_maxima
-from ..module import Plan, surroundings
+from ..module import Plan
 from ..numpy_text import NumpyPrinter
 from ..slots import in_slots
 from ..statements import Statement, statement
+from ..surroundings import around
 from . import functions_text
 from .products import with_named_products
 from .reductions import Split
@@ -59,7 +60,7 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
 def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
     """Return the statements of a program, the functions in C that they call, and whether they do nothing else."""
     low = lowered(program)
-    known = surroundings(program, low)
+    known = around(program, low)
     plain = NumpyPrinter(**known, joined=True)
     fast = InPlacePrinter(**known, joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
     names = plain_names(low.program, NumpyPrinter(**known))

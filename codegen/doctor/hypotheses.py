@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count, islice
 
+from derive.order import reached
 from derive.program import Equation, Program
 from derive.terms import read_name, reads
 
@@ -104,13 +105,5 @@ def _reached(program: Program) -> dict[str, frozenset[str]]:
         for read in reads(e.rhs, program.variables):
             readers.setdefault(read_name(read), set()).add(e.name)
     parameters = {program.adjoints[p.name]: p.name for p in program.parameters if p.name in program.adjoints}
-    found: dict[str, frozenset[str]] = {}
-    for name in program.variables:
-        below, todo = set(), [name]
-        while todo:
-            n = todo.pop()
-            if n not in below:
-                below.add(n)
-                todo += readers.get(n, ())
-        found[name] = frozenset(parameters[n] for n in below if n in parameters)
-    return found
+    return {name: frozenset(parameters[n] for n in reached([name], readers) if n in parameters)
+            for name in program.variables}

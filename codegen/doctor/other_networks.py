@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sympy import IndexedBase, Symbol
 
+from derive.order import reached
 from derive.pipeline import derived
 from derive.program import Program
 from derive.terms import read_name, reads
@@ -113,13 +114,4 @@ def _sources(forward: Program) -> dict[str, set[str]]:
     for e in forward.equations:
         needs.setdefault(e.name, set()).update(read_name(r) for r in reads(e.rhs, forward.variables))
     parameters = {p.name for p in forward.parameters}
-    found = {}
-    for name in needs:
-        seen, todo = set(), [name]
-        while todo:
-            n = todo.pop()
-            if n not in seen:
-                seen.add(n)
-                todo += needs.get(n, ())
-        found[name] = seen & parameters
-    return found
+    return {name: reached([name], needs) & parameters for name in needs}
