@@ -12,6 +12,7 @@ from . import assumptions, newton_text, taps, workspace
 from .block_text import Inner, computed, outer
 from .blocks import Blocked, blocked
 from .called import Called
+from .complements import with_complements
 from .factors_written_over import with_factors_written_over
 from .inplace import InPlacePrinter
 from .known_factors import with_known_factors_ahead
@@ -24,7 +25,6 @@ from .numpy_text import NumpyPrinter
 from .polynomials import with_numbers_inside
 from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
-from .sigmoid_slopes import with_slopes_of_values
 from .slots import in_slots
 from .statements import Statement, fresh_first, is_tiled, scaled, split, statement
 from .surroundings import around
@@ -45,8 +45,8 @@ def scheduled(program: Program, called: Called) -> Inner:
     program = with_gates_apart(with_relus_after_maxima(program))
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     own = block.program if block else program
-    low = lowered(with_shared_differences(with_numbers_inside(own)))
-    low = replace(low, program=with_shared_exponentials(with_slopes_of_values(low.program)))
+    low = with_complements(lowered(with_shared_differences(with_numbers_inside(own))))
+    low = replace(low, program=with_shared_exponentials(low.program))
     low = with_known_factors_ahead(low)
     known = around(own, low)
     plain = NumpyPrinter(**known, joined=True)

@@ -97,19 +97,20 @@ def _sigmoid_slope_into(x, out, work):
     np.square(out, out=out)
     return np.divide(work, out, out=out)
 '''
-HELPERS["_sigmoid_slope_at"] = '''
-def _sigmoid_slope_at(s, x):
-    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
-        return s / (1 + np.exp(x))
+HELPERS["_exp_minus"] = '''
+def _exp_minus(x):
+    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
+    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
 '''
-HELPERS["_sigmoid_slope_at_into"] = '''
-def _sigmoid_slope_at_into(s, x, out):
-    """Return the derivative of the sigmoid at x in the array out, s being its value there."""
-    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
-        np.exp(x, out=out)
-    out += 1
-    return np.divide(s, out, out=out)
+HELPERS["_exp_minus_into"] = '''
+def _exp_minus_into(x, out):
+    """Return exp(-x) in the array out, short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
+    if x.min(initial=0) > -9:
+        np.negative(x, out=out)
+    else:
+        np.maximum(x, 1 - np.log(np.finfo(x.dtype).max), out=out)
+        np.negative(out, out=out)
+    return np.exp(out, out=out)
 '''
 HELPERS["_capped_exp"] = '''
 def _capped_exp(x):
@@ -201,12 +202,12 @@ def _zeroed(x):
     return x
 '''
 HELPER_OF = {
-    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_sigmoid_slope_at_into", "_softplus_into",
+    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_exp_minus_into", "_softplus_into",
                                "_capped_exp_into", "_softplus_at_into", "_sigmoid_at_into")},
     "capped_exp": "_capped_exp",
     "softplus_at": "_softplus_at",
     "sigmoid_at": "_sigmoid_at",
-    "slope_at": "_sigmoid_slope_at",
+    "exp_minus": "_exp_minus",
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
     "column_sums": "_column_sums",

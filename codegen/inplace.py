@@ -16,6 +16,7 @@ from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 from derive import functions
 from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
 
+from .complements import exp_minus
 from .contractions import einsum
 from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
@@ -24,11 +25,10 @@ from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
 from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
-from .sigmoid_slopes import slope_at
 from .vectors_of_stacks import by_vectors
 from .workspace import ASKED
 
-FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (slope_at, capped_exp, softplus_at, sigmoid_at)}
+FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (exp_minus, capped_exp, softplus_at, sigmoid_at)}
 STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
 
 

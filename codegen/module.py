@@ -1,7 +1,7 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sympy import Symbol
@@ -12,11 +12,11 @@ from derive.program import Equation, Program, is_cyclic, ordered
 from derive.text import Texts
 
 from . import assumptions, checks, helpers, newton_text, parts
+from .complements import with_complements
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
-from .sigmoid_slopes import with_slopes_of_values
 from .sizes import Sizes
 from .statements import Statement, statement
 from .surroundings import around
@@ -63,8 +63,7 @@ def planned(program: Program) -> Plan:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
-    low = lowered(with_shared_differences(program, least=3))
-    low = replace(low, program=with_slopes_of_values(low.program))
+    low = with_complements(lowered(with_shared_differences(program, least=3)))
     printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]

@@ -52,9 +52,11 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
 
     pre_r = x @ Wr                                      # (T, N, K)
     pre_r += br
+    E_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     pre_z = x @ Wz                                      # (T, N, K)
     pre_z += bz
+    E_z = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     pre_c = x @ W                                       # (T, N, K)
@@ -64,36 +66,38 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        r[t] = _sigmoid(pre_r[t])
+        E_r[t] = _exp_minus(pre_r[t])
+        r[t] = 1 / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        z[t] = _sigmoid(pre_z[t])
+        E_z[t] = _exp_minus(pre_z[t])
+        z[t] = 1 / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
-        h[t + 1] = c[t] * _sigmoid(-pre_z[t]) + h[t] * z[t]
+        h[t + 1] = c[t] * (E_z[t] * z[t]) + h[t] * z[t]
     loss = np.mean((h[1:] - Y)**2) / 2
-    return loss, (Ur, Uz, U, x, Y, h, pre_r, r, pre_z, z, h_r, c)
+    return loss, (Ur, Uz, U, x, Y, h, E_r, r, E_z, z, h_r, c)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Ur, Uz, U, x, Y, h, pre_r, r, pre_z, z, h_r, c = residuals
+    Ur, Uz, U, x, Y, h, E_r, r, E_z, z, h_r, c = residuals
     T = len(x)
     N = x.shape[1]
     D = x.shape[2]
     K = len(Ur)
 
-    dpre_c = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    dpre_z = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    dpre_r = np.empty((T, N, K), pre_z.dtype)           # (T, N, K)
-    dh = np.zeros((T + 1, N, K), pre_z.dtype)           # (T + 1, N, K)
+    dpre_c = np.empty((T, N, K), E_z.dtype)             # (T, N, K)
+    dpre_z = np.empty((T, N, K), E_z.dtype)             # (T, N, K)
+    dpre_r = np.empty((T, N, K), E_z.dtype)             # (T, N, K)
+    dh = np.zeros((T + 1, N, K), E_z.dtype)             # (T + 1, N, K)
     dh[1:] = (h[1:] - Y) / (K * N * T)
     U_T = np.ascontiguousarray(U.T)                     # (K, K)
     Ur_T = np.ascontiguousarray(Ur.T)                   # (K, K)
     Uz_T = np.ascontiguousarray(Uz.T)                   # (K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
-        dc = dh[t + 1] * _sigmoid(-pre_z[t])
+        dc = dh[t + 1] * (E_z[t] * z[t])
         # c[t, n, k] = tanh(pre_c[t, n, k])
         dpre_c[t] = dc * (1 - c[t]**2)
         # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
@@ -101,11 +105,11 @@ def backward(residuals):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
         # z[t, n, k] = sigmoid(pre_z[t, n, k])
-        dpre_z[t] = dz * _sigmoid_slope_at(z[t], pre_z[t])
+        dpre_z[t] = dz * z[t] * (E_z[t] * z[t])
         # h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]
         dr = dh_r * h[t]
         # r[t, n, k] = sigmoid(pre_r[t, n, k])
-        dpre_r[t] = dr * _sigmoid_slope_at(r[t], pre_r[t])
+        dpre_r[t] = dr * r[t] * (E_r[t] * r[t])
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
         dh[t] += dpre_r[t] @ Ur_T + dpre_z[t] @ Uz_T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
@@ -137,9 +141,11 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
 
     pre_r = x @ Wr                                      # (T, N, K)
     pre_r += br
+    E_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     r = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     pre_z = x @ Wz                                      # (T, N, K)
     pre_z += bz
+    E_z = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     z = np.empty((T, N, K), br.dtype)                   # (T, N, K)
     h_r = np.empty((T, N, K), br.dtype)                 # (T, N, K)
     pre_c = x @ W                                       # (T, N, K)
@@ -149,13 +155,15 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        r[t] = _sigmoid(pre_r[t])
+        E_r[t] = _exp_minus(pre_r[t])
+        r[t] = 1 / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        z[t] = _sigmoid(pre_z[t])
+        E_z[t] = _exp_minus(pre_z[t])
+        z[t] = 1 / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
-        h[t + 1] = c[t] * _sigmoid(-pre_z[t]) + h[t] * z[t]
+        h[t + 1] = c[t] * (E_z[t] * z[t]) + h[t] * z[t]
     return h
 
 
@@ -164,16 +172,9 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
-
-
-def _sigmoid_slope_at(s, x):
-    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
-        return s / (1 + np.exp(x))
+def _exp_minus(x):
+    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
+    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
 
 
 def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):

@@ -41,10 +41,11 @@ def forward(rho, X, y, V, t):
 
     def newton_w(w):
         s = X @ w
-        sigmoid_s = _sigmoid(s)
+        E_s = _exp_minus(s)
+        sigmoid_s = 1 / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(_sigmoid_slope_at(sigmoid_s, s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(sigmoid_s * (E_s * sigmoid_s))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -85,10 +86,11 @@ def predict(rho, X, y):
 
     def newton_w(w):
         s = X @ w
-        sigmoid_s = _sigmoid(s)
+        E_s = _exp_minus(s)
+        sigmoid_s = 1 / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(_sigmoid_slope_at(sigmoid_s, s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(sigmoid_s * (E_s * sigmoid_s))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -145,10 +147,9 @@ def _newton(name, system, start):
     raise ArithmeticError(f"{name}: Newton's method does not converge in 100 steps; its equation is off by {size:.1e}")
 
 
-def _sigmoid_slope_at(s, x):
-    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
-        return s / (1 + np.exp(x))
+def _exp_minus(x):
+    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
+    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
 
 
 def _checked(rho, X, y, V=None, t=None):

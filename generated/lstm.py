@@ -48,9 +48,12 @@ def forward(W, U, b, x, Y, h0, c0):
 
     z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K)      # (T, N, 4, K)
     z += b
+    E_i = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    E_f = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     g = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    E_o = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     o = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     c = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     c[0] = c0
@@ -60,20 +63,23 @@ def forward(W, U, b, x, Y, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        i[t] = _sigmoid(z[t, :, 0])
-        f[t] = _sigmoid(z[t, :, 1])
+        E_i[t] = _exp_minus(z[t, :, 0])
+        i[t] = 1 / (E_i[t] + 1)
+        E_f[t] = _exp_minus(z[t, :, 1])
+        f[t] = 1 / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        o[t] = _sigmoid(z[t, :, 3])
+        E_o[t] = _exp_minus(z[t, :, 3])
+        o[t] = 1 / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
     loss = np.mean((h[1:] - Y)**2) / 2
-    return loss, (U, x, Y, h, c, z, i, f, g, o, tanh_c)
+    return loss, (U, x, Y, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    U, x, Y, h, c, z, i, f, g, o, tanh_c = residuals
+    U, x, Y, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c = residuals
     T = len(x)
     N = x.shape[1]
     D = x.shape[2]
@@ -94,9 +100,9 @@ def backward(residuals):
         di = dc[t + 1] * g[t]
         # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
-        dz[t, :, 1] = df * _sigmoid_slope_at(f[t], z[t, :, 1])
-        dz[t, :, 0] = di * _sigmoid_slope_at(i[t], z[t, :, 0])
-        dz[t, :, 3] = do * _sigmoid_slope_at(o[t], z[t, :, 3])
+        dz[t, :, 1] = df * f[t] * (E_f[t] * f[t])
+        dz[t, :, 0] = di * i[t] * (E_i[t] * i[t])
+        dz[t, :, 3] = do * o[t] * (E_o[t] * o[t])
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
@@ -123,9 +129,12 @@ def predict(W, U, b, x, h0, c0):
 
     z = (x @ W.reshape(D, -1)).reshape(T, N, 4, K)      # (T, N, 4, K)
     z += b
+    E_i = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     i = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    E_f = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     f = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     g = np.empty((T, N, K), b.dtype)                    # (T, N, K)
+    E_o = np.empty((T, N, K), b.dtype)                  # (T, N, K)
     o = np.empty((T, N, K), b.dtype)                    # (T, N, K)
     c = np.empty((T + 1, N, K), b.dtype)                # (T + 1, N, K)
     c[0] = c0
@@ -135,10 +144,13 @@ def predict(W, U, b, x, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        i[t] = _sigmoid(z[t, :, 0])
-        f[t] = _sigmoid(z[t, :, 1])
+        E_i[t] = _exp_minus(z[t, :, 0])
+        i[t] = 1 / (E_i[t] + 1)
+        E_f[t] = _exp_minus(z[t, :, 1])
+        f[t] = 1 / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        o[t] = _sigmoid(z[t, :, 3])
+        E_o[t] = _exp_minus(z[t, :, 3])
+        o[t] = 1 / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
@@ -150,16 +162,9 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
-
-
-def _sigmoid_slope_at(s, x):
-    """Return the derivative of the sigmoid at x, s being its value there, exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # s / inf is the 0 that it should be
-        return s / (1 + np.exp(x))
+def _exp_minus(x):
+    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
+    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
 
 
 def _checked(W, U, b, x, Y=None, h0=None, c0=None):

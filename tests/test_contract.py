@@ -14,6 +14,7 @@ import pytest
 from sympy import Integer
 
 from codegen import verify
+from codegen.complements import with_complements
 from codegen.lowering import lowered
 from derive.networks import loading
 
@@ -356,7 +357,7 @@ def test_names_are_the_papers(name):
 
     U_T and U_blocks are U laid out for a loop, diff_v is a difference that v is made of.
     """
-    p = lowered(loading.named(name).backward()).program
+    p = with_complements(lowered(loading.named(name).backward())).program
     known = {*p.variables, *map(str, p.sizes), *(i for v in p.variables.values() for i in v.index_names)}
     functions = [f for f in ast.parse(text(name)).body if isinstance(f, ast.FunctionDef)
                  and f.name in ("forward", "backward", "predict")]
