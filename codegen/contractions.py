@@ -118,7 +118,7 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
         left = View(left.node, (), left.stack + left.own, left.over)
     longer = max(left.stack, right.stack, key=len)
     code = f"{_operand(left, False, printer).inside(TERM)} @ {_operand(right, True, printer).inside(SIGN)}"
-    text = Text(code, TERM, is_condition(left.node))
+    text = Text(code, TERM, is_condition(left.node) or left.swapped)
     places = [k for k, i in enumerate(longer) if i not in axes]
     if places:
         text = Text(f"({text.code}).sum(axis={places[0] if len(places) == 1 else tuple(places)})")

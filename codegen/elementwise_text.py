@@ -24,6 +24,7 @@ from .nodes import (
     is_reciprocal,
     is_variable,
     may_overflow,
+    positive_where,
     split_sign,
     term_order,
 )
@@ -181,9 +182,9 @@ class ElementwisePrinter(SumPrinter):
     def _factor(self, node, bare):
         """Print a factor; a mask stays a comparison where a real array stands beside it."""
         if bare and isinstance(node, Spread) and is_mask(node.body):
-            return replace(indexed(Text(f"({self._mask(node.body)})"), node.body.axes, node.axes), truth=True)
+            return replace(indexed(Text(f"({self._mask(node.body)})"), node.body.axes, node.axes), unsigned=True)
         if bare and is_mask(node):
-            return Text(self._mask(node), 0, truth=True)
+            return Text(self._mask(node), 0, unsigned=True)
         return self.text(node)
 
     def _mask(self, node):
@@ -191,5 +192,7 @@ class ElementwisePrinter(SumPrinter):
             return self.code(node)
         if node.head is Piecewise:
             return self.code(condition_of(node))
-        sign = ">" if node.head is functions.step else "=="
-        return f"{self.text(node.args[0]).inside(SUM)} {sign} 0"
+        if node.head is not functions.step:
+            return f"{self.text(node.args[0]).inside(SUM)} == 0"
+        left, sign, right = positive_where(node.args[0])
+        return f"{self.text(left).inside(SUM)} {sign} {self.text(right).inside(SUM)}"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sympy import And, Eq, Ge, Gt, Le, Lt, Mul, Ne, Not, Or, Piecewise, Pow, S, Symbol
+from sympy import Add, And, Eq, Ge, Gt, Le, Lt, Mul, Ne, Not, Or, Piecewise, Pow, S, Symbol
 
 from derive import functions
 from derive.nodes import Apply, Bracket, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
@@ -28,6 +28,19 @@ def split_sign(node):
                 rest = (*node.args[:k], *left, *node.args[k + 1:])
                 return True, rest[0] if len(rest) == 1 else Apply(node.axes, Mul, rest)
     return False, node
+
+
+def positive_where(node):
+    """Return the comparison that tells where a node is positive: x > 0, x < 0 for -x, x < 1 for 1 - x."""
+    negative, rest = split_sign(node)
+    if negative:
+        return rest, "<", Scalar((), S.Zero)
+    if isinstance(node, Apply) and node.head is Add and len(node.args) == 2:
+        number, other = sorted(node.args, key=is_constant, reverse=True)
+        negative, rest = split_sign(other)
+        if negative and is_constant(number) and not is_constant(other):
+            return rest, "<", number.body if isinstance(number, Spread) else number
+    return node, ">", Scalar((), S.Zero)
 
 
 def term_order(negative, node):

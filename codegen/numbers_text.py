@@ -73,11 +73,11 @@ class NumberPrinter(Surroundings):
     def _sum(self, terms):
         """Join (text, is negative) pairs by + and -."""
         text, negative = terms[0]
-        truth = text.truth and not negative and len(terms) == 1
-        result = f"-{text.inside(ATOM if text.truth else TERM)}" if negative else text.inside(SUM)
+        unsigned = text.unsigned and not negative and len(terms) == 1
+        result = f"-{text.inside(ATOM if text.unsigned else TERM)}" if negative else text.inside(SUM)
         for text, negative in terms[1:]:
             result += f" {'-' if negative else '+'} {text.inside(TERM)}"
-        return Text(result, SUM if len(terms) > 1 else SIGN if terms[0][1] else terms[0][0].level, truth)
+        return Text(result, SUM if len(terms) > 1 else SIGN if terms[0][1] else terms[0][0].level, unsigned)
 
     def _quotient(self, tops, bottoms, negative=False):
         top = " * ".join(t.inside(TERM if k == 0 else SIGN) for k, t in enumerate(tops)) or "1"
@@ -87,10 +87,10 @@ class NumberPrinter(Surroundings):
         if bottoms:
             below = bottoms[0].inside(SIGN) if len(bottoms) == 1 else f"({' * '.join(b.inside(SIGN) for b in bottoms)})"
             top, level = f"{top} / {below}", TERM
-        truth = bool(tops) and tops[0].truth
+        unsigned = bool(tops) and tops[0].unsigned
         if negative:
-            return Text(f"-({top})" if truth else f"-{top}", min(level, SIGN))
-        return Text(top, level, truth)
+            return Text(f"-({top})" if unsigned else f"-{top}", min(level, SIGN))
+        return Text(top, level, unsigned)
 
 
 def number(expr):

@@ -11,7 +11,7 @@ class Text:
 
     code: str
     level: int = ATOM
-    truth: bool = False         # whether it begins with an array of True and False: NumPy has no minus for that
+    unsigned: bool = False      # whether a minus goes before all of it: True and False have none, X.T may be large
 
     def inside(self, level: int) -> str:
         """Return the code, in parentheses where it binds less tightly than its place asks for."""

@@ -9,7 +9,7 @@ from derive import binders
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
 from derive.forms import arranged
-from derive.nodes import Apply, Gather, Read, Reduction, Scalar
+from derive.nodes import Apply, Gather, Read, Reduction, Scalar, Transpose
 
 from .contractions import contraction, einsum
 from .nodes import as_numbers, is_condition, is_plain_parameter
@@ -106,7 +106,7 @@ class SumPrinter(PlacePrinter):
 
     def _matmul(self, left, right):
         code = f"{self.text(left).inside(TERM)} @ {self.text(right).inside(SIGN)}"
-        return Text(code, TERM, is_condition(left))
+        return Text(code, TERM, is_condition(left) or isinstance(left, Transpose))
 
 
 def _multiplied_by_columns(node):
