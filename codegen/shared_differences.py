@@ -1,11 +1,16 @@
-"""Names for differences of two arrays needed more than once: p - m, of which a variance and a norm are made."""
+"""Names for differences of two arrays needed more than once: p - m, of which a variance and a norm are made.
+
+    Q[n, k] = Sum((X[n, d] - C[k, d])**2, d)        diff_Q[n, k, d] = X[n, d] - C[k, d],  Q[n, k] = Sum(diff_Q**2, d)
+
+A difference for all pairs of rows is larger than what it is made of, and costs more than a line that reads it.
+"""
 
 from sympy import Expr, Function
 
 from derive.deviations import difference
 from derive.program import Program
 from derive.sharing import with_named
-from derive.terms import bottom_up, read_name, subterms
+from derive.terms import bottom_up, free_indices, read_name, subterms
 
 
 class Difference(Function):
@@ -15,8 +20,15 @@ class Difference(Function):
     nargs = (2,)
 
 
+class PairwiseDifference(Difference):
+    """One that has more axes than either array."""
+
+
 def with_shared_differences(program: Program, least: int = 2) -> Program:
-    """Name the differences of two arrays that are needed so many times, with the sign that they have first."""
+    """Name the differences of two arrays that are needed so many times, with the sign that they have first.
+
+    One that has more axes than either array is named where it is needed twice.
+    """
     first: dict[frozenset, str] = {}
     for e in program.equations:
         for a, b in filter(None, map(_pair, subterms(e.rhs))):
@@ -27,10 +39,12 @@ def with_shared_differences(program: Program, least: int = 2) -> Program:
         if pair is None:
             return term
         a, b = pair
-        return Difference(a, b) if first[_names(a, b)] == read_name(a) else -Difference(b, a)
+        kind = Difference if any(set(free_indices(r)) == set(free_indices(term)) for r in pair) else PairwiseDifference
+        return kind(a, b) if first[_names(a, b)] == read_name(a) else -kind(b, a)
 
-    named = with_named(program.with_equations(e.with_rhs(bottom_up(e.rhs, marked)) for e in program.equations),
-                       lambda term: isinstance(term, Difference), least)
+    named = program.with_equations(e.with_rhs(bottom_up(e.rhs, marked)) for e in program.equations)
+    named = with_named(named, lambda term: isinstance(term, PairwiseDifference))
+    named = with_named(named, lambda term: isinstance(term, Difference), least)
     return named.with_equations(e.with_rhs(e.rhs.replace(Difference, lambda a, b: a - b)) for e in named.equations)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import sympy
-from sympy import Mul, Sum
+from sympy import Integer, Mul, Pow, Sum
 
 from derive import binders
 from derive.binders import ArgMaximum, Maximum
@@ -25,7 +25,7 @@ class SumPrinter(PlacePrinter):
         """Print a sum divided by how many it adds as np.mean; None where this is no mean."""
         sums = [a for a in node.args if isinstance(a, Reduction) and a.binder is Sum]
         others = [a for a in node.args if a not in sums]
-        if len(sums) != 1 or not all(isinstance(a, Scalar) for a in others):
+        if len(sums) != 1 or not all(isinstance(a, Scalar) for a in others) or _multiplied(sums[0]):
             return None
         number = Mul(*(a.expr for a in others))
         for i in sums[0].over:
@@ -71,7 +71,7 @@ class SumPrinter(PlacePrinter):
             single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)
             trace = single and body.code.startswith("np.diagonal(")
             return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"
-        if function == "np.sum" and (pair := _multiplied_by_columns(node)):
+        if function == "np.sum" and (pair := _multiplied(node)):
             left, right = (self.code(a) for a in sorted(pair, key=lambda a: a.name not in self.adjoints))
             return einsum(left, right, node.body.axes, node.body.axes, node.axes)
         axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
@@ -109,12 +109,15 @@ class SumPrinter(PlacePrinter):
         return Text(code, TERM, is_condition(left) or isinstance(left, Transpose))
 
 
-def _multiplied_by_columns(node):
-    """Return two arrays whose product is summed over its first axes: np.einsum adds up the same, and makes no array."""
-    body = node.body
-    pair = body.args if isinstance(body, Apply) and body.head is Mul else ()
+def _multiplied(node):
+    """Return two arrays whose product is summed over their first or last axes: np.einsum does it, and makes no array."""
+    body, over = node.body, set(node.over)
+    pair = body.args if isinstance(body, Apply) and body.head in (Mul, Pow) else ()
+    if len(pair) == 2 and body.head is Pow:
+        pair = (pair[0], pair[0]) if pair[1] == Scalar((), Integer(2)) else ()
     fits = len(pair) == 2 and all(isinstance(a, Read) and a.axes == body.axes for a in pair)
-    return pair if fits and set(node.over) == set(body.axes[:len(node.over)]) else ()
+    return pair if fits and over != set(body.axes) and over in (
+        set(body.axes[:len(over)]), set(body.axes[-len(over):])) else ()
 
 
 def _counting(node):

@@ -62,7 +62,10 @@ def _factored(total: Add) -> Expr:
 
 
 def _contractions(term: Expr) -> Iterator[_Contraction]:
-    """Yield a term as a contraction over one index of two factors that have other axes too, each as the shared one."""
+    """Yield a term as a contraction over one index of two factors, each as the shared one if it has an axis of its own.
+
+    Were it a vector, adding up the matrices that it is multiplied by would take as long as the products.
+    """
     number, rest = term.as_coeff_Mul()
     factors = Mul.make_args(rest)
     sums = [f for f in factors if isinstance(f, Sum)]
@@ -74,7 +77,7 @@ def _contractions(term: Expr) -> Iterator[_Contraction]:
     outside, index = Mul(*(f for f in factors if f is not sums[0])), limit[0]
     for shared, other in (inside, inside[::-1]):
         axes, own = (set(free_indices(f)) - {index} for f in (shared, other))
-        if axes - own and own - axes and all(index in free_indices(f) for f in inside):
+        if axes - own and all(index in free_indices(f) for f in inside):
             yield _Contraction(term, outside, number, shared, other, tuple(limit))
 
 

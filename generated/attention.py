@@ -71,7 +71,7 @@ def backward(residuals):
     dA = dO @ V.mT                                      # (N, T, T)
     dV = A.mT @ dO                                      # (N, T, E)
     # A[n, t, s] = exp(S[n, t, s] - lse_S[n, t])
-    dlse_S = -np.sum(dA * A, axis=2)                    # (N, T)
+    dlse_S = -np.einsum("nts,nts->nt", dA, A)           # (N, T)
     # lse_S[n, t] = log sum_s exp S[n, t, s]
     dS = A * (dA + dlse_S[:, :, None])                  # (N, T, T)
     # S[n, t, s] = (1/sqrt(E) sum_S[n, t, s] if t >= s else -inf)

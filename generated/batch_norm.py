@@ -52,7 +52,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsil
     Z = X @ W1                                          # (N, H)
     m = Z.mean(axis=0)                                  # (H,)
     R = Z - m                                           # (N, H)
-    v = np.mean(R**2, axis=0)                           # (H,)
+    v = np.einsum("nh,nh->h", R, R) / N                 # (H,)
     sqrt_v = np.sqrt(v + epsilon)                       # (H,)
     U = R / sqrt_v                                      # (N, H)
     B = gamma * U + beta                                # (N, H)
@@ -113,11 +113,12 @@ def predict(W1, gamma, beta, W2, b2, X, running_m, running_v, momentum, epsilon)
     ) = _checked(
         W1, gamma, beta, W2, b2, X, running_m=running_m, running_v=running_v, momentum=momentum, epsilon=epsilon,
     )
+    N = len(X)
 
     Z = X @ W1                                          # (N, H)
     m = Z.mean(axis=0)                                  # (H,)
     R = Z - m                                           # (N, H)
-    v = np.mean(R**2, axis=0)                           # (H,)
+    v = np.einsum("nh,nh->h", R, R) / N                 # (H,)
     sqrt_v = np.sqrt(v + epsilon)                       # (H,)
     U = R / sqrt_v                                      # (N, H)
     B = gamma * U + beta                                # (N, H)

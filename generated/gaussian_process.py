@@ -43,7 +43,8 @@ def forward(length, signal, noise, X, y):
     N = len(X)
 
     exp_length = np.exp(-2 * length)                    # (D,)
-    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    diff_X = X[:, None, :] - X                          # (N, N, D)
+    r = diff_X**2 @ exp_length                          # (N, N)
     pre_k = 2 * signal - r / 2                          # (N, N)
     k = np.exp(pre_k)                                   # (N, N)
     exp_noise = np.exp(2 * noise)
@@ -54,12 +55,12 @@ def forward(length, signal, noise, X, y):
     logdet_K = 2 * np.sum(np.log(np.diagonal(chol_K)))
     inverse_logdet_K = cho_solve((chol_K, True), np.eye(N, dtype=chol_K.dtype))  # (N, N)
     loss = (alpha @ y + logdet_K + N * np.log(2 * np.pi, dtype=logdet_K.dtype)) / 2
-    return loss, (X, k, alpha, inverse_logdet_K, exp_length, exp_noise)
+    return loss, (k, alpha, inverse_logdet_K, exp_length, exp_noise, diff_X)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, k, alpha, inverse_logdet_K, exp_length, exp_noise = residuals
+    k, alpha, inverse_logdet_K, exp_length, exp_noise, diff_X = residuals
     D = len(exp_length)
 
     # K alpha = y
@@ -74,7 +75,7 @@ def backward(residuals):
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
-    dlength = -2 * exp_length * (dr.T.reshape(-1) @ ((X - X[:, None, :])**2).reshape(-1, D))  # (D,)
+    dlength = -2 * exp_length * (dr.reshape(-1) @ (diff_X**2).reshape(-1, D))  # (D,)
     return Params(dlength, dsignal, dnoise)
 
 
@@ -90,7 +91,8 @@ def predict(length, signal, noise, X, y):
     N = len(X)
 
     exp_length = np.exp(-2 * length)                    # (D,)
-    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    diff_X = X[:, None, :] - X                          # (N, N, D)
+    r = diff_X**2 @ exp_length                          # (N, N)
     pre_k = 2 * signal - r / 2                          # (N, N)
     k = np.exp(pre_k)                                   # (N, N)
     exp_noise = np.exp(2 * noise)

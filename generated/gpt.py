@@ -130,7 +130,7 @@ def forward(
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
-    var_A1 = np.mean(diff_var_A1**2, axis=2)            # (N, T)
+    var_A1 = np.einsum("ntd,ntd->nt", diff_var_A1, diff_var_A1) / D  # (N, T)
     sqrt_var_A1 = np.sqrt(var_A1 + epsilon)             # (N, T)
     A1_hat = diff_var_A1 / sqrt_var_A1[:, :, None]      # (N, T, D)
     A1 = g_A1 * A1_hat + b_A1                           # (N, T, D)
@@ -152,7 +152,7 @@ def forward(
     R1 = O1.reshape(N, T, -1) @ split_Wo1.reshape(-1, D) + X0  # (N, T, D)
     mu_B1 = R1.mean(axis=2)                             # (N, T)
     diff_var_B1 = R1 - mu_B1[:, :, None]                # (N, T, D)
-    var_B1 = np.mean(diff_var_B1**2, axis=2)            # (N, T)
+    var_B1 = np.einsum("ntd,ntd->nt", diff_var_B1, diff_var_B1) / D  # (N, T)
     sqrt_var_B1 = np.sqrt(var_B1 + epsilon)             # (N, T)
     B1_hat = diff_var_B1 / sqrt_var_B1[:, :, None]      # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
@@ -162,7 +162,7 @@ def forward(
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
     diff_var_A2 = X1 - mu_A2[:, :, None]                # (N, T, D)
-    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
+    var_A2 = np.einsum("ntd,ntd->nt", diff_var_A2, diff_var_A2) / D  # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
     A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g_A2 * A2_hat + b_A2                           # (N, T, D)
@@ -184,7 +184,7 @@ def forward(
     R2 = O2.reshape(N, T, -1) @ split_Wo2.reshape(-1, D) + X1  # (N, T, D)
     mu_B2 = R2.mean(axis=2)                             # (N, T)
     diff_var_B2 = R2 - mu_B2[:, :, None]                # (N, T, D)
-    var_B2 = np.mean(diff_var_B2**2, axis=2)            # (N, T)
+    var_B2 = np.einsum("ntd,ntd->nt", diff_var_B2, diff_var_B2) / D  # (N, T)
     sqrt_var_B2 = np.sqrt(var_B2 + epsilon)             # (N, T)
     B2_hat = diff_var_B2 / sqrt_var_B2[:, :, None]      # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
@@ -194,7 +194,7 @@ def forward(
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)
     diff_var_C = X2 - mu_C[:, :, None]                  # (N, T, D)
-    var_C = np.mean(diff_var_C**2, axis=2)              # (N, T)
+    var_C = np.einsum("ntd,ntd->nt", diff_var_C, diff_var_C) / D  # (N, T)
     sqrt_var_C = np.sqrt(var_C + epsilon)               # (N, T)
     C_hat = diff_var_C / sqrt_var_C[:, :, None]         # (N, T, D)
     C = g_C * C_hat + b_C                               # (N, T, D)
@@ -241,7 +241,7 @@ def backward(residuals):
     db_C = dC.sum(axis=(0, 1))                          # (D,)
     dC_hat = g_C * dC                                   # (N, T, D)
     # C_hat[n, t, d] = (X2[n, t, d] - mu_C[n, t]) / sqrt_var_C[n, t]
-    dvar_C = -np.sum(dC_hat * C_hat, axis=2) / (2 * (var_C + epsilon))  # (N, T)
+    dvar_C = -np.einsum("ntd,ntd->nt", dC_hat, C_hat) / (2 * (var_C + epsilon))  # (N, T)
     # var_C[n, t] = 1/D sum_d (X2[n, t, d] - mu_C[n, t])^2
     dmu_C = -dC_hat.sum(axis=2) / sqrt_var_C            # (N, T)
     # mu_C[n, t] = 1/D sum_d X2[n, t, d]
@@ -265,7 +265,7 @@ def backward(residuals):
     db_B2 = dB2.sum(axis=(0, 1))                        # (D,)
     dB2_hat = g_B2 * dB2                                # (N, T, D)
     # B2_hat[n, t, d] = (R2[n, t, d] - mu_B2[n, t]) / sqrt_var_B2[n, t]
-    dvar_B2 = -np.sum(dB2_hat * B2_hat, axis=2) / (2 * (var_B2 + epsilon))  # (N, T)
+    dvar_B2 = -np.einsum("ntd,ntd->nt", dB2_hat, B2_hat) / (2 * (var_B2 + epsilon))  # (N, T)
     # var_B2[n, t] = 1/D sum_d (R2[n, t, d] - mu_B2[n, t])^2
     dmu_B2 = -dB2_hat.sum(axis=2) / sqrt_var_B2         # (N, T)
     # mu_B2[n, t] = 1/D sum_d R2[n, t, d]
@@ -282,7 +282,7 @@ def backward(residuals):
     dsplit_V2 = (P2.mT @ dO2.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV2 = dsplit_V2.reshape(N, T, D)                    # (N, T, D)
     # P2[n, h, t, s] = exp(S2[n, h, t, s] - lse_S2[n, h, t])
-    dlse_S2 = -np.sum(dP2 * P2, axis=3)                 # (N, H, T)
+    dlse_S2 = -np.einsum("nhts,nhts->nht", dP2, P2)     # (N, H, T)
     # lse_S2[n, h, t] = log sum_s exp S2[n, h, t, s]
     dS2 = P2 * (dP2 + dlse_S2[:, :, :, None])           # (N, H, T, T)
     # S2[n, h, t, s] = (1/sqrt(E) sum_S2[n, h, t, s] if t >= s else -inf)
@@ -304,7 +304,7 @@ def backward(residuals):
     db_A2 = dA2.sum(axis=(0, 1))                        # (D,)
     dA2_hat = g_A2 * dA2                                # (N, T, D)
     # A2_hat[n, t, d] = (X1[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
-    dvar_A2 = -np.sum(dA2_hat * A2_hat, axis=2) / (2 * (var_A2 + epsilon))  # (N, T)
+    dvar_A2 = -np.einsum("ntd,ntd->nt", dA2_hat, A2_hat) / (2 * (var_A2 + epsilon))  # (N, T)
     # var_A2[n, t] = 1/D sum_d (X1[n, t, d] - mu_A2[n, t])^2
     dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d X1[n, t, d]
@@ -329,7 +329,7 @@ def backward(residuals):
     db_B1 = dB1.sum(axis=(0, 1))                        # (D,)
     dB1_hat = g_B1 * dB1                                # (N, T, D)
     # B1_hat[n, t, d] = (R1[n, t, d] - mu_B1[n, t]) / sqrt_var_B1[n, t]
-    dvar_B1 = -np.sum(dB1_hat * B1_hat, axis=2) / (2 * (var_B1 + epsilon))  # (N, T)
+    dvar_B1 = -np.einsum("ntd,ntd->nt", dB1_hat, B1_hat) / (2 * (var_B1 + epsilon))  # (N, T)
     # var_B1[n, t] = 1/D sum_d (R1[n, t, d] - mu_B1[n, t])^2
     dmu_B1 = -dB1_hat.sum(axis=2) / sqrt_var_B1         # (N, T)
     # mu_B1[n, t] = 1/D sum_d R1[n, t, d]
@@ -346,7 +346,7 @@ def backward(residuals):
     dsplit_V1 = (P1.mT @ dO1.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV1 = dsplit_V1.reshape(N, T, D)                    # (N, T, D)
     # P1[n, h, t, s] = exp(S1[n, h, t, s] - lse_S1[n, h, t])
-    dlse_S1 = -np.sum(dP1 * P1, axis=3)                 # (N, H, T)
+    dlse_S1 = -np.einsum("nhts,nhts->nht", dP1, P1)     # (N, H, T)
     # lse_S1[n, h, t] = log sum_s exp S1[n, h, t, s]
     dS1 = P1 * (dP1 + dlse_S1[:, :, :, None])           # (N, H, T, T)
     # S1[n, h, t, s] = (1/sqrt(E) sum_S1[n, h, t, s] if t >= s else -inf)
@@ -368,7 +368,7 @@ def backward(residuals):
     db_A1 = dA1.sum(axis=(0, 1))                        # (D,)
     dA1_hat = g_A1 * dA1                                # (N, T, D)
     # A1_hat[n, t, d] = (X0[n, t, d] - mu_A1[n, t]) / sqrt_var_A1[n, t]
-    dvar_A1 = -np.sum(dA1_hat * A1_hat, axis=2) / (2 * (var_A1 + epsilon))  # (N, T)
+    dvar_A1 = -np.einsum("ntd,ntd->nt", dA1_hat, A1_hat) / (2 * (var_A1 + epsilon))  # (N, T)
     # var_A1[n, t] = 1/D sum_d (X0[n, t, d] - mu_A1[n, t])^2
     dmu_A1 = -dA1_hat.sum(axis=2) / sqrt_var_A1         # (N, T)
     # mu_A1[n, t] = 1/D sum_d X0[n, t, d]
@@ -415,7 +415,7 @@ def predict(
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
-    var_A1 = np.mean(diff_var_A1**2, axis=2)            # (N, T)
+    var_A1 = np.einsum("ntd,ntd->nt", diff_var_A1, diff_var_A1) / D  # (N, T)
     sqrt_var_A1 = np.sqrt(var_A1 + epsilon)             # (N, T)
     A1_hat = diff_var_A1 / sqrt_var_A1[:, :, None]      # (N, T, D)
     A1 = g_A1 * A1_hat + b_A1                           # (N, T, D)
@@ -437,7 +437,7 @@ def predict(
     R1 = O1.reshape(N, T, -1) @ split_Wo1.reshape(-1, D) + X0  # (N, T, D)
     mu_B1 = R1.mean(axis=2)                             # (N, T)
     diff_var_B1 = R1 - mu_B1[:, :, None]                # (N, T, D)
-    var_B1 = np.mean(diff_var_B1**2, axis=2)            # (N, T)
+    var_B1 = np.einsum("ntd,ntd->nt", diff_var_B1, diff_var_B1) / D  # (N, T)
     sqrt_var_B1 = np.sqrt(var_B1 + epsilon)             # (N, T)
     B1_hat = diff_var_B1 / sqrt_var_B1[:, :, None]      # (N, T, D)
     B1 = g_B1 * B1_hat + b_B1                           # (N, T, D)
@@ -447,7 +447,7 @@ def predict(
     X1 = F1 @ U1 + R1 + c1                              # (N, T, D)
     mu_A2 = X1.mean(axis=2)                             # (N, T)
     diff_var_A2 = X1 - mu_A2[:, :, None]                # (N, T, D)
-    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
+    var_A2 = np.einsum("ntd,ntd->nt", diff_var_A2, diff_var_A2) / D  # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
     A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g_A2 * A2_hat + b_A2                           # (N, T, D)
@@ -469,7 +469,7 @@ def predict(
     R2 = O2.reshape(N, T, -1) @ split_Wo2.reshape(-1, D) + X1  # (N, T, D)
     mu_B2 = R2.mean(axis=2)                             # (N, T)
     diff_var_B2 = R2 - mu_B2[:, :, None]                # (N, T, D)
-    var_B2 = np.mean(diff_var_B2**2, axis=2)            # (N, T)
+    var_B2 = np.einsum("ntd,ntd->nt", diff_var_B2, diff_var_B2) / D  # (N, T)
     sqrt_var_B2 = np.sqrt(var_B2 + epsilon)             # (N, T)
     B2_hat = diff_var_B2 / sqrt_var_B2[:, :, None]      # (N, T, D)
     B2 = g_B2 * B2_hat + b_B2                           # (N, T, D)
@@ -479,7 +479,7 @@ def predict(
     X2 = F2 @ U2 + R2 + c2                              # (N, T, D)
     mu_C = X2.mean(axis=2)                              # (N, T)
     diff_var_C = X2 - mu_C[:, :, None]                  # (N, T, D)
-    var_C = np.mean(diff_var_C**2, axis=2)              # (N, T)
+    var_C = np.einsum("ntd,ntd->nt", diff_var_C, diff_var_C) / D  # (N, T)
     sqrt_var_C = np.sqrt(var_C + epsilon)               # (N, T)
     C_hat = diff_var_C / sqrt_var_C[:, :, None]         # (N, T, D)
     C = g_C * C_hat + b_C                               # (N, T, D)

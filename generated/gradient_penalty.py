@@ -53,7 +53,7 @@ def forward(W, b, v, X, Y, M, penalty):
     tanh_pre_f = np.tanh(pre_f)                         # (N, H)
     f_pre_f = v * (1 - tanh_pre_f**2)                   # (N, H)
     S = f_pre_f @ W.T                                   # (N, D)
-    sum_r = np.sum(S**2, axis=1)                        # (N,)
+    sum_r = np.einsum("nd,nd->n", S, S)                 # (N,)
     r = np.sqrt(sum_r)                                  # (N,)
     loss = (penalty * np.sum((r - 1)**2) + np.sum(q) - np.sum(p)) / N
     return loss, (W, v, X, Y, M, penalty, f_pre_f, S, r, tanh_pre_p, tanh_pre_q, tanh_pre_f)

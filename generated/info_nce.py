@@ -41,9 +41,9 @@ def forward(V, W, X, Y, tau):
 
     P = X @ V                                           # (N, K)
     Q = Y @ W                                           # (N, K)
-    sum_p = np.sum(P**2, axis=1)                        # (N,)
+    sum_p = np.einsum("nk,nk->n", P, P)                 # (N,)
     p = np.sqrt(sum_p)                                  # (N,)
-    sum_q = np.sum(Q**2, axis=1)                        # (N,)
+    sum_q = np.einsum("nk,nk->n", Q, Q)                 # (N,)
     q = np.sqrt(sum_q)                                  # (N,)
     A = P / p[:, None]                                  # (N, K)
     B = Q / q[:, None]                                  # (N, K)
@@ -69,9 +69,9 @@ def backward(residuals):
     dB = dS.T @ A / tau                                 # (N, K)
     dA = dS @ B / tau                                   # (N, K)
     # B = diag(q)^(-1) Q
-    dq = -np.sum(dB * B, axis=1) / q                    # (N,)
+    dq = -np.einsum("nk,nk->n", dB, B) / q              # (N,)
     # A = diag(p)^(-1) P
-    dp = -np.sum(dA * A, axis=1) / p                    # (N,)
+    dp = -np.einsum("nk,nk->n", dA, A) / p              # (N,)
     # q = sqrt(sum_q)
     dsum_q = dq / (2 * q)                               # (N,)
     # sum_q = Q^2 1
@@ -99,9 +99,9 @@ def predict(V, W, X, Y, tau):
 
     P = X @ V                                           # (N, K)
     Q = Y @ W                                           # (N, K)
-    sum_p = np.sum(P**2, axis=1)                        # (N,)
+    sum_p = np.einsum("nk,nk->n", P, P)                 # (N,)
     p = np.sqrt(sum_p)                                  # (N,)
-    sum_q = np.sum(Q**2, axis=1)                        # (N,)
+    sum_q = np.einsum("nk,nk->n", Q, Q)                 # (N,)
     q = np.sqrt(sum_q)                                  # (N,)
     A = P / p[:, None]                                  # (N, K)
     B = Q / q[:, None]                                  # (N, K)

@@ -83,7 +83,7 @@ def forward(A, C, q, r, y, m0, L0):
     w = _solved("w", S, v[..., None])[..., 0]           # (T, M)
     logdet = 2 * np.sum(np.log(np.diagonal(chol_S, axis1=1, axis2=2)), axis=1)  # (T,)
     inverse_logdet = _solved("inverse_logdet", S.mT, np.eye(M, dtype=S.dtype))  # (T, M, M)
-    loss = np.sum(logdet + np.sum(v * w, axis=1) + M * np.log(2 * np.pi, dtype=logdet.dtype)) / 2
+    loss = np.sum(logdet + np.einsum("ta,ta->t", v, w) + M * np.log(2 * np.pi, dtype=logdet.dtype)) / 2
     return loss, (A, C, m, P, mu, AP, Q, v, B, G, w, inverse_logdet, exp_q, exp_r, chol_S)
 
 

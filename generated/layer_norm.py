@@ -43,11 +43,12 @@ class Params(NamedTuple):
 def forward(W1, b1, gamma, beta, W2, b2, X, T, epsilon):
     """Return the loss and the residuals that `backward` reads."""
     W1, b1, gamma, beta, W2, b2, X, T, epsilon = _checked(W1, b1, gamma, beta, W2, b2, X, T, epsilon)
+    H = len(b1)
 
     Z = X @ W1 + b1                                     # (N, H)
     m = Z.mean(axis=1)                                  # (N,)
     R = Z - m[:, None]                                  # (N, H)
-    v = np.mean(R**2, axis=1)                           # (N,)
+    v = np.einsum("nh,nh->n", R, R) / H                 # (N,)
     sqrt_v = np.sqrt(v + epsilon)                       # (N,)
     U = R / sqrt_v[:, None]                             # (N, H)
     B = gamma * U + beta                                # (N, H)
@@ -77,7 +78,7 @@ def backward(residuals):
     dbeta = dB.sum(axis=0)                              # (H,)
     dU = gamma * dB                                     # (N, H)
     # U = diag(sqrt_v)^(-1) R
-    dv = -np.sum(dU * U, axis=1) / (2 * (v + epsilon))  # (N,)
+    dv = -np.einsum("nh,nh->n", dU, U) / (2 * (v + epsilon))  # (N,)
     # v = 1/H R^2 1
     dR = dU / sqrt_v[:, None] + 2 / H * dv[:, None] * R  # (N, H)
     # R = Z - m 1'
@@ -99,11 +100,12 @@ def loss_and_grads(W1, b1, gamma, beta, W2, b2, X, T, epsilon):
 def predict(W1, b1, gamma, beta, W2, b2, X, epsilon):
     """Return the predictions Y (N, K)."""
     W1, b1, gamma, beta, W2, b2, X, _, epsilon = _checked(W1, b1, gamma, beta, W2, b2, X, epsilon=epsilon)
+    H = len(b1)
 
     Z = X @ W1 + b1                                     # (N, H)
     m = Z.mean(axis=1)                                  # (N,)
     R = Z - m[:, None]                                  # (N, H)
-    v = np.mean(R**2, axis=1)                           # (N,)
+    v = np.einsum("nh,nh->n", R, R) / H                 # (N,)
     sqrt_v = np.sqrt(v + epsilon)                       # (N,)
     U = R / sqrt_v[:, None]                             # (N, H)
     B = gamma * U + beta                                # (N, H)

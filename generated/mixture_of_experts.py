@@ -76,7 +76,7 @@ def backward(residuals):
     dW1 = X.T @ dZ                                      # (E, D, H)
     db1 = dZ.sum(axis=1)                                # (E, H)
     # G = exp(L - lse_L 1')
-    dlse_L = -np.sum(dG * G, axis=1)                    # (N,)
+    dlse_L = -np.einsum("ne,ne->n", dG, G)              # (N,)
     # lse_L[n] = log sum_e exp L[n, e]
     dL = G * (dG + dlse_L[:, None])                     # (N, E)
     # L = X Wg

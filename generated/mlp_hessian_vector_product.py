@@ -59,7 +59,7 @@ def hessian_vector_product(W1, b1, W2, b2, X, y, direction):
     E = np.exp(Z2 - T[:, None])                         # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     softmax_Z2 = E / S[:, None]                         # (N, C)
-    lse_Z2dot = np.sum(Z2dot * softmax_Z2, axis=1)      # (N,)
+    lse_Z2dot = np.einsum("nc,nc->n", Z2dot, softmax_Z2)  # (N,)
     dZ2 = np.array(softmax_Z2)                          # (N, C)
     dZ2[np.arange(N), y] -= 1
     dZ2 /= N

@@ -81,7 +81,7 @@ def backward(residuals):
     dA = dO @ V.mT                                      # (N, H, T, T)
     dV = A.mT @ dO                                      # (N, H, T, E)
     # A[n, h, t, s] = exp(S[n, h, t, s] - lse_S[n, h, t])
-    dlse_S = -np.sum(dA * A, axis=3)                    # (N, H, T)
+    dlse_S = -np.einsum("nhts,nhts->nht", dA, A)        # (N, H, T)
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = A * (dA + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)

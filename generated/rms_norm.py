@@ -38,9 +38,10 @@ class Params(NamedTuple):
 def forward(W1, gamma, W2, X, T, epsilon):
     """Return the loss and the residuals that `backward` reads."""
     W1, gamma, W2, X, T, epsilon = _checked(W1, gamma, W2, X, T, epsilon)
+    H = len(gamma)
 
     Z = X @ W1                                          # (N, H)
-    mean_r = np.mean(Z**2, axis=1)                      # (N,)
+    mean_r = np.einsum("nh,nh->n", Z, Z) / H            # (N,)
     r = np.sqrt(mean_r + epsilon)                       # (N,)
     U = Z / r[:, None]                                  # (N, H)
     pre_A = gamma * U                                   # (N, H)
@@ -70,7 +71,7 @@ def backward(residuals):
     dgamma = np.einsum("nh,nh->h", dpre_A, U)           # (H,)
     dU = gamma * dpre_A                                 # (N, H)
     # U = diag(r)^(-1) Z
-    dr = -np.sum(dU * U, axis=1) / r                    # (N,)
+    dr = -np.einsum("nh,nh->n", dU, U) / r              # (N,)
     # r = sqrt(mean_r + epsilon 1)
     dmean_r = dr / (2 * r)                              # (N,)
     # mean_r = 1/H Z^2 1
@@ -89,9 +90,10 @@ def loss_and_grads(W1, gamma, W2, X, T, epsilon):
 def predict(W1, gamma, W2, X, epsilon):
     """Return the predictions Y (N, K)."""
     W1, gamma, W2, X, _, epsilon = _checked(W1, gamma, W2, X, epsilon=epsilon)
+    H = len(gamma)
 
     Z = X @ W1                                          # (N, H)
-    mean_r = np.mean(Z**2, axis=1)                      # (N,)
+    mean_r = np.einsum("nh,nh->n", Z, Z) / H            # (N,)
     r = np.sqrt(mean_r + epsilon)                       # (N,)
     U = Z / r[:, None]                                  # (N, H)
     pre_A = gamma * U                                   # (N, H)

@@ -36,7 +36,7 @@ def forward(E, F, w, c, r):
     A = E[w]                                            # (N, D)
     B = F[c]                                            # (N, D)
     R = F[r]                                            # (N, K, D)
-    s = np.sum(A * B, axis=1)                           # (N,)
+    s = np.einsum("nd,nd->n", A, B)                     # (N,)
     q = (R @ A[:, :, None])[:, :, 0]                    # (N, K)
     loss = np.mean(np.sum(_softplus(q), axis=1) + _softplus(-s))
     return loss, (E, F, w, c, r, A, B, R, s, q)

@@ -94,7 +94,7 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     R = O.reshape(N, T, -1) @ split_Wo.reshape(-1, D) + X  # (N, T, D)
     mu_A2 = R.mean(axis=2)                              # (N, T)
     diff_var_A2 = R - mu_A2[:, :, None]                 # (N, T, D)
-    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
+    var_A2 = np.einsum("ntd,ntd->nt", diff_var_A2, diff_var_A2) / D  # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
     A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)
@@ -141,7 +141,7 @@ def backward(residuals):
     db2 = dA2.sum(axis=(0, 1))                          # (D,)
     dA2_hat = g2 * dA2                                  # (N, T, D)
     # A2_hat[n, t, d] = (R[n, t, d] - mu_A2[n, t]) / sqrt_var_A2[n, t]
-    dvar_A2 = -np.sum(dA2_hat * A2_hat, axis=2) / (2 * (var_A2 + epsilon))  # (N, T)
+    dvar_A2 = -np.einsum("ntd,ntd->nt", dA2_hat, A2_hat) / (2 * (var_A2 + epsilon))  # (N, T)
     # var_A2[n, t] = 1/D sum_d (R[n, t, d] - mu_A2[n, t])^2
     dmu_A2 = -dA2_hat.sum(axis=2) / sqrt_var_A2         # (N, T)
     # mu_A2[n, t] = 1/D sum_d R[n, t, d]
@@ -158,7 +158,7 @@ def backward(residuals):
     dsplit_V = (P.mT @ dO.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (N, T, H, E)
     dV = dsplit_V.reshape(N, T, D)                      # (N, T, D)
     # P[n, h, t, s] = exp(S[n, h, t, s] - lse_S[n, h, t])
-    dlse_S = -np.sum(dP * P, axis=3)                    # (N, H, T)
+    dlse_S = -np.einsum("nhts,nhts->nht", dP, P)        # (N, H, T)
     # lse_S[n, h, t] = log sum_s exp S[n, h, t, s]
     dS = P * (dP + dlse_S[:, :, :, None])               # (N, H, T, T)
     # S[n, h, t, s] = (1/sqrt(E) sum_S[n, h, t, s] if t >= s else -inf)
@@ -218,7 +218,7 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     R = O.reshape(N, T, -1) @ split_Wo.reshape(-1, D) + X  # (N, T, D)
     mu_A2 = R.mean(axis=2)                              # (N, T)
     diff_var_A2 = R - mu_A2[:, :, None]                 # (N, T, D)
-    var_A2 = np.mean(diff_var_A2**2, axis=2)            # (N, T)
+    var_A2 = np.einsum("ntd,ntd->nt", diff_var_A2, diff_var_A2) / D  # (N, T)
     sqrt_var_A2 = np.sqrt(var_A2 + epsilon)             # (N, T)
     A2_hat = diff_var_A2 / sqrt_var_A2[:, :, None]      # (N, T, D)
     A2 = g2 * A2_hat + b2                               # (N, T, D)

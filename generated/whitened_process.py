@@ -43,7 +43,8 @@ def forward(length, signal, noise, u, X, y):
     N = len(X)
 
     exp_length = np.exp(-2 * length)                    # (D,)
-    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    diff_X = X[:, None, :] - X                          # (N, N, D)
+    r = diff_X**2 @ exp_length                          # (N, N)
     pre_k = 2 * signal - r / 2                          # (N, N)
     k = np.exp(pre_k)                                   # (N, N)
     exp_noise = np.exp(2 * noise)
@@ -52,12 +53,12 @@ def forward(length, signal, noise, u, X, y):
     L = _cholesky("K", K)                               # (N, N)
     f = L @ u                                           # (N,)
     loss = np.sum(u**2) / 2 + np.sum(_softplus(f) - f * y)
-    return loss, (u, X, y, k, L, f, exp_length, exp_noise)
+    return loss, (u, y, k, L, f, exp_length, exp_noise, diff_X)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    u, X, y, k, L, f, exp_length, exp_noise = residuals
+    u, y, k, L, f, exp_length, exp_noise, diff_X = residuals
     D = len(exp_length)
 
     # loss = (1/2 sum_n u[n]^2) + sum_n softplus(f[n]) - f[n] * y[n]
@@ -79,7 +80,7 @@ def backward(residuals):
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
-    dlength = -2 * exp_length * (dr.T.reshape(-1) @ ((X - X[:, None, :])**2).reshape(-1, D))  # (D,)
+    dlength = -2 * exp_length * (dr.reshape(-1) @ (diff_X**2).reshape(-1, D))  # (D,)
     return Params(dlength, dsignal, dnoise, du)
 
 
@@ -95,7 +96,8 @@ def predict(length, signal, noise, u, X):
     N = len(X)
 
     exp_length = np.exp(-2 * length)                    # (D,)
-    r = (X[:, None, :] - X)**2 @ exp_length             # (N, N)
+    diff_X = X[:, None, :] - X                          # (N, N, D)
+    r = diff_X**2 @ exp_length                          # (N, N)
     pre_k = 2 * signal - r / 2                          # (N, N)
     k = np.exp(pre_k)                                   # (N, N)
     exp_noise = np.exp(2 * noise)

@@ -197,13 +197,30 @@ def squared_error():
     return net
 
 
-def test_sums_of_products_are_as_exact_as_sums():
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_sums_of_products_are_as_exact_as_sums(style):
     rng = np.random.default_rng(0)
     X, Y = rng.random((2, 300, 7001)).astype(np.float32)
-    loss, _ = codegen.lambdify(squared_error().backward(), style="fast")(X=X, Y=Y)
+    loss, _ = codegen.lambdify(squared_error().backward(), style=style)(X=X, Y=Y)
     R = X.astype(float) - Y
     want = (R**2).sum() / 300 + ((R**2).mean(axis=1) ** 2).sum()
     assert loss.dtype == np.float32 and abs(loss - want) <= 5e-7 * want
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_pairs_far_from_the_origin_keep_their_digits(style):
+    net = Network("embedding", "Points whose squared distances are near given ones, as in multidimensional scaling")
+    N, D = net.sizes("N D")
+    Z, P = net.parameter("Z", N, D), net.input("P", N, N)
+    Q = net.define("Q", total((Z[:, None] - Z[None]) ** 2, axis=-1))
+    net.loss = total(P * Q**2)
+    near = np.random.default_rng(0).integers(-64, 64, (40, 3)) / 8
+    P = np.random.default_rng(1).random((40, 40)).astype(np.float32)
+    R = near[:, None] - near                            # exact, and so is Z
+    G = 2 * P * (R**2).sum(axis=2)
+    want = 2 * ((G + G.T)[:, :, None] * R).sum(axis=1)
+    _, grads = codegen.lambdify(net.backward(), style=style)((near + 2**16).astype(np.float32), P)
+    assert np.allclose(grads.Z, want, rtol=1e-5, atol=1e-6 * np.abs(want).max())
 
 
 def test_gradients_with_rows_are_filled_block_by_block():
