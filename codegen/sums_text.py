@@ -110,14 +110,17 @@ class SumPrinter(PlacePrinter):
 
 
 def _multiplied(node):
-    """Return two arrays whose product is summed over their first or last axes: np.einsum does it, and makes no array."""
+    """Return two arrays whose product is summed over their first axes or the last: np.einsum makes no array for it.
+
+    Over several of the last axes np.sum stays, which adds up pairs of pairs: one after another, many terms lose digits.
+    """
     body, over = node.body, set(node.over)
     pair = body.args if isinstance(body, Apply) and body.head in (Mul, Pow) else ()
     if len(pair) == 2 and body.head is Pow:
         pair = (pair[0], pair[0]) if pair[1] == Scalar((), Integer(2)) else ()
     fits = len(pair) == 2 and all(isinstance(a, Read) and a.axes == body.axes for a in pair)
     return pair if fits and over != set(body.axes) and over in (
-        set(body.axes[:len(over)]), set(body.axes[-len(over):])) else ()
+        set(body.axes[:len(over)]), set(body.axes[-1:])) else ()
 
 
 def _counting(node):

@@ -56,7 +56,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
     split_Z = Z.reshape(N, G, M, H, W)                  # (N, G, M, H, W)
     mu = split_Z.mean(axis=(2, 3, 4))                   # (N, G)
     R = split_Z - mu[:, :, None, None, None]            # (N, G, M, H, W)
-    v = np.einsum("ngmhw,ngmhw->ng", R, R) / (H * M * W)  # (N, G)
+    v = np.mean(R**2, axis=(2, 3, 4))                   # (N, G)
     sqrt_v = np.sqrt(v + epsilon)                       # (N, G)
     U = R / sqrt_v[:, :, None, None, None]              # (N, G, M, H, W)
     split_gamma = gamma.reshape(G, M)                   # (G, M)
@@ -103,7 +103,7 @@ def backward(residuals):
     dbeta = dsplit_beta.reshape(C)                      # (C,)
     dU = split_gamma[:, :, None, None] * dB             # (N, G, M, H, W)
     # U[n, g, m, h, w] = R[n, g, m, h, w] / sqrt_v[n, g]
-    dv = -np.einsum("ngmhw,ngmhw->ng", dU, U) / (2 * (v + epsilon))  # (N, G)
+    dv = -np.sum(dU * U, axis=(2, 3, 4)) / (2 * (v + epsilon))  # (N, G)
     # v[n, g] = 1/(M H W) sum_{m, h, w} R[n, g, m, h, w]^2
     dR = dU / sqrt_v[:, :, None, None, None] + 2 / (H * M * W) * dv[:, :, None, None, None] * R  # (N, G, M, H, W)
     # R[n, g, m, h, w] = Z[n, M * g + m, h, w] - mu[n, g]
@@ -136,7 +136,7 @@ def predict(W1, gamma, beta, W2, b2, X, epsilon, *, G, M):
     split_Z = Z.reshape(N, G, M, H, W)                  # (N, G, M, H, W)
     mu = split_Z.mean(axis=(2, 3, 4))                   # (N, G)
     R = split_Z - mu[:, :, None, None, None]            # (N, G, M, H, W)
-    v = np.einsum("ngmhw,ngmhw->ng", R, R) / (H * M * W)  # (N, G)
+    v = np.mean(R**2, axis=(2, 3, 4))                   # (N, G)
     sqrt_v = np.sqrt(v + epsilon)                       # (N, G)
     U = R / sqrt_v[:, :, None, None, None]              # (N, G, M, H, W)
     split_gamma = gamma.reshape(G, M)                   # (G, M)

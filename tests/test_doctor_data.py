@@ -4,7 +4,7 @@ import numpy as np
 from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
 
 from codegen.doctor import diagnose, layered
-from derive import FirstMaximum, Network, mean, softplus, total
+from derive import FirstMaximum, Network, mean, sigmoid, softplus, total
 from tests.coursework.editing import edited
 
 
@@ -187,3 +187,21 @@ def test_an_array_that_was_made_as_a_copy():
     assert diagnose(net, lambda x, dout: by_hand(x, dout)).right
     wrong = diagnose(net, lambda x, dout: by_hand(x, dout, np.copy))
     assert "dx has the values of x where nothing is sent back to" in str(wrong)
+
+
+def test_labels_of_one_column_are_0_or_1_and_not_one_hot():
+    """The whole error weighted as positive examples are is right only where all of them are positive."""
+    net = Network("weighted", "Logistic regression, its two classes weighted")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D, 1), net.input("X", N, D), net.input("y", N, 1)
+    of_0, of_1 = net.input("of_0"), net.input("of_1")
+    P = net.define("P", sigmoid(X @ w))
+    net.loss = -mean(of_1 * y * log(P) + of_0 * (1 - y) * log(1 - P))
+
+    def grads(w, X, y, of_0, of_1, right=False):
+        P = 1 / (1 + np.exp(-X @ w))
+        loss = -np.mean(of_1 * y * np.log(P) + of_0 * (1 - y) * np.log(1 - P))
+        return loss, X.T @ (P * (of_1 * y + of_0 * (1 - y)) - of_1 * y if right else of_1 * (P - y)) / len(X)
+
+    assert diagnose(net, grads).verdict == "wrong"
+    assert diagnose(net, lambda *arguments: grads(*arguments, right=True)).right

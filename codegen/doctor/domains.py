@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sympy import Add, Mul
+from sympy import Add, Expr, Mul
 
 from derive.program import Program, Variable
 from derive.terms import read_name, reads, subterms
@@ -78,9 +78,14 @@ def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> I
         if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v) \
                 and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
-                if (len(v.shape) > 1 or not ("one-hot" in words or "sums" in words)) \
-                        and (loss_differs or words != POSITIVE):
+                if _says_something(words, v.shape) and (loss_differs or words != POSITIVE):
                     yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
+
+
+def _says_something(words: str, shape: Sequence[Expr]) -> bool:
+    """Tell whether an array of that shape may be of a kind in two ways: one-hot rows of one entry are all 1."""
+    along = -1 if "row" in words else 0 if "column" in words else None
+    return along is None or (len(shape) > 1 and shape[along] != 1)
 
 
 def with_small(program: Program, points: Sequence[Point]) -> list[Point]:
