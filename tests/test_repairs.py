@@ -252,3 +252,32 @@ def test_a_tree_is_as_it_was_after_all_edits():
     assert len(made) > 100 and ast.dump(tree) == before
     texts = {text(ast.fix_missing_locations(e.new)) for e in made if isinstance(e.new, ast.AST)}
     assert {"b @ a[:, k - 1]", "a[:, k]", "a[k] = b.T @ a[:, k - 1]", "a * 2", "a"} <= texts
+
+
+def tanh_units(U, V, x, y):
+    layers, values = [U, V], [list(x)]
+    for rows in layers:
+        values.append([np.tanh(sum(w * v for w, v in zip(row, values[-1], strict=True))) for row in rows])
+    deltas = [[], []]
+    for k in reversed(range(len(layers))):
+        errors = list()                                 # noqa: C408 (a call, as beginners write it)
+        if k == 1:
+            for target, output in zip(y, values[2], strict=True):
+                errors.append(output - target)
+        else:
+            error = 0.0
+            for j in range(len(U)):
+                for row, delta in zip(V, deltas[1], strict=True):
+                    error += row[j] * delta
+                errors.append(error)
+        deltas[k] = [e * (1 - v**2) for e, v in zip(errors, values[k + 1], strict=True)]
+    loss = sum((o - t) ** 2 for o, t in zip(values[2], y, strict=True)) / 2
+    return loss, *([[d * v for v in values[k]] for d in deltas[k]] for k in range(2))
+
+
+def test_a_list_that_nothing_is_in_yet_is_no_value_to_be_traced():
+    net = Network("units", "Two layers of tanh units, one example, half the squared error")
+    D, H, C = net.sizes("D H C")
+    U, V, x, y = net.parameter("U", H, D), net.parameter("V", C, H), net.input("x", D), net.input("y", C)
+    net.loss = total((tanh(V @ tanh(U @ x)) - y) ** 2) / 2
+    assert "`error = 0.0` should be inside the loop" in str(diagnose(net, tanh_units))

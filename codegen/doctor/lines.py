@@ -209,8 +209,8 @@ def _line(caught, missing, deadline) -> Line | None:
     cost = time.thread_time() - start
     if base is None or not 0 < len(first.values) <= MOST_TIMES or not np.all(np.isfinite(base)):
         return None
-    if not all(a.dtype.kind == "f" for leaves in first.values for a in leaves):
-        return None
+    if not all(first.values) or not all(a.dtype.kind == "f" for leaves in first.values for a in leaves):
+        return None                                     # a list that nothing is in yet, or integers
     values = [_flat(leaves) for leaves in first.values]
     count = sum(v.size for v in values)
     size = largest(np.concatenate(values)) or 1.0
