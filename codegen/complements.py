@@ -5,16 +5,16 @@
     h = c*sigmoid(-z)                   h = c*(E_s*s)
 
 That loses as few digits at either end as exponentials of their own would, and takes none. E s is multiplied first: s**2
-may be less than any number there is.
+may be less than any number there is. Not for z s, as in silu, which is to be 0 for large negative z.
 """
 
 from dataclasses import replace
 
-from sympy import Expr, Function, Indexed
+from sympy import Expr, Function, Indexed, Mul
 
 from derive.functions import sigmoid
-from derive.program import Equation, Variable
-from derive.terms import free_indices, read_name, runs_over
+from derive.program import Equation, Program, Variable
+from derive.terms import free_indices, read_name, runs_over, subterms
 
 from .lowering import Lowered, grouped, slope
 from .products_named import introduced
@@ -41,7 +41,8 @@ class _Sigmoids:
     def __init__(self, low):
         self.named: dict[tuple | None, Equation] = {}
         for e in low.program.equations:
-            if isinstance(e.rhs, sigmoid) and _is_of_all(e) and _place(-e.rhs.args[0]) not in self.named:
+            if isinstance(e.rhs, sigmoid) and _is_of_all(e) and _place(-e.rhs.args[0]) not in self.named \
+                    and not _is_multiplied_by_its_argument(e, low.program):
                 self.named[_place(e.rhs.args[0])] = e
         self.variables = dict(low.program.variables)
         self.exponentials: dict[str, Variable] = {}
@@ -81,6 +82,13 @@ class _Sigmoids:
             return [e.with_rhs(e.rhs.args[0]) if isinstance(e.rhs, grouped) else e]
         exponential = self.exponentials[e.name].at(*e.indices)
         return [Equation(exponential, exp_minus(e.rhs.args[0])), e.with_rhs(1 / (1 + exponential))]
+
+
+def _is_multiplied_by_its_argument(equation: Equation, program: Program) -> bool:
+    """Tell whether z s is needed: where exp(-z) stops short of an overflow, s is not quite 0, and z may be large."""
+    names = {equation.name}, {read_name(_read(equation.rhs.args[0]))}
+    return any(isinstance(term, Mul) and all(any(read_name(f) in n for f in term.args) for n in names)
+               for e in program.equations for term in subterms(e.rhs))
 
 
 def _is_of_all(equation: Equation) -> bool:
