@@ -5,15 +5,17 @@
     h = c*sigmoid(-z)                   h = c*(E_s*s)
 
 That loses as few digits at either end as exponentials of their own would, and takes none. E s is multiplied first: s**2
-may be less than any number there is. Not for z s, as in silu, which is to be 0 for large negative z.
+may be less than any number there is. Far below, s is less than the least normal number, and not 0: where z s is needed,
+as in silu, which is 0 there, things stay as they are.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sympy import Expr, Function, Indexed, Mul
 
 from derive.functions import sigmoid
-from derive.program import Equation, Program, Variable
+from derive.program import Equation, Variable
 from derive.terms import free_indices, read_name, runs_over, subterms
 
 from .lowering import Lowered, grouped, slope
@@ -39,13 +41,15 @@ class _Sigmoids:
     """The sigmoids of a program that have a name, and the exponentials that have been asked of them."""
 
     def __init__(self, low):
-        self.named: dict[tuple | None, Equation] = {}
-        for e in low.program.equations:
-            if isinstance(e.rhs, sigmoid) and _is_of_all(e) and _place(-e.rhs.args[0]) not in self.named \
-                    and not _is_multiplied_by_its_argument(e, low.program):
-                self.named[_place(e.rhs.args[0])] = e
-        self.variables = dict(low.program.variables)
+        self.old, self.variables = low.program.variables, dict(low.program.variables)
         self.exponentials: dict[str, Variable] = {}
+        self.named: dict[tuple | None, Equation] = {}
+        found = [e for e in low.program.equations if isinstance(e.rhs, sigmoid) and _is_of_all(e)]
+        products = _products(low.program.equations) if found else {}
+        for e in found:
+            z = e.rhs.args[0]                           # where exp(-z) stops, s is not quite 0: z s would show it
+            if _place(-z) not in self.named and read_name(_read(z)) not in products.get(e.name, ()):
+                self.named[_place(z)] = e
 
     def derivative(self, x):
         """Return slope(x), which is the same at -x."""
@@ -59,10 +63,12 @@ class _Sigmoids:
 
     def all_variables(self):
         """Return the variables, each exponential ahead of its sigmoid."""
-        ahead = {name: {v.name: v} for name, v in self.exponentials.items()}
-        old = self.variables.keys() - {v.name for v in self.exponentials.values()}
-        return {k: v for name in self.variables if name in old
-                for k, v in (ahead.get(name, {}) | {name: self.variables[name]}).items()}
+        result = {}
+        for name, variable in self.old.items():
+            if name in self.exponentials:
+                result[self.exponentials[name].name] = self.exponentials[name]
+            result[name] = variable
+        return result
 
     def _beside(self, x):
         """Return what sigmoid(x) is called, and its exponential; None where it has no name."""
@@ -84,11 +90,16 @@ class _Sigmoids:
         return [Equation(exponential, exp_minus(e.rhs.args[0])), e.with_rhs(1 / (1 + exponential))]
 
 
-def _is_multiplied_by_its_argument(equation: Equation, program: Program) -> bool:
-    """Tell whether z s is needed: where exp(-z) stops short of an overflow, s is not quite 0, and z may be large."""
-    names = {equation.name}, {read_name(_read(equation.rhs.args[0]))}
-    return any(isinstance(term, Mul) and all(any(read_name(f) in n for f in term.args) for n in names)
-               for e in program.equations for term in subterms(e.rhs))
+def _products(equations: Iterable[Equation]) -> dict[str, set[str]]:
+    """Return for each variable what it is multiplied by somewhere."""
+    found: dict[str, set[str]] = {}
+    for e in equations:
+        for term in subterms(e.rhs):
+            if isinstance(term, Mul):
+                names = {name for name in map(read_name, term.args) if name}
+                for name in names:
+                    found.setdefault(name, set()).update(names)
+    return found
 
 
 def _is_of_all(equation: Equation) -> bool:
