@@ -1,6 +1,6 @@
 """What sigmoids leave of 1, by the exponentials that they are made of: 1 - s is E s, where s = 1/(1 + E).
 
-    s = sigmoid(z)                      E_s = exp_minus(z), s = 1/(1 + E_s)
+    s = sigmoid(z)                      E_s = capped_exp(-z), s = 1/(1 + E_s)
     dz = ds*slope(z)                    dz = ds*(E_s*s)*s
     h = c*sigmoid(-z)                   h = c*(E_s*s)
 
@@ -12,7 +12,7 @@ as in silu, which is 0 there, things stay as they are.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sympy import Expr, Function, Indexed, Mul
+from sympy import Expr, Indexed, Mul
 
 from derive.functions import sigmoid
 from derive.program import Equation, Variable
@@ -20,10 +20,7 @@ from derive.terms import free_indices, read_name, runs_over, subterms
 
 from .lowering import Lowered, grouped, slope
 from .products_named import introduced
-
-
-class exp_minus(Function):
-    """exp(-x), short of an overflow."""
+from .shared_exponentials import capped_exp
 
 
 def with_complements(low: Lowered) -> Lowered:
@@ -87,7 +84,7 @@ class _Sigmoids:
         if e.name not in self.exponentials:
             return [e.with_rhs(e.rhs.args[0]) if isinstance(e.rhs, grouped) else e]
         exponential = self.exponentials[e.name].at(*e.indices)
-        return [Equation(exponential, exp_minus(e.rhs.args[0])), e.with_rhs(1 / (1 + exponential))]
+        return [Equation(exponential, capped_exp(-e.rhs.args[0])), e.with_rhs(1 / (1 + exponential))]
 
 
 def _products(equations: Iterable[Equation]) -> dict[str, set[str]]:

@@ -27,7 +27,7 @@ UNBOUNDED = {
 }
 HELPERS = {
     "sigmoid": "_sigmoid", "slope": "_sigmoid_slope", "softplus": "_softplus", "step": "_step", "at_zero": "_at_zero",
-    "finite": "_finite", "positive": "_positive", "exp_minus": "_exp_minus",
+    "finite": "_finite", "positive": "_positive",
     "softplus_at": "_softplus_at", "sigmoid_at": "_sigmoid_at", "capped_exp": "_capped_exp",
 }
 assert expm1 and log1p                               # SymPy names that the table above knows by their text

@@ -97,32 +97,16 @@ def _sigmoid_slope_into(x, out, work):
     np.square(out, out=out)
     return np.divide(work, out, out=out)
 '''
-HELPERS["_exp_minus"] = '''
-def _exp_minus(x):
-    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
-    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
-'''
-HELPERS["_exp_minus_into"] = '''
-def _exp_minus_into(x, out):
-    """Return exp(-x) in the array out, short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
-    if x.min(initial=0) > -9:
-        np.negative(x, out=out)
-    else:
-        np.maximum(x, 1 - np.log(np.finfo(x.dtype).max), out=out)
-        np.negative(out, out=out)
-    return np.exp(out, out=out)
-'''
 HELPERS["_capped_exp"] = '''
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
-    cap = np.log(np.finfo(x.dtype).max) - 1
-    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap))
+    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 '''
 HELPERS["_capped_exp_into"] = '''
 def _capped_exp_into(x, out):
     """Return exp(x) in the array out, or the exponential of nearly the largest number that has one."""
-    cap = np.log(np.finfo(x.dtype).max) - 1
-    return np.exp(x if np.max(x) <= cap else np.minimum(x, cap, out=out), out=out)
+    small = x.max(initial=0) < 9
+    return np.exp(x if small else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1, out=out), out=out)
 '''
 HELPERS["_softplus_at"] = '''
 def _softplus_at(e, x):
@@ -202,12 +186,11 @@ def _zeroed(x):
     return x
 '''
 HELPER_OF = {
-    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_exp_minus_into", "_softplus_into",
+    **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into",
                                "_capped_exp_into", "_softplus_at_into", "_sigmoid_at_into")},
     "capped_exp": "_capped_exp",
     "softplus_at": "_softplus_at",
     "sigmoid_at": "_sigmoid_at",
-    "exp_minus": "_exp_minus",
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
     "column_sums": "_column_sums",

@@ -16,7 +16,6 @@ from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
 from derive import functions
 from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
 
-from .complements import exp_minus
 from .contractions import einsum
 from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
@@ -28,8 +27,9 @@ from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .vectors_of_stacks import by_vectors
 from .workspace import ASKED
 
-FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (exp_minus, capped_exp, softplus_at, sigmoid_at)}
-STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope"}
+FILLED = {f: f"{HELPERS[f.__name__]}_into" for f in (softplus_at, sigmoid_at)}
+STEPS = {functions.sigmoid: "_sigmoid", functions.softplus: "_softplus", slope: "_sigmoid_slope",
+         capped_exp: "_capped_exp"}
 
 
 class InPlacePrinter(NumpyPrinter):
@@ -224,8 +224,8 @@ class InPlacePrinter(NumpyPrinter):
         head, argument = node.head, node.args[0]
         if head in STEPS:
             self.helpers[f"{STEPS[head]}_into"] = None
-            if head is functions.sigmoid:
-                call = f"_sigmoid_into({self._started(name, where, argument, node.axes)}, {where})"
+            if head in (functions.sigmoid, capped_exp):         # their argument may lie where the result goes
+                call = f"{STEPS[head]}_into({self._started(name, where, argument, node.axes)}, {where})"
                 self.lines.append(call if name == where else f"{name} = {call}")
                 return
             x, work = self._operand(argument, node.axes), self._work(node.axes)

@@ -11,7 +11,7 @@ from derive.program import Program
 
 from .statements import Statement
 
-INTO = {"_sigmoid_into": 0, "_exp_minus_into": 0, "_softplus_at_into": 0}     # what the result may replace
+INTO = {"_sigmoid_into": 0, "_capped_exp_into": 0, "_softplus_at_into": 0}     # what the result may replace
 SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
 
 

@@ -66,10 +66,10 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        E_r[t] = _exp_minus(pre_r[t])
+        E_r[t] = _capped_exp(-pre_r[t])
         r[t] = 1 / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        E_z[t] = _exp_minus(pre_z[t])
+        E_z[t] = _capped_exp(-pre_z[t])
         z[t] = 1 / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
@@ -155,10 +155,10 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        E_r[t] = _exp_minus(pre_r[t])
+        E_r[t] = _capped_exp(-pre_r[t])
         r[t] = 1 / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        E_z[t] = _exp_minus(pre_z[t])
+        E_z[t] = _capped_exp(-pre_z[t])
         z[t] = 1 / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
@@ -172,9 +172,9 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _exp_minus(x):
-    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
-    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 
 
 def _checked(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y=None, h0=None):

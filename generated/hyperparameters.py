@@ -41,7 +41,7 @@ def forward(rho, X, y, V, t):
 
     def newton_w(w):
         s = X @ w
-        E_s = _exp_minus(s)
+        E_s = _capped_exp(-s)
         sigmoid_s = 1 / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
@@ -86,7 +86,7 @@ def predict(rho, X, y):
 
     def newton_w(w):
         s = X @ w
-        E_s = _exp_minus(s)
+        E_s = _capped_exp(-s)
         sigmoid_s = 1 / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
@@ -147,9 +147,9 @@ def _newton(name, system, start):
     raise ArithmeticError(f"{name}: Newton's method does not converge in 100 steps; its equation is off by {size:.1e}")
 
 
-def _exp_minus(x):
-    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
-    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 
 
 def _checked(rho, X, y, V=None, t=None):

@@ -63,12 +63,12 @@ def forward(W, U, b, x, Y, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        E_i[t] = _exp_minus(z[t, :, 0])
+        E_i[t] = _capped_exp(-z[t, :, 0])
         i[t] = 1 / (E_i[t] + 1)
-        E_f[t] = _exp_minus(z[t, :, 1])
+        E_f[t] = _capped_exp(-z[t, :, 1])
         f[t] = 1 / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        E_o[t] = _exp_minus(z[t, :, 3])
+        E_o[t] = _capped_exp(-z[t, :, 3])
         o[t] = 1 / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
@@ -144,12 +144,12 @@ def predict(W, U, b, x, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        E_i[t] = _exp_minus(z[t, :, 0])
+        E_i[t] = _capped_exp(-z[t, :, 0])
         i[t] = 1 / (E_i[t] + 1)
-        E_f[t] = _exp_minus(z[t, :, 1])
+        E_f[t] = _capped_exp(-z[t, :, 1])
         f[t] = 1 / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        E_o[t] = _exp_minus(z[t, :, 3])
+        E_o[t] = _capped_exp(-z[t, :, 3])
         o[t] = 1 / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
@@ -162,9 +162,9 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _exp_minus(x):
-    """Return exp(-x) short of an overflow: where s = 1 / (1 + e), e s is 1 - s to the last digits."""
-    return np.exp(-x if x.min(initial=0) > -9 else -np.maximum(x, 1 - np.log(np.finfo(x.dtype).max)))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 
 
 def _checked(W, U, b, x, Y=None, h0=None, c0=None):
