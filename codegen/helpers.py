@@ -99,7 +99,10 @@ def _sigmoid_slope_into(x, out, work):
 '''
 HELPERS["_capped_exp"] = '''
 def _capped_exp(x):
-    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    """
     return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 '''
 HELPERS["_capped_exp_into"] = '''

@@ -163,7 +163,10 @@ def sgd_step(params, grads, learning_rate):
 
 
 def _capped_exp(x):
-    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger."""
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    """
     return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
 
 
