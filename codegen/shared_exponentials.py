@@ -6,12 +6,17 @@
 It stops short of an overflow, where the softplus is g to the last digit, and the sigmoid 1.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from sympy import Expr, Function, Idx, Indexed
 
 from derive.functions import sigmoid, softplus
 from derive.program import Program, is_cyclic
 from derive.sharing import with_named
 from derive.terms import read_name, subterms
+
+Made = Mapping[type[Function], Callable[[Expr, Expr], Expr]]
 
 
 class capped_exp(Function):
@@ -28,32 +33,45 @@ class sigmoid_at(Function):
     """1/(1 + exp(-x)), given e = capped_exp(x)."""
 
 
-def with_shared_exponentials(program: Program) -> Program:
-    """Return a lowered program in which softpluses and sigmoids of one variable take one exponential."""
-    both = _arguments(program, softplus) & _arguments(program, sigmoid)
-    if not both:
+MADE: Made = {softplus: softplus_at, sigmoid: lambda e, x: sigmoid_at(e)}
+
+
+def with_shared_exponentials(program: Program, exponential: type[Function] = capped_exp, made: Made = MADE,
+                             even: bool = False) -> Program:
+    """Return a lowered program in which functions of one variable that are made of one exponential take it once.
+
+    `made` has how each of them is made of the exponential and the variable; an exponential that is `even` is the same
+    of the variable with the other sign.
+    """
+    def read(x):
+        return -x if even and isinstance(-x, Indexed) else x
+
+    shared = _shared(program, tuple(made), read)
+    if not shared:
         return program
 
-    def of_sigmoid(x):
-        return sigmoid_at(capped_exp(x)) if read_name(x) in both else sigmoid(x)
+    def of(function, x):
+        return made[function](exponential(read(x)), x) if read_name(read(x)) in shared else function(x)
 
-    def of_softplus(x):
-        return softplus_at(capped_exp(x), x) if read_name(x) in both else softplus(x)
-
-    shared = program.with_equations(
-        e.with_rhs(e.rhs.replace(sigmoid, of_sigmoid).replace(softplus, of_softplus)) for e in program.equations)
-    return with_named(shared, lambda term: isinstance(term, capped_exp), least=1)
+    lines = list(program.equations)
+    for function in made:
+        lines = [e.with_rhs(e.rhs.replace(function, partial(of, function))) for e in lines]
+    return with_named(program.with_equations(lines), lambda term: isinstance(term, exponential), least=1)
 
 
-def _arguments(program, function) -> set[str]:
-    """Return the variables that a function is taken of entry by entry, wherever it is, and in no recurrence."""
-    found: set[str] = set()
+def _shared(program, functions, read) -> set[str]:
+    """Return the variables that two functions are taken of entry by entry, wherever that is, and in no recurrence."""
+    found: dict[str, set[tuple]] = {}
     odd = {e.name for group in program.groups() if is_cyclic(group) for e in group}
     for e in program.equations:
         for term in subterms(e.rhs):
-            if isinstance(term, function):
-                (found if _is_plain(term.args[0]) and e.name not in odd else odd).add(read_name(term.args[0]))
-    return found - odd
+            if isinstance(term, functions):
+                x = read(term.args[0])
+                if _is_plain(x) and e.name not in odd:
+                    found.setdefault(read_name(x), set()).add((term.func, x == term.args[0]))
+                else:
+                    odd.add(read_name(x))
+    return {name for name, taken in found.items() if len(taken) > 1} - odd
 
 
 def _is_plain(x: Expr) -> bool:

@@ -148,6 +148,27 @@ def test_one_pass_over_rows_computes_a_normalisation():
     assert text.count("_call(compiled.") == 1 and text.count("for (int64_t n = 0; n < N; n++)") == 1
 
 
+def test_what_is_made_of_one_exponential_takes_it_once():
+    net = Network("once", "A softplus, a silu, and their derivatives")
+    N, D = net.sizes("N D")
+    x = net.parameter("x", N, D)
+    u = net.define("u", tanh(x))
+    p = net.define("p", softplus(u))
+    q = net.define("q", x * sigmoid(x))
+    net.loss = total(p**2) + total(q)
+    program = net.backward()
+    text = codegen.source(program, style="compiled")
+    own = text[text.rindex("static inline"):]
+    assert own.count("= v_half_exp(") == 2 and not re.search(r"v_(softplus|slope|sigmoid)\(", own)
+    for loop in re.split(r"for \(", own):
+        assert len(re.findall(r"v_(?:tanh|half_exp|softplus_by)\(", loop)) <= 1
+    plain, compiled = both(program)
+    for scale in (1, 40, 1e4):
+        given = sample(program, plain)
+        given["x"] = given["x"] * scale
+        agree(compiled.loss_and_grads(**given), plain.loss_and_grads(**given), 12)
+
+
 def test_not_a_number_stays_one():
     program = NETWORKS["layer_norm"].backward()
     plain, compiled = both(program)

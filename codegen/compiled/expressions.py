@@ -34,10 +34,12 @@ from derive.terms import free_indices, read_name
 
 from ..lowering import finite, grouped, positive, slope
 from ..precedence import ATOM, SIGN, SUM, TERM, Text
+from .half_exponentials import half_exp, sigmoid_by, slope_by, softplus_by
 
 CALLS = {
     exp: "v_exp", expm1: "v_expm1", log: "v_log", log1p: "v_log1p", tanh: "v_tanh", functions.sigmoid: "v_sigmoid",
-    functions.softplus: "v_softplus", slope: "v_slope", Abs: "absolute", sign: "sign", Max: "larger", Min: "smaller",
+    functions.softplus: "v_softplus", slope: "v_slope", half_exp: "v_half_exp", sigmoid_by: "v_sigmoid_by",
+    slope_by: "v_slope_by", softplus_by: "v_softplus_by", Abs: "absolute", sign: "sign", Max: "larger", Min: "smaller",
 }
 RELATIONS = {Eq: "==", Ne: "!=", Ge: ">=", Gt: ">", Le: "<=", Lt: "<"}
 

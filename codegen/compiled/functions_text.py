@@ -147,11 +147,16 @@ static inline real v_log1p(real x)
 }
 '''
 
-_SOFTPLUS = '''
+_HALF_EXP = '''
+/* exp(-|x|). */
+static inline real v_half_exp(real x) { return v_exp(x < 0 ? x : -x); }
+'''
+
+_SOFTPLUS_BY = '''
 /* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|), and log(1 + e) = 2 artanh(e/(2 + e)). */
-static inline real v_softplus(real x)
+static inline real v_softplus_by(real e, real x)
 {
-    const real e = v_exp(x < 0 ? x : -x), s = e/(2 + e), w = s*s;
+    const real s = e/(2 + e), w = s*s;
 #ifdef SINGLE
     const real p = 0.6666666665f + w*(0.4000001077f + w*(0.2857030572f + w*(0.2226471121f + w*(0.1746470247f
         + w*0.2078761686f))));
@@ -164,22 +169,14 @@ static inline real v_softplus(real x)
 }
 '''
 
-_SIGMOID = '''
-/* 1/(1 + exp(-x)), exact to the last digits at both ends. */
-static inline real v_sigmoid(real x)
-{
-    const real e = v_exp(x < 0 ? x : -x);
-    return (x < 0 ? e : 1)/(1 + e);
-}
+_SIGMOID_BY = '''
+/* 1/(1 + exp(-x)), exact to the last digits at both ends; e = exp(-|x|). */
+static inline real v_sigmoid_by(real e, real x) { return (x < 0 ? e : 1)/(1 + e); }
 '''
 
-_SLOPE = '''
-/* The derivative of the sigmoid, exact to the last digits at both ends. */
-static inline real v_slope(real x)
-{
-    const real e = v_exp(x < 0 ? x : -x);
-    return e/((1 + e)*(1 + e));
-}
+_SLOPE_BY = '''
+/* The derivative of the sigmoid, exact to the last digits at both ends; e = exp(-|x|). */
+static inline real v_slope_by(real e) { return e/((1 + e)*(1 + e)); }
 '''
 
 _SMALL = {
@@ -198,12 +195,17 @@ TEXTS = {
     "largest": "#pragma omp declare reduction(largest : real : omp_out = larger(omp_out, omp_in)) \\\n"
                "    initializer(omp_priv = -(real)INFINITY)",
     "bits": _BITS, "reduced": _REDUCED, "exp": _EXP, "expm1": _EXPM1, "tanh": _TANH, "artanh": _ARTANH, "log": _LOG,
-    "log1p": _LOG1P, "sigmoid": _SIGMOID, "slope": _SLOPE, "softplus": _SOFTPLUS,
+    "log1p": _LOG1P, "half_exp": _HALF_EXP, "softplus_by": _SOFTPLUS_BY, "sigmoid_by": _SIGMOID_BY,
+    "slope_by": _SLOPE_BY,
+    "softplus": "static inline real v_softplus(real x) { return v_softplus_by(v_half_exp(x), x); }",
+    "sigmoid": "static inline real v_sigmoid(real x) { return v_sigmoid_by(v_half_exp(x), x); }",
+    "slope": "static inline real v_slope(real x) { return v_slope_by(v_half_exp(x)); }",
 }
 NEEDS = {
     "largest": ("larger",),
     "reduced": ("bits",), "exp": ("reduced",), "expm1": ("reduced",), "tanh": ("reduced",), "artanh": ("bits",),
-    "log": ("artanh",), "log1p": ("artanh",), "sigmoid": ("exp",), "slope": ("exp",), "softplus": ("exp",),
+    "log": ("artanh",), "log1p": ("artanh",), "half_exp": ("exp",), "sigmoid": ("half_exp", "sigmoid_by"),
+    "slope": ("half_exp", "slope_by"), "softplus": ("half_exp", "softplus_by"),
 }
 
 

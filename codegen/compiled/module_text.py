@@ -18,10 +18,12 @@ from ..lowering import Lowered, lowered
 from ..maxima import with_relus_after_maxima
 from ..module import Plan
 from ..numpy_text import NumpyPrinter
+from ..shared_exponentials import with_shared_exponentials
 from ..slots import in_slots
 from ..statements import Statement, statement
 from ..surroundings import around
 from . import functions_text
+from .half_exponentials import MADE, half_exp, without_them
 from .products import with_named_products
 from .reductions import Split
 from .runs import Run, in_order, plain_names
@@ -60,6 +62,7 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
 def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
     """Return the statements of a program, the functions in C that they call, and whether they do nothing else."""
     low = lowered(program)
+    low = replace(low, program=with_shared_exponentials(low.program, half_exp, MADE, even=True))
     known = around(program, low)
     plain = NumpyPrinter(**known, joined=True)
     fast = InPlacePrinter(**known, joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
@@ -100,6 +103,7 @@ def _called(run):
 
 def _numpy(group, low: Lowered, plain, fast, split, made) -> list[Statement]:
     """Return the statements of equations that NumPy computes, and C in the turns of recurrences."""
+    group = [e.with_rhs(without_them(e.rhs)) for e in group]
     if any(e.implicit for e in group) and not any(low.program.variables[e.name].state for e in group):
         return newton_text.statements(group, lambda e: statement(e, low.program, plain), plain, low.program,
                                       low.program.equations, set())

@@ -4,14 +4,25 @@
 
 share one loop over n, in which one loop over d follows another. What a loop computes may be read in the same turn where
 all that write and read it do so at the loop's own index; a sum over the index is complete after the loop only.
+
+A loop inside another computes at most one function that is a long chain of operations, each waiting for the one before:
+a processor has so many of them under way at a time, and with one function they are of more turns. What the loops pass
+on to each other is a row, which stays in cache.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sympy import Expr, Idx, Tuple
+from sympy import Expr, Idx, Tuple, exp, log, tanh
+from sympy.codegen.cfunctions import expm1, log1p
 
+from derive.functions import sigmoid, softplus
 from derive.terms import free_indices, fresh, read_name, reads
+
+from ..lowering import slope
+from .half_exponentials import half_exp, softplus_by
+
+COSTLY = (exp, expm1, half_exp, log, log1p, tanh, sigmoid, slope, softplus, softplus_by)
 
 
 @dataclass(frozen=True)
@@ -57,14 +68,17 @@ class Access:
     path: tuple[Loop, ...] = ()
 
 
-def nested(assignments: Sequence[Assignment], names: frozenset[str]) -> list[Loop | Assignment]:
-    """Return assignments in loops, each after those that it waits for; `names` are the variables."""
-    return _Nesting(names).of(assignments)
+def nested(assignments: Sequence[Assignment], names: frozenset[str], long: bool = True) -> list[Loop | Assignment]:
+    """Return assignments in loops, each after those that it waits for; `names` are the variables.
+
+    Rows are `long` enough that it pays to go through them once for each costly function.
+    """
+    return _Nesting(names, long).of(assignments)
 
 
 class _Nesting:
-    def __init__(self, names):
-        self.names = names
+    def __init__(self, names, long):
+        self.names, self.long = names, long
 
     def of(self, assignments):
         items: list[Loop | Assignment] = []
@@ -83,7 +97,8 @@ class _Nesting:
             loop = items[k]
             if isinstance(loop, Loop) and _same_range(loop.index, index):
                 now = a.renamed(index, loop.index)
-                if k > last or self._may_join(loop, now):
+                apart = depth and self.long and _are_both_costly(loop, now)
+                if not apart and (k > last or self._may_join(loop, now)):
                     self._place(loop.body, now, depth + 1)
                     return
         loop = Loop(fresh(index, {i.name for i in a.loops[:depth]}))
@@ -99,6 +114,10 @@ class _Nesting:
         mine = list(accesses([a], self.names))
         return all(_meet(x, y, loop.index) for x in accesses([loop], self.names) for y in mine
                    if x.name == y.name and (x.writes or y.writes))
+
+
+def _are_both_costly(loop, a):
+    return a.value.has(*COSTLY) and any(x.value.has(*COSTLY) for x in loop.body if isinstance(x, Assignment))
 
 
 def _meet(one, other, index):

@@ -60,13 +60,13 @@ def function(name: str, assignments: Sequence[Assignment], variables: Mapping[st
     NotInC
         An expression that this style leaves to NumPy.
     """
-    return _Writer(name, assignments, variables, wanted).function(turns)
+    return _Writer(name, assignments, variables, wanted, turns).function()
 
 
 class _Writer:
-    def __init__(self, name, assignments, variables, wanted):
-        self.name, self.variables = name, variables
-        self.items = nested(assignments, frozenset(variables))
+    def __init__(self, name, assignments, variables, wanted, turns):
+        self.name, self.variables, self.turns = name, variables, turns
+        self.items = nested(assignments, frozenset(variables), long=not turns)
         self.places = self._placed(wanted)
         self.indices = {loop.index.label for loop in self._loops(self.items)}
         self.sizes: dict[Symbol, None] = {}
@@ -101,14 +101,14 @@ class _Writer:
 
     # ---- text
 
-    def function(self, turns) -> Function:
+    def function(self) -> Function:
         body = [row for line in self._lines(self.items, 1) for row in _wrapped(line)]
         given, made, buffers = ([n for n, p in self.places.items() if p.kind == kind]
                                 for kind in ("given", "made", "buffer"))
         arguments = [f"const {'int64_t' if self._is_whole(n) else 'real'} *restrict {_safe(n)}" for n in given]
         arguments += [f"real *restrict {_safe(n)}" for n in (*made, *buffers)]
-        sizes = sorted((s for s in self.sizes if s.name not in turns), key=str)
-        counters = sorted((s for s in self.sizes if s.name in turns), key=str)
+        sizes = sorted((s for s in self.sizes if s.name not in self.turns), key=str)
+        counters = sorted((s for s in self.sizes if s.name in self.turns), key=str)
         arguments += [f"int64_t {self._index(s)}" for s in (*sizes, *counters)]
         head = _folded(f"void {self.name}(", arguments)
         return Function(self.name, "\n".join([*head, "{", *body, "}"]), given, made,
