@@ -58,11 +58,19 @@ def concatenate(*arrays, axis: int = 0) -> Expr:
     Raises
     ------
     DefinitionError
-        Shapes that differ in another axis.
+        No arrays, a number among them, an axis that they lack, or shapes that differ in another axis.
     """
     [*listed] = arrays[0] if len(arrays) == 1 and isinstance(arrays[0], list | tuple) else arrays
+    if not listed:
+        raise DefinitionError("concatenate has no arrays to join; expected one at least")
     parts = tuple(map(symbolic, listed))
-    joined = Joined(Integer(axis % len(shape_of(parts[0]))), *parts)
+    for k, part in enumerate(parts):
+        if not shape_of(part):
+            raise DefinitionError(
+                f"concatenate: array {k + 1} of {len(parts)} is {part}, a number without axes (`0*X` is 0 for any X); "
+                f"expected arrays: give it one, net.define(name, {part}, over=k) with k from net.indices"
+            )
+    joined = Joined(_axis(axis, parts[0], "concatenate along"), *parts)
     _ = joined.shape
     return joined
 
@@ -70,4 +78,12 @@ def concatenate(*arrays, axis: int = 0) -> Expr:
 def cut(array, start, size, axis: int = 0) -> Expr:
     """Return `size` entries of an array along an axis, from `start` on; it must be provable that they are in range."""
     a = symbolic(array)
-    return Cut(a, symbolic(start), symbolic(size), Integer(axis % len(shape_of(a))))
+    return Cut(a, symbolic(start), symbolic(size), _axis(axis, a, "cut along"))
+
+
+def _axis(axis, array, what):
+    """Return which axis of an array is meant, counted from the front."""
+    rank = len(shape_of(array))
+    if not -rank <= axis < rank:
+        raise DefinitionError(f"{what} axis {axis}: {array} has {rank} axes; expected {-rank} to {rank - 1}")
+    return Integer(axis % rank)
