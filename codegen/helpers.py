@@ -103,13 +103,18 @@ def _capped_exp(x):
 
     With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
     """
-    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 '''
 HELPERS["_capped_exp_into"] = '''
 def _capped_exp_into(x, out):
     """Return exp(x) in the array out, or the exponential of nearly the largest number that has one."""
-    small = x.max(initial=0) < 9
-    return np.exp(x if small else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1, out=out), out=out)
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x, out=out)
+    return np.exp(np.minimum(x, top, out=out), out=out)
 '''
 HELPERS["_softplus_at"] = '''
 def _softplus_at(e, x):
