@@ -167,7 +167,10 @@ def _capped_exp(x):
 
     With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
     """
-    return np.exp(x if x.max(initial=0) < 9 else np.minimum(x, np.log(np.finfo(x.dtype).max) - 1))
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 
 
 def _checked(W, U, b, x, Y=None, h0=None, c0=None):
