@@ -20,6 +20,7 @@ from derive.sharing import with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
 from .gram import with_weighted
+from .log_sums import with_sums_of_two
 from .pairs import with_pairs
 from .products_named import still_read
 from .running_sums import with_running_sums
@@ -72,7 +73,7 @@ class Lowered:
 
 def lowered(program: Program, arrays: bool = True) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
-    program = systems_solved(program)
+    program = with_sums_of_two(systems_solved(program))
     parts = _all_parts(program)
     known = _exponentials(program, parts)
     variables = dict(program.variables)

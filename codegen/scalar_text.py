@@ -95,6 +95,9 @@ class ScalarPrinter(PythonCodePrinter):
         self.helpers.add("_softplus")
         return f"_softplus({self._print(expr.args[0])})"
 
+    def _print_logaddexp(self, expr):
+        return f"({self._print(expr.written_out())})"
+
     def _print_grouped(self, expr):
         return f"({self._print(expr.args[0])})"
 

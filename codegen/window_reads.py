@@ -8,7 +8,7 @@ from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, exp
 from derive.arrays import Array
 from derive.binders import ArgMaximum, Maximum
 from derive.errors import DerivationError
-from derive.guards import guarded, is_guard
+from derive.guards import disjoint, guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms, is_conjunction
 from derive.terms import free_indices, fresh, holds, index_over, reads, subterms
@@ -71,7 +71,7 @@ class ReadLowering:
         choice = self._with_labels(choice)
         found = [r for branch, _ in choice.args for r in self._bare_reads(branch) if not r.is_integer]
         if any(map(self._is_waited_for, found)):
-            return self._corrected(choice, bool(self._bare_reads(choice.args[-1][0])))
+            return self._by_cases(choice)
         changes = {r: self._padded(r, self._paddings(r)) for r in found}        # the conditions let no zero count
         return choice.func(*((self._changed(branch.xreplace(changes)), c) for branch, c in choice.args), evaluate=False)
 
@@ -90,17 +90,16 @@ class ReadLowering:
         leaves = isinstance(expr, Indexed) and any(ends != (0, 0) for ends in self._paddings(expr))
         return [expr, *inside] if leaves else inside
 
-    def _corrected(self, choice, outside):
-        """Return a choice as guarded corrections of its last branch: a recurrence has no zeros around it."""
-        value, condition = choice.args[-1]
-        if condition != True or outside or not all(is_conjunction(c) for _, c in choice.args):
+    def _by_cases(self, choice):
+        """Return a choice as the sum of its branches, each where it holds: a recurrence has no zeros around it."""
+        if not all(condition == True or is_conjunction(condition) for _, condition in choice.args):
             raise DerivationError(f"{self.of.name}: a branch of {choice} reads a recurrence outside its range")
-        result = self._changed(value)
-        for branch, condition in reversed(choice.args[:-1]):
-            correction = guarded(expand(branch - value), conjuncts(condition))
+        result = S.Zero
+        for branch, conditions in disjoint(choice):
+            case = guarded(branch, conditions)
             if choice in self.outermost:
-                self.outermost |= {correction}
-            value, result = value + correction, result + self._changed(correction)
+                self.outermost |= {case}
+            result += self._changed(case)
         return result
 
     def _paddings(self, read):

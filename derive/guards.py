@@ -4,7 +4,7 @@ A guard is stock SymPy, `Piecewise((term, conditions), (0, True))`; here it is b
 conditions are proven, removed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sympy import And, Expr, Ge, Mul, Piecewise, S, Sum, expand
 
@@ -67,6 +67,18 @@ def is_guard(expr: Expr) -> bool:
         return all(e.is_integer for e in conjuncts(expr.args[0][1]))
     except ValueError:
         return False
+
+
+def disjoint(choice: Piecewise) -> Iterator[tuple[Expr, list[Expr]]]:
+    """Yield the branches of a choice by inequalities between indices, and what must be >= 0 for each alone to count.
+
+    Where no branch before one holds may take several cases: not (a >= 0 and b >= 0) is a < 0, or a >= 0 and b < 0.
+    """
+    left: list[list[Expr]] = [[]]
+    for branch, condition in choice.args:
+        own = conjuncts(condition)
+        yield from ((branch, [*before, *own]) for before in left)
+        left = [[*before, *own[:k], -own[k] - 1] for before in left for k in range(len(own))]
 
 
 def proven_away(conditions: Iterable[Expr], prover: Prover, ranges: Mapping) -> list[Expr]:

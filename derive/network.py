@@ -99,8 +99,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         self._classes[name] = classes
         return base
 
-    def state(self, name: str, *shape, initial: Expr, note: str = "") -> Array:
-        """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`."""
+    def state(self, name: str, *shape, initial: Expr = S.Zero, note: str = "") -> Array:
+        """Declare an array that its own earlier rows define; row -1 of its first axis is `initial`, 0 if not told."""
         if not shape:
             raise DefinitionError(f"the state {name} has no axis; expected a first axis that counts its steps")
         base = self._declare(name, shape, "variable", state=True, note=note)

@@ -10,12 +10,12 @@ from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
 from .functions import relu, step
-from .guards import guarded, is_guard, proven_away, unguarded
+from .guards import disjoint, guarded, is_guard, proven_away, unguarded
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
 from .partial_sums import is_whole, running_inside
 from .program import Equation, Program
-from .ranges import Prover
+from .ranges import Prover, is_conjunction
 from .shared_factors import with_shared_factors
 from .sharing import with_shared_functions
 from .symmetry import with_symmetric_lines
@@ -58,6 +58,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Piecewise) and is_guard(term):
         inner, conditions = unguarded(term)
         return guarded(inner, proven_away(conditions, prover, {}))
+    if isinstance(term, Piecewise) and term.args[0][0] == 0:
+        return _guarded_once(term)
     if isinstance(term, Piecewise) and len(term.args) == 2 and term.args[1][0] == 0:
         number, rest = term.args[0][0].as_coeff_Mul()
         kept = Piecewise((rest, term.args[0][1]), (S.Zero, True), evaluate=False)
@@ -77,6 +79,14 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
     return term
+
+
+def _guarded_once(choice: Piecewise) -> Expr:
+    """Return a choice by indices that is 0 but in one case as a guard: (0 if t < 1 else x) is x where t >= 1."""
+    if not all(condition == True or is_conjunction(condition) for _, condition in choice.args):
+        return choice
+    cases = [case for case in disjoint(choice) if case[0] != 0]
+    return guarded(*cases[0]) if len(cases) == 1 else choice
 
 
 def _without_idle_steps(product: Mul) -> Expr:
@@ -192,8 +202,8 @@ def _common_factor(total: Add) -> Expr:
     """Put factors that all terms have before the sum of the terms: a/N - b/N = (a - b)/N."""
     terms = [list(Mul.make_args(t)) for t in total.args]
     common = [f for f in terms[0] if not f.is_number and all(f in t for t in terms[1:])]
-    if not common or len({_conditions(t) for t in terms}) > 1:     # what counts at different places stays apart
-        return total
+    if not common or any(_conditions(t) != _conditions(terms[0]) for t in terms):
+        return total                            # what counts at different places stays apart
     rest = [Mul(*(f for f in t if f not in common)) for t in terms]
     if any(map(_is_diagonal, rest)):            # diag(p) - p p' is read better than p*(I - p')
         return total
@@ -208,7 +218,9 @@ def _is_diagonal(term):
 
 
 def _conditions(factors):
-    return frozenset(f.args[0][1] for f in factors if is_guard(f))
+    """Return where a product counts: its conditions, and the brackets that choose one place, [t = T - 1]."""
+    places = {f for f in factors if isinstance(f, KroneckerDelta) and not all(map(free_indices, f.args))}
+    return places | {f.args[0][1] for f in factors if is_guard(f)}
 
 
 def _common_number(product: Mul) -> Expr:

@@ -45,13 +45,10 @@ def forward(W, g, x, y):
     V[0] = (-g * np.arange(M, dtype=g.dtype))[:, None]
     for i in range(I):
         for m in range(M):
-            V[i + 1, m] = (-i - 1) * g
-            if m >= 1:
-                V[i + 1, m] += (
-                    V[i, m]
-                    + _softplus(V[i + 1, m - 1] + _softplus(S[i, m - 1] + V[i, m - 1] + g - V[i + 1, m - 1]) - V[i, m])
-                    + i * g
-                )
+            if m <= 0:
+                V[i + 1, m] = (-i - 1) * g
+            else:
+                V[i + 1, m] = np.logaddexp(V[i, m], np.logaddexp(V[i + 1, m - 1], S[i, m - 1] + V[i, m - 1] + g)) - g
     loss = -np.mean(V[I, J])
     return loss, (g, x, y, S, V)
 
@@ -74,15 +71,12 @@ def backward(residuals):
             #     1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
             if m >= 1:
                 dV[i + 1, m - 1] += (
-                    dV[i + 1, m]
-                    * _sigmoid(V[i + 1, m - 1] + _softplus(S[i, m - 1] + V[i, m - 1] + g - V[i + 1, m - 1]) - V[i, m])
+                    dV[i + 1, m] * _sigmoid(np.logaddexp(V[i + 1, m - 1], S[i, m - 1] + V[i, m - 1] + g) - V[i, m])
                     * _sigmoid(V[i + 1, m - 1] - S[i, m - 1] - V[i, m - 1] - g)
                 )
-        dV[i, 1:] += (
-            dV[i + 1, 1:] * _sigmoid(V[i, 1:] - V[i + 1, :-1] - _softplus(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1]))
-        )
+        dV[i, 1:] += dV[i + 1, 1:] * _sigmoid(V[i, 1:] - np.logaddexp(V[i + 1, :-1], S[i, :M - 1] + V[i, :-1] + g))
         dV[i, :-1] += (
-            dV[i + 1, 1:] * _sigmoid(V[i + 1, :-1] + _softplus(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1]) - V[i, 1:])
+            dV[i + 1, 1:] * _sigmoid(np.logaddexp(V[i + 1, :-1], S[i, :M - 1] + V[i, :-1] + g) - V[i, 1:])
             * _sigmoid(S[i, :M - 1] + V[i, :-1] + g - V[i + 1, :-1])
         )
     # V[-1, m, n] = -g * m
@@ -94,10 +88,7 @@ def backward(residuals):
                 (np.arange(M) >= 1)[:, None],
                 dV[1:]
                 * (
-                    _sigmoid(
-                        V_padded[1:, :-1] + _softplus(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
-                        - V[:-1]
-                    )
+                    _sigmoid(np.logaddexp(V_padded[1:, :-1], S_padded[:, :M] + V_padded[:-1, :-1] + g) - V[:-1])
                     * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
                     - 1
                 ),
@@ -109,7 +100,7 @@ def backward(residuals):
     # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m - 1, n] -
     #     V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
     dS = (
-        dV[1:, 1:1 + J] * _sigmoid(V[1:, :J] + _softplus(S + V[:-1, :J] + g - V[1:, :J]) - V[:-1, 1:1 + J])
+        dV[1:, 1:1 + J] * _sigmoid(np.logaddexp(V[1:, :J], S + V[:-1, :J] + g) - V[:-1, 1:1 + J])
         * _sigmoid(S + V[:-1, :J] + g - V[1:, :J])
     )                                                   # (I, J, N)
     # S[i, j, n] = sum_{d, e} x[i, n, d] * y[j, n, e] * W[d, e]
@@ -132,11 +123,6 @@ def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
         return 1 / (1 + np.exp(-x))
-
-
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _checked(W, g, x, y):

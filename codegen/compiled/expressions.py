@@ -32,6 +32,7 @@ from sympy.logic.boolalg import And, Not, Or
 from derive import functions
 from derive.terms import free_indices, read_name
 
+from ..log_sums import logaddexp
 from ..lowering import finite, grouped, positive, slope
 from ..precedence import ATOM, SIGN, SUM, TERM, Text
 from .half_exponentials import half_exp, sigmoid_by, slope_by, softplus_by
@@ -178,6 +179,8 @@ class Expressions:
             return Text(self._called(CALLS[head], first, others[-1]))
         if head in CALLS:
             return Text(self._called(CALLS[head], *args))
+        if head is logaddexp:
+            return Text(f"({self.of(expr.written_out())})")
         if head is grouped:
             return Text(f"({self.of(args[0])})")
         if head is functions.relu:
