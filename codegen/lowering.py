@@ -7,7 +7,7 @@ exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Idx, Min, Mul, Piecewise, S, Sum, Symbol, Wild, exp, log
+from sympy import Add, Expr, Function, Idx, Indexed, Min, Mul, Piecewise, S, Sum, Symbol, Wild, exp, log, true
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 
@@ -49,9 +49,10 @@ class slope(Function):
 
 @dataclass(frozen=True)
 class Parts:
-    """The three lines of a log-sum-exp: maxima, shifted exponentials, their sums; and what was exponentiated."""
+    """The lines of a log-sum-exp: what is exponentiated, where it has a name, maxima, shifted exponentials, sums."""
 
     equation: Equation
+    exponents: Variable | None
     maxima: Variable
     exponentials: Variable
     sums: Variable
@@ -81,8 +82,8 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
     for e in program.equations:
         if e.name in parts:
             part = parts[e.name]
-            variables |= {v.name: v for v in (part.maxima, part.exponentials, part.sums)}
-            lines += _three_lines(part, _may_be_masked(e, program))
+            variables |= {v.name: v for v in (part.exponents, part.maxima, part.exponentials, part.sums) if v}
+            lines += _lines(part, _may_be_masked(e, program))
             if not _is_inlined(program, e.name):
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
@@ -120,10 +121,20 @@ def _all_parts(program):
             suffix += "_"
         indices = e.free
         bound = tuple(limit[0] for limit in e.rhs.limits)
+        exponents = None
+        if _is_computed(e.rhs.function):
+            stem = f"pre_{e.name.removeprefix('lse_')}"
+            name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+            exponents = _variable(name, indices + bound)
         rows = _variable(f"T{suffix}", indices), _variable(f"S{suffix}", indices)
-        parts[e.name] = Parts(e, rows[0], _variable(f"E{suffix}", indices + bound), rows[1])
-        taken |= set(parts[e.name].names)
+        parts[e.name] = Parts(e, exponents, rows[0], _variable(f"E{suffix}", indices + bound), rows[1])
+        taken |= {*parts[e.name].names, *([exponents.name] if exponents else [])}
     return parts
+
+
+def _is_computed(exponent):
+    """Tell whether what is exponentiated is more than a number times a read: two lines need it."""
+    return not read_name(exponent.as_coeff_Mul()[1])
 
 
 def _variable(name, indices):
@@ -139,13 +150,17 @@ def _may_be_masked(equation, program):
     return any(rhs.has(S.NegativeInfinity) for rhs in inside)
 
 
-def _three_lines(part, masked):
-    e = part.equation
+def _lines(part, masked):
+    e, first = part.equation, []
     bound = tuple(limit[0] for limit in e.rhs.limits)
+    if part.exponents:
+        first = [Equation(part.exponents.at(*e.free, *bound), e.rhs.function)]
+        e = e.with_rhs(LogSumExp(first[0].lhs, *e.rhs.limits))
     top, total = part.maxima.at(*e.free), part.sums.at(*e.free)
     shifted = part.exponentials.at(*e.free, *bound)
     largest, together = Maximum(e.rhs.function, *e.rhs.limits), Sum(shifted, *e.rhs.limits)
     return [
+        *first,
         Equation(top, finite(largest) if masked else largest),
         Equation(shifted, exp(e.rhs.function - top)),
         Equation(total, positive(together) if masked else together),
@@ -187,6 +202,8 @@ def _without_lse(rhs, parts, program):
     def change(term):
         if isinstance(term, exp):
             return _ratio(term, parts)
+        if isinstance(term, Piecewise):
+            return _masked_ratio(term, parts)
         if isinstance(term, Add):
             return _opened(term, parts, program)
         name = read_name(term)
@@ -218,24 +235,56 @@ def _in_condition(condition, change):
 
 def _ratio(term, parts):
     """Return exp(z - lse) as E/S where z is what the log-sum-exp is taken of."""
-    for read in Add.make_args(term.args[0]):
-        part = parts.get(read_name(-read))
-        if part is not None:
-            indices = getattr(-read, "indices", ())
-            picked = _matched(part, indices, term.args[0] - read)
-            if picked is not None:
-                return part.exponentials.at(*indices, *picked) / part.sums.at(*indices)
+    for part, indices, z in _differences(term, parts):
+        picked = _matched(part, indices, z)
+        if picked is not None:
+            return part.exponentials.at(*indices, *picked) / part.sums.at(*indices)
     return term
 
 
-def _matched(part, indices, z):
-    """Return the values of the bound indices at which the exponentiated term equals `z`, else None."""
+def _masked_ratio(choice, parts):
+    """Return (exp(f - lse) a if c else 0) as a E/S where the log-sum-exp is taken of f where c: elsewhere E is 0."""
+    (value, condition), *others = choice.args
+    if len(others) != 1 or others[0][0] != 0:
+        return choice
+    factors = Mul.make_args(value)
+    for factor in (f for f in factors if isinstance(f, exp)):
+        for part, indices, z in _differences(factor, parts):
+            picked = _matched(part, indices, z, condition)
+            if picked is not None:
+                rest = [f for f in factors if f is not factor]
+                product = Mul(*rest, part.exponentials.at(*indices, *picked) / part.sums.at(*indices))
+                return product if all(map(_is_everywhere, rest)) else Piecewise(
+                    (product, condition), (0, True), evaluate=False)
+    return choice
+
+
+def _is_everywhere(factor):
+    """Tell whether a factor is a number, also of sizes, or an entry that is there whatever the indices are."""
+    whole = read_name(factor) and all(isinstance(i, Idx) for i in getattr(factor, "indices", ()))
+    return bool(whole) or (not factor.has(Indexed, Function) and all(s.is_integer for s in factor.free_symbols))
+
+
+def _differences(term, parts):
+    """Yield the log-sum-exps that an exponential is divided by: the parts, where they are read, and what is left."""
+    for read in Add.make_args(term.args[0]):
+        if read_name(-read) in parts:
+            yield parts[read_name(-read)], getattr(-read, "indices", ()), term.args[0] - read
+
+
+def _matched(part, indices, z, condition=true):
+    """Return the values of the bound indices at which the exponentiated term is `z` under a condition, else None."""
     e = part.equation
     bound = [limit[0] for limit in e.rhs.limits]
     wild = [Wild(f"w{k}") for k in range(len(bound))]
-    pattern = instantiated(e.rhs.function, dict(zip(e.free, indices, strict=True)))
+    pattern, under = instantiated(e.rhs.function, dict(zip(e.free, indices, strict=True))), true
+    if condition != True:
+        if not isinstance(pattern, Piecewise) or [v for v, _ in pattern.args[1:]] != [S.NegativeInfinity]:
+            return None
+        pattern, under = pattern.args[0]
     found = z.match(pattern.xreplace(dict(zip(bound, wild, strict=True))))
-    return None if found is None or len(found) < len(wild) else [found[w] for w in wild]
+    picked = [found[w] for w in wild] if found is not None and len(found) == len(wild) else None
+    return picked if picked and under.xreplace(dict(zip(bound, picked, strict=True))) == condition else None
 
 
 def _opened(total, parts, program):

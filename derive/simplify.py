@@ -73,8 +73,9 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         term = _one_sum_a_bracket(_without_both_sides(term))
     if isinstance(term, Add):
-        return _common_factor(term)
+        return _common_factor(_together_by_place(term))
     if isinstance(term, Mul):
+        term = _at_its_place(term)
         return _common_number(_without_idle_steps(term / term.args[0] if term.args[0] == 1 else term))
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
@@ -218,9 +219,34 @@ def _is_diagonal(term):
 
 
 def _conditions(factors):
-    """Return where a product counts: its conditions, and the brackets that choose one place, [t = T - 1]."""
-    places = {f for f in factors if isinstance(f, KroneckerDelta) and not all(map(free_indices, f.args))}
-    return places | {f.args[0][1] for f in factors if is_guard(f)}
+    """Return where a product counts: its conditions, and the brackets that choose one place."""
+    return _places(factors) | {f.args[0][1] for f in factors if is_guard(f)}
+
+
+def _places(factors):
+    """Return the brackets among factors that choose one place, [t = T - 1]."""
+    return frozenset(f for f in factors if isinstance(f, KroneckerDelta) and not all(map(free_indices, f.args)))
+
+
+def _at_its_place(product: Mul) -> Expr:
+    """Read what stands beside a bracket at the place that it chooses: [i = 2] tanh(x[i]) is [i = 2] tanh(x[2])."""
+    for bracket in _places(product.args):
+        here = {i: place for i, place in (bracket.args, bracket.args[::-1]) if isinstance(i, Idx)}
+        product = Mul(bracket, *(instantiated(f, here) for f in product.args if f != bracket))
+        if not isinstance(product, Mul):
+            break
+    return product
+
+
+def _together_by_place(total: Add) -> Expr:
+    """Put a factor that all terms at one place have before their sum: [i = 0] a b + [i = 0] a c + [i = 1] d."""
+    groups: dict[frozenset, list[Expr]] = {}
+    for term in total.args:
+        groups.setdefault(_places(Mul.make_args(term)), []).append(term)
+    if len(groups) == 1:
+        return total
+    return Add(*(_common_factor(Add(*terms)) if place and len(terms) > 1 else Add(*terms)
+                 for place, terms in groups.items()))
 
 
 def _common_number(product: Mul) -> Expr:

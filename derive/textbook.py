@@ -5,6 +5,7 @@
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
     log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
     log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
+    log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere
     log(cosh(x))                softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
 
@@ -15,6 +16,7 @@ from sympy import Add, Expr, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cosh, ex
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
+from .guards import is_guard
 from .program import Equation, Program
 from .terms import bottom_up, instantiated, read_name, subterms
 
@@ -94,8 +96,17 @@ def _sum_of_exp(x, known):
         inside = _sum_of_exp(x.args[1], known)
         return None if inside is None else inside + log(x.args[0])
     total = _seen_through(x, known)
-    inner = _seen_through(total.function, known) if isinstance(total, Sum) else None
-    return LogSumExp(inner.args[0], *total.limits) if isinstance(inner, exp) else None
+    exponent = _exponent(_seen_through(total.function, known)) if isinstance(total, Sum) else None
+    return None if exponent is None else LogSumExp(exponent, *total.limits)
+
+
+def _exponent(x):
+    """Return f where x is exp(f), -infinity being that of 0 where x is by cases of data; else None."""
+    if isinstance(x, exp):
+        return x.args[0]
+    if not isinstance(x, Piecewise) or is_guard(x) or not all(e == 0 or isinstance(e, exp) for e, _ in x.args):
+        return None
+    return Piecewise(*((S.NegativeInfinity if e == 0 else e.args[0], c) for e, c in x.args), evaluate=False)
 
 
 def _reciprocal(term):

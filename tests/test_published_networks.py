@@ -1,11 +1,11 @@
-"""Losses that add up all paths, with -1e30 for what cannot be reached, as one writes them; PyTorch is the judge."""
+"""Losses and cells of papers, as one writes them down from there; PyTorch is the judge."""
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Sum, exp, log
+from sympy import Max, Piecewise, Sum, exp, log, tanh
 
-from codegen import lambdify
-from derive import LogSumExp, Network, log_softmax, mean, total
+from codegen import lambdify, source
+from derive import LogSumExp, Network, log_softmax, mean, sigmoid, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -94,9 +94,66 @@ def logs_of_two():
     return net, given, lambda a, b: torch.logaddexp(a, b).mean()
 
 
+def cox(scale=1):
+    """The partial likelihood of who dies when (Cox, 1972), ties as Breslow has them."""
+    net = Network("cox", "Cox's partial likelihood")
+    N = net.size("N")
+    eta, time, event = net.parameter("eta", N), net.input("time", N), net.input("event", N)
+    i, j = net.indices(i=N, j=N)
+    at_risk = Sum(Piecewise((exp(eta[j]), time[j] >= time[i]), (0, True)), j)
+    net.loss = -Sum(event[i] * (eta[i] - log(at_risk)), i)
+
+    def by_torch(eta, time, event):
+        at_risk = torch.where(time >= time[:, None], eta, -torch.inf)
+        return -(event * (eta - torch.logsumexp(at_risk, 1))).sum()
+
+    given = {"eta": scale * random.normal(size=6), "time": np.array([3.0, 1, 2, 2, 5, 1]),
+             "event": np.array([1.0, 0, 1, 1, 0, 1])}
+    return net, given, by_torch
+
+
+def cox_far_out():
+    """Scores whose exponentials overflow."""
+    return cox(scale=900)
+
+
+def slstm():
+    """The cell of xLSTM with exponential gates and a stabiliser (Beck et al., 2024), its gates in one array."""
+    net = Network("slstm", "Exponential gates with a stabiliser")
+    T, N, K = net.sizes("T N K")
+    R, b = net.parameter("R", K, 4, K), net.parameter("b", 4, K)
+    X, Y = net.input("X", T, N, 4, K), net.input("Y", T, N, K)
+    t, n, k, j, a = net.indices(t=T, n=N, k=K, j=K, a=4)
+    h, c, q, m = (net.state(name, T, N, K) for name in "hcqm")
+    pre = net.define("pre", X[t, n, a, k] + Sum(h[t - 1, n, j] * R[j, a, k], j) + b[a, k], over=(t, n, a, k))
+    net.define(m, Max(pre[t, n, 1, k] + m[t - 1, n, k], pre[t, n, 0, k]), over=(t, n, k))
+    i = net.define("i", exp(pre[t, n, 0, k] - m[t, n, k]), over=(t, n, k))
+    f = net.define("f", exp(pre[t, n, 1, k] + m[t - 1, n, k] - m[t, n, k]), over=(t, n, k))
+    net.define(c, f[t, n, k] * c[t - 1, n, k] + i[t, n, k] * tanh(pre[t, n, 2, k]), over=(t, n, k))
+    net.define(q, f[t, n, k] * q[t - 1, n, k] + i[t, n, k], over=(t, n, k))
+    net.define(h, sigmoid(pre[t, n, 3, k]) * c[t, n, k] / q[t, n, k], over=(t, n, k))
+    net.loss = mean((h - Y) ** 2)
+
+    def by_torch(R, b, X, Y):
+        h = c = q = m = torch.zeros_like(Y[0])
+        loss = 0
+        for x, y in zip(X, Y, strict=True):
+            pre = x + torch.einsum("nj,jak->nak", h, R) + b
+            before, m = m, torch.maximum(pre[:, 1] + m, pre[:, 0])
+            i, f = torch.exp(pre[:, 0] - m), torch.exp(pre[:, 1] + before - m)
+            c, q = f * c + i * torch.tanh(pre[:, 2]), f * q + i
+            h = torch.sigmoid(pre[:, 3]) * c / q
+            loss = loss + ((h - y) ** 2).sum()
+        return loss / Y.numel()
+
+    given = {"R": random.normal(size=(3, 4, 3)), "b": random.normal(size=(4, 3)),
+             "X": random.normal(size=(5, 2, 4, 3)), "Y": random.normal(size=(5, 2, 3))}
+    return net, given, by_torch
+
+
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
-@pytest.mark.parametrize("network", [ctc, soft_dtw, sinkhorn, logs_of_two])
-def test_paths_add_up_as_in_pytorch(network, style):
+@pytest.mark.parametrize("network", [ctc, soft_dtw, sinkhorn, logs_of_two, cox, cox_far_out, slstm])
+def test_loss_and_gradients_are_pytorchs(network, style):
     net, given, by_torch = network()
     tensors = {n: v if isinstance(v, int) else torch.tensor(v) for n, v in given.items()}
     program = net.backward()
@@ -108,3 +165,8 @@ def test_paths_add_up_as_in_pytorch(network, style):
     assert np.isclose(loss, expected.item(), rtol=1e-12)
     for name in program.gradients:
         assert np.allclose(getattr(grads, name), tensors[name].grad, rtol=1e-10, atol=1e-12), name
+
+
+@pytest.mark.parametrize(("network", "function", "times"), [(cox, "np.exp(", 1), (slstm, "np.tanh(", 1)])
+def test_a_function_is_computed_once(network, function, times):
+    assert source(network()[0].backward()).count(function) == times
