@@ -1,22 +1,19 @@
-"""What sigmoids leave of 1, by the exponentials that they are made of: 1 - s is E s, where s = 1/(1 + E).
+"""What sigmoids leave of 1, by the exponentials that they are made of: 1 - s is 1/(1 + E), where s = E/(1 + E).
 
-    s = sigmoid(z)                      E_s = capped_exp(-z), s = 1/(1 + E_s)
-    dz = ds*slope(z)                    dz = ds*(E_s*s)*s
-    h = c*sigmoid(-z)                   h = c*(E_s*s)
+    s = sigmoid(z)                      E_s = capped_exp(z), s = E_s/(E_s + 1)
+    dz = ds*slope(z)                    dz = ds*s/(E_s + 1)
+    h = c*sigmoid(-z)                   h = c/(E_s + 1)
 
-That loses as few digits at either end as exponentials of their own would, and takes none. E s is multiplied first: s**2
-may be less than any number there is. Far below, s is less than the least normal number, and not 0: where z s is needed,
-as in silu, which is 0 there, things stay as they are.
+That loses as few digits at either end as exponentials of their own would, and takes none.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Mul
+from sympy import Expr, Indexed
 
 from derive.functions import sigmoid
 from derive.program import Equation, Variable
-from derive.terms import free_indices, read_name, runs_over, subterms
+from derive.terms import free_indices, read_name, runs_over
 
 from .lowering import Lowered, grouped, slope
 from .products_named import introduced
@@ -42,21 +39,19 @@ class _Sigmoids:
         self.exponentials: dict[str, Variable] = {}
         self.named: dict[tuple | None, Equation] = {}
         found = [e for e in low.program.equations if isinstance(e.rhs, sigmoid) and _is_of_all(e)]
-        products = _products(low.program.equations) if found else {}
         for e in found:
-            z = e.rhs.args[0]                           # where exp(-z) stops, s is not quite 0: z s would show it
-            if _place(-z) not in self.named and read_name(_read(z)) not in products.get(e.name, ()):
-                self.named[_place(z)] = e
+            if _place(-e.rhs.args[0]) not in self.named:
+                self.named[_place(e.rhs.args[0])] = e
 
     def derivative(self, x):
         """Return slope(x), which is the same at -x."""
         s, exponential = self._beside(x) or self._beside(-x) or (None, None)
-        return slope(x) if s is None else grouped(exponential * s) * s
+        return slope(x) if s is None else s / (1 + exponential)
 
     def complement(self, x):
         """Return sigmoid(x)."""
-        s, exponential = self._beside(-x) or (None, None)
-        return sigmoid(x) if s is None else grouped(exponential * s)
+        _, exponential = self._beside(-x) or (None, None)
+        return sigmoid(x) if exponential is None else 1 / (1 + exponential)
 
     def all_variables(self):
         """Return the variables, each exponential ahead of its sigmoid."""
@@ -84,19 +79,7 @@ class _Sigmoids:
         if e.name not in self.exponentials:
             return [e.with_rhs(e.rhs.args[0]) if isinstance(e.rhs, grouped) else e]
         exponential = self.exponentials[e.name].at(*e.indices)
-        return [Equation(exponential, capped_exp(-e.rhs.args[0])), e.with_rhs(1 / (1 + exponential))]
-
-
-def _products(equations: Iterable[Equation]) -> dict[str, set[str]]:
-    """Return for each variable what it is multiplied by somewhere."""
-    found: dict[str, set[str]] = {}
-    for e in equations:
-        for term in subterms(e.rhs):
-            if isinstance(term, Mul):
-                names = {name for name in map(read_name, term.args) if name}
-                for name in names:
-                    found.setdefault(name, set()).update(names)
-    return found
+        return [Equation(exponential, capped_exp(e.rhs.args[0])), e.with_rhs(exponential / (1 + exponential))]
 
 
 def _is_of_all(equation: Equation) -> bool:

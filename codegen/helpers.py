@@ -101,7 +101,7 @@ HELPERS["_capped_exp"] = '''
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
 
-    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
     """
     largest = x.max(initial=0)
     if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
