@@ -9,11 +9,13 @@ That loses as few digits at either end as exponentials of their own would, and t
 
 from dataclasses import replace
 
-from sympy import Expr, Indexed
+from sympy import Add, Expr, Indexed, expand
 
 from derive.functions import sigmoid
+from derive.guards import guarded, is_guard
 from derive.program import Equation, Variable
-from derive.terms import free_indices, read_name, runs_over
+from derive.ranges import Prover, conjuncts
+from derive.terms import free_indices, read_name
 
 from .lowering import Lowered, grouped, slope
 from .products_named import introduced
@@ -23,8 +25,7 @@ from .shared_exponentials import capped_exp
 def with_complements(low: Lowered) -> Lowered:
     """Return a lowered program in which what sigmoids with a name leave of 1, and their derivatives, read them."""
     known = _Sigmoids(low)
-    lines = [e.with_rhs(e.rhs.replace(slope, known.derivative).replace(sigmoid, known.complement))
-             if e.rhs.has(slope, sigmoid) else e for e in low.program.equations]
+    lines = [known.read_in(e) for e in low.program.equations]
     lines = [line for e in lines for line in known.defined(e)]
     made = {v.name for name, v in known.exponentials.items() if name in low.backward}
     return replace(low, program=low.program.with_equations(lines, variables=known.all_variables()),
@@ -35,23 +36,31 @@ class _Sigmoids:
     """The sigmoids of a program that have a name, and the exponentials that have been asked of them."""
 
     def __init__(self, low):
-        self.old, self.variables = low.program.variables, dict(low.program.variables)
+        self.old, self.variables, self.prover = low.program.variables, dict(low.program.variables), low.program.prover
         self.exponentials: dict[str, Variable] = {}
-        self.named: dict[tuple | None, Equation] = {}
-        found = [e for e in low.program.equations if isinstance(e.rhs, sigmoid) and _is_of_all(e)]
-        for e in found:
-            if _place(-e.rhs.args[0]) not in self.named:
-                self.named[_place(e.rhs.args[0])] = e
+        self.named: dict[tuple[bool, str | None], list[Equation]] = {}
+        for e in low.program.equations:
+            if isinstance(e.rhs, sigmoid) and _is_of_all(e) and not self._found(-e.rhs.args[0], self.prover):
+                self.named.setdefault(_kind(e.rhs.args[0]), []).append(e)
 
-    def derivative(self, x):
-        """Return slope(x), which is the same at -x."""
-        s, exponential = self._beside(x) or self._beside(-x) or (None, None)
-        return slope(x) if s is None else s / (1 + exponential)
+    def read_in(self, e):
+        """Return an equation that reads the sigmoids and their exponentials where it may."""
+        return e.with_rhs(self._replaced(e.rhs, self.prover)) if self.named and e.rhs.has(slope, sigmoid) else e
 
-    def complement(self, x):
-        """Return sigmoid(x)."""
-        _, exponential = self._beside(-x) or (None, None)
-        return sigmoid(x) if exponential is None else 1 / (1 + exponential)
+    def _replaced(self, expr, knowing):
+        """Return an expression for places that are in the ranges which the prover knows of."""
+        if not expr.has(slope, sigmoid):
+            return expr
+        if is_guard(expr):
+            conditions = conjuncts(expr.args[0][1])
+            return guarded(self._replaced(expr.args[0][0], knowing.knowing(conditions)), conditions)
+        if isinstance(expr, slope):
+            found = self._beside(expr.args[0], knowing) or self._beside(-expr.args[0], knowing)
+            return found[0] / (1 + found[1]) if found else expr
+        if isinstance(expr, sigmoid):
+            found = self._beside(-expr.args[0], knowing)
+            return 1 / (1 + found[1]) if found else expr
+        return expr.func(*(self._replaced(a, knowing) for a in expr.args))
 
     def all_variables(self):
         """Return the variables, each exponential ahead of its sigmoid."""
@@ -62,16 +71,23 @@ class _Sigmoids:
             result[name] = variable
         return result
 
-    def _beside(self, x):
+    def _found(self, x, knowing):
+        """Return the equation of sigmoid(x), and where x is in it."""
+        for e in self.named.get(_kind(x), ()):
+            at = _place(_read(x), _read(e.rhs.args[0]), knowing)
+            if at:
+                return e, at
+        return None
+
+    def _beside(self, x, knowing):
         """Return what sigmoid(x) is called, and its exponential; None where it has no name."""
-        read = _read(x)
-        e = self.named.get(_place(x))
-        if read is None or e is None or not all(map(_is_from_0, read.indices)):
+        found = self._found(x, knowing)
+        if not found:
             return None
+        e, at = found
         if e.name not in self.exponentials:
             stem = f"E_{e.name.removeprefix('sigmoid_')}"
             self.exponentials[e.name] = introduced(stem, e.indices, self.variables)
-        at = _varying(read)
         return e.lhs.base[at], self.exponentials[e.name].at(*at)
 
     def defined(self, e):
@@ -85,13 +101,31 @@ class _Sigmoids:
 def _is_of_all(equation: Equation) -> bool:
     """Tell whether an equation is about all entries of the array, or of the block, that it reads, each at its place."""
     x = _read(equation.rhs.args[0])
-    return x is not None and _varying(x) == equation.free == equation.indices != () and all(
-        i.is_Integer or runs_over(i, size) for i, size in zip(x.indices, x.base.shape, strict=True))
+    if x is None or equation.free != equation.indices:
+        return False
+    inside = tuple(p - _start(p) for p in x.indices if not p.is_Integer)
+    return inside == equation.indices != () and all(i.lower == 0 for i in inside)
 
 
-def _is_from_0(position: Expr) -> bool:
-    """Tell whether a position is never that of the row before the first, which states alone have."""
-    return bool(position.xreplace({i: i.lower for i in free_indices(position)}).is_nonnegative)
+def _start(position: Expr) -> Expr:
+    """Return where the block of an axis begins that a position is in: 2 K of 2 K + k."""
+    return Add(*(a for a in Add.make_args(position) if not free_indices(a)))
+
+
+def _place(read: Indexed, own: Indexed, knowing: Prover) -> tuple[Expr, ...]:
+    """Return where a read is in the block that another one is of, along its varying axes; () where it is in no such."""
+    at = []
+    for p, q in zip(read.indices, own.indices, strict=True):
+        if p.is_Integer or q.is_Integer:
+            if p != q:
+                return ()
+            continue
+        start = _start(q)
+        inside, index = expand(p - start), q - start
+        if not knowing.within(inside, index.lower, index.upper):
+            return ()
+        at.append(inside)
+    return tuple(at)
 
 
 def _read(x: Expr) -> Indexed | None:
@@ -99,14 +133,7 @@ def _read(x: Expr) -> Indexed | None:
     return next((f for f in (x, -x) if isinstance(f, Indexed)), None)
 
 
-def _varying(read: Indexed) -> tuple[Expr, ...]:
-    return tuple(p for p in read.indices if not p.is_Integer)
-
-
-def _place(x: Expr) -> tuple | None:
-    """Return what is the same in all reads of one block of an array: its sign, its name, the numbers among its indices.
-
-    None for what is no read.
-    """
+def _kind(x: Expr) -> tuple[bool, str | None]:
+    """Return which array is read, and whether with its own sign; no array where x is no read."""
     read = _read(x)
-    return None if read is None else (x == read, read_name(read), *(p if p.is_Integer else None for p in read.indices))
+    return x == read, None if read is None else read_name(read)

@@ -134,6 +134,9 @@ class InPlacePrinter(NumpyPrinter):
             self._call_into(name, where, f"np.multiply({self.text(simple.pop(0)).code}, {self._mask(masks.pop(0))}")
         elif simple and bottoms and not self._is_computed(bottoms[0], node.axes):
             self._call_into(name, where, f"np.divide({self.text(simple.pop(0)).code}, {self.text(bottoms.pop(0)).code}")
+        elif simple and bottoms:
+            self._into(name, where, bottoms.pop(0))
+            self.lines.append(f"np.divide({self.text(simple.pop(0)).code}, {name}, out={name})")
         elif simple and number == -1:
             self._call_into(name, where, f"np.negative({self.text(simple.pop(0)).code}")
             number = S.One

@@ -66,15 +66,15 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        E_r[t] = _capped_exp(-pre_r[t])
-        r[t] = 1 / (E_r[t] + 1)
+        E_r[t] = _capped_exp(pre_r[t])
+        r[t] = E_r[t] / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        E_z[t] = _capped_exp(-pre_z[t])
-        z[t] = 1 / (E_z[t] + 1)
+        E_z[t] = _capped_exp(pre_z[t])
+        z[t] = E_z[t] / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
-        h[t + 1] = c[t] * (E_z[t] * z[t]) + h[t] * z[t]
+        h[t + 1] = c[t] / (E_z[t] + 1) + h[t] * z[t]
     loss = np.mean((h[1:] - Y)**2) / 2
     return loss, (Ur, Uz, U, x, Y, h, E_r, r, E_z, z, h_r, c)
 
@@ -97,7 +97,7 @@ def backward(residuals):
     Uz_T = np.ascontiguousarray(Uz.T)                   # (K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
-        dc = dh[t + 1] * (E_z[t] * z[t])
+        dc = dh[t + 1] / (E_z[t] + 1)
         # c[t, n, k] = tanh(pre_c[t, n, k])
         dpre_c[t] = dc * (1 - c[t]**2)
         # pre_c[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h_r[t, n, j] * U[j, k]) + b[k]
@@ -105,11 +105,11 @@ def backward(residuals):
         # h[t, n, k] = h[t - 1, n, k] * z[t, n, k] + c[t, n, k] * (1 - z[t, n, k])
         dz = dh[t + 1] * (h[t] - c[t])
         # z[t, n, k] = sigmoid(pre_z[t, n, k])
-        dpre_z[t] = dz * z[t] * (E_z[t] * z[t])
+        dpre_z[t] = dz * z[t] / (E_z[t] + 1)
         # h_r[t, n, j] = h[t - 1, n, j] * r[t, n, j]
         dr = dh_r * h[t]
         # r[t, n, k] = sigmoid(pre_r[t, n, k])
-        dpre_r[t] = dr * r[t] * (E_r[t] * r[t])
+        dpre_r[t] = dr * r[t] / (E_r[t] + 1)
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
         dh[t] += dpre_r[t] @ Ur_T + dpre_z[t] @ Uz_T + dh_r * r[t] + dh[t + 1] * z[t]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
@@ -155,15 +155,15 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
     h[0] = h0
     for t in range(T):
         pre_r[t] += h[t] @ Ur
-        E_r[t] = _capped_exp(-pre_r[t])
-        r[t] = 1 / (E_r[t] + 1)
+        E_r[t] = _capped_exp(pre_r[t])
+        r[t] = E_r[t] / (E_r[t] + 1)
         pre_z[t] += h[t] @ Uz
-        E_z[t] = _capped_exp(-pre_z[t])
-        z[t] = 1 / (E_z[t] + 1)
+        E_z[t] = _capped_exp(pre_z[t])
+        z[t] = E_z[t] / (E_z[t] + 1)
         h_r[t] = h[t] * r[t]
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
-        h[t + 1] = c[t] * (E_z[t] * z[t]) + h[t] * z[t]
+        h[t + 1] = c[t] / (E_z[t] + 1) + h[t] * z[t]
     return h
 
 
@@ -175,7 +175,7 @@ def sgd_step(params, grads, learning_rate):
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
 
-    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
     """
     largest = x.max(initial=0)
     if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one

@@ -41,11 +41,11 @@ def forward(rho, X, y, V, t):
 
     def newton_w(w):
         s = X @ w
-        E_s = _capped_exp(-s)
-        sigmoid_s = 1 / (E_s + 1)
+        E_s = _capped_exp(s)
+        sigmoid_s = E_s / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(sigmoid_s * (E_s * sigmoid_s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(sigmoid_s / (E_s + 1))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -86,11 +86,11 @@ def predict(rho, X, y):
 
     def newton_w(w):
         s = X @ w
-        E_s = _capped_exp(-s)
-        sigmoid_s = 1 / (E_s + 1)
+        E_s = _capped_exp(s)
+        sigmoid_s = E_s / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(sigmoid_s * (E_s * sigmoid_s))[:, None] * X / N**0.5
+        weighted_X = np.sqrt(sigmoid_s / (E_s + 1))[:, None] * X / N**0.5
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -150,7 +150,7 @@ def _newton(name, system, start):
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
 
-    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
     """
     largest = x.max(initial=0)
     if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one

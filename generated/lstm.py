@@ -63,13 +63,13 @@ def forward(W, U, b, x, Y, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        E_i[t] = _capped_exp(-z[t, :, 0])
-        i[t] = 1 / (E_i[t] + 1)
-        E_f[t] = _capped_exp(-z[t, :, 1])
-        f[t] = 1 / (E_f[t] + 1)
+        E_i[t] = _capped_exp(z[t, :, 0])
+        i[t] = E_i[t] / (E_i[t] + 1)
+        E_f[t] = _capped_exp(z[t, :, 1])
+        f[t] = E_f[t] / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        E_o[t] = _capped_exp(-z[t, :, 3])
-        o[t] = 1 / (E_o[t] + 1)
+        E_o[t] = _capped_exp(z[t, :, 3])
+        o[t] = E_o[t] / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
@@ -100,9 +100,9 @@ def backward(residuals):
         di = dc[t + 1] * g[t]
         # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
-        dz[t, :, 1] = df * f[t] * (E_f[t] * f[t])
-        dz[t, :, 0] = di * i[t] * (E_i[t] * i[t])
-        dz[t, :, 3] = do * o[t] * (E_o[t] * o[t])
+        dz[t, :, 1] = df * f[t] / (E_f[t] + 1)
+        dz[t, :, 0] = di * i[t] / (E_i[t] + 1)
+        dz[t, :, 3] = do * o[t] / (E_o[t] + 1)
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
@@ -144,13 +144,13 @@ def predict(W, U, b, x, h0, c0):
     U_blocks = np.ascontiguousarray(U.transpose(1, 0, 2))  # (4, K, K)
     for t in range(T):
         z[t] += (h[t] @ U_blocks).transpose(1, 0, 2)
-        E_i[t] = _capped_exp(-z[t, :, 0])
-        i[t] = 1 / (E_i[t] + 1)
-        E_f[t] = _capped_exp(-z[t, :, 1])
-        f[t] = 1 / (E_f[t] + 1)
+        E_i[t] = _capped_exp(z[t, :, 0])
+        i[t] = E_i[t] / (E_i[t] + 1)
+        E_f[t] = _capped_exp(z[t, :, 1])
+        f[t] = E_f[t] / (E_f[t] + 1)
         g[t] = np.tanh(z[t, :, 2])
-        E_o[t] = _capped_exp(-z[t, :, 3])
-        o[t] = 1 / (E_o[t] + 1)
+        E_o[t] = _capped_exp(z[t, :, 3])
+        o[t] = E_o[t] / (E_o[t] + 1)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
@@ -165,7 +165,7 @@ def sgd_step(params, grads, learning_rate):
 def _capped_exp(x):
     """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
 
-    With e = exp(-z) and s = 1 / (1 + e), the sigmoid of z, e * s is 1 - s to the last digits.
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
     """
     largest = x.max(initial=0)
     if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one

@@ -51,7 +51,8 @@ def forward(W1, b1, W2, b2, W3, b3, W4, b4, X, y):
     Z2 = A1 @ W2 + b2                                   # (N, K)
     A2 = np.tanh(Z2)                                    # (N, K)
     Z3 = A2 @ W3 + b3                                   # (N, M)
-    sigmoid_Z3 = _sigmoid(Z3)                           # (N, M)
+    E_Z3 = _capped_exp(Z3)                              # (N, M)
+    sigmoid_Z3 = E_Z3 / (E_Z3 + 1)                      # (N, M)
     A3 = Z3 * sigmoid_Z3                                # (N, M)
     Z4 = A3 @ W4 + b4                                   # (N, C)
     # log sum_c exp Z4[n, c] = T + log S, shifted by the maxima T so that exp stays in range
@@ -59,12 +60,12 @@ def forward(W1, b1, W2, b2, W3, b3, W4, b4, X, y):
     E = np.exp(Z4 - T[:, None])                         # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     loss = np.mean(np.log(S) + (T - Z4[np.arange(N), y]))
-    return loss, (W2, W3, W4, X, y, A1, A2, Z3, A3, sigmoid_Z3, E, S)
+    return loss, (W2, W3, W4, X, y, A1, A2, Z3, A3, E_Z3, sigmoid_Z3, E, S)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W2, W3, W4, X, y, A1, A2, Z3, A3, sigmoid_Z3, E, S = residuals
+    W2, W3, W4, X, y, A1, A2, Z3, A3, E_Z3, sigmoid_Z3, E, S = residuals
     N = len(X)
 
     # loss = 1/N sum_n (log sum_c exp Z4[n, c]) - Z4[n, y[n]]
@@ -76,7 +77,7 @@ def backward(residuals):
     db4 = dZ4.sum(axis=0)                               # (C,)
     dA3 = dZ4 @ W4.T                                    # (N, M)
     # A3 = Z3 * sigmoid_Z3
-    dZ3 = dA3 * sigmoid_Z3 * (Z3 * _sigmoid(-Z3) + 1)   # (N, M)
+    dZ3 = dA3 * sigmoid_Z3 * (Z3 / (E_Z3 + 1) + 1)      # (N, M)
     # Z3 = A2 W3 + 1 b3'
     dW3 = A2.T @ dZ3                                    # (K, M)
     db3 = dZ3.sum(axis=0)                               # (M,)
@@ -110,7 +111,8 @@ def predict(W1, b1, W2, b2, W3, b3, W4, b4, X):
     Z2 = A1 @ W2 + b2                                   # (N, K)
     A2 = np.tanh(Z2)                                    # (N, K)
     Z3 = A2 @ W3 + b3                                   # (N, M)
-    sigmoid_Z3 = _sigmoid(Z3)                           # (N, M)
+    E_Z3 = _capped_exp(Z3)                              # (N, M)
+    sigmoid_Z3 = E_Z3 / (E_Z3 + 1)                      # (N, M)
     A3 = Z3 * sigmoid_Z3                                # (N, M)
     return A3 @ W4 + b4
 
@@ -120,10 +122,15 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 
 
 def _checked(W1, b1, W2, b2, W3, b3, W4, b4, X, y=None):

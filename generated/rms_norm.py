@@ -45,16 +45,17 @@ def forward(W1, gamma, W2, X, T, epsilon):
     r = np.sqrt(mean_r + epsilon)                       # (N,)
     U = Z / r[:, None]                                  # (N, H)
     pre_A = gamma * U                                   # (N, H)
-    sigmoid_pre_A = _sigmoid(pre_A)                     # (N, H)
+    E_pre_A = _capped_exp(pre_A)                        # (N, H)
+    sigmoid_pre_A = E_pre_A / (E_pre_A + 1)             # (N, H)
     A = pre_A * sigmoid_pre_A                           # (N, H)
     Y = A @ W2                                          # (N, K)
     loss = np.mean((Y - T)**2) / 2
-    return loss, (gamma, W2, X, T, Z, r, U, pre_A, A, Y, sigmoid_pre_A)
+    return loss, (gamma, W2, X, T, Z, r, U, pre_A, A, Y, E_pre_A, sigmoid_pre_A)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    gamma, W2, X, T, Z, r, U, pre_A, A, Y, sigmoid_pre_A = residuals
+    gamma, W2, X, T, Z, r, U, pre_A, A, Y, E_pre_A, sigmoid_pre_A = residuals
     N = len(X)
     H = len(gamma)
     K = T.shape[1]
@@ -65,7 +66,7 @@ def backward(residuals):
     dW2 = A.T @ dY                                      # (H, K)
     dA = dY @ W2.T                                      # (N, H)
     # A = pre_A * sigmoid_pre_A
-    dpre_A = dA * sigmoid_pre_A * (pre_A * _sigmoid(-pre_A) + 1)  # (N, H)
+    dpre_A = dA * sigmoid_pre_A * (pre_A / (E_pre_A + 1) + 1)  # (N, H)
     # pre_A = U diag(gamma)
     dgamma = np.einsum("nh,nh->h", dpre_A, U)           # (H,)
     dU = gamma * dpre_A                                 # (N, H)
@@ -96,7 +97,8 @@ def predict(W1, gamma, W2, X, epsilon):
     r = np.sqrt(mean_r + epsilon)                       # (N,)
     U = Z / r[:, None]                                  # (N, H)
     pre_A = gamma * U                                   # (N, H)
-    sigmoid_pre_A = _sigmoid(pre_A)                     # (N, H)
+    E_pre_A = _capped_exp(pre_A)                        # (N, H)
+    sigmoid_pre_A = E_pre_A / (E_pre_A + 1)             # (N, H)
     A = pre_A * sigmoid_pre_A                           # (N, H)
     return A @ W2
 
@@ -106,10 +108,15 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 
 
 def _checked(W1, gamma, W2, X, T=None, epsilon=None):

@@ -1,5 +1,6 @@
 """What the planner rewrites is equal to what it was, to the last digits: PyTorch and mpmath say so."""
 
+import re
 import warnings
 
 import numpy as np
@@ -258,3 +259,19 @@ def test_slopes_of_named_sigmoids_are_exact_at_both_ends(style, dtype, end):
         slopes = f(x=x)[1].x
         assert f(x=np.array([-1e4, 1e4, -np.inf, np.inf], dtype))[1].x.max() <= np.finfo(dtype).tiny
     assert all(abs(mpf(float(a)) - t) <= 6 * np.finfo(dtype).eps * t for a, t in zip(slopes, exact, strict=True))
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_slopes_of_gates_that_share_an_array_come_from_their_values(style):
+    net = Network("g", "Two gates, side by side")
+    N, K = net.sizes("N K")
+    z = net.parameter("z", N, 2 * K)
+    a, b = net.define("a", sigmoid(z[:, :K])), net.define("b", sigmoid(z[:, K:]))
+    net.loss = total(a) + 2 * total(b)
+    program = net.backward()
+    own = codegen.source(program, style=style)
+    assert not re.search(r"_sigmoid\w*\(", own)
+    x = np.linspace(-700, 700, 60).reshape(5, 12)
+    exact = [exact_exp(-abs(mpf(float(v)))) / (1 + exact_exp(-abs(mpf(float(v))))) ** 2 for v in x.flat]
+    slopes = codegen.lambdify(program, style=style)(z=x)[1].z / ([1] * 6 + [2] * 6)
+    assert all(abs(mpf(float(s)) - t) <= 6 * np.finfo(float).eps * t for s, t in zip(slopes.flat, exact, strict=True))
