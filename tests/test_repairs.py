@@ -248,7 +248,7 @@ def test_a_tree_is_as_it_was_after_all_edits():
     [loop, end] = tree.body
     made = [*everywhere(Slot(loop.body[0], "value"), around), *everywhere(Slot(end, "value"), around),
             *of_statement(Slot(loop, "body", 0), around),
-            *of_block(Slot(tree, "body"), tree.body)]
+            *of_block(Slot(tree, "body"), tree.body, around)]
     assert len(made) > 100 and ast.dump(tree) == before
     texts = {text(ast.fix_missing_locations(e.new)) for e in made if isinstance(e.new, ast.AST)}
     assert {"b @ a[:, k - 1]", "a[:, k]", "a[k] = b.T @ a[:, k - 1]", "a * 2", "a"} <= texts

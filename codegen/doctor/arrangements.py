@@ -138,18 +138,18 @@ def _strided(part, loops, sizes):
         if low and high and all(any(text(n) == name for n in ast.walk(b)) for b in (low, high)):
             here = ast.Name(name, ast.Load())
             for far in (ast.BinOp(size, ast.Mult(), here) for size in sizes):
-                yield ast.Slice(_replaced(low, name, far), _replaced(high, name, far), part.step)
-                yield ast.Slice(_replaced(low, text(far), here), _replaced(high, text(far), here), part.step)
+                yield ast.Slice(replaced(low, name, far), replaced(high, name, far), part.step)
+                yield ast.Slice(replaced(low, text(far), here), replaced(high, text(far), here), part.step)
 
 
-def _replaced(node, old, new):
+def replaced(node: ast.expr, old: str, new: ast.expr) -> ast.expr:
     """Return an expression with something else wherever a part reads as given."""
     if text(node) == old:
         return new
     other = copy.copy(node)
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
-            setattr(other, field, _replaced(value, old, new))
+            setattr(other, field, replaced(value, old, new))
     return other
 
 

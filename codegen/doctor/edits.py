@@ -8,7 +8,7 @@ from typing import Any
 
 from .slots import Slot, text
 
-SLIP, OTHER, FAR, FARTHER = 1, 2, 3, 4
+ADDING, SLIP, OTHER, FAR, FARTHER = 0, 1, 2, 3, 4        # = for +=, a stride forgotten: few, and common
 MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
 INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end
@@ -45,11 +45,13 @@ class Surroundings:
     strings: tuple[str, ...]
     loops: tuple[str, ...]
     sizes: dict[str, ast.expr]          # what ranges, slices and shapes are written with
+    strides: dict[str, ast.expr]        # what an index may be multiplied by
+    plain_methods: tuple[str, ...]      # that are called without arguments, for what they do
     parts: dict[str, ast.expr]
 
     @classmethod
-    def of(cls, function: ast.AST) -> "Surroundings":
-        """Return what is written in a function."""
+    def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
+        """Return what is written in a function, and which methods others call too."""
         nodes = list(ast.walk(function))
         names = [n.arg for n in nodes if isinstance(n, ast.arg)]
         names += [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
@@ -64,8 +66,25 @@ class Surroundings:
         return cls(once(names), once(called), once(attributes),
                    once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
                    once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
-                   {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
+                   sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
+                   _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called})
+
+
+def _strides(nodes, names, sizes):
+    """Return what whole numbers are multiplied by here, sizes, 2, 3 and all names."""
+    factors = [side for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult)
+               for side in (n.left, n.right) if isinstance(side, ast.Attribute) and isinstance(side.value, ast.Name)]
+    found = [*factors, *sizes.values(), ast.Constant(2), ast.Constant(3), *(ast.Name(n, ast.Load()) for n in names)]
+    return {text(n): copy.deepcopy(n) for n in found}
+
+
+def _plain_methods(function):
+    """Yield the names of methods that are called without arguments, as statements."""
+    for node in ast.walk(function):
+        call = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not (call.args or call.keywords):
+            yield call.func.attr
 
 
 def _sizes(nodes):

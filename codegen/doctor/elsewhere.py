@@ -19,7 +19,7 @@ SECONDS = 1.0           # of processor time
 PLAINLY = 1e-3          # a difference that no rounding explains
 
 
-def wrong_elsewhere(patient: Patient) -> list[Seen]:
+def wrong_elsewhere(patient: Patient, evidence: Evidence) -> list[Seen]:
     """Return answers at further points, the last of which is plainly wrong; [] where none is, or the code fails."""
     seen: list[Seen] = []
     end = time.thread_time() + SECONDS
@@ -30,7 +30,7 @@ def wrong_elsewhere(patient: Patient) -> list[Seen]:
             return []
         answer.gradients = {n: np.reshape(answer.gradients[n], np.shape(g)) for n, g in ours.items()}
         seen.append(Seen(point, answer))
-        if max(Evidence(patient.program, seen[-1:]).disagreements().values(), default=0.0) > PLAINLY:
+        if max(evidence.beside(seen[-1]).disagreements().values(), default=0.0) > PLAINLY:
             return seen[-2:]
     return []
 

@@ -53,6 +53,12 @@ class Evidence:
                 found[name] = max(found[name], largest(g), terms)
         return found
 
+    def beside(self, seen: Seen, values: Values | None = None) -> "Evidence":
+        """Return the evidence of another point alone, where what is faint is so beside the gradients here."""
+        found = Evidence(self.program, [seen], {0: values} if values else {})
+        found.usual = {n: max(size, found.usual[n]) for n, size in self.usual.items()}
+        return found
+
     def base(self, k: int) -> Values:
         return self.bases.get(k, self.seen[k].point.ours.values)
 

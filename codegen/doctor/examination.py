@@ -86,8 +86,9 @@ class Examination:
         answered = without_degenerate(self.diagnosis, in_shape(self.program, self.diagnosis, answered))
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
-        if not self.diagnosis.findings and not how_many_wrong(Evidence(self.program, ordinary)):
-            ordinary += wrong_elsewhere(self.patient)
+        evidence = Evidence(self.program, ordinary)
+        if not self.diagnosis.findings and not how_many_wrong(evidence):
+            ordinary += wrong_elsewhere(self.patient, evidence)
         if "shapes" not in self.diagnosis.kinds or any(s.point.least is None for s in ordinary):
             self._gradients(ordinary, kinked)
         self._settle(ordinary)

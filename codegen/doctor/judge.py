@@ -122,7 +122,7 @@ class Judge:
         for point in self.others:
             seen = Seen(point, self._answer(point))
             values = point.ours.changed(self.left) if self.left else None
-            evidence = Evidence(self.evidence.program, [seen], {0: values} if values else {})
+            evidence = self.evidence.beside(seen, values)
             if seen.answer.failure or (forward.differs([seen]) if name == LOSS else name in evidence.wrong()):
                 return False
         return True

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .edits import FAR, FARTHER, OTHER, SLIP, Edit, Surroundings
+from .edits import ADDING, FAR, FARTHER, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence
 from .judge import Judge, Repair
 from .lacking import fitting
@@ -23,9 +23,10 @@ from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
 from .two_edits import Guesses, Tried, both, located
 
-NEAR = ((SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))        # ranks of edits, and tiers of the regions to try them in
-PHASES = (*NEAR, (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND), (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY),
-          (FAR, MAYBE, MAYBE))
+# ranks of edits, and tiers of the regions to try them in
+NEAR = ((ADDING, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
+PHASES = (*NEAR, (ADDING, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
+          (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
 
@@ -59,6 +60,7 @@ class Repairs:
         with memory_limited(), units_of(lambda: judge.answer(judge.order[0]), judge.patient.prepared) as units:
             if not units or acts(units):
                 return []
+            self.functions = [u.function for u in units]
             last: Edit | None = None
             while judge.wrong and len(found) < most and time.thread_time() < self.deadline:
                 places = likely(units, judge.changed, judge.wrong)
@@ -82,8 +84,8 @@ class Repairs:
     def _best(self, places, phases, last, most) -> tuple[Unit, Edit, Repair] | None:
         """Return the first edit that makes all right, or the one that makes most right."""
         best: tuple[Unit, Edit, Repair] | None = None
-        slips, *others = (self._edits(places, *phase) for phase in phases)
-        for tried in (self._once_more(places, last), slips, *others) if last else (slips, *others):
+        ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
+        for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
                     return best
@@ -96,7 +98,7 @@ class Repairs:
                     best = region.unit, edit, Repair(place, self._words(region, edit), mends)
                     if mends == self.judge.wrong:
                         return best
-            if best is not None and tried is not slips:
+            if best is not None and rank > SLIP:
                 return best
         return best
 
@@ -130,7 +132,8 @@ class Repairs:
             change = reach.change(region.slot.node) if reach and not ran else None
         if reach and change is not None:
             scales = self.judge.scales
-            given = {n: g + scales[n] * change[reach.rows[n]].reshape(np.shape(g)) for n, g in self.now.items()}
+            given = {n: g + scales[n] * change[reach.rows[n]].reshape(np.shape(g)) for n, g in self.now.items()
+                     if n in reach.rows}        # others, neither right nor to be made so, are not looked at
         else:
             if not ran:
                 self._mends(region.unit, edit)
@@ -150,9 +153,9 @@ class Repairs:
         """Yield the edits of one rank in the regions of some tiers; the many of the last where a value mends all."""
         around: dict[int, Surroundings] = {}
         for region in (r for r in places if low <= r.tier <= high):
-            own = around.setdefault(id(region.unit), Surroundings.of(region.unit.function))
+            own = around.setdefault(id(region.unit), Surroundings.of(region.unit.function, self.functions))
             if isinstance(region.slot.node, list):
-                made = of_block(region.slot, region.slot.node)
+                made = of_block(region.slot, region.slot.node, own)
             elif isinstance(region.slot.node, ast.stmt):
                 made = of_statement(region.slot, own)
             elif rank < FARTHER:

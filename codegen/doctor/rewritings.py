@@ -190,6 +190,8 @@ def _constants(node, around):
             yield new, f"{value} where {number} should be", SLIP
         for name in around.loops:
             yield ast.Name(name, ast.Load()), f"{value} where {name} should be", SLIP
+        for name in around.names if value == 2 else ():
+            yield ast.BinOp(ast.Constant(1), ast.Add(), ast.Name(name, ast.Load())), f"one of the two is {name}", OTHER
     elif isinstance(value, str) and "->" in value:
         yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in _relettered(value))
     elif isinstance(value, str):
@@ -269,11 +271,11 @@ def _ranges(node):
     ends = [ast.Constant(0), *node.args] if len(node.args) == 1 else list(node.args)
     for k, end in enumerate(ends[:2]):
         for by in (1, -1):
-            moved = [*ends[:k], _moved(end, by), *ends[k + 1:]]
-            yield ast.Call(node.func, moved, []), f"the range {('begins', 'ends')[k]} at the wrong place", SLIP
+            others = [*ends[:k], moved(end, by), *ends[k + 1:]]
+            yield ast.Call(node.func, others, []), f"the range {('begins', 'ends')[k]} at the wrong place", SLIP
 
 
-def _moved(node, by):
+def moved(node: ast.expr, by: int) -> ast.expr:
     """Return an integer expression plus or minus 1."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return ast.Constant(node.value + by)
@@ -306,14 +308,14 @@ def _at(node, parts):
 
 def _other_places(part, around):
     if isinstance(part, ast.Slice):
-        for low in (None, *(_moved(part.lower, b) for b in (1, -1) if part.lower), ast.Constant(1)):
+        for low in (None, *(moved(part.lower, b) for b in (1, -1) if part.lower), ast.Constant(1)):
             yield ast.Slice(low, part.upper, part.step)
-        for high in (None, *(_moved(part.upper, b) for b in (1, -1) if part.upper), parsed("-1")):
+        for high in (None, *(moved(part.upper, b) for b in (1, -1) if part.upper), parsed("-1")):
             yield ast.Slice(part.lower, high, part.step)
         yield ast.Slice(part.lower, part.upper, None if part.step else parsed("-1"))
         yield from (ast.Slice(parsed(i), parsed(f"{i} + 1"), None) for i in around.loops)
     elif not isinstance(part, ast.Constant):
-        yield from (_moved(part, by) for by in (1, -1))
+        yield from (moved(part, by) for by in (1, -1))
 
 
 def _reversed(node, axes=1):
@@ -362,12 +364,21 @@ def _elsewhere(node, around):
     for name in around.names if not isinstance(node, ast.Constant) else ():
         for slope in (f"{name} * (1 - {name})", f"(1 - {name}**2)", f"({name} > 0)"):
             yield ast.BinOp(node, ast.Mult(), parsed(slope)), f"the slope {slope} is missing", FAR
+        yield from ((new, f"the product with {name} is missing", FAR) for new in _turned(node, name))
     for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
         if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
             wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []
             for other in (part, *wide):
                 for op in (ast.Mult, ast.Div, ast.Add, ast.Sub):
                     yield ast.BinOp(node, op(), other), f"{_part(op)} {quoted(other)} is missing", FAR
+
+
+def _turned(node, name):
+    """Yield what stands in a place times a matrix: A x, x A, and A x A' or A' x A as for other axes."""
+    matrix: ast.expr = ast.Name(name, ast.Load())
+    for a, b in ((matrix, _transposed(matrix)), (_transposed(matrix), matrix)):
+        left = ast.BinOp(a, ast.MatMult(), node)
+        yield from (left, ast.BinOp(node, ast.MatMult(), a), ast.BinOp(left, ast.MatMult(), b))
 
 
 def _widened(node):

@@ -3,20 +3,23 @@
 import ast
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from .arrangements import cut
-from .edits import FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
-from .rewritings import OPERATORS, everywhere, names, subscripts
+from .edits import ADDING, FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
+from .loops import of_loop
+from .rewritings import OPERATORS, everywhere, moved, names, subscripts
 from .sharing import added_up, unshared
 from .slots import Slot, places, text
+
+INDEX = (ast.Name, ast.Load, ast.BinOp, ast.Add, ast.Sub, ast.IfExp, ast.Compare, ast.cmpop)     # what it is made of
 
 
 def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield what else a statement may have been meant to be, its expressions aside."""
     node = slot.node
     if isinstance(node, ast.AugAssign):
-        yield made(slot, ast.Assign([node.target], node.value), "added up where it should be assigned (=)", SLIP)
+        yield made(slot, ast.Assign([node.target], node.value), "added up where it should be assigned (=)", ADDING)
         for other in OPERATORS.get(type(node.op), ()):
             if other is not ast.MatMult:
                 yield made(slot, ast.AugAssign(node.target, other(), node.value), "another operation", SLIP)
@@ -24,7 +27,7 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         target = node.targets[-1]
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             words = "assigned (=) where it should be added up (+=): what was there is overwritten"
-            yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, SLIP)
+            yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, ADDING)
     yield from unshared(slot)
     for added, words, rank in added_up(node):
         yield made(slot, added, words, rank)
@@ -68,6 +71,9 @@ def _targets(node, around):
             order = list(node.elts)
             order[a], order[b] = order[b], order[a]
             yield ast.Tuple(order, store), "what is assigned to what is exchanged", SLIP
+        for k, part in enumerate(node.elts):
+            for new, words, rank in _targets(part, around) if isinstance(part, ast.Tuple) else ():
+                yield ast.Tuple([*node.elts[:k], new, *node.elts[k + 1:]], store), words, rank
     elif isinstance(node, ast.Name):
         for name in around.names:
             yield ast.Name(name, store), f"{node.id} is written where {name} should be", FAR
@@ -81,7 +87,7 @@ def _other_indices(node, around):
         yield whole, edit.reason, edit.rank
 
 
-def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
+def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Iterator[Edit]:
     """Yield the edits of a list of statements: one left out, two exchanged, one into a loop or out of it."""
     def made(new, words, rank, line=None):
         return Edit(slot, block, new, words, rank, (line or statement).lineno)
@@ -97,8 +103,31 @@ def of_block(slot: Slot, block: Sequence[ast.stmt]) -> Iterator[Edit]:
             yield made([*before, statement, new, *after], f"`{quoted(new)}` is missing: there is {said} alone", OTHER)
         for new in _masks(statement, before):
             yield made([*before, new, statement, *after], f"`{quoted(new)}` is missing before {said}", OTHER)
-        for new, inner, words in _across(before, statement, after) if isinstance(statement, ast.For) else ():
-            yield made(new, f"`{quoted(inner)}` should {words}", OTHER, inner)
+        if isinstance(statement, ast.For):
+            for new, inner, words in _across(before, statement, after):
+                yield made(new, f"`{quoted(inner)}` should {words}", OTHER, inner)
+            for loop, words, rank in of_loop(statement, before, around):
+                yield made([*before, loop, *after], words, rank)
+        for pair, words in _both_off(statement, after[0]) if after else ():
+            yield made([*before, *pair, *after[1:]], words, OTHER)
+
+
+def _both_off(first, second):
+    """Yield two indices that are set one after the other, both of them others."""
+    values = [_other_indices_than(s.value) if isinstance(s, ast.Assign) else [] for s in (first, second)]
+    for pair in product(*values):
+        new = [ast.copy_location(ast.Assign(s.targets, v), s) for s, v in zip((first, second), pair, strict=True)]
+        said = [f"`{quoted(s)}` should be `{quoted(n)}`" for s, n in zip((first, second), new, strict=True)]
+        yield new, f"two indices are off: {' and '.join(said)}"
+
+
+def _other_indices_than(value):
+    """Return what else an index may be, one more or less or one of its cases; nothing of what is none."""
+    if all(isinstance(n, INDEX) or isinstance(getattr(n, "value", None), int) for n in ast.walk(value)) \
+            and any(isinstance(n, ast.Name) for n in ast.walk(value)):
+        cases = [value.body, value.orelse] if isinstance(value, ast.IfExp) else []
+        return [moved(value, -1), moved(value, 1), *cases]
+    return []
 
 
 def _masks(statement, before):

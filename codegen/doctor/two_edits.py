@@ -78,8 +78,8 @@ def _places(evidence, k, names) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _length(*edits):
     """Return how far-fetched edits are, and how long what is edited is."""
-    return max(t.edit.rank for t in edits), sum(len(text(t.edit.old)) if isinstance(t.edit.old, ast.AST) else 100
-                                                for t in edits)
+    lengths = (len(text(t.edit.old)) if isinstance(t.edit.old, ast.AST) else 100 for t in edits)
+    return max(t.edit.rank for t in edits), sum(t.edit.rank for t in edits), sum(lengths)
 
 
 def _right_with(judge, *edits):

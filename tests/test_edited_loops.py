@@ -1,0 +1,198 @@
+"""Slips in loops, and those of several places or things at once: told by what should stand there."""
+
+import numpy as np
+import pytest
+from sympy import Max, Min, Rational, Sum, tanh
+
+from codegen.doctor import diagnose
+from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.patient import Answer
+from codegen.doctor.trials import Point, points
+from derive import FirstMaximum, Network, total
+from tests.coursework.editing import edited
+from tests.test_repairs import classifier, examined, mine, tanh_units
+
+
+def pooling():
+    net = Network("pooling", "The largest of each 2 by 2 entries, weighted")
+    N, A, B = net.size("N"), 3, 2
+    x, G = net.parameter("x", N, 2 * A, 2 * B), net.input("G", N, A, B)
+    n, a, b, p, q = net.indices(n=N, a=A, b=B, p=2, q=2)
+    net.loss = total(net.define("P", FirstMaximum(x[n, 2 * a + p, 2 * b + q], p, q), over=(n, a, b)) * G)
+    return net
+
+
+def pooled(x, G):
+    step, size, P, dx = 2, 2, np.zeros(G.shape), np.zeros_like(x)
+    for n in range(G.shape[0]):
+        for a in range(G.shape[1]):
+            for b in range(G.shape[2]):
+                P[n, a, b] = x[n, a * step:a * step + size, b * step:b * step + size].max()
+    for n in range(G.shape[0]):
+        for a in range(G.shape[1]):
+            for b in range(G.shape[2]):
+                top = a * step
+                left = b * step
+                window = x[n, top:top + size, left:left + size]
+                dx[n, top:top + size, left:left + size] += (window == window.max()) * G[n, a, b]
+    return np.sum(P * G), dx
+
+
+FORGOTTEN = [("top = a * step", "top = a"), ("left = b * step", "left = b")]
+IN_SLICES = [("                top = a * step\n                left = b * step\n", ""),
+             ("window = x[n, top:top + size, left:left + size]", "window = x[n, a:a + size, b:b + size]"),
+             ("dx[n, top:top + size, left:left + size] +=", "dx[n, a:a + size, b:b + size] +=")]
+
+
+@pytest.mark.parametrize(("edits", "told"), [
+    (FORGOTTEN, "`left = b` should be `left = b * "), (IN_SLICES, "`b:b + size` should be `b * "),
+])
+def test_a_stride_that_is_forgotten_on_the_way_back(edits, told):
+    [found], _ = examined(pooling(), edited(pooled, *edits))
+    assert "is forgotten" in found.words and told in found.words, found
+
+
+def units():
+    net = Network("units", "Two layers of tanh units, one example, half the squared error")
+    D, H, C = net.sizes("D H C")
+    U, V, x, y = net.parameter("U", H, D), net.parameter("V", C, H), net.input("x", D), net.input("y", C)
+    net.loss = total((tanh(V @ tanh(U @ x)) - y) ** 2) / 2
+    return net
+
+
+def test_a_sum_that_is_not_begun_anew_at_each_turn():
+    slipped = edited(tanh_units, ("error = 0.0\n", "error = 0.0\n            rows = V\n"), ("zip(V, ", "zip(rows, "))
+    [found], _ = examined(units(), slipped)
+    assert "`error = 0.0` is missing at the beginning of each turn of the loop" in found.words, found
+
+
+class Unit:
+    """A tanh layer that adds up errors and slopes until it is cleared."""
+
+    def __init__(self, W):
+        self.W, self.dW, self.loss = W, np.zeros_like(W), 0.0
+        self.clear()
+
+    def clear(self):
+        self.errors, self.slopes = np.zeros(len(self.W)), np.zeros(len(self.W))
+
+    def forward(self, x, y):
+        self.x, out = x, np.tanh(self.W @ x)
+        self.loss += np.sum((out - y) ** 2)
+        self.errors += 2 * (out - y)
+        self.slopes += 1 - out**2
+
+    def backward(self):
+        self.dW += np.outer(self.errors * self.slopes, self.x)
+
+
+def by_examples(W, X, Y):
+    layer = Unit(W)
+    for x, y in zip(X, Y, strict=True):
+        layer.clear()
+        layer.forward(x, y)
+        layer.backward()
+    return layer.loss, layer.dW
+
+
+def test_what_is_not_set_back_between_examples():
+    net = Network("layer", "A tanh layer, the sum of the squared errors")
+    N, D, H = net.sizes("N D H")
+    W, X, Y = net.parameter("W", H, D), net.input("X", N, D), net.input("Y", N, H)
+    net.loss = total((tanh(X @ W.T) - Y) ** 2)
+    assert diagnose(net, by_examples).right
+    [found], _ = examined(net, edited(by_examples, ("        layer.clear()\n", "")))
+    assert "`layer.clear()` is missing at the beginning of each turn of the loop" in found.words, found
+
+
+def steps(c, y, g):
+    loss, dc = np.sum(g * (c[y + 2] - c[y + 1]) ** 2), np.zeros_like(c)
+    for n, k in enumerate(y):
+        lower = k + 1
+        upper = k + 2
+        slope = 2 * g[n] * (c[k + 2] - c[k + 1])
+        dc[upper] += slope
+        dc[lower] -= slope
+    return loss, dc
+
+
+def test_two_indices_that_are_both_off():
+    net = Network("steps", "Differences of neighbours, squared")
+    N, K = net.sizes("N K")
+    c, y, g = net.parameter("c", K + 3), net.labels("y", N, classes=K), net.input("g", N)
+    [n] = net.indices(n=N)
+    net.loss = Sum(g[n] * (c[y[n] + 2] - c[y[n] + 1]) ** 2, n)
+    [found], _ = examined(net, edited(steps, ("lower = k + 1", "lower = k"), ("upper = k + 2", "upper = k + 3")))
+    assert "two indices are off: `lower = k` should be `lower = k + 1`" in found.words, found
+
+
+def unpacked(x, g):
+    cache = (x, (2.0, 3.0))
+    (kept, (a, b)) = cache
+    first = a * g
+    second = 2 * b * g * kept
+    return np.sum(g * (2 * x + 3 * x**2)), first + second
+
+
+def turned(J, W, S, V):
+    loss = np.sum(V * (J @ W @ S @ W.T @ J.T))
+    return loss, V @ J @ (W @ S.T @ W.T) + V.T @ J @ (W @ S @ W.T)
+
+
+def clamped(t, g):
+    inside = np.abs(t) <= 0.5
+    return np.sum(g * t * np.clip(t, -0.5, 0.5)), g * (1 + inside) * np.clip(t, -0.5, 0.5)
+
+
+def of_two_numbers():
+    net = Network("of_two_numbers")
+    N = net.size("N")
+    x, g = net.parameter("x", N), net.input("g", N)
+    net.loss = total(g * (2 * x + 3 * x**2))
+    return net
+
+
+def in_other_axes():
+    net = Network("in_other_axes", "A covariance turned to other axes, projected")
+    J, W, S, V = net.parameter("J", 2, 3), net.input("W", 3, 3), net.input("S", 3, 3), net.input("V", 2, 2)
+    net.loss = total(V * (J @ (W @ S @ W.T) @ J.T))
+    return net
+
+
+def of_a_clamp():
+    net = Network("of_a_clamp", "A number times itself, clamped")
+    N, most = net.size("N"), Rational(1, 2)
+    t, g = net.parameter("t", N), net.input("g", N)
+    [n] = net.indices(n=N)
+    net.loss = Sum(g[n] * t[n] * Max(Min(t[n], most), -most), n)
+    return net
+
+
+@pytest.mark.parametrize(("network", "function", "edit", "told"), [
+    (of_two_numbers, unpacked, ("(kept, (a, b)) =", "(kept, (b, a)) ="), "should be `(kept, (a, b))`"),
+    (in_other_axes, turned, ("V.T @ J @ (W @ S @ W.T)", "V.T @ J @ S"), "the product with W is missing"),
+    (of_a_clamp, clamped, ("(1 + inside)", "2"), "`2` should be `1 + inside`"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_one_line_that_was_edited_is_told(network, function, edit, told):
+    assert diagnose(network(), function).right
+    [found], _ = examined(network(), edited(function, edit))
+    assert told in found.words, found
+
+
+def test_a_line_beside_a_gradient_that_is_told_by_itself():
+    slipped = edited(mine, ('"b": db', '"b": 0 * db'), ("+= d *", "+= np.sin(5 * d + a.sum()) *"))
+    told = str(diagnose(classifier(), slipped, seconds=8))
+    assert "db is zero everywhere" in told and "np.sin(5 * d + a.sum())" in told
+
+
+def test_a_faint_gradient_elsewhere_is_measured_against_its_usual_size():
+    net = Network("faint")
+    N = net.size("N")
+    w, x = net.parameter("w", N), net.input("x", N)
+    net.loss = total(w * x)
+    first = points(net.backward())[0]
+    evidence = Evidence(first.program, [Seen(first, Answer(0.0, {"w": first.arguments["x"]}))])
+    faint = Point("elsewhere", first.program, first.sizes, {**first.arguments, "x": 1e-12 * first.arguments["x"]})
+    for more, wrong in ((1e-16, []), (1e-6, ["w"])):
+        seen = Seen(faint, Answer(0.0, {"w": faint.arguments["x"] + more}))
+        assert evidence.beside(seen).wrong() == wrong
