@@ -165,9 +165,10 @@ def index_atoms(e: Expr, labels: Collection[str] = ()) -> set:
 
 
 def is_conjunction(condition) -> bool:
-    """Tell whether `conjuncts` takes a condition apart."""
+    """Tell whether a condition is one on indices that `conjuncts` takes apart: of real values, < is no <= of 1 less."""
     parts = condition.args if isinstance(condition, And) else (condition,)
-    return all(part == True or isinstance(part, Ge | Gt | Le | Lt) for part in parts)
+    return all(part == True or (isinstance(part, Ge | Gt | Le | Lt) and all(side.is_integer for side in part.args))
+               for part in parts)
 
 
 def conjuncts(condition) -> list[Expr]:

@@ -1,0 +1,37 @@
+"""Choices by real values are taken as they are written: < and <= are not what they are between indices."""
+
+import numpy as np
+import pytest
+from sympy import Ge, Gt, Le, Lt, Piecewise, Sum
+
+import codegen
+from derive import Network, huber, mean
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("holds", [Le, Lt, Ge, Gt])
+def test_a_choice_by_real_values_that_is_0_first_is_the_choice_that_was_written(holds, style):
+    net = Network("thresholded", "0 up to a threshold, the square beyond it")
+    x, t = net.parameter("x", *net.sizes("N")), net.parameter("t")
+    (n,) = net.indices(n=x.shape[0])
+    net.loss = Sum(Piecewise((0, holds(x[n], t)), (x[n] ** 2 * t, True)), n)
+    f = codegen.lambdify(net.backward(), style=style)
+    values, threshold = np.array([-2.5, -0.5, 0.25, 0.5, 0.75, 1.25, 1.5, 3.0]), 0.5
+    zero = {Le: values <= threshold, Lt: values < threshold, Ge: values >= threshold, Gt: values > threshold}[holds]
+    loss, grads = f(x=values, t=threshold)
+    assert loss == np.sum(np.where(zero, 0, values**2 * threshold))
+    assert np.array_equal(grads.x, np.where(zero, 0, 2 * values * threshold))
+    assert grads.t == np.sum(np.where(zero, 0, values**2))
+
+
+def test_the_gradient_by_hubers_threshold():
+    net = Network("robust", "Huber's loss, its threshold a parameter")
+    [N] = net.sizes("N")
+    p, t, delta = net.parameter("p", N), net.input("t", N), net.parameter("delta")
+    net.loss = mean(huber(p, t, delta))
+    f = codegen.lambdify(net.backward())
+    e = np.array([-2.5, -1.2, -0.3, 0.1, 0.9, 1.4, 3.0])
+    loss, grads = f(p=e, t=np.zeros(7), delta=0.75)
+    far = np.abs(e) > 0.75
+    assert np.isclose(loss, np.mean(np.where(far, 0.75 * (np.abs(e) - 0.375), e**2 / 2)), rtol=1e-14)
+    assert np.isclose(grads.delta, np.mean(np.where(far, np.abs(e) - 0.75, 0)), rtol=1e-14)
