@@ -55,6 +55,13 @@ class ArrayOperators:
 
     flatten = ravel = reshape
 
+    def sum(self, *_, **__):
+        """Refuse, as NumPy's other methods: what NumPy does by them are functions here."""
+        raise DefinitionError("arrays have no methods for sums and means; write total(Z), mean(Z), maximum(Z) or "
+                              "product(Z), axis=... as NumPy has it")
+
+    mean = max = min = prod = sum
+
 
 class Array(ArrayOperators, IndexedBase):
     """A named array: index it (`X[n, d]`) or use it whole."""
@@ -74,7 +81,7 @@ class Array(ArrayOperators, IndexedBase):
         if len(indices) != len(self.shape):
             raise DefinitionError(
                 f"{self.name} has {len(self.shape)} axes, {shape_text(self.shape)}, and is read with {len(indices)} "
-                f"indices: {self.name}[{', '.join(map(str, indices))}]"
+                f"indices: {self.name}[{', '.join(map(str, indices))}]{self._with_whole_axes(indices)}"
             )
         for index in indices:
             if isinstance(index, tuple | Tuple):
@@ -83,6 +90,11 @@ class Array(ArrayOperators, IndexedBase):
         if all(isinstance(i, Expr) for i in indices):
             return read_at(self, *indices)
         return IndexedBase.__getitem__(self, tuple(indices))
+
+    def _with_whole_axes(self, indices):
+        """Say how axes are read whole where there are too few indices."""
+        rest = len(self.shape) - len(indices)
+        return f"; {self.name}[{', '.join([*map(str, indices), *':' * rest])}] is a part of it" if rest > 0 else ""
 
     def _check_number(self, indices):
         """Refuse x[1] where x may have one entry only; Python's own sum(x), list(x), ... end here, not never."""

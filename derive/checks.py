@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from sympy import Derivative, Expr, Idx, Indexed, IndexedBase, Mod, Not, Piecewise, S, Subs, Symbol, sympify
 from sympy.concrete.expr_with_limits import ExprWithLimits
@@ -110,12 +111,23 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
             continue
         if not knowing.within(index, first, size - 1, reading.ranges):
             shown = f"{index} runs from {low} to {high}" if low is not None else f"{index} may leave its range"
-            remedy = f"count from the end by {size + index}" if index.is_Integer and index < 0 else \
-                f"read padded({variable.name}) where reads outside should be zero"
             raise DefinitionError(
                 f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
-                f"{remedy}"
+                f"{_remedy(read, axis, variable, variables.get(read_name(index)))}"
             )
+
+
+def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None) -> str:
+    """Say what may be meant by a read that may leave its range along an axis, where `label` is read, if it is one."""
+    index, size = read.indices[axis], variable.shape[axis]
+    if index.is_Integer and index < 0:
+        return f"count from the end by {size + index}"
+    if label is not None and label.classes is not None:
+        return f"{label.name} counts {label.classes} classes; expected classes={size}, or {label.classes} entries there"
+    for order in permutations(read.indices):
+        if all(isinstance(i, Idx) and index_range(i) == (0, n - 1) for i, n in zip(order, variable.shape, strict=True)):
+            return f"{variable.name}[{', '.join(map(str, order))}] would be in range"
+    return f"read padded({variable.name}) where reads outside should be zero"
 
 
 def check_turns(program: Program) -> None:
