@@ -16,7 +16,7 @@ from derive.binders import LogSumExp, Maximum
 from derive.cases import by_place
 from derive.functions import relu, sigmoid
 from derive.program import Equation, Program, Variable
-from derive.sharing import with_named_invariants
+from derive.sharing import with_named, with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
 
 from .gram import with_weighted
@@ -90,6 +90,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(still_read(lines, program), variables=variables)
+    program = with_named(program, lambda term: isinstance(term, exp | expm1))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program

@@ -4,7 +4,23 @@ After `named`, a right-hand side is linear in its sums, and a log-sum-exp or a m
 its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 """
 
-from sympy import Add, Expr, Function, Idx, Indexed, IndexedBase, Mul, Piecewise, Pow, S, Sum, sign
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Idx,
+    Indexed,
+    IndexedBase,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Sum,
+    preorder_traversal,
+    sign,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
@@ -67,7 +83,7 @@ class _Namer:
     def take(self, equation):
         """Append an equation, and before it those that its right-hand side needs."""
         self.of = equation
-        rhs = self._with_terms(self._with_arguments(self._with_compared(equation.rhs)))
+        rhs = self._with_terms(self._with_arguments(self._with_clips(self._with_compared(equation.rhs))))
         if isinstance(rhs, Binder) and equation.free == equation.indices and not equation.implicit:
             rhs = self._reduced(rhs)
         else:
@@ -127,6 +143,15 @@ class _Namer:
             return t.func(*((e, c.xreplace({compared: read})) for e, c in t.args), evaluate=False)
 
         return self._with_compared(bottom_up(with_read(rhs, compared, read), change))
+
+    def _with_clips(self, rhs):
+        """Name a maximum or minimum inside what another one compares, as the clip in min(a*r, a*clip(r))."""
+        for outer in (t for t in innermost_first(rhs, values) if isinstance(t, Max | Min)):
+            for inside in (t for a in outer.args if not isinstance(a, Max | Min) for t in preorder_traversal(a)):
+                if isinstance(inside, Max | Min) and reads(inside, self.varying) and self._stays_inside(inside):
+                    read = self._name(self._linear(inside), f"{type(inside).__name__.lower()}_{self.of.name}")
+                    return self._with_clips(with_read(rhs, inside, read))
+        return rhs
 
     def _with_arguments(self, rhs):
         """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""

@@ -103,20 +103,22 @@ class _Naming:
 
     def take(self, e):
         """Append an equation, and before it the values that it is the first to need."""
-        if not e.implicit and self._nameable(e.rhs) and self._is_definition(e):
-            return
         self.near = e
+        if not e.implicit and self._nameable(e.rhs):
+            inside = e.with_rhs(e.rhs.func(*(self._replaced(a, ()) for a in e.rhs.args)))
+            if self._is_definition(e) and (inside.rhs == e.rhs or self._is_definition(inside)):
+                self.lines.append(inside)
+                return
         self.lines.append(e.with_rhs(self._replaced(e.rhs, ())))
 
     def _is_definition(self, e):
-        """Take an equation that is itself the first to name its whole right-hand side."""
+        """Tell whether an equation is itself the first to name its whole right-hand side, and take its name for it."""
         pattern, order = _pattern(e.rhs)
         units = {i for i in e.free if i.lower == i.upper == 0} - set(order)
         if pattern in self.names or set(order) | units != set(e.indices) or not all(map(_is_plain, order)):
             return False
         places = tuple(None if i in units else order.index(i) for i in e.indices)
         self.names[pattern] = (self.program.variables[e.name], places)
-        self.lines.append(e)
         return True
 
     def _nameable(self, term):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sympy import Max, Piecewise, Sum, exp, log, tanh
+from sympy import Abs, Max, Min, Piecewise, Sum, exp, log, tanh
 
 from codegen import lambdify, source
-from derive import LogSumExp, Network, log_softmax, mean, sigmoid, total
+from derive import LogSumExp, Network, log_softmax, mean, sigmoid, softmax, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -151,8 +151,64 @@ def slstm():
     return net, given, by_torch
 
 
+def ppo():
+    """Proximal policy optimisation with an entropy bonus (Schulman et al., 2017)."""
+    net = Network("ppo", "The clipped surrogate and an entropy bonus")
+    N, D, A = net.sizes("N D A")
+    W, X, act = net.parameter("W", D, A), net.input("X", N, D), net.labels("act", N, classes=A)
+    old, gain, eps = net.input("old", N), net.input("gain", N), net.input("eps")
+    (n,) = net.indices(n=N)
+    logp = net.define("logp", log_softmax(X @ W))
+    ratio = net.define("ratio", exp(logp[n, act[n]] - old[n]), over=n)
+    clipped = Min(Max(ratio, 1 - eps), 1 + eps)
+    net.loss = -mean(Min(ratio * gain, clipped * gain)) + mean(total(exp(logp) * logp, axis=1)) / 100
+
+    def by_torch(W, X, act, old, gain, eps):
+        policy = torch.distributions.Categorical(logits=X @ W)
+        ratio = torch.exp(policy.log_prob(act) - old)
+        clipped = torch.clip(ratio, 1 - eps, 1 + eps)
+        return -torch.minimum(ratio * gain, clipped * gain).mean() - policy.entropy().mean() / 100
+
+    given = {"W": random.normal(size=(3, 4)), "X": random.normal(size=(9, 3)), "act": random.integers(0, 4, 9),
+             "old": -1 + random.normal(size=9), "gain": random.normal(size=9), "eps": np.array(0.2)}
+    return net, given, by_torch
+
+
+def rendering():
+    """The colour of a ray through a volume (Mildenhall et al., 2020)."""
+    net = Network("rendering", "Colours of rays")
+    R, S = net.sizes("R S")
+    sigma, c, y = net.parameter("sigma", R, S), net.parameter("c", R, S), net.input("y", R)
+    r, s, u = net.indices(r=R, s=S, u=S)
+    left = net.define("left", exp(-Sum(sigma[r, u], (u, 0, s - 1))), over=(r, s))
+    net.loss = mean((total(left * (1 - exp(-sigma)) * c, axis=1) - y) ** 2)
+
+    def by_torch(sigma, c, y):
+        left = torch.exp(-(torch.cumsum(sigma, 1) - sigma))
+        return (((left * (1 - torch.exp(-sigma)) * c).sum(1) - y) ** 2).mean()
+
+    return net, {"sigma": random.random((3, 5)), "c": random.random((3, 5)), "y": random.random(3)}, by_torch
+
+
+def soft_sort():
+    """Sorting as a softmax of distances (Prillo and Eisenschlos, 2020)."""
+    net = Network("soft_sort", "Scores next to those of an order")
+    N, M = net.sizes("N M")
+    s, order, tau = net.parameter("s", N, M), net.input("order", N, M), net.input("tau")
+    P = net.define("P", softmax(-Abs(order[:, :, None] - s[:, None, :]) / tau, axis=2))
+    n, i, j = net.indices(n=N, i=M, j=M)
+    net.loss = mean(net.define("sorted", Sum(P[n, i, j] * s[n, j], j), over=(n, i)) ** 2)
+
+    def by_torch(s, order, tau):
+        P = torch.softmax(-torch.abs(order[:, :, None] - s[:, None, :]) / tau, 2)
+        return (torch.einsum("nij,nj->ni", P, s) ** 2).mean()
+
+    return net, {"s": random.normal(size=(3, 4)), "order": random.normal(size=(3, 4)), "tau": np.array(0.7)}, by_torch
+
+
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
-@pytest.mark.parametrize("network", [ctc, soft_dtw, sinkhorn, logs_of_two, cox, cox_far_out, slstm])
+@pytest.mark.parametrize("network", [
+    ctc, soft_dtw, sinkhorn, logs_of_two, cox, cox_far_out, slstm, ppo, rendering, soft_sort])
 def test_loss_and_gradients_are_pytorchs(network, style):
     net, given, by_torch = network()
     tensors = {n: v if isinstance(v, int) else torch.tensor(v) for n, v in given.items()}
@@ -167,6 +223,8 @@ def test_loss_and_gradients_are_pytorchs(network, style):
         assert np.allclose(getattr(grads, name), tensors[name].grad, rtol=1e-10, atol=1e-12), name
 
 
-@pytest.mark.parametrize(("network", "function", "times"), [(cox, "np.exp(", 1), (slstm, "np.tanh(", 1)])
+@pytest.mark.parametrize(("network", "function", "times"), [
+    (cox, "np.exp(", 1), (slstm, "np.tanh(", 1), (ppo, "np.maximum(1 - eps", 2), (ppo, "np.exp(logp)", 1),
+    (rendering, "np.expm1(", 1), (soft_sort, "np.abs(", 1)])
 def test_a_function_is_computed_once(network, function, times):
     assert source(network()[0].backward()).count(function) == times
