@@ -7,7 +7,27 @@ exp(x) - 1 as expm1(x), log(1 + x) as log1p(x).
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Idx, Indexed, Min, Mul, Piecewise, S, Sum, Symbol, Wild, exp, log, true
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Function,
+    Ge,
+    Idx,
+    Indexed,
+    Le,
+    Min,
+    Mul,
+    Piecewise,
+    S,
+    Sum,
+    Symbol,
+    Wild,
+    exp,
+    log,
+    sign,
+    true,
+)
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 
@@ -304,7 +324,22 @@ def _stable(term, known):
         return log1p(term.args[0] - 1)
     if isinstance(term, Mul):
         return _sloped(term, known)
-    return term
+    return _kept_between(term) if isinstance(term, Piecewise) else term
+
+
+def _kept_between(choice):
+    """Write x where |x| <= d, and d sign(x) beyond, as x kept between -d and d: Huber's slope."""
+    if len(choice.args) != 2 or not isinstance(choice.args[0][1], Le | Ge):
+        return choice
+    (inside, near), (beyond, _) = choice.args
+    distance, end = near.args if isinstance(near, Le) else reversed(near.args)
+    if not isinstance(distance, Abs) or not (end.is_number and end.is_positive):
+        return choice
+    x = distance.args[0]
+    scale = inside / x
+    if scale.has(x) or beyond not in (scale * end * sign(x), -scale * end * sign(-x)):
+        return choice
+    return scale * Piecewise((-end, Le(x, -end)), (end, Ge(x, end)), (x, True))
 
 
 def _sloped(product, known):

@@ -35,3 +35,17 @@ def test_the_gradient_by_hubers_threshold():
     far = np.abs(e) > 0.75
     assert np.isclose(loss, np.mean(np.where(far, 0.75 * (np.abs(e) - 0.375), e**2 / 2)), rtol=1e-14)
     assert np.isclose(grads.delta, np.mean(np.where(far, np.abs(e) - 0.75, 0)), rtol=1e-14)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_hubers_slope_is_an_error_that_is_clipped(style):
+    net = Network("robust", "Huber's loss of a linear model")
+    N, D = net.sizes("N D")
+    w, X, t = net.parameter("w", D), net.input("X", N, D), net.input("t", N)
+    net.loss = mean(huber(X @ w, t, 2))
+    program = net.backward()
+    assert "np.clip(" in codegen.source(program, style=style)
+    X = np.random.default_rng(0).normal(size=(50, 3)) * 2
+    e = X @ [1.0, -1, 2] - 1
+    grads = codegen.lambdify(program, style=style)(w=np.array([1.0, -1, 2]), X=X, t=np.ones(50))[1]
+    assert np.allclose(grads.w, np.where(np.abs(e) <= 2, e, 2 * np.sign(e)) @ X / 50, rtol=1e-13)
