@@ -131,7 +131,7 @@ class _Namer:
     def _with_compared(self, rhs):
         """Name what a condition compares, where it adds sums; read it in what is chosen by the condition too."""
         cases = (c for t in innermost_first(rhs, values) if isinstance(t, Piecewise) for _, c in t.args)
-        sides = (side for c in cases for r in c.atoms(Relational) for side in r.args)
+        sides = (side for c in cases for r in c.atoms(Relational) for s in r.args for side in (s, *s.args))
         compared = next((s for s in sides if s.is_Add and _adds_sums(s) and self._stays_inside(s)), None)
         if compared is None or _has_first_rows(compared):
             return rhs
@@ -140,7 +140,7 @@ class _Namer:
         def change(t):
             if not isinstance(t, Piecewise):
                 return t
-            return t.func(*((e, c.xreplace({compared: read})) for e, c in t.args), evaluate=False)
+            return t.func(*((e, c.xreplace({compared: read, -compared: -read})) for e, c in t.args), evaluate=False)
 
         return self._with_compared(bottom_up(with_read(rhs, compared, read), change))
 

@@ -46,6 +46,6 @@ def test_hubers_slope_is_an_error_that_is_clipped(style):
     program = net.backward()
     assert "np.clip(" in codegen.source(program, style=style)
     X = np.random.default_rng(0).normal(size=(50, 3)) * 2
-    e = X @ [1.0, -1, 2] - 1
+    e = X @ [1.0, -1, 2] - 1          # |x| is written as |-x|
     grads = codegen.lambdify(program, style=style)(w=np.array([1.0, -1, 2]), X=X, t=np.ones(50))[1]
     assert np.allclose(grads.w, np.where(np.abs(e) <= 2, e, 2 * np.sign(e)) @ X / 50, rtol=1e-13)
