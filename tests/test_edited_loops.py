@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from sympy import Max, Min, Rational, Sum, tanh
+from sympy import Max, Min, Rational, Sum, exp, sqrt, tanh
 
 from codegen.doctor import diagnose
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.patient import Answer
 from codegen.doctor.trials import Point, points
-from derive import FirstMaximum, Network, total
+from derive import FirstMaximum, Network, mean, total
 from tests.coursework.editing import edited
 from tests.test_repairs import classifier, examined, mine, tanh_units
 
@@ -139,6 +139,23 @@ def turned(J, W, S, V):
     return loss, V @ J @ (W @ S.T @ W.T) + V.T @ J @ (W @ S @ W.T)
 
 
+def normalised(x, g):
+    columns = x.shape[1]
+    sd = x.std(axis=1, keepdims=True)
+    u = (x - x.mean(axis=1, keepdims=True)) / sd
+    first, second = g.sum(axis=1, keepdims=True), (g * u).sum(axis=1, keepdims=True)
+    return np.sum(g * u), (g - first / columns - u * second / columns) / sd
+
+
+def of_a_norm(w, g, rate):
+    return rate * np.sum(w**2) / 2 + np.sum(g * w), g + rate * w
+
+
+def softmax_of_all(x, g):
+    p = np.exp(x) / np.exp(x).sum()
+    return np.sum(p * g), p * (g - np.sum(p * g))
+
+
 def clamped(t, g):
     inside = np.abs(t) <= 0.5
     return np.sum(g * t * np.clip(t, -0.5, 0.5)), g * (1 + inside) * np.clip(t, -0.5, 0.5)
@@ -156,6 +173,32 @@ def in_other_axes():
     net = Network("in_other_axes", "A covariance turned to other axes, projected")
     J, W, S, V = net.parameter("J", 2, 3), net.input("W", 3, 3), net.input("S", 3, 3), net.input("V", 2, 2)
     net.loss = total(V * (J @ (W @ S @ W.T) @ J.T))
+    return net
+
+
+def by_rows():
+    net = Network("by_rows", "Rows without their means, over their deviations")
+    N, D = net.sizes("N D")
+    x, g = net.parameter("x", N, D), net.input("g", N, D)
+    c = net.define("c", x - mean(x, axis=1, keepdims=True))
+    net.loss = total(g * c / sqrt(mean(c**2, axis=1, keepdims=True)))
+    return net
+
+
+def penalised():
+    net = Network("penalised")
+    N = net.size("N")
+    w, g, rate = net.parameter("w", N), net.input("g", N), net.input("rate")
+    net.loss = rate * total(w**2) / 2 + total(g * w)
+    return net
+
+
+def of_a_softmax():
+    net = Network("of_a_softmax", "The softmax of a whole array, weighted")
+    N, D = net.sizes("N D")
+    x, g = net.parameter("x", N, D), net.input("g", N, D)
+    e = net.define("e", exp(x))
+    net.loss = total(e / total(e) * g)
     return net
 
 
@@ -177,6 +220,21 @@ def test_one_line_that_was_edited_is_told(network, function, edit, told):
     assert diagnose(network(), function).right
     [found], _ = examined(network(), edited(function, edit))
     assert told in found.words, found
+
+
+@pytest.mark.parametrize(("network", "function", "edit", "told"), [
+    (by_rows, normalised,
+     ("first / columns - u * second / columns", "first / (len(x) * columns) - u * second / (len(x) * columns)"),
+     "len(x) * columns is read where columns should be"),
+    (penalised, of_a_norm, ("g + rate * w", "g + rate * w / np.sqrt(np.sum(w**2))"),
+     "dw has rate w/|w| where rate w should be: of the penalty, the norm is not squared"),
+    (of_a_softmax, softmax_of_all, ("p * (g - np.sum(p * g))", "p * g * (1 - p)"),
+     "dx: the softmax's Jacobian is its diagonal only"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_a_mistake_is_told_in_the_words_of_who_made_it(network, function, edit, told):
+    assert diagnose(network(), function).right
+    found = diagnose(network(), edited(function, edit), seconds=15)
+    assert found.verdict == "wrong" and len(found.findings) == 1 and told in str(found), str(found)
 
 
 def test_a_line_beside_a_gradient_that_is_told_by_itself():

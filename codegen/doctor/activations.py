@@ -106,19 +106,27 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
     rhs = equation.rhs
     for product in (t for t in subterms(rhs) if isinstance(t, Mul)):
         for total in (f for f in product.args if isinstance(f, Add)):
-            upstream = [a for a in total.args if read_name(a) in adjoints
-                        and len(getattr(a, "indices", ())) == len(equation.indices)]
-            if len(upstream) != 1 or len(total.args) < 2:
+            upstream = _upstream(total, adjoints, len(equation.indices))
+            if upstream is None:
                 continue
             rest = Mul(*(f for f in product.args if f is not total))
             for weight in (f for f in product.args if f is not total and free_indices(f)):
-                yield _mutant(equation, product, rest * upstream[0] * (1 - weight),
+                yield _mutant(equation, product, rest * upstream * (1 - weight),
                               "the softmax's Jacobian is its diagonal only", "diagonal", LIKELY)
     for total in dict.fromkeys(t for t in subterms(rhs) if isinstance(t, Add)):
         yield from _cross_entropies(program, equation, total)
         yield from _logistic(equation, total, program)
         yield from _true_class(program, equation, total)
     yield from _signs_by_class(program, equation)
+
+
+def _upstream(total, adjoints, rank):
+    """Return what comes from above in dP + dlse: the one adjoint of that rank, or all but the one of a lower rank."""
+    found = [a for a in total.args if read_name(a) in adjoints and len(getattr(a, "indices", ())) == rank]
+    lower = [a for a in total.args if read_name(a) in adjoints and len(getattr(a, "indices", ())) < rank]
+    if len(found) == 1 and len(total.args) > 1:
+        return found[0]
+    return total - lower[0] if len(lower) == 1 and not found else None
 
 
 def _true_class(program, equation, total):

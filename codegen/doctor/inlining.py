@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from derive.program import Equation, Program
-from derive.terms import instantiated, read_name, reads
+from derive.terms import apart, instantiated, read_name, reads
 
 from .mutants import Mutator
 from .slips import FARFETCHED, Mutant
@@ -16,7 +16,8 @@ def written_out(program: Program, names: Collection[str], equation: Equation) ->
         lines = program.defining(read_name(read))
         if len(lines) != 1 or lines[0].implicit or read_name(read) == equation.name:
             continue
-        inner = instantiated(lines[0].rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
+        rhs = apart(lines[0].rhs, {i.name for i in equation.free})
+        inner = instantiated(rhs, dict(zip(lines[0].indices, getattr(read, "indices", ()), strict=True)))
         if not reads(inner, {equation.name, read_name(read)}):
             yield equation.with_rhs(equation.rhs.xreplace({read: inner}))
 

@@ -115,7 +115,7 @@ def _whole(evidence, name):
 
 
 def _regulariser(evidence, name):
-    rates = []
+    rates, norms = [], []
     for k, s in enumerate(evidence.seen):
         value = np.asarray(s.point.arguments[name], float)
         more = s.answer.gradients[name] - evidence.gradients(k)[name]
@@ -124,7 +124,13 @@ def _regulariser(evidence, name):
         if not np.all(np.isfinite(more)) or largest(more - rate * value) > s.tolerance * 10 * largest(more) or not rate:
             return ""
         rates.append(rate)
-    named = named_ratio(evidence.program, [s.point for s in evidence.seen], rates, evidence.exact)
+        norms.append(np.sqrt(size))
+    points = [s.point for s in evidence.seen]
+    named = named_ratio(evidence.program, points, rates, evidence.exact)
+    roots = [rate / (1 / norm - 1) for rate, norm in zip(rates, norms, strict=True)]
+    if named is None and (root := named_ratio(evidence.program, points, roots, evidence.exact)):
+        words = f"{'' if root[0] == 1 else f'{root[0]} '}{name}"
+        return f"has {words}/|{name}| where {words} should be: of the penalty, the norm is not squared"
     if named is None and np.size(evidence.seen[0].point.arguments[name]) == 1:
         return ""               # any number is a multiple of another
     times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])

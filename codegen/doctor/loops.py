@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator, Sequence
 
 from .arrangements import replaced
-from .edits import ADDING, OTHER, Surroundings, quoted
+from .edits import FEW, OTHER, Surroundings, quoted
 from .slots import text
 
 Made = Iterator[tuple[ast.For, str, int]]
@@ -30,7 +30,7 @@ def _strided(loop, around):
         new = changed.visit(copy.deepcopy(loop))
         if changed.said:
             yield new, f"the stride {text(stride)} is forgotten: {' and '.join(dict.fromkeys(changed.said))}", \
-                OTHER if isinstance(stride, ast.Name) else ADDING
+                OTHER if isinstance(stride, ast.Name) else FEW
 
 
 class _Strided(ast.NodeTransformer):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .edits import ADDING, FAR, FARTHER, OTHER, SLIP, Edit, Surroundings
+from .edits import FAR, FARTHER, FEW, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence
 from .judge import Judge, Repair
 from .lacking import fitting
@@ -24,8 +24,8 @@ from .statements import of_block, of_statement
 from .two_edits import Guesses, Tried, both, located
 
 # ranks of edits, and tiers of the regions to try them in
-NEAR = ((ADDING, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
-PHASES = (*NEAR, (ADDING, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
+NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
+PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
           (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does

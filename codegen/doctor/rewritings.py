@@ -8,8 +8,9 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from typing import cast
 
-from .arrangements import cut, laid_out
+from .arrangements import cut, laid_out, replaced
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
@@ -76,7 +77,7 @@ def _names_in(node):
 
 
 def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
-    """Yield a value with a name replaced wherever it stands, or two names exchanged."""
+    """Yield a value with a name, or what stands in it twice, replaced everywhere, or two names exchanged."""
     used = _names_in(slot.node)
     own = [n for n in dict.fromkeys(used) if n in around.names]
     for a, b in combinations(own, 2):
@@ -86,6 +87,11 @@ def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         for new in around.names:
             if new != old:
                 yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
+    said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | ast.Attribute)]
+    for old in dict.fromkeys(s for s in said if said.count(s) > 1):
+        for new in around.names:
+            whole = replaced(cast(ast.expr, slot.node), old, ast.Name(new, ast.Load()))
+            yield made(slot, whole, f"{old} is read where {new} should be", OTHER)
 
 
 def _exchanged(slot):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from .arrangements import cut
-from .edits import ADDING, FAR, OTHER, SLIP, Edit, Surroundings, made, quoted
+from .edits import FAR, FEW, OTHER, SLIP, Edit, Surroundings, made, quoted
 from .loops import of_loop
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
 from .sharing import added_up, unshared
@@ -19,15 +19,15 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield what else a statement may have been meant to be, its expressions aside."""
     node = slot.node
     if isinstance(node, ast.AugAssign):
-        yield made(slot, ast.Assign([node.target], node.value), "added up where it should be assigned (=)", ADDING)
+        yield made(slot, ast.Assign([node.target], node.value), "added up where it should be assigned (=)", FEW)
         for other in OPERATORS.get(type(node.op), ()):
             if other is not ast.MatMult:
                 yield made(slot, ast.AugAssign(node.target, other(), node.value), "another operation", SLIP)
     elif isinstance(node, ast.Assign):
         target = node.targets[-1]
-        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute) and text(node.value) != "0":
             words = "assigned (=) where it should be added up (+=): what was there is overwritten"
-            yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, ADDING)
+            yield made(slot, ast.AugAssign(target, ast.Add(), node.value), words, FEW)
     yield from unshared(slot)
     for added, words, rank in added_up(node):
         yield made(slot, added, words, rank)
@@ -95,7 +95,7 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
     for k, statement in enumerate(block):
         said, before, after = f"`{quoted(statement)}`", block[:k], block[k + 1:]
         if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and not _is_text(statement):
-            yield made([*before, ast.Pass(), *after], f"{said} does not belong there", SLIP)
+            yield made([*before, ast.Pass(), *after], f"{said} does not belong there", FEW)
         if after:
             words = f"{said} should come after `{quoted(after[0])}`"
             yield made([*before, after[0], statement, *after[1:]], words, SLIP)
