@@ -228,6 +228,13 @@ def test_a_file_that_may_not_be_read_is_refused(refused, tmp_path, monkeypatch):
     assert "net.py fails as it runs" in refused("build", "net.py")
 
 
+@pytest.mark.parametrize("line", ["x = x if x > 0 else 0", "x = max(x, 0)"])
+def test_a_decision_before_there_are_numbers_is_refused_with_its_remedy(refused, tmp_path, line):
+    (tmp_path / "net.py").write_text(f"from derive import Network\nx = Network('early').parameter('x')\n{line}\n")
+    told = refused("build", "net.py")
+    assert "line 3" in told and "Piecewise((a, condition), (b, True))" in told and "Max(a, b)" in told
+
+
 @pytest.mark.parametrize("place", ["file", "loop", "/dev/null/x", "link", "x" * 5000, "a\0b", "in/file/deeper"])
 def test_odd_folders_are_refused(refused, tmp_path, place):
     (tmp_path / "file").write_text("")

@@ -55,7 +55,7 @@ def read(path: str | Path) -> list[Network]:
         raise
     except BaseException as error:
         raise DefinitionError(
-            f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}"
+            f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}{_remedy(error)}"
         ) from error
     found = list({id(v): v for v in space.values() if isinstance(v, Network)}.values())
     if not found:
@@ -93,3 +93,11 @@ def _where(error, path):
             line = trace.tb_lineno
         trace = trace.tb_next
     return f"line {line}: " if line else ""
+
+
+def _remedy(error):
+    """Return what to write for Python's `if` and `max`, which decide before there are numbers."""
+    if not isinstance(error, TypeError) or "truth value of Relational" not in str(error):
+        return ""
+    return ("; it depends on numbers that come later: write Piecewise((a, condition), (b, True)) for `if` and `else`, "
+            "SymPy's Max(a, b), Min(a, b) and Abs(a), or relu(a)")
