@@ -18,7 +18,7 @@ LAYERNORM.wrong(
     named=r"dgamma.*the sum over n is a mean.*dx.*the term \-1/D sum_d dR\[n, d\] is missing")
 SEQ_ATTENTION.wrong("two: Wa without tanh's slope; v takes the states S, not tanh's output U",
                     ("S, dU * (1 - U ** 2))", "S, dU)"), ("'nt,ntk->k', de, U)", "'nt,ntk->k', de, S)"),
-                    named=r"dpre_U.*the term \-U\[n, t, h\]\^2 is missing.*dv.*is read where U should be")
+                    named=r"dpre_U.*the factor 1 - U\[n, t, h\]\^2 is missing.*dv.*is read where U should be")
 NAIVE_SOFTMAX.wrong("two: centerVecs: the true word is not subtracted; outsideVecs: only the last word (assigned)",
                     ("gradCenterVec = outsideVectors.T @ delta", "gradCenterVec = outsideVectors.T @ y_hat"),
                     ("gradOutside += go", "gradOutside = go"),

@@ -191,7 +191,7 @@ SVM.wrong("W: the right class's column is moved once an example at most, not onc
           named="dS.*(it is .*where|times what|divided by)")
 SVM.wrong(
     "W: the right class's column gets nothing (its term is missing)",
-    ("                dW[:, y[i]] -= X[i]\n", ""), named="dS.*the factor .*is missing")
+    ("                dW[:, y[i]] -= X[i]\n", ""), named="dS.*the entry of the true class is left at 0")
 SVM.wrong("W: the regulariser is divided by the number of examples too",
           ("dW / num_train + 2 * reg * W", "(dW + 2 * reg * W) / num_train"),
           named="dW.*is 1/N times what it should be")
