@@ -7,7 +7,6 @@ its equation. So no adjoint ever recomputes a forward sum: it reads the name.
 from sympy import (
     Add,
     Expr,
-    Function,
     Idx,
     Indexed,
     IndexedBase,
@@ -15,25 +14,23 @@ from sympy import (
     Min,
     Mul,
     Piecewise,
-    Pow,
     S,
     Sum,
     preorder_traversal,
-    sign,
 )
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
+from .axis_order import as_stored
 from .binders import ArgMaximum, Binder, Maximum, Product, has_binder, is_binder
 from .checks import readings
 from .determinants import Determinant
 from .errors import DerivationError
-from .functions import at_zero, half_step, step
 from .guards import guarded
+from .nonlinear import adds_sums, argument_of
 from .operands import operands_of_several
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
-from .radicals import as_root
 from .replacing import places, with_read, with_reads
 from .terms import (
     anonymous,
@@ -48,8 +45,6 @@ from .terms import (
     rename,
     values,
 )
-
-FLAT = (step, half_step, at_zero, sign)
 
 
 def named(program: Program) -> Program:
@@ -132,7 +127,7 @@ class _Namer:
         """Name what a condition compares, where it adds sums; read it in what is chosen by the condition too."""
         cases = (c for t in innermost_first(rhs, values) if isinstance(t, Piecewise) for _, c in t.args)
         sides = (side for c in cases for r in c.atoms(Relational) for s in r.args for side in (s, *s.args))
-        compared = next((s for s in sides if s.is_Add and _adds_sums(s) and self._stays_inside(s)), None)
+        compared = next((s for s in sides if s.is_Add and adds_sums(s) and self._stays_inside(s)), None)
         if compared is None or _has_first_rows(compared):
             return rhs
         read = self._argument_named(compared)
@@ -155,7 +150,7 @@ class _Namer:
 
     def _with_arguments(self, rhs):
         """Name what a function or a power is of, where it adds sums or mixes variables: the derivative is shared."""
-        arguments = filter(None, map(_argument, innermost_first(rhs, values)))
+        arguments = filter(None, map(argument_of, innermost_first(rhs, values)))
         argument = next(filter(self._mixes, arguments), None)
         if argument is None:
             return rhs
@@ -173,7 +168,7 @@ class _Namer:
         if holds(argument, Binder) or not self._stays_inside(argument) or _has_first_rows(argument):
             return False
         if has_binder(argument):
-            return _adds_sums(argument)
+            return adds_sums(argument)
         mixed = reads(argument, self.varying)
         binders = {e.name for e in self.equations if isinstance(e.rhs, Binder)}
         return len(mixed) > 1 and not binders & set(map(read_name, mixed))
@@ -222,18 +217,18 @@ class _Namer:
             return expr.func(*branches, evaluate=False)
         if self._adds_several(expr):
             return self._name(self._linear(expr), f"sum_{self.of.name}")
-        argument = _argument(expr)
-        if argument is not None and _adds_sums(argument):
+        argument = argument_of(expr)
+        if argument is not None and adds_sums(argument):
             return with_read(expr, argument, self._argument_named(argument))
         expr = expr.func(*map(self._nonlinear, expr.args))
-        argument = _argument(expr)
+        argument = argument_of(expr)
         if argument is None or not self._mixes(argument):
             return expr
         return with_read(expr, argument, self._argument_named(argument))
 
     def _adds_several(self, expr):
         """Tell whether several terms that vary, sums among them, are added up entry by entry: X @ W + b."""
-        if not (isinstance(expr, Add) and _adds_sums(expr) and free_indices(expr)):
+        if not (isinstance(expr, Add) and adds_sums(expr) and free_indices(expr)):
             return False
         several = sum(bool(reads(t, self.varying)) for t in expr.args) > 1
         return several and self._stays_inside(expr) and not _has_first_rows(expr)
@@ -342,7 +337,7 @@ class _Namer:
         if key in self.known and not companion_of:
             variable, places = self.known[key]
             return variable.at(*(free[k] for k in places))
-        stored = () if set(free) <= set(self.of.free) else self._as_stored(rhs)
+        stored = () if set(free) <= set(self.of.free) else as_stored(rhs, self.variables, self.of.free)
         known_order = (*order, *stored, *self.of.free, *bound_indices(self.of.rhs))
         indices = list(order) if companion_of else list(dict.fromkeys([i for i in known_order if i in free] + free))
         name = stem
@@ -359,25 +354,6 @@ class _Namer:
         return variable.at(*indices)
 
 
-    def _as_stored(self, expr):
-        """Return the indices of an expression as NumPy's result has them.
-
-        That is as an array in it has them all, or as @ has them: those of the left array, then the right one's.
-        """
-        free, found = set(free_indices(expr)), [r for r in reads(expr, self.variables) if r.is_Indexed]
-        orders = [[i for p in r.indices for i in free_indices(p)] for r in found]
-        whole = next((o for r, o in zip(found, orders, strict=True) if free <= set(o) and len(o) == len(r.indices)), ())
-        total = next((f for t in Add.make_args(expr) for f in Mul.make_args(t) if isinstance(f, Sum)), None)
-        if whole or total is None:
-            return whole
-        found, bound = [r for r in found if r in reads(total, self.variables)], set(bound_indices(total))
-        if not all(isinstance(i, Idx) for r in found for i in r.indices):
-            return ()
-        found.sort(key=lambda r: (r.indices[-1] not in bound, not set(self.of.free) & set(free_indices(r)),
-                                  self.variables[read_name(r)].kind == "parameter"))
-        return [i for r in found for i in r.indices]
-
-
 def _has_first_rows(expr):
     """Tell whether an expression varies with an index that begins at -1, as those of states do."""
     return any(i.lower == -1 for i in free_indices(expr))
@@ -386,29 +362,6 @@ def _has_first_rows(expr):
 def _binders(expr):
     """Return the binders in an expression that are no sums, conditions left out."""
     return [t for t in innermost_first(expr, values) if isinstance(t, Binder)]
-
-
-def _argument(term):
-    """Return what a function is of, without a number before it, or the sums or products that a power is of, or None."""
-    if isinstance(term, Function) and len(term.args) == 1 and not isinstance(term, FLAT):
-        factors = Mul.make_args(term.args[0])
-        sizes = [f for f in factors if not f.is_number and f.is_Pow and f.base.is_integer and not f.has(Indexed)]
-        numbers = [f for f in factors if f.is_number]
-        together = sizes and as_root(Mul(*numbers, *sizes))             # 1/sqrt(2*K)
-        return term.args[0] if together else Mul(*(f for f in factors if f not in numbers))
-    if isinstance(term, Pow) and term.exp.is_Integer and term.exp > 1 and term.base.is_Add:
-        return term.base if _adds_sums(term.base) or _adds_products(term.base) else None
-    return None
-
-
-def _adds_products(expr):
-    """Tell whether products of entries are among the terms of an expression."""
-    return any(sum(isinstance(f, Indexed) for f in Mul.make_args(t)) > 1 for t in Add.make_args(expr))
-
-
-def _adds_sums(expr):
-    """Tell whether sums are among the terms of an expression."""
-    return any(isinstance(f, Sum) for a in Add.make_args(expr) for f in Mul.make_args(a))
 
 
 def _has_terms(binder, rhs):
