@@ -7,6 +7,7 @@ from sympy import Sum
 
 from codegen.doctor import diagnose
 from codegen.doctor.elsewhere import wrong_elsewhere
+from codegen.doctor.evidence import Evidence
 from codegen.doctor.patient import Patient
 from derive import Network
 from tests.coursework.editing import edited
@@ -31,7 +32,9 @@ def pairs(A, y):
 def test_labels_of_more_points_show_what_is_wrong():
     net = bigrams()
     swapped = edited(pairs, ("dA[before, after] +=", "dA[after, before] +="))
-    assert wrong_elsewhere(Patient(net.backward(), swapped)) and not wrong_elsewhere(Patient(net.backward(), pairs))
+    program = net.backward()
+    nothing = Evidence(program, [])
+    assert wrong_elsewhere(Patient(program, swapped), nothing) and not wrong_elsewhere(Patient(program, pairs), nothing)
     assert diagnose(net, pairs).right and diagnose(net, swapped).verdict == "wrong"
 
 
