@@ -17,7 +17,7 @@ from derive.program import Equation, Variable
 from derive.ranges import Prover, conjuncts
 from derive.terms import free_indices, read_name
 
-from .lowering import Lowered, grouped, slope
+from .lowering import Lowered, slope
 from .products_named import introduced
 from .shared_exponentials import capped_exp
 
@@ -93,7 +93,7 @@ class _Sigmoids:
     def defined(self, e):
         """Return the two lines of a sigmoid whose exponential was asked for; any other equation by itself."""
         if e.name not in self.exponentials:
-            return [e.with_rhs(e.rhs.args[0]) if isinstance(e.rhs, grouped) else e]
+            return [e]
         exponential = self.exponentials[e.name].at(*e.indices)
         return [Equation(exponential, capped_exp(e.rhs.args[0])), e.with_rhs(exponential / (1 + exponential))]
 

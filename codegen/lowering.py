@@ -222,7 +222,7 @@ def _without_lse(rhs, parts, program):
 
     def change(term):
         if isinstance(term, exp):
-            return _ratio(term, parts)
+            return _ratio(term, parts) or term
         if isinstance(term, Piecewise):
             return _masked_ratio(term, parts)
         if isinstance(term, Add):
@@ -254,13 +254,16 @@ def _in_condition(condition, change):
     return condition.func(*(_in_condition(c, change) for c in condition.args)) if condition.args else condition
 
 
-def _ratio(term, parts):
-    """Return exp(z - lse) as E/S where z is what the log-sum-exp is taken of."""
-    for part, indices, z in _differences(term, parts):
-        picked = _matched(part, indices, z)
-        if picked is not None:
-            return part.exponentials.at(*indices, *picked) / part.sums.at(*indices)
-    return term
+def _ratio(term, parts, condition=true):
+    """Return exp(z - lse) as E/S where z is what the log-sum-exp is taken of under a condition; else None."""
+    for read in Add.make_args(term.args[0]):
+        part = parts.get(read_name(-read))
+        if part is not None:
+            indices = getattr(-read, "indices", ())
+            picked = _matched(part, indices, term.args[0] - read, condition)
+            if picked is not None:
+                return part.exponentials.at(*indices, *picked) / part.sums.at(*indices)
+    return None
 
 
 def _masked_ratio(choice, parts):
@@ -270,13 +273,12 @@ def _masked_ratio(choice, parts):
         return choice
     factors = Mul.make_args(value)
     for factor in (f for f in factors if isinstance(f, exp)):
-        for part, indices, z in _differences(factor, parts):
-            picked = _matched(part, indices, z, condition)
-            if picked is not None:
-                rest = [f for f in factors if f is not factor]
-                product = Mul(*rest, part.exponentials.at(*indices, *picked) / part.sums.at(*indices))
-                return product if all(map(_is_everywhere, rest)) else Piecewise(
-                    (product, condition), (0, True), evaluate=False)
+        ratio = _ratio(factor, parts, condition)
+        if ratio is not None:
+            rest = [f for f in factors if f is not factor]
+            product = Mul(*rest, ratio)
+            return product if all(map(_is_everywhere, rest)) else Piecewise(
+                (product, condition), (0, True), evaluate=False)
     return choice
 
 
@@ -286,14 +288,7 @@ def _is_everywhere(factor):
     return bool(whole) or (not factor.has(Indexed, Function) and all(s.is_integer for s in factor.free_symbols))
 
 
-def _differences(term, parts):
-    """Yield the log-sum-exps that an exponential is divided by: the parts, where they are read, and what is left."""
-    for read in Add.make_args(term.args[0]):
-        if read_name(-read) in parts:
-            yield parts[read_name(-read)], getattr(-read, "indices", ()), term.args[0] - read
-
-
-def _matched(part, indices, z, condition=true):
+def _matched(part, indices, z, condition):
     """Return the values of the bound indices at which the exponentiated term is `z` under a condition, else None."""
     e = part.equation
     bound = [limit[0] for limit in e.rhs.limits]

@@ -92,7 +92,7 @@ class ReadLowering:
 
     def _by_cases(self, choice):
         """Return a choice as the sum of its branches, each where it holds: a recurrence has no zeros around it."""
-        if not all(condition == True or is_conjunction(condition) for _, condition in choice.args):
+        if not all(is_conjunction(condition) for _, condition in choice.args):
             raise DerivationError(f"{self.of.name}: a branch of {choice} reads a recurrence outside its range")
         result = S.Zero
         for branch, conditions in disjoint(choice):

@@ -84,7 +84,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
 
 def _guarded_once(choice: Piecewise) -> Expr:
     """Return a choice by indices that is 0 but in one case as a guard: (0 if t < 1 else x) is x where t >= 1."""
-    if not all(condition == True or is_conjunction(condition) for _, condition in choice.args):
+    if not all(is_conjunction(condition) for _, condition in choice.args):
         return choice
     cases = [case for case in disjoint(choice) if case[0] != 0]
     return guarded(*cases[0]) if len(cases) == 1 else choice
@@ -203,8 +203,8 @@ def _common_factor(total: Add) -> Expr:
     """Put factors that all terms have before the sum of the terms: a/N - b/N = (a - b)/N."""
     terms = [list(Mul.make_args(t)) for t in total.args]
     common = [f for f in terms[0] if not f.is_number and all(f in t for t in terms[1:])]
-    if not common or any(_conditions(t) != _conditions(terms[0]) for t in terms):
-        return total                            # what counts at different places stays apart
+    if not common or len(set(map(_conditions, terms))) > 1:        # what counts at different places stays apart
+        return total
     rest = [Mul(*(f for f in t if f not in common)) for t in terms]
     if any(map(_is_diagonal, rest)):            # diag(p) - p p' is read better than p*(I - p')
         return total
