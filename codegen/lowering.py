@@ -35,6 +35,7 @@ from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
 from derive.cases import by_place
 from derive.functions import relu, sigmoid
+from derive.numbers_before_sums import with_numbers_before_sums
 from derive.program import Equation, Program, Variable
 from derive.sharing import with_named, with_named_invariants
 from derive.terms import bottom_up, instantiated, read_name, reads
@@ -116,7 +117,15 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
     program = with_running_sums(program) if arrays else program
     program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
     program, backward, taps = windowed(with_named_invariants(program))
-    return Lowered(program, parts, backward, taps)
+    return Lowered(_with_parts_added_first(program), parts, backward, taps)
+
+
+def _with_parts_added_first(program):
+    """Add up first what a number is multiplied with, where it would swallow the other terms of a sum."""
+    def change(term):
+        return with_numbers_before_sums(term, grouped) if isinstance(term, Add) and not term.is_integer else term
+
+    return program.with_equations(e.with_rhs(bottom_up(e.rhs, change)) for e in program.equations)
 
 
 def _exponentials(program, parts):

@@ -100,6 +100,9 @@ def number(expr):
             return Text(f"{expr.p} / {expr.q}", TERM)
         return number(Float(expr, 17))
     text = repr(float(expr))
+    if text.endswith("0000000.0"):
+        digits = text[:-2].rstrip("0")
+        text = f"{digits}e{len(text) - 2 - len(digits)}"
     return Text(text, SIGN if text.startswith("-") else ATOM)
 
 

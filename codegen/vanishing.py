@@ -73,20 +73,23 @@ def _chosen(rhs: Expr, otherwise: Expr) -> Expr | None:
 
 
 def _normal(condition: Expr) -> Expr:
-    """Return a condition with each inequality as something that is at least 0, or above it."""
+    """Return a condition with each inequality as something that is at least 0, or above it where it is no integer."""
     if isinstance(condition, GreaterThan | LessThan):
         return GreaterThan(expand(condition.gts - condition.lts), 0, evaluate=False)
     if isinstance(condition, StrictGreaterThan | StrictLessThan):
-        return StrictGreaterThan(expand(condition.gts - condition.lts), 0, evaluate=False)
+        above = expand(condition.gts - condition.lts)
+        return GreaterThan(above - 1, 0, evaluate=False) if above.is_integer else \
+            StrictGreaterThan(above, 0, evaluate=False)
     return condition.func(*map(_normal, condition.args)) if isinstance(condition, And | Or) else condition
 
 
 def _without_choice(rhs: Expr, zero: Conditions) -> Expr:
     """Return the value of a choice between 0 and what is read in range, times numbers, where that is 0 there."""
-    condition = _chosen(rhs, S.Zero)
-    if condition is None:
+    choice = next((f for f in Mul.make_args(rhs) if _chosen(f, S.Zero) is not None), None)
+    if choice is None:
         return rhs
-    value = rhs.args[0][0]
+    condition = _chosen(choice, S.Zero)
+    value = Mul(choice.args[0][0], *(f for f in Mul.make_args(rhs) if f is not choice))
     read = [f for f in Mul.make_args(value) if f.has(Idx)]
     plain = len(read) == 1 and isinstance(read[0], Indexed) and all(isinstance(i, Idx) for i in read[0].indices)
     return value if plain and zero.of(read[0]) == condition else rhs

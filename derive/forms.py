@@ -32,6 +32,7 @@ from sympy.logic.boolalg import BooleanFunction
 from .binders import is_binder
 from .guards import unguarded
 from .nodes import Apply, Axes, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
+from .numbers_before_sums import with_numbers_before_sums
 from .terms import count, divided, free_indices, runs_over, subterms
 
 
@@ -102,7 +103,7 @@ def _form(expr, axes):
         number = _common_number(expr)
         inside = _apply(Add(*divided(expr.args, number)), axes)
         return Apply(inside.axes, Mul, (Scalar((), number), inside))
-    return _apply(expr, axes)
+    return _apply(with_numbers_before_sums(expr) if isinstance(expr, Add) else expr, axes)
 
 
 def _common_number(total):

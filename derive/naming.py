@@ -22,7 +22,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
 from .axis_order import as_stored
-from .binders import ArgMaximum, Binder, Maximum, Product, has_binder, is_binder
+from .binders import ArgMaximum, Binder, LogSumExp, Maximum, Product, has_binder, is_binder
 from .checks import readings
 from .determinants import Determinant
 from .errors import DerivationError
@@ -40,6 +40,7 @@ from .terms import (
     free_indices,
     holds,
     innermost_first,
+    like,
     read_name,
     reads,
     rename,
@@ -119,9 +120,17 @@ class _Namer:
         while binder := next((b for b in _binders(rhs) if b not in named and _has_terms(b, rhs)), None):
             named.add(binder)
             stem = "terms" if isinstance(binder, Maximum) else "pre"
-            read = self._name(self._linear(binder.function), f"{stem}_{self.of.name}", self.of.free)
-            rhs = with_reads(rhs, binder.function, read, binder.limits[0][0])
+            bound = binder.limits[0][0]
+            beside = self._place_beside(binder.function, bound)
+            terms = self._linear(rename(binder.function, {bound: beside}))
+            read = rename(self._name(terms, f"{stem}_{self.of.name}", self.of.free), {beside: bound})
+            rhs = with_reads(rhs, binder.function, read, bound)
         return rhs
+
+    def _place_beside(self, terms, bound):
+        """Return the index of the left-hand side at which terms stand beside their binder, else its own."""
+        others = (i for i in self.of.free if i not in free_indices(terms) and like(i, bound.name) == bound)
+        return next((i for i in others if self.of.rhs.has(rename(terms, {bound: i}))), bound)
 
     def _with_compared(self, rhs):
         """Name what a condition compares, where it adds sums; read it in what is chosen by the condition too."""
@@ -365,8 +374,10 @@ def _binders(expr):
 
 
 def _has_terms(binder, rhs):
-    """Tell whether a binder is taken of sums, or a maximum of values that stand elsewhere in a right-hand side too."""
-    if has_binder(binder.function) or not isinstance(binder, Maximum) or _is_stored(binder.function):
+    """Tell whether a binder is taken of sums, or of values that stand elsewhere too: a maximum's, masked scores."""
+    masked = isinstance(binder, LogSumExp) and isinstance(binder.function, Piecewise)
+    largest = isinstance(binder, Maximum) and not _is_stored(binder.function)
+    if has_binder(binder.function) or not (masked or largest):
         return has_binder(binder.function)
     bound = binder.limits[0][0]
     terms = (rename(binder.function, {bound: place}) for place in places(rhs, binder.function, bound)[1:])

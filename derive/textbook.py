@@ -5,20 +5,20 @@
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
     log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
     log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
-    log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere
+    log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
 
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cosh, exp, log, tanh
+from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cosh, exp, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
 from .guards import is_guard
 from .program import Equation, Program
-from .terms import bottom_up, instantiated, read_name, subterms
+from .terms import bottom_up, free_indices, instantiated, read_name, subterms
 
 
 def recognised(program: Program) -> Program:
@@ -84,7 +84,7 @@ def _log_of_sum(first, *others):
 def _seen_through(x, known):
     """Return what a read stands for, where that is a sigmoid, an exponential or a sum; else the read."""
     definition = known.get(read_name(x))
-    if definition is None or not isinstance(definition.rhs, sigmoid | exp | Sum):
+    if definition is None or (not isinstance(definition.rhs, sigmoid | Sum) and _exponent(definition.rhs) is None):
         return x
     indices = x.indices if x.is_Indexed else ()
     return instantiated(definition.rhs, dict(zip(definition.indices, indices, strict=True)))
@@ -101,12 +101,20 @@ def _sum_of_exp(x, known):
 
 
 def _exponent(x):
-    """Return f where x is exp(f), -infinity being that of 0 where x is by cases of data; else None."""
+    """Return f where x is exp(f), -infinity being that of 0 where x is by cases; else None."""
     if isinstance(x, exp):
         return x.args[0]
-    if not isinstance(x, Piecewise) or is_guard(x) or not all(e == 0 or isinstance(e, exp) for e, _ in x.args):
+    if not isinstance(x, Piecewise) or not all(e == 0 or isinstance(e, exp) for e, _ in x.args) or (
+            is_guard(x) and not _is_everywhere(*x.args[0])):
         return None
     return Piecewise(*((S.NegativeInfinity if e == 0 else e.args[0], c) for e, c in x.args), evaluate=False)
+
+
+def _is_everywhere(value, condition):
+    """Tell whether a value is there, and another one, wherever a condition on indices is asked: no part of a sum."""
+    read = [t for t in subterms(value) if isinstance(t, Indexed)]
+    return all(isinstance(i, Idx) for t in read for i in t.indices) and set(free_indices(condition)) <= set(
+        free_indices(value))
 
 
 def _reciprocal(term):
@@ -142,8 +150,8 @@ def _quotient(term, known):
     for bottom in [f for f in factors if isinstance(f, Pow) and f.exp == -1]:
         total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base)
         if total is not None:
-            top = next((f for f in factors if isinstance(_seen_through(f, known), exp)), None)
-            exponent = (S.Zero if top is None else _seen_through(top, known).args[0]) - total
+            top = next((f for f in factors if _exponent(_seen_through(f, known)) is not None), None)
+            exponent = (S.Zero if top is None else _exponent(_seen_through(top, known))) - total
             factors = [f for f in factors if f not in (bottom, top)] + [exp(exponent)]
         elif len(exponents) == 2:
             factors = _of_two(factors, bottom, *exponents)

@@ -33,6 +33,7 @@ from ..determinants import Determinant
 from ..errors import DerivationError
 from ..functions import at_zero, half_step, step
 from ..guards import is_guard
+from ..numbers_before_sums import with_numbers_before_sums
 from ..partial_sums import one_sided
 from ..terms import free_indices, read_name, subterms
 from .conditions import Conditions, indicator, sides
@@ -98,6 +99,7 @@ class Scalars:
         if common_number(expr) != 1 and not is_constant(expr):
             return self._product(expr)
         order = place_in_position if expr.is_integer else self._place
+        expr = expr if is_constant(expr) else with_numbers_before_sums(expr)
         return self.style.add(ordered_terms(self._term(t, order) for t in expr.args))
 
     def _term(self, expr, order):

@@ -1,0 +1,93 @@
+"""Attention under masks: causal ones and windows, masks of data, large numbers in place of -infinity."""
+
+import numpy as np
+import pytest
+from sympy import And, Eq, Piecewise, Sum, exp, sqrt
+
+import codegen
+from derive import Network, mean, softmax
+
+random = np.random.default_rng(0)
+B, T, E = 2, 5, 3
+Q, K, V, Y = (random.normal(size=(B, T, E)) for _ in range(4))
+
+
+def attention(mask):
+    """Return a network with weights exp(Z) where a mask lets them through, divided by their sum, in index notation."""
+    net = Network("masked", "Masked attention")
+    sizes = net.sizes("B T E")
+    Q, K, V, Y = (*(net.parameter(name, *sizes) for name in "QKV"), net.input("Y", *sizes))
+    b, t, s = net.indices(b=sizes[0], t=sizes[1], s=sizes[1])
+    seen = mask(net, b, t, s)
+    Z = net.define("Z", Q @ K.mT / sqrt(sizes[2]))
+    weight = Piecewise((exp(Z[b, t, s]), seen), (0, True))
+    P = net.define("P", weight / Sum(weight, s), over=(b, t, s))
+    net.loss = mean((P @ V - Y) ** 2)
+    return net
+
+
+def by_hand(seen, Q, K, V, Y):
+    """Return the loss and its gradients; rows that see nothing have no weights."""
+    Z = np.where(seen, Q @ K.mT / E**0.5, -np.inf)
+    P = np.exp(Z - np.maximum(Z.max(-1, keepdims=True), -1e300))
+    P /= np.maximum(P.sum(-1, keepdims=True), 1e-300)
+    error = P @ V - Y
+    d = 2 * error / error.size
+    dP = d @ V.mT
+    dZ = P * (dP - (dP * P).sum(-1, keepdims=True)) / E**0.5
+    return np.mean(error**2), dZ @ K, dZ.mT @ Q, P.mT @ d
+
+
+def causal(net, b, t, s):
+    return s <= t
+
+
+def window(net, b, t, s):
+    return And(s <= t, t - s < net.size("Wd"))
+
+
+def padding(net, b, t, s):
+    return Eq(net.labels("M", t.upper + 1, classes=2)[s], 1)
+
+
+i = np.arange(T)
+some = np.array([1, 0, 1, 1, 0])
+MASKS = [(causal, {}, i <= i[:, None]), (window, {"Wd": 2}, (i <= i[:, None]) & (i[:, None] - i < 2)),
+         (padding, {"M": some}, some == 1), (padding, {"M": 0 * some}, some < 0)]
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize(("mask", "given", "seen"), MASKS, ids=["causal", "window", "padding", "nothing seen"])
+def test_weights_over_their_sum_are_a_softmax(mask, given, seen, style):
+    f = codegen.lambdify(attention(mask).backward(), style=style)
+    for scale in (1, 1e4):
+        loss, grads = f(scale * Q, K, V, Y=Y, **given)
+        expected, *gradients = by_hand(seen, scale * Q, K, V, Y)
+        assert np.isclose(loss, expected, rtol=1e-12)
+        for found, right in zip(grads, gradients, strict=True):
+            assert np.allclose(found, right, rtol=1e-9, atol=1e-12)
+
+
+def test_gradients_are_masked_once():
+    assert codegen.source(attention(causal).backward()).count("np.where") == 1
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("masks", [1, 2])
+def test_large_numbers_leave_the_scores_as_they_are(masks, style):
+    """SymPy writes z - 1e9 (1 - m) as z + 1e9 m - 1e9; added in that order nothing is left of z in float32."""
+    net = Network("masked", "Attention with a padding mask, or two")
+    sizes = net.sizes("B T E")
+    q, k, v, y = (*(net.parameter(name, *sizes) for name in "QKV"), net.input("Y", *sizes))
+    m, c = net.input("M", *sizes[:2]), net.input("C", sizes[1], sizes[1])
+    Z = net.define("Z", q @ k.mT / sqrt(sizes[2]) - 1e9 * (1 - m[:, None, :]) - (masks - 1) * 1e9 * (1 - c))
+    net.loss = mean((softmax(Z) @ v - y) ** 2)
+    M, C = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 0, 1.0]]), np.tri(T)
+    seen = (M[:, None, :] == 1) & ((C == 1) | (masks == 1))
+    expected, *gradients = by_hand(seen, Q, K, V, Y)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        loss, grads = codegen.lambdify(net.backward(), style=style)(
+            *(a.astype(dtype) for a in (Q, K, V, Y, M)), C=C.astype(dtype))
+        assert np.isclose(loss, expected, rtol=tolerance)
+        for found, right in zip(grads, gradients, strict=True):
+            assert np.allclose(found, right, rtol=10 * tolerance, atol=tolerance)
