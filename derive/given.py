@@ -24,10 +24,15 @@ def sympified(value, name):
         raise DefinitionError(f"{name} is defined as a {kind}; expected a SymPy expression or an array") from None
     if isinstance(value, Expr):
         value = value.replace(sympy.Product, Product)
-        value = value.xreplace({sympy.Float(number): sympy.Integer(number) for number in (1, -1)})      # no 1.0 x
+        value = value.xreplace({f: _decimal(f) for f in value.atoms(sympy.Float)})
     if not isinstance(value, Expr) or value.is_Matrix:
         raise DefinitionError(f"{name} is defined as {value}; expected a SymPy expression with real values")
     return value
+
+
+def _decimal(number):
+    """Return a float as the decimal fraction that it is written as: three times 0.1 is 0.3, and 1.0 x is x."""
+    return sympy.Rational(repr(float(number)) if number._prec <= 53 else str(number))
 
 
 def renamed(variable, indices):

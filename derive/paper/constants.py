@@ -143,7 +143,8 @@ def _digits(number):
     digits = _short(repr(float(number)))
     if isinstance(number, Float):
         return digits
-    return digits if number.q >= FEWEST_DIGITS and (Rational(digits) == number or number.q > MOST_DIGITS) else None
+    decimal = number.q >= FEWEST_DIGITS or (number.q % 10 == 0 and abs(number.p) != 1)      # 1/10, but 0.3
+    return digits if decimal and (Rational(digits) == number or number.q > MOST_DIGITS) else None
 
 
 def _short(digits):
