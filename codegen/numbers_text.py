@@ -24,7 +24,7 @@ class NumberPrinter(Surroundings):
     def size(self, expr: Expr) -> Text:
         """Print a number, a variable without axes, or an expression in sizes."""
         if isinstance(expr, Integer):
-            return Text(str(expr), ATOM if expr >= 0 else SIGN)
+            return number(expr) if is_long(expr) else Text(str(expr), ATOM if expr >= 0 else SIGN)
         if expr in (sympy.oo, -sympy.oo):
             return Text("np.inf") if expr == sympy.oo else Text("-np.inf", SIGN)
         if isinstance(expr, Number):
@@ -104,6 +104,11 @@ def number(expr):
         digits = text[:-2].rstrip("0")
         text = f"{digits}e{len(text) - 2 - len(digits)}"
     return Text(text, SIGN if text.startswith("-") else ATOM)
+
+
+def is_long(integer):
+    """Tell whether an integer has more digits than a float, or NumPy's integers: 1e30."""
+    return abs(integer) >= 10**16
 
 
 def is_decimal(number):

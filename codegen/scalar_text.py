@@ -6,6 +6,8 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from derive.errors import DerivationError
 
+from .numbers_text import is_long
+
 HELPERS = {
     "_sigmoid": '''
 def _sigmoid(x):
@@ -137,6 +139,9 @@ class ScalarPrinter(PythonCodePrinter):
 
     def _print_Float(self, expr):
         return repr(float(expr))
+
+    def _print_Integer(self, expr):
+        return repr(float(expr)) if is_long(expr) else str(expr)
 
     def parenthesize(self, item, level, strict=False):
         """Return an operand's text, in brackets where they are needed: a square is printed as a product."""

@@ -34,6 +34,7 @@ from derive.terms import free_indices, read_name
 
 from ..log_sums import logaddexp
 from ..lowering import finite, grouped, positive, slope
+from ..numbers_text import is_long
 from ..precedence import ATOM, SIGN, SUM, TERM, Text
 from .half_exponentials import half_exp, sigmoid_by, slope_by, softplus_by
 
@@ -115,7 +116,7 @@ class Expressions:
         return self._function(expr)
 
     def _number(self, expr) -> Text:
-        if isinstance(expr, Integer):
+        if isinstance(expr, Integer) and not is_long(expr):
             return Text(str(expr), ATOM if expr >= 0 else SIGN)
         if expr.is_infinite:
             return Text(f"{'-' if expr == S.NegativeInfinity else ''}(real)INFINITY", SIGN)

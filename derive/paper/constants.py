@@ -138,9 +138,9 @@ def _above_and_below(factors):
 
 def _digits(number):
     """Return a number as digits: 3, 0.01, 1e-5; None where a fraction reads better, which no very long one does."""
-    if isinstance(number, Integer):
-        return str(number)
     digits = _short(repr(float(number)))
+    if isinstance(number, Integer):
+        return digits if "e" in digits and len(digits) < 8 else str(number)     # 1e30
     if isinstance(number, Float):
         return digits
     decimal = number.q >= FEWEST_DIGITS or (number.q % 10 == 0 and abs(number.p) != 1)      # 1/10, but 0.3
