@@ -38,7 +38,7 @@ from derive.functions import relu, sigmoid
 from derive.numbers_before_sums import with_numbers_before_sums
 from derive.program import Equation, Program, Variable
 from derive.sharing import with_named, with_named_invariants
-from derive.terms import bottom_up, instantiated, read_name, reads
+from derive.terms import bottom_up, index_over, instantiated, read_name, reads
 
 from .gram import with_weighted
 from .log_sums import with_sums_of_two
@@ -95,7 +95,7 @@ class Lowered:
 
 def lowered(program: Program, arrays: bool = True) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
-    program = with_sums_of_two(systems_solved(program))
+    program = with_sums_of_two(systems_solved(program.with_equations([_from_zero(e) for e in program.equations])))
     parts = _all_parts(program)
     known = _exponentials(program, parts)
     variables = dict(program.variables)
@@ -126,6 +126,20 @@ def _with_parts_added_first(program):
         return with_numbers_before_sums(term, grouped) if isinstance(term, Add) and not term.is_integer else term
 
     return program.with_equations(e.with_rhs(bottom_up(e.rhs, change)) for e in program.equations)
+
+
+def _from_zero(equation):
+    """Return an equation whose log-sum-exp counts its terms from 0, as the arrays that are made of it do."""
+    if not isinstance(equation.rhs, LogSumExp):
+        return equation
+    function, limits = equation.rhs.function, []
+    for index, low, high in equation.rhs.limits:
+        if (low, high) == (index.lower, index.upper):
+            limits.append(index)
+        else:
+            limits.append(index_over(index.name, high - low + 1))
+            function = instantiated(function, {index: limits[-1] + low})
+    return equation.with_rhs(LogSumExp(function, *limits))
 
 
 def _exponentials(program, parts):

@@ -15,10 +15,10 @@ def has_contraction(expr: Expr) -> bool:
     return any(map(is_binder, expr.atoms(Sum))) or expr.has(Sum)
 
 
-def boxed(total: Sum) -> Sum:
-    """Return a sum in which every index runs over its own range: other ends become ranges or conditions."""
-    body, limits, conditions, changes = total.function, [], [], {}
-    for index, low, high in total.limits:
+def boxed(binder: Expr) -> Expr:
+    """Return a sum, a maximum, ... whose indices run over their own ranges: other ends become ranges or conditions."""
+    body, limits, conditions, changes = binder.function, [], [], {}
+    for index, low, high in binder.limits:
         if (index.lower, index.upper) != (low, high):
             if free_indices(low + high):
                 conditions += [index - low, high - index]
@@ -26,7 +26,7 @@ def boxed(total: Sum) -> Sum:
                 changes[index] = Idx(index.label, (low, high))
         limits.append(changes.get(index, index))
     conditions = [c for c in conditions if c != 0 and not (c.is_number and c >= 0)]
-    return Sum(rename(guarded(body, conditions), changes), *limits) if conditions or changes else total
+    return binder.func(rename(guarded(body, conditions), changes), *limits) if conditions or changes else binder
 
 
 def is_label(position):

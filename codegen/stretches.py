@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Sum, default_sort_key
 
-from derive.binders import ArgMaximum, Maximum
+from derive.binders import ArgMaximum, Maximum, is_binder
 from derive.guards import unguarded
 from derive.program import Equation
 from derive.ranges import Prover
@@ -138,13 +138,13 @@ def _own(position):
 
 
 def is_plain(expr: Expr, is_place: Callable[[Expr], bool]) -> bool:
-    """Tell whether all reads are at places of a kind, all sums over whole ranges, and nothing is chosen or put."""
+    """Tell whether all reads are at places of a kind, all binders over whole ranges, and nothing is chosen or put."""
     for t in subterms(expr):
         if isinstance(t, Piecewise | KroneckerDelta | Maximum | ArgMaximum):
             return False
         if isinstance(t, Indexed) and not all(map(is_place, t.indices)):
             return False
-        if isinstance(t, Sum) and any((i.lower, i.upper) != (low, high) for i, low, high in t.limits):
+        if is_binder(t) and any((i.lower, i.upper) != (low, high) for i, low, high in t.limits):
             return False
     return True
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from itertools import chain
 
-from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, expand, log
+from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, expand, log
 
 from derive.arrays import Array
-from derive.binders import ArgMaximum, Maximum
+from derive.binders import ArgMaximum, Maximum, is_binder
 from derive.errors import DerivationError
 from derive.guards import disjoint, guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
@@ -46,7 +46,7 @@ class ReadLowering:
         """Return an expression whose reads are plain, slices, or picked by labels."""
         if isinstance(expr, Piecewise):
             return self._unpadded(expr) if is_guard(expr) else self._branched(expr)
-        if isinstance(expr, Sum):
+        if is_binder(expr):
             expr = boxed(expr)
         if isinstance(expr, Indexed):
             return self._windowed(expr)

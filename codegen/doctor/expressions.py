@@ -18,6 +18,8 @@ from sympy.logic.boolalg import BooleanAtom
 from derive.binders import ArgMaximum, LogSumExp, Maximum, Product, is_binder
 from derive.determinants import Determinant, LogDeterminant
 
+from ..positions import boxed
+
 MOST_CELLS = 3_000_000          # of one broadcast
 MOST_FIXED = 20_000             # of what is kept of one point
 FUNCTIONS: dict[str, Callable] = {
@@ -202,6 +204,7 @@ def _chosen(expr, context):
 
 
 def _bound(expr, context):
+    expr = boxed(expr)
     inside = (*context, *(limit[0] for limit in expr.limits))
     reduce, outer = _reduction(expr), len(context)
     body, limits = compiled(expr.function, inside), [(low, high) for _, low, high in expr.limits]

@@ -211,9 +211,10 @@ class Names:
         return [self._place[n] for n in (n and n.removeprefix(TANGENT_OF) for n in names) if n in self._place]
 
     def is_whole(self, index: Idx) -> bool:
-        """Tell whether an index runs over the only range that its name has, from 0 to a size."""
-        known = self.ranges.get(index.name, ())
-        return index.lower == 0 and len(known) <= 1 and not (index.upper + 1).is_number
+        """Tell whether an index runs over the only range that its name has, primed or not, from 0 to a size."""
+        known = {*self.ranges.get(index.name, ()), *self.ranges.get(index.name.rstrip("0123456789"), ())}
+        size = index.upper + 1
+        return index.lower == 0 and (len(known) == 1 or size.is_Symbol) and known <= {size} and not size.is_number
 
     def abbreviated(self) -> dict[str, str]:
         """Return the names that are too long for a formula, with the symbols that stand for them."""

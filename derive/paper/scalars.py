@@ -204,7 +204,7 @@ class Scalars:
         found: list[Range] = []
         for index, low, high in limits:
             name = self.style.index(index.name).text
-            whole = self.style.names.is_whole(index)
+            whole = self.style.names.is_whole(index) and (low, high) == (index.lower, index.upper)
             found.append(name if whole else (name, self.position(low).text, self.position(high).text))
         return found
 

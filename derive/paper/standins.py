@@ -7,7 +7,7 @@ from sympy import Expr, Idx, Indexed, KroneckerDelta, S, Sum, exp
 from ..arrays import Array
 from ..binders import LogSumExp, has_binder, is_binder
 from ..functions import relu, step
-from ..terms import bottom_up, free_indices, instantiated, like, read_name, reads, rename
+from ..terms import apart, bottom_up, free_indices, instantiated, like, read_name, reads, rename
 from .names import Names
 from .sheet import Sheet, name_of, written_out
 
@@ -57,7 +57,8 @@ class StandIns:
                 return self._softmax(softmax, reverse, matrix)
             return self._one_hot(term) if matrix and _is_one_hot(term) else self._through_relu(term)
         expr = self.sheet.inlined(bottom_up(expr, change), self.sheet.hidden)
-        return self._calm(expr, {i.name for i in free_indices(expr)} | outer)
+        taken = {i.name for i in free_indices(expr)} | outer
+        return self._calm(apart(expr, taken), taken)
 
     def remember(self, expr: Expr) -> None:
         """Take note of the stand-ins in an expression that was written."""
