@@ -9,13 +9,13 @@ That loses as few digits at either end as exponentials of their own would, and t
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, expand
+from sympy import Add, Expr, Indexed, Mul, Pow, expand
 
 from derive.functions import sigmoid
 from derive.guards import guarded, is_guard
 from derive.program import Equation, Variable
 from derive.ranges import Prover, conjuncts
-from derive.terms import free_indices, read_name
+from derive.terms import free_indices, read_name, reads
 
 from .lowering import Lowered, slope
 from .products_named import introduced
@@ -60,7 +60,14 @@ class _Sigmoids:
         if isinstance(expr, sigmoid):
             found = self._beside(-expr.args[0], knowing)
             return 1 / (1 + found[1]) if found else expr
-        return expr.func(*(self._replaced(a, knowing) for a in expr.args))
+        replaced = expr.func(*(self._replaced(a, knowing) for a in expr.args))
+        return expr if isinstance(expr, Mul | Pow) and self._may_overflow(replaced) else replaced
+
+    def _may_overflow(self, expr):
+        """Tell whether a product divides by the square, or a higher power, of 1 + E."""
+        powers = (f.as_base_exp() for f in Mul.make_args(expr))
+        return any(p < -1 and reads(base, {v.name for v in self.exponentials.values()}) for base, p in powers
+                   if p.is_number)
 
     def all_variables(self):
         """Return the variables, each exponential ahead of its sigmoid."""

@@ -21,6 +21,7 @@ from sympy import (
     Subs,
     Symbol,
     Tuple,
+    exp,
     log,
     sign,
 )
@@ -92,19 +93,24 @@ def _reusing(equation, coefficient):
     below = _divisors(rhs)
     if not below:
         return coefficient
-    ratio = _number_between(coefficient, rhs) or coefficient / rhs
-    return equation.lhs * ratio if _divisors(ratio) <= below else coefficient
+    ratio = _quotient(coefficient, rhs)
+    shorter = _divisors(ratio) <= below and ratio.atoms(exp) <= coefficient.atoms(exp)     # 1/exp(x) may overflow
+    return equation.lhs * ratio if shorter else coefficient
 
 
-def _number_between(product, other):
-    """Return the number by which one product is another, None where it is none: exp(a)/exp(b) says it too late."""
-    (a, rest), (b, same) = product.as_coeff_Mul(), other.as_coeff_Mul()
-    return a / b if rest == same and b != 0 else None
+def _quotient(product, other):
+    """Return a quotient without the factors that both have: SymPy does not see them all in exp(x - y)/exp(x - y)."""
+    top, bottom = list(Mul.make_args(product)), list(Mul.make_args(other))
+    for f in bottom.copy():
+        if f in top:
+            top.remove(f)
+            bottom.remove(f)
+    return Mul(*top) / Mul(*bottom)
 
 
 def _divisors(product):
     """Return what a product divides by, powers and numbers aside."""
-    powers = (f.as_base_exp() for f in Mul.make_args(product) if not f.is_number)
+    powers = ((f, f.exp) if isinstance(f, exp) else f.as_base_exp() for f in Mul.make_args(product) if not f.is_number)
     return {base for base, power in powers if power.could_extract_minus_sign()}
 
 

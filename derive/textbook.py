@@ -8,11 +8,13 @@
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
+    exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
+    1/(exp(x) + exp(y))         exp(-x - softplus(y - x))
 
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cosh, exp, log, tanh
+from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cancel, cosh, exp, expand_mul, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
@@ -26,7 +28,7 @@ def recognised(program: Program) -> Program:
     known: dict[str, Equation] = {}
     equations = []
     for e in program.equations:
-        e = e.with_rhs(bottom_up(e.rhs, lambda term: _changed(term, known)))
+        e = e.with_rhs(bottom_up(bottom_up(e.rhs, lambda term: _changed(term, known)), _divided))
         equations.append(e)
         if not e.implicit and _is_whole(e) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
             known[e.name] = e
@@ -41,7 +43,7 @@ def _is_whole(e):
 def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
     if isinstance(term, log):
         return _logarithm(term.args[0], known)
-    if isinstance(term, Pow) and term.exp == -1:
+    if _is_divisor(term):
         return _reciprocal(term)
     if isinstance(term, Mul):
         return _quotient(term, known)
@@ -70,7 +72,21 @@ def _logarithm(x, known):
         return -softplus(-seen.args[0])
     if isinstance(seen, exp):
         return seen.args[0]
-    return log(x)
+    return _of_factors(x, known)
+
+
+def _of_factors(x, known):
+    """Return the logarithm of a product, or of a power, by those of its factors where all have a stable form."""
+    number, rest = x.as_coeff_Mul()
+    if x.is_number or not number.is_positive or not isinstance(rest, Mul | Pow):
+        return log(x)
+    terms = [log(number)]
+    for base, power in (f.as_base_exp() for f in Mul.make_args(rest)):
+        term = _logarithm(base, known)
+        if term == log(base):
+            return log(x)
+        terms.append(power * term)
+    return Add(*terms)
 
 
 def _log_of_sum(first, *others):
@@ -117,9 +133,30 @@ def _is_everywhere(value, condition):
         free_indices(value))
 
 
+def _is_divisor(term):
+    return isinstance(term, Pow) and term.exp.is_number and term.exp.is_negative
+
+
 def _reciprocal(term):
+    """Return 1/(1 + exp(x)), and whole powers of it, by the sigmoid."""
     exponents = _exponents(term.base)
-    return sigmoid(-max(exponents, key=lambda u: u != 0)) if len(exponents) == 2 and S.Zero in exponents else term
+    if len(exponents) != 2 or S.Zero not in exponents or not term.exp.is_Integer:
+        return term
+    return sigmoid(-max(exponents, key=lambda u: u != 0)) ** -term.exp
+
+
+def _divided(term):
+    """Return the power of a sum of exponentials that nothing made a sigmoid or a softmax as an exponential."""
+    if not isinstance(term, Pow) or not (_is_divisor(term) or term.exp.free_symbols):
+        return term
+    if isinstance(term.base, cosh):
+        x = term.base.args[0]
+        return 2**-term.exp * _divided(Pow(exp(x) + exp(-x), term.exp))
+    exponents = _exponents(term.base)
+    if len(exponents) == 2 and (found := _of_sigmoids(S.Zero, -term.exp, *exponents)) is not None:
+        return found
+    total = _log_of_sum(*exponents) if len(exponents) > 1 else _sum_of_exp(term.base, {})
+    return term if total is None else exp(expand_mul(term.exp * total))
 
 
 def _exponents(x):
@@ -145,25 +182,48 @@ def _branches_of_exponents(x):
 
 
 def _quotient(term, known):
-    """Return exp(g)/Sum(exp(f)) as exp(g - lse(f)), and quotients of two exponentials as sigmoid and tanh."""
+    """Return exp(g)/Sum(exp(f)) as exp(g - lse(f)), and quotients of two exponentials as sigmoid and tanh.
+
+    Divisors may be to any power.
+    """
     factors = list(term.args)
-    for bottom in [f for f in factors if isinstance(f, Pow) and f.exp == -1]:
+    for bottom in filter(_is_divisor, term.args):
         total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base)
         if total is not None:
-            top = next((f for f in factors if _exponent(_seen_through(f, known)) is not None), None)
-            exponent = (S.Zero if top is None else _exponent(_seen_through(top, known))) - total
-            factors = [f for f in factors if f not in (bottom, top)] + [exp(exponent)]
+            top, exponent = _exponential(factors, known)
+            factors = [f for f in factors if f not in (bottom, top)] + [exp(exponent + bottom.exp * total)]
         elif len(exponents) == 2:
-            factors = _of_two(factors, bottom, *exponents)
-    for logistic in [f for f in factors if isinstance(f, sigmoid)]:
-        factors = _of_two(factors, logistic, S.Zero, -logistic.args[0])
+            factors = _of_two(factors, bottom, -bottom.exp, *exponents)
+    for logistic in [f for f in factors if isinstance(f.as_base_exp()[0], sigmoid)]:
+        base, power = logistic.as_base_exp()
+        if power.is_positive:
+            factors = _of_two(factors, logistic, power, S.Zero, -base.args[0])
     return Mul(*factors)
 
 
-def _of_two(factors, bottom, a, b):
-    """Change the factor that makes a quotient of 1/(exp(a) + exp(b)) a sigmoid or a tanh."""
-    for top, value in ((exp(a), sigmoid(a - b)), (exp(b), sigmoid(b - a)),
-                       (exp(a) - exp(b), tanh((a - b) / 2)), (exp(b) - exp(a), tanh((b - a) / 2))):
-        if top != 1 and top in factors:
-            return [f for f in factors if f not in (bottom, top)] + [value]
-    return factors
+def _exponential(factors, known):
+    """Return the factor that is an exponential, by a name or to a power too, and its exponent; None, 0 without one."""
+    for f in factors:
+        base, power = (f, S.One) if isinstance(f, exp | Piecewise) else f.as_base_exp()
+        exponent = _exponent(_seen_through(base, known))
+        if exponent is not None:
+            return f, power * exponent
+    return None, S.Zero
+
+
+def _of_two(factors, bottom, power, a, b):
+    """Change the factors that make a quotient of 1/(exp(a) + exp(b)) to a power sigmoids, or powers of tanh."""
+    for top, value in ((exp(a) - exp(b), tanh((a - b) / 2)), (exp(b) - exp(a), tanh((b - a) / 2))):
+        if top**power in factors:
+            return [f for f in factors if f not in (bottom, top**power)] + [value**power]
+    top = next((f for f in factors if isinstance(f, exp)), None)
+    found = None if top is None else _of_sigmoids(top.args[0], power, a, b)
+    return factors if found is None else [f for f in factors if f not in (bottom, top)] + [found]
+
+
+def _of_sigmoids(exponent, power, a, b):
+    """Return exp(c)/(exp(a) + exp(b))**k by whole powers of sigmoids, where c = i a + j b and i + j = k; else None."""
+    j = cancel((power * a - exponent) / (a - b))
+    if not (j.is_Integer and (power - j).is_Integer and 0 <= j <= power):
+        return None
+    return sigmoid(a - b) ** (power - j) * sigmoid(b - a) ** j

@@ -85,6 +85,12 @@ FUNCTIONS = {                           # as written; the terms of the sum that 
     "elu by cases": (lambda z: Piecewise((z, z > 0), (exp(z) - 1, True)), [ELU]),
     "mish": (mish, [z * tanh(log(1 + exp(z)))]),
     "exp(-z**2)": (lambda z: exp(-(z**2)), [exp(-(z**2))]),
+    "2 exp(z - z**2)": (lambda z: 2 * exp(z - z**2), [2 * exp(z - z**2)]),
+    "exp(z - z**2)/(1 + z**2)": (lambda z: exp(z - z**2) / (1 + z**2), [exp(z - z**2) / (1 + z**2)]),
+    "1/(1 + exp(-z))**2": (lambda z: 1 / (1 + exp(-z)) ** 2, [S**2]),
+    "1/(1 + exp(z))**3": (lambda z: 1 / (1 + exp(z)) ** 3, [1 / (1 + exp(z)) ** 3]),
+    "(1 - 1/(1 + exp(-z)))**2": (lambda z: (1 - 1 / (1 + exp(-z))) ** 2, [1 / (1 + exp(z)) ** 2]),
+    "log(1/(1 + exp(-z))**2)": (lambda z: log(1 / (1 + exp(-z)) ** 2), [-2 * log(1 + exp(-z))]),
 }
 SUMS = {                                # as written; its terms; the terms of its derivative
     "tanh": (tanh, [tanh(z)], [1, -tanh(z) ** 2]),
@@ -93,6 +99,15 @@ SUMS = {                                # as written; its terms; the terms of it
     "softsign": (softsign, [z / (1 + Abs(z))], [1 / (1 + Abs(z)), -Abs(z) / (1 + Abs(z)) ** 2]),
     "tanh by exp": (lambda z: (exp(z) - exp(-z)) / (exp(z) + exp(-z)), [tanh(z)], [1, -tanh(z) ** 2]),
     "tanh by exp(-2z)": (lambda z: (1 - exp(-2 * z)) / (1 + exp(-2 * z)), [tanh(z)], [1, -tanh(z) ** 2]),
+    "tanh**2 by exp": (lambda z: ((exp(z) - exp(-z)) / (exp(z) + exp(-z))) ** 2, [tanh(z) ** 2],
+                       [2 * tanh(z), -2 * tanh(z) ** 3]),
+    "exp(z)/(1 + exp(z))**2": (lambda z: exp(z) / (1 + exp(z)) ** 2, [S / (1 + exp(z))],
+                               [S / (1 + exp(z)) ** 2, -(S**2) / (1 + exp(z))]),
+    "1/cosh(z)**2": (lambda z: 1 / cosh(z) ** 2, [1 / cosh(z) ** 2],
+                     [8 / ((1 + exp(-2 * z)) * (1 + exp(2 * z)) ** 2),
+                      -8 / ((1 + exp(-2 * z)) ** 2 * (1 + exp(2 * z)))]),
+    "log(p (1 - p))": (lambda z: log(sigmoid(z) * (1 - sigmoid(z))), [-log(1 + exp(-z)), -log(1 + exp(z))],
+                       [1 / (1 + exp(z)), -S]),
     "log cosh": (lambda z: log(cosh(z)), [log(2 * cosh(z)), -log(2)], [2 / (1 + exp(-2 * z)), -1]),
     "log(exp(z) + exp(-z))": (lambda z: log(exp(z) + exp(-z)), [z, log(1 + exp(-2 * z))], [1, -2 / (1 + exp(2 * z))]),
 }
@@ -278,6 +293,23 @@ def test_log_sum_exp_has_the_softmax_for_gradient(dtype):
         assert_close(loss, [lse], dtype)
         for c in range(3):
             assert_close(grads.Z[c], [P[c]], dtype)
+
+
+@every_dtype
+def test_squares_of_a_softmax(dtype):
+    """Gini's impurity, the sum of p (1 - p), whose gradient is 2 p (sum p**2 - p)."""
+    def impurity(net, Z, y):
+        c, c2 = net.indices(c=Z.shape[0], c2=Z.shape[0])
+        return 1 - Sum(exp(2 * Z[c]) / Sum(exp(Z[c2]), c2) ** 2, c)
+
+    f = with_logits(impurity)
+    for logits in LOGITS:
+        Z = np.array(logits, dtype)
+        _, P = lse_and_softmax(tuple(Z.tolist()))
+        loss, grads = f(Z, 0)
+        assert_close(loss, [1, *(-p * p for p in P)], dtype)
+        for c in range(3):
+            assert_close(grads.Z[c], [2 * P[c] * mpmath.fsum(p * p for p in P), -2 * P[c] ** 2], dtype)
 
 
 @every_dtype
