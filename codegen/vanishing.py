@@ -13,7 +13,7 @@ from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, Stri
 from sympy.logic.boolalg import And, Or
 
 from derive.program import Equation, Program, ordered
-from derive.terms import instantiated, read_name
+from derive.terms import bottom_up, instantiated, read_name
 
 
 class Conditions:
@@ -47,8 +47,9 @@ def with_zeros_known(program: Program, exponentials: Collection[str], sums: Coll
 
     def support(e: Equation) -> Expr | None:
         if isinstance(e.rhs, exp):
-            found = [c for t in Add.make_args(e.rhs.args[0]) if (c := lowest.of(t)) is not None]
-            return found[0] if found and e.name in exponentials else None
+            terms = Add.make_args(e.rhs.args[0])
+            found = [c for t in terms if (c := lowest.of(t)) is not None]
+            return found[0] if found and (e.name in exponentials or len(terms) == 1) else None
         factors = {f: zero.of(f) for f in Mul.make_args(e.rhs)}
         others = [f for f, condition in factors.items() if condition is None and f.has(Idx)]
         # an adjoint of scores is not a number only where all of its row is none: every entry has the sum of them
@@ -62,7 +63,8 @@ def with_zeros_known(program: Program, exponentials: Collection[str], sums: Coll
     for e in (e for group in ordered(program.equations) for e in group):
         condition = _chosen(e.rhs, S.Zero)
         zero.note(e, support(e) if condition is None else condition)
-    return program.with_equations(e.with_rhs(_without_choice(e.rhs, zero)) for e in program.equations)
+    return program.with_equations(
+        e.with_rhs(bottom_up(e.rhs, lambda term: _without_choice(term, zero))) for e in program.equations)
 
 
 def _chosen(rhs: Expr, otherwise: Expr) -> Expr | None:

@@ -17,15 +17,26 @@ def operands_of_several(total: Sum, varying: Collection[str], variables: Mapping
     matrices as small, which a slice of the array's is made of.
     """
     factors, bound = Mul.make_args(total.function), {limit[0] for limit in total.limits}
-    for one in (f for f in factors if _is_entry(f)):
+    entries = [f for f in factors if _is_entry(f)]
+    for one in entries:
         inside = set(free_indices(one))
-        some = [f for f in factors if _is_entry(f) and set(free_indices(f)) == inside]
+        some = [f for f in entries if set(free_indices(f)) == inside or _home(f, entries, bound) is one]
         others = [set(free_indices(f)) for f in factors if f not in some]
         beside = [i for i in others if i & bound & inside]
         multiplied = any(i - inside for i in beside)
         several = multiplied and (_is_made_of_several(some, varying) or _is_slice(some, variables))
         if reads(Mul(*some), varying) and (several or (beside and _is_activation(some))):
             yield some
+
+
+def _home(factor, entries, bound):
+    """Return the smallest factor that has all indices of another and more, where a third is summed over them too."""
+    inside = set(free_indices(factor))
+    homes = [f for f in entries if inside < set(free_indices(f))]
+    home = min(homes, key=lambda f: len(free_indices(f)), default=None)
+    others = [f for f in entries if f is not factor and f is not home]
+    shared = all(any(i in free_indices(f) for f in others) for i in inside & bound)
+    return home if shared else None
 
 
 def _is_entry(factor):

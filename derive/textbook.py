@@ -5,6 +5,7 @@
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
     log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
     log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
+    [c] exp(f)                  exp(f where c, -infinity elsewhere), as all of an equation
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
@@ -28,7 +29,8 @@ def recognised(program: Program) -> Program:
     known: dict[str, Equation] = {}
     equations = []
     for e in program.equations:
-        e = e.with_rhs(bottom_up(bottom_up(e.rhs, lambda term: _changed(term, known)), _divided))
+        rhs = bottom_up(bottom_up(e.rhs, lambda term: _changed(term, known)), _divided)
+        e = e.with_rhs(exp(_exponent(rhs)) if isinstance(rhs, Piecewise) and _exponent(rhs) is not None else rhs)
         equations.append(e)
         if not e.implicit and _is_whole(e) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
             known[e.name] = e

@@ -91,3 +91,37 @@ def test_large_numbers_leave_the_scores_as_they_are(masks, style):
         assert np.isclose(loss, expected, rtol=tolerance)
         for found, right in zip(grads, gradients, strict=True):
             assert np.allclose(found, right, rtol=10 * tolerance, atol=tolerance)
+
+
+def decay():
+    """Return a layer whose entries mix by exp(c[t] - c[s]) for s <= t: Mamba-2's, as a product (Dao and Gu, 2024)."""
+    net = Network("decay", "State space duality in its quadratic form")
+    N, D = net.sizes("N D")
+    a, G, X = net.parameter("a", T, N), net.parameter("G", T, T), net.parameter("X", T, N, D)
+    t, s, u, n, d = net.indices(t=T, s=T, u=T, n=N, d=D)
+    c = net.define("c", Sum(a[u, n], (u, 0, t)), over=(t, n))
+    L = net.define("L", Piecewise((exp(c[t, n] - c[s, n]), s <= t), (0, True)), over=(n, t, s))
+    y = net.define("y", Sum(G[t, s] * L[n, t, s] * X[s, n, d], s), over=(t, n, d))
+    net.loss = mean(y**2)
+    return net
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("scale", [1, 1e3])
+def test_exponentials_behind_a_mask_never_overflow(scale, style):
+    a, G, X = -scale * random.random((T, B)), random.normal(size=(T, T)), random.normal(size=(T, B, E))
+    loss, grads = codegen.lambdify(decay().backward(), style=style)(a, G, X)
+    c = np.cumsum(a, axis=0).T
+    L = np.exp(np.where(np.tri(T) > 0, c[:, :, None] - c[:, None], -np.inf))
+    y = (G * L) @ X.transpose(1, 0, 2)
+    dGL = 2 * y / y.size @ X.transpose(1, 2, 0)
+    dc = (dGL * G * L).sum(2) - (dGL * G * L).sum(1)
+    assert np.isclose(loss, np.mean(y**2), rtol=1e-12)
+    for found, right in zip(grads, (np.cumsum(dc[:, ::-1], 1)[:, ::-1].T, (dGL * L).sum(0),
+                                    ((G * L).mT @ (2 * y / y.size)).transpose(1, 0, 2)), strict=True):
+        assert np.allclose(found, right, rtol=1e-9, atol=1e-12)
+
+
+def test_what_two_factors_of_a_product_need_is_computed_once():
+    text = codegen.source(decay().backward())
+    assert text.count("np.where") == 1 and text.count(" @ ") == 3

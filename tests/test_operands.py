@@ -154,10 +154,10 @@ LAYERS = {
         (F.relu((1 + C @ Wg) * (X @ W + b)) @ v - y) ** 2).mean()),
     "pooled": (pooled, 2 + 3, lambda W, b, V, X, Y: ((F.relu(X @ W + b).mean(1) @ V - Y) ** 2).mean()),
     "convolved": (convolved, 1 + 1, lambda w, b, x, Y: ((F.silu(F.conv2d(x, w, b, padding=1)) - Y) ** 2).sum()),
-    "feed_forward": (feed_forward, 2 + 4, lambda g, W1, b1, W2, X, Y: (
+    "feed_forward": (feed_forward, 2 + 3, lambda g, W1, b1, W2, X, Y: (
         (X + F.gelu((rms(X) * g) @ W1 + b1, approximate="tanh") @ W2 - Y) ** 2).mean()),
     "fused": (fused, 1 + 4 + 1 + 2 + 8 + 1, fused_in_pytorch),
-    "excited": (excited, 2 + 4, lambda W, V, g, X, Y: (
+    "excited": (excited, 2 + 3, lambda W, V, g, X, Y: (
         (g[:, None] * X * F.silu(F.relu((g[:, None] * X).mean(2) @ W) @ V)[:, :, None] - Y) ** 2).mean()),
     "hinges": (hinges, 1 + 1, lambda W, X, y: F.relu(
         1 + X @ W - (X @ W)[torch.arange(len(X)), y][:, None]).sum() / len(X)),

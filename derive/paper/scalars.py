@@ -247,7 +247,10 @@ class Scalars:
 
     def _function(self, expr):
         if isinstance(expr, exp):
-            return self.style.exponential(self.piece(expr.args[0]))
+            exponent = expr.args[0]
+            if isinstance(exponent, Piecewise) and exponent.args[1:] == ((S.NegativeInfinity, S.true),):
+                return self._bracketed(self.conditions.condition(exponent.args[0][1]), exp(exponent.args[0][0]))
+            return self.style.exponential(self.piece(exponent))
         if type(expr) in INDICATORS:
             return indicator(self.style, INDICATORS[type(expr)], *sides(expr.args[0]), self.piece)
         if isinstance(expr, floor | ceiling):
