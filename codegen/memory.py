@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
-from derive.program import Program
+from derive.program import Program, checked_program
 
 from .module import source
 
@@ -32,7 +32,7 @@ def lambdify(program: Program, style: str = "plain", sizes: Mapping[str, int] | 
     DerivationError
         What cannot be printed as NumPy.
     """
-    made = module_from(program.name, source(program, style, sizes))
+    made = module_from(checked_program(program).name, source(program, style, sizes))
     function = getattr(made, program.function or "loss_and_grads")
     function.module = made
     return function

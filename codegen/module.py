@@ -8,7 +8,7 @@ from sympy import Symbol
 
 from derive.collecting import uncollected
 from derive.errors import DerivationError
-from derive.program import Equation, Program, is_cyclic, ordered
+from derive.program import Equation, Program, checked_program, is_cyclic, ordered
 from derive.text import Texts
 
 from . import assumptions, checks, helpers, newton_text, parts
@@ -138,6 +138,7 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
     ValueError
         There is no such style.
     """
+    checked_program(program)
     if style not in STYLES:
         raise ValueError(f"style is {style!r}; expected one of {', '.join(STYLES)}")
     if style == "scalar" and program.results:

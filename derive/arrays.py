@@ -11,11 +11,13 @@ from typing import ClassVar
 
 from sympy import Basic, Expr, Function, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, floor
 from sympy import exp as _exp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
 
-from . import slicing
+from . import other_words, slicing
 from .binders import LogSumExp, Maximum, Product, is_binder
 from .conversion import symbolic
-from .errors import DefinitionError
+from .errors import DefinitionError, MissingMethod
 from .functions import softplus
 from .terms import MANY, count, free_indices, read_at, subterms, summed
 
@@ -33,10 +35,21 @@ class ArrayOperators:
     def __rmatmul__(self, other):
         return matmul(other, self)
 
-    def __array_ufunc__(self, ufunc, *_, **__):
-        raise DefinitionError(
-            f"np.{ufunc.__name__} computes with numbers; use SymPy's functions on arrays of a network"
-        )
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        """Leave arithmetic with NumPy's numbers to SymPy; refuse NumPy's functions."""
+        operation = other_words.OPERATORS.get(ufunc.__name__)
+        if operation is None or method != "__call__" or options:
+            raise DefinitionError(_computing(ufunc.__name__))
+        return operation(*map(symbolic, inputs))
+
+    def __array_function__(self, function, *_):
+        raise DefinitionError(_computing(function.__name__))
+
+    def __getattr__(self, name):
+        found = None if name.startswith("_") else other_words.written(name)
+        if found is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise MissingMethod(f"{_text(self)[:60]} has no .{name}{found and f'; write {found}'}")
 
     @property
     def T(self):
@@ -53,14 +66,7 @@ class ArrayOperators:
         raise DefinitionError("arrays keep their axes: sum over several at once, Sum(X[n, i, j] * W[i, j, k], i, j), "
                               "or read at quotients and remainders, X[n, k // J, k % J]")
 
-    flatten = ravel = reshape
-
-    def sum(self, *_, **__):
-        """Refuse, as NumPy's other methods: what NumPy does by them are functions here."""
-        raise DefinitionError("arrays have no methods for sums and means; write total(Z), mean(Z), maximum(Z) or "
-                              "product(Z), axis=... as NumPy has it")
-
-    mean = max = min = prod = sum
+    flatten = ravel = view = reshape
 
 
 class Array(ArrayOperators, IndexedBase):
@@ -75,6 +81,9 @@ class Array(ArrayOperators, IndexedBase):
         indices = indices if isinstance(indices, tuple | Tuple) else (indices,)
         if text := [i for i in indices if isinstance(i, str)]:
             raise DefinitionError(f"{self.name} is read at the text {text[0][:40]!r}; read it at indices or numbers")
+        if masks := [i for i in indices if isinstance(i, Relational | BooleanFunction)]:
+            raise DefinitionError(f"{self.name} is read where {masks[0]}; write Piecewise(({self.name}, {masks[0]}), "
+                                  "(0, True)) for what counts there")
         self._check_number(indices)
         if slicing.is_slicing(indices, len(self.shape)):
             return Sliced.of(self, indices)
@@ -107,8 +116,6 @@ class Array(ArrayOperators, IndexedBase):
             raise DefinitionError(
                 f"{self.name}[{index}]: {self.name} has indices 0 to {size - 1}; for its sum take total({self.name})"
             )
-
-    __array_ufunc__ = None  # type: ignore[assignment]  # NumPy's numbers leave arithmetic to us; its functions are not SymPy's
 
     @property
     def name(self):
@@ -203,6 +210,8 @@ class Reduced(ArrayNode):
 
     def __new__(cls, kind, a, axis=None, keep=False):
         a = symbolic(a)
+        if not isinstance(a, Expr):
+            raise DefinitionError(f"{kind} of {a}; expected an array or another expression with real values")
         rank = len(shape_of(a))
         axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(k, int) and -rank <= k < rank for k in axes) or len({k % rank for k in axes}) < len(axes):
@@ -278,8 +287,11 @@ def mean(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
     return Reduced("mean", a, axis, keepdims)
 
 
-def maximum(a, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
+def maximum(a, *others, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
     """Return the largest entry along an axis, several or all; ties share the gradient equally."""
+    if others:
+        raise DefinitionError(f"maximum({_text(symbolic(a))}, {_shown(others[0])}): the larger of two is "
+                              "Max(Z, A), or relu(Z); for the largest along an axis write axis=...")
     return Reduced("maximum", a, axis, keepdims)
 
 
@@ -311,6 +323,16 @@ def cross_entropy(logits, labels):
 def binary_cross_entropy(logits, targets):
     """Return -(t log p + (1 - t) log(1 - p)) for p = sigmoid(logits), elementwise and without an overflow."""
     return softplus(symbolic(logits)) - symbolic(targets) * symbolic(logits)
+
+
+def _shown(value):
+    return str(value) if isinstance(value, Basic | int | float) else f"a {type(value).__name__}"
+
+
+def _computing(name):
+    """Return what is said of a function of NumPy's."""
+    found = other_words.written(name)
+    return f"np.{name} computes with numbers; {f'write {found}' if found else 'use functions of SymPy and derive'}"
 
 
 def _checked(node):

@@ -1,5 +1,6 @@
 """What a user hands over, as SymPy has it. Text is refused: SymPy would evaluate it as Python."""
 
+import sympy
 from sympy import Basic, sympify
 
 from .errors import DefinitionError
@@ -16,6 +17,15 @@ def symbolic(value: object) -> Basic:
     try:
         return sympify(value, strict=True)
     except Exception:       # an object's own conversion may raise anything
-        shown = f"the text {value[:40]!r}" if isinstance(value, str) else f"a {type(value).__name__}"
+        shown = f"the text {value[:40]!r}" if isinstance(value, str) else f"a value of type {type(value).__name__}"
         raise DefinitionError(f"{shown} stands where an expression is needed; expected an array, a SymPy expression "
-                              "or a number") from None
+                              f"or a number{_remedy(value)}") from None
+
+
+def _remedy(value):
+    if hasattr(value, "__array__"):
+        return "; arrays of numbers are handed over later: declare it by net.input(...)"
+    own = next((name for name in sympy.__all__ if getattr(sympy, name, None) is value), None)
+    if own:
+        return f"; {own} is SymPy's own, until you declare or define it"
+    return f"; a function is written with what it is of, {value.__name__}(Z)" if hasattr(value, "__name__") else ""

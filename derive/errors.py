@@ -7,3 +7,7 @@ class DefinitionError(ValueError):
 
 class DerivationError(ValueError):
     """An expression cannot be differentiated or printed: the message names the expression."""
+
+
+class MissingMethod(DefinitionError, AttributeError):
+    """A method of NumPy's or PyTorch's arrays that is written in another way here."""

@@ -81,7 +81,8 @@ class Notation:
         for option in changes:
             if option not in known:
                 raise DerivationError(f"notation has no option {option!r}; expected one of {', '.join(known)}")
-        return replace(self, **changes)
+        paths = changes.get("paths")
+        return replace(self, **changes | ({"paths": (paths,)} if isinstance(paths, str) else {}))
 
 
 def _forbidden(symbol):

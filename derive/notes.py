@@ -4,7 +4,7 @@ from .notations import Notation
 from .paper.composing import composed
 from .paper.document import Document
 from .paper.tex import latex
-from .program import Program
+from .program import Program, checked_program
 
 
 def note(program: Program, notation: str | Notation | None = None, standalone: bool = False, **changes) -> str:
@@ -22,6 +22,6 @@ def note(program: Program, notation: str | Notation | None = None, standalone: b
 
 def document(program: Program, notation: str | Notation | None = None, **changes) -> Document:
     """Return the note as data, for a printer of one's own: sections of sentences, tables and lines of formulas."""
-    base = program.notation if notation is None else notation
+    base = checked_program(program).notation if notation is None else notation
     chosen = program.notation.but(form=base) if isinstance(base, str) else base
     return composed(program, chosen.but(**changes))

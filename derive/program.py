@@ -11,6 +11,7 @@ from sympy.utilities.iterables import strongly_connected_components
 
 from .arrays import Array
 from .binders import ArgMaximum
+from .errors import DefinitionError
 from .gradients import Gradient
 from .notations import Notation
 from .ranges import Prover, shared_prover
@@ -120,6 +121,21 @@ class Assumption:
     kind: str = "equation"
 
 
+class Gradients(dict[str, Eq]):
+    """Equations by the names of the parameters."""
+
+    def __missing__(self, name):
+        raise DefinitionError(f"{name!r} is not a parameter; expected one of {', '.join(self)}")
+
+
+def checked_program(value: object) -> "Program":
+    """Return a program; raise DefinitionError for a network, or anything else, that is handed over in its place."""
+    if not isinstance(value, Program):
+        kind = type(value).__name__
+        raise DefinitionError(f"a {kind} is no program; expected what net.backward(), net.hessian() or the like return")
+    return value
+
+
 @dataclass(frozen=True, repr=False)
 class Program:
     """Named equations, the variables in them, and which are the loss, the outputs and the adjoints."""
@@ -194,11 +210,11 @@ class Program:
         return frozenset(self.adjoints.values()) | {n for n, v in self.variables.items() if v.multiplier}
 
     @cached_property
-    def gradients(self) -> dict[str, Eq]:
+    def gradients(self) -> "Gradients":
         """The adjoint equation of every parameter, by the parameter's name."""
         lines = {e.name: e.as_sympy() for e in self.equations}
         found = {p.name: lines[self.adjoints[p.name]] for p in self.parameters if p.name in self.adjoints}
-        return {name: Gradient(e.lhs, e.rhs, self) for name, e in found.items()}
+        return Gradients({name: Gradient(e.lhs, e.rhs, self) for name, e in found.items()})
 
     @property
     def network(self) -> str:

@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 
 from ..errors import DefinitionError
 from ..network import Network
+from ..remedies import remedy
 from ..wording import words
 
 LARGEST = 10_000_000        # bytes of a file
@@ -50,12 +51,13 @@ def read(path: str | Path) -> list[Network]:
     try:
         space = runpy.run_path(str(path))
     except DefinitionError as error:
-        raise DefinitionError(f"{path}: {error}") from error
+        raise DefinitionError(f"{path}: {_where(error, path)}{error}") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        said = " ".join(str(error).split()).rstrip(".")
         raise DefinitionError(
-            f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {error}{_remedy(error)}"
+            f"{path} fails as it runs: {_where(error, path)}{type(error).__name__}: {said}{remedy(error)}"
         ) from error
     found = list({id(v): v for v in space.values() if isinstance(v, Network)}.values())
     if not found:
@@ -93,11 +95,3 @@ def _where(error, path):
             line = trace.tb_lineno
         trace = trace.tb_next
     return f"line {line}: " if line else ""
-
-
-def _remedy(error):
-    """Return what to write for Python's `if` and `max`, which decide before there are numbers."""
-    if not isinstance(error, TypeError) or "truth value of Relational" not in str(error):
-        return ""
-    return ("; it depends on numbers that come later: write Piecewise((a, condition), (b, True)) for `if` and `else`, "
-            "SymPy's Max(a, b), Min(a, b) and Abs(a), or relu(a)")

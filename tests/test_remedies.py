@@ -1,0 +1,88 @@
+"""Slips in a user's file end in one line: what was written, and what to write instead."""
+
+import numpy as np
+import pytest
+
+import codegen
+from derive import DefinitionError, Network, mean, total
+from derive.networks import loading
+from derive.notes import note
+
+FILE = """
+import math
+
+import numpy as np
+from sympy import *
+
+from derive import *
+from derive import Network, maximum
+
+net = Network("slip")
+N, D, C = net.sizes("N D C")
+X, y, W, s = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("W", D, C), net.parameter("s")
+n, d = net.indices(n=N, d=D)
+Z = net.define("Z", X @ W)
+"""
+SLIPS = {
+    "mean(-log(softmax(Z)[y]))": "cross_entropy(Z, y)",
+    "mean((Z + 1).T)": "transpose(...)",
+    "mean((Z + 1)[0])": 'A = net.define("A", ...), then A[...]',
+    "sum((Z @ Z.T)**2)": "total(...)",
+    "mean(max(Z, 0))": "Max(a, b)",
+    "mean(maximum(Z, 0))": "relu(Z)",
+    "mean(np.exp(Z))": "write exp(Z)",
+    "mean(np.maximum(Z, 0))": "relu(Z) for Max(Z, 0)",
+    "np.mean(Z)": "write mean(Z)",
+    "mean(np.where(Z.T, Z, 0))": "Piecewise",
+    "mean(np.sqrt(s) * Z)": "SymPy's function",
+    "mean(math.exp(s) * Z)": "SymPy's function",
+    "mean(Z @ np.ones((3, 3)))": "net.input(...)",
+    "mean(Z.exp())": "write exp(Z)",
+    "mean((X @ W).unsqueeze(0))": "write Z[:, None]",
+    "Z.mean()": "write mean(Z)",
+    "mean(Z.view(-1))": "arrays keep their axes",
+    "mean(Z.shape)": "mean of (N, C)",
+    "mean(Z == 0)": "mean of False",
+    "mean(Z[Z > 0])": "Piecewise((Z, Z > 0), (0, True))",
+    "mean((Z > 0) * Z)": "Piecewise",
+    "mean(Z, dim=1)": "axis=...",
+    "mean(relu)": "relu(Z)",
+    "mean(Q * Z)": "SymPy's own",
+    "Sum(X[n, d], (n, 0, N), d)": "from 0 to N - 1",
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_told_in_one_line_with_the_remedy(slip, tmp_path):
+    path = tmp_path / "slip.py"
+    path.write_text(f"{FILE}net.loss = {slip}\n")
+    with pytest.raises(DefinitionError) as raised:
+        loading.read(path)
+    assert SLIPS[slip] in str(raised.value)
+    assert f"line {len(FILE.splitlines()) + 1}: " in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def _network():
+    net = Network("numbers")
+    N, D = net.sizes("N D")
+    return net, net.input("X", N, D), net.parameter("w", D)
+
+
+def test_numbers_of_numpy_stand_on_either_side_of_any_array():
+    net, X, w = _network()
+    net.loss = total(np.float64(2) * (X @ w) - np.int64(3) * w[0]) + total(np.sqrt(4) * X.T)
+    X0, w0 = np.arange(6.0).reshape(2, 3), np.array([1.0, -2.0, 0.5])
+    loss, grads = codegen.lambdify(net.backward())(w0, X0)
+    assert loss == pytest.approx(np.sum(2 * X0 @ w0 - 3 * w0[0]) + 2 * X0.sum())
+    np.testing.assert_allclose(grads.w, 2 * X0.sum(axis=0) - np.array([6, 0, 0]))
+
+
+def test_a_network_is_no_program():
+    net, X, w = _network()
+    net.loss = mean(X @ w)
+    for use in (codegen.lambdify, codegen.source, note):
+        with pytest.raises(DefinitionError, match=r"a Network is no program; expected what net\.backward\(\)"):
+            use(net)
+    with pytest.raises(DefinitionError, match="'v' is not a parameter; expected one of w"):
+        net.backward().gradients["v"]
