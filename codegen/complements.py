@@ -17,7 +17,7 @@ from derive.program import Equation, Variable
 from derive.ranges import Prover, conjuncts
 from derive.terms import free_indices, read_name, reads
 
-from .lowering import Lowered, slope
+from .lowering import Lowered, grouped, slope
 from .products_named import introduced
 from .shared_exponentials import capped_exp
 
@@ -61,13 +61,26 @@ class _Sigmoids:
             found = self._beside(-expr.args[0], knowing)
             return 1 / (1 + found[1]) if found else expr
         replaced = expr.func(*(self._replaced(a, knowing) for a in expr.args))
+        if isinstance(replaced, Mul):
+            replaced = self._divided_by_sizes_first(replaced)
         return expr if isinstance(expr, Mul | Pow) and self._may_overflow(replaced) else replaced
+
+    def _divided_by_sizes_first(self, product):
+        """Return a product that divides by sizes before it does by 1 + E, which sizes may carry out of range."""
+        divisors = [f for f in product.args if isinstance(f, Pow) and f.exp == -1 and self._reads_exponentials(f.base)]
+        rest = Mul(*(f for f in product.args if f not in divisors))
+        sizes = [f for f in Mul.make_args(rest) if not free_indices(f) and f.as_base_exp()[1].is_negative]
+        if not (divisors and sizes and free_indices(rest)):
+            return product
+        return Mul(-grouped(-rest) if rest.could_extract_minus_sign() else grouped(rest), *divisors)
+
+    def _reads_exponentials(self, expr):
+        return bool(reads(expr, {v.name for v in self.exponentials.values()}))
 
     def _may_overflow(self, expr):
         """Tell whether a product divides by the square, or a higher power, of 1 + E."""
         powers = (f.as_base_exp() for f in Mul.make_args(expr))
-        return any(p < -1 and reads(base, {v.name for v in self.exponentials.values()}) for base, p in powers
-                   if p.is_number)
+        return any(p < -1 and self._reads_exponentials(base) for base, p in powers if p.is_number)
 
     def all_variables(self):
         """Return the variables, each exponential ahead of its sigmoid."""

@@ -69,7 +69,8 @@ class ElementwisePrinter(SumPrinter):
         if name == "polygamma" and isinstance(args[0], Scalar):
             function = "digamma" if args[0].expr == 0 else "polygamma"
             self.scipy[function] = None
-            return Text(f"{function}({', '.join(map(self.code, args[args[0].expr == 0:]))})")
+            text = f"{function}({', '.join(map(self.code, args[args[0].expr == 0:]))})"
+            return Text(text if args[0].expr == 0 else f"{text}.astype({self.like}.dtype)")     # SciPy's is double
         if name in ("Max", "Min"):
             first, *others = sorted(args, key=is_constant)
             result = self.code(first)

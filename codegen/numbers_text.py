@@ -64,6 +64,10 @@ class NumberPrinter(Surroundings):
         if isinstance(expr, sympy.floor):
             top, bottom = expr.args[0].together().as_numer_denom()
             return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
+        if (special := _special(expr)) is not None:
+            function, of = special
+            self.scipy[function] = None
+            return Text(f"float({function}({self.size(of).code}))")      # a number of NumPy's would make float32 double
         if isinstance(expr, sympy.Function) and type(expr).__name__ in CALLS and len(expr.args) == 1:
             return Text(f"{CALLS[type(expr).__name__]}({self.size(expr.args[0]).code}, dtype={self.like}.dtype)")
         if expr.is_number:
@@ -91,6 +95,17 @@ class NumberPrinter(Surroundings):
         if negative:
             return Text(f"-({top})" if unsigned else f"-{top}", min(level, SIGN))
         return Text(top, level, unsigned)
+
+
+def _special(expr):
+    """Return a function that SciPy has, and the expression in sizes that it is of; None for another function."""
+    if isinstance(expr, sympy.log) and isinstance(expr.args[0], sympy.gamma):
+        return "gammaln", expr.args[0].args[0]
+    if isinstance(expr, sympy.polygamma) and expr.args[0] == 0:
+        return "digamma", expr.args[1]
+    if isinstance(expr, sympy.factorial):
+        return "gamma", expr.args[0] + 1
+    return ("gamma", expr.args[0]) if isinstance(expr, sympy.gamma) else None
 
 
 def number(expr):
