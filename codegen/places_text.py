@@ -75,9 +75,12 @@ class PlacePrinter(NumberPrinter):
 
     def place(self, variable: str, axis: int, position: Expr) -> str:
         """Print where along an axis an array holds the entry at a position that is free of indices."""
-        if position.has(Indexed):
-            return self.at(position, ()).code
-        return self.size(position + 1 if axis == 0 and variable in self.states else position).code
+        position = self.stored(variable, axis, position)
+        return self.at(position, ()).code if position.has(Indexed) else self.size(position).code
+
+    def stored(self, variable: str, axis: int, position: Expr) -> Expr:
+        """Return where along an axis an array holds the entry at a position: states have their row -1 first."""
+        return position + 1 if axis == 0 and variable in self.states else position
 
     def _slice_list(self, read):
         """Return one slice an axis, for indices that each hold at most one index of their own."""

@@ -295,14 +295,11 @@ def added(equation, update, printer, fresh=False, text=None):
     axes = (*rows, *update.over)
     parts = []
     for index in equation.free:
-        if index in update.positions:
-            position = update.positions[index]
-            axis = equation.indices.index(index)
-            parts.append(
-                printer.at(position, axes).code if free_indices(position) else printer.place(name, axis, position)
-            )
-        elif index in rows:
-            parts.append(printer.at(index, axes).code)
+        axis, position = equation.indices.index(index), update.positions.get(index, index)
+        if index in update.positions and not free_indices(position):
+            parts.append(printer.place(name, axis, position))
+        elif index in update.positions or index in rows:
+            parts.append(printer.at(printer.stored(name, axis, position), axes).code)
         else:
             parts.append(":")
     before = _slices_before(parts) if axes else 0

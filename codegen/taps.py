@@ -26,7 +26,8 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter, arrays: N
     joined = joins.pieces(equation)
     if joined:
         axis, parts = joined
-        return [f"{equation.name} = np.concatenate([{', '.join(r.base.name for r in parts)}], axis={axis})"]
+        names = (f"{r.base.name}[1:]" if r.base.name in printer.states else r.base.name for r in parts)
+        return [f"{equation.name} = np.concatenate([{', '.join(names)}], axis={axis})"]
     if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
         return _pad(equation, rhs.args[0][0], program, printer, arrays)
     if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \

@@ -114,7 +114,7 @@ class Product(Binder):
     def companion(self, value: Expr) -> Expr:
         """Return what the derivative needs beside the value: for each place the product of the terms at the others."""
         names = {i.name for i in self.function.atoms(Idx)}
-        again = {i: Idx(Symbol(_unused(i.name, names), integer=True), (low, high)) for i, low, high in self.limits}
+        again = {i: Idx(Symbol(_unused(i.name, names), integer=True), (i.lower, i.upper)) for i, *_ in self.limits}
         here = And(*(Eq(new, i) for i, new in again.items()))
         term = Piecewise((S.One, here), (self.function.xreplace(again), True), evaluate=False)
         return Product(term, *((again[i], low, high) for i, low, high in self.limits))

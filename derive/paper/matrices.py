@@ -269,6 +269,8 @@ class Matrices:
         if node.binder is not Sum:
             raise NotMatrix(node.binder.__name__)
         body = node.body
+        if not set(node.over) <= set(body.axes):
+            raise NotMatrix("a sum over an index that its terms do not have")
         if len(node.over) == 2 and len(body.axes) == 2:
             return self._inner_of(body)
         if len(node.over) == 1 and len(body.axes) == 2:
