@@ -82,7 +82,6 @@ WRONG = [                               # network, function, what the diagnosis 
     (networks.convolution, layer(images, "conv", "conv_backward_minus_p"), r"slice \[p:-p\]", {"x"}),
     (networks.convolution, layer(images, "conv", "conv_backward_no_stride"), "S is ignored", {"x"}),
     (networks.convolution, layer(images, "conv", "conv_backward_overwritten"), "overwritten", {"x"}),
-    (networks.pooling, layer(images, "pool", "pool_backward_all_ties"), "every entry that attains", {"x"}),
     (networks.pooling, layer(images, "pool", "pool_backward_overwritten"), "overwritten", {"x"}),
     (networks.recurrent, layer(sequences, "rnn", "rnn_backward_no_future"), "another step.*missing", None),
     (networks.recurrent, layer(sequences, "rnn", "rnn_backward_state_now"), "next step", {"Wh"}),
@@ -129,3 +128,10 @@ def test_names_the_mistake(row):
     if explained is not None:
         assert {n for f in diagnosis.findings for n in f.explains} == explained, str(diagnosis)
     assert "unknown" not in diagnosis.kinds, str(diagnosis)
+
+
+def test_the_whole_gradient_to_each_of_several_largest_is_told_and_right_elsewhere():
+    diagnosis = diagnose(networks.pooling(), layer(images, "pool", "pool_backward_all_ties"))
+    assert diagnosis.right, str(diagnosis)
+    assert "right but where a maximum is attained twice" in diagnosis.headline()
+    assert "every entry that attains a maximum gets the whole gradient" in str(diagnosis)

@@ -38,7 +38,7 @@ class Diagnosis:
     remarks: list[str] = field(default_factory=list)
     disagreements: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 0.0
-    where: str = ""                     # " where Y is one-hot in each row", if it is judged on such data only
+    where: str = ""                     # " where Y is one-hot in each row", " but where a maximum is attained twice"
 
     def find(self, kind: str, words: str, name: str = "", explains: Iterable[str] = (), mistake: str = "") -> None:
         """Add a finding."""

@@ -416,7 +416,9 @@ class Examination:
         if words and harmless:
             self.diagnosis.remarks.append(f"{words}: another convention, no mistake; {told} {differ} only at kinks")
         elif words:
-            self.diagnosis.find("ties", f"{words}; {told} {differ} only where a maximum is attained twice", "", names)
+            self.diagnosis.where += " but where a maximum is attained twice"
+            self.diagnosis.remarks.append(f"{words}, which is no slope of it: give it to one, or to each its share; "
+                                          f"{told} {differ} only where a maximum is attained twice")
         elif not self.diagnosis.findings:
             words = f"{told} {differ} only at kinks or ties: another convention than the network's"
             self.diagnosis.remarks.append(words)

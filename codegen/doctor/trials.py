@@ -98,12 +98,26 @@ def small_sizes(program: Program) -> list[Sizes]:
     if program.derived:
         chosen += [{s: random.randint(program.least.get(s, 1), 5) for s in free} for _ in range(500)]
         chosen += [{s: random.randint(program.least.get(s, 1), 3) for s in free} for _ in range(200)]
-    chosen = list({tuple(c.values()): c for c in chosen}.values())
-    shapes = Counter(v.shape for v in program.variables.values())
-    found = [sizes for c in chosen if (sizes := with_derived(program, c)) is not None and _entries(shapes, sizes)]
+    found = _fitting(program, chosen)
+    if program.derived and all(_count_least(program, s) for s in found):     # (U - 2)//2 is 1 for small U
+        wider = [{s: random.randint(program.least.get(s, 1), 9) for s in free} for _ in range(500)]
+        found = list({str(s): s for s in (*found, *_fitting(program, wider))}.values())
     if not found:
-        raise ValueError(f"{program.name}: no sizes up to 5 fit {', '.join(map(str, program.derived))}")
+        raise ValueError(f"{program.name}: no sizes up to 9 fit {', '.join(map(str, program.derived))}")
+    return found
+
+
+def _fitting(program, chosen):
+    """Return the sizes that fit the network, those that follow from others too, each once."""
+    shapes = Counter(v.shape for v in program.variables.values())
+    found = [sizes for c in {tuple(c.values()): c for c in chosen}.values()
+             if (sizes := with_derived(program, c)) is not None and _entries(shapes, sizes)]
     return list({str(s): s for s in found}.values())
+
+
+def _count_least(program, sizes):
+    """Count the sizes that are at their least, or 1."""
+    return sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items())
 
 
 def _entries(shapes, sizes):
@@ -126,7 +140,7 @@ def _alike(program, sizes):
 
     Of two numbers the deviations from their mean are opposite, and so are the gradients of two scores.
     """
-    low = sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items())
+    low = _count_least(program, sizes)
     two = sum(n == 2 for n in sizes.values())
     return 8 * low + 3 * (len(sizes) - len(set(sizes.values()))) + two / 2 + sum(sizes.values()) / 8
 
@@ -138,7 +152,7 @@ def _pairs(sizes):
 
 
 def _enough(program, sizes):
-    return -sum(n <= max(1, program.least.get(s, 1)) for s, n in sizes.items()) - sum(sizes.values()) / 20
+    return -_count_least(program, sizes) - sum(sizes.values()) / 20
 
 
 # ---- arguments

@@ -149,9 +149,6 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (patches, by_columns, [
         ("dx[:, :, p:p + S * (A - 1) + 1:S, q:q + S * (B - 1) + 1:S]", "dx[:, :, p:p + A, q:q + B]")],
      "stride|S"),
-    (max_pooling, windows, [("dx[n, c, i * S + p, j * S + q] += diff / Y.size",
-        "dx[n, c, i * S:i * S + K, j * S:j * S + K] += (window == window.max()) * diff / Y.size")],
-     "ties|attained twice"),
     (max_pooling, windows, [("+ q] += diff", "+ q] = diff")], "overwritten"),
     (max_pooling, windows, [("i * S + p, j * S + q]", "i * S + q, j * S + p]")], "dx.*(transposed|exchanged|place)"),
     (max_pooling, windows, [("i * S + p, j * S + q]", "i * K + p, j * K + q]")], "stride|S|K|place|fail"),
