@@ -5,7 +5,7 @@ import pytest
 from sympy import tanh
 
 from codegen.doctor import diagnose
-from derive import Network, mean
+from derive import Network, mean, softplus
 from tests.coursework.editing import edited
 
 
@@ -75,3 +75,18 @@ def test_a_number_too_many_is_named_in_float32():
     single = "    w, b, X, y = (np.float32(v) for v in (w, b, X, y))\n    kind = np.float32\n"
     wrong = edited(by_hand, ("2 * (a - y)", "1.5 * (a - y)"), (START, single))
     assert "dw is 3/4 times the derived gradient everywhere" in str(diagnose(network(), wrong))
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "right"), (-1, "wrong")])
+def test_a_loss_that_leaves_the_range_of_floats_is_told_and_no_mistake_of_the_gradient(sign, verdict):
+    net = Network("steep", "A steep softplus")
+    (N,) = net.sizes("N")
+    x = net.parameter("x", N)
+    net.loss = mean(softplus(700 * x))
+
+    def mine(x):
+        return np.log(1 + np.exp(700 * x)).mean(), {"x": sign * 700 / (1 + np.exp(-700 * x)) / len(x)}
+
+    found = diagnose(net, mine)
+    assert found.verdict == verdict, str(found)
+    assert "the loss is inf" in str(found) and "leaves the range of floats" in str(found)

@@ -114,6 +114,7 @@ class Examination:
             return
         ordinary, evidence = self._on_its_data(ordinary, evidence)
         loss = forward.difference(self.net, ordinary, self._left(0.3))
+        self.diagnosis.remarks += filter(None, [forward.out_of_range(ordinary)])
         if loss is not None:
             wrong = evidence.wrong()
             self._other_loss(loss, evidence, ordinary)

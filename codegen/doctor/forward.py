@@ -65,9 +65,28 @@ def differs(seen: Sequence[Seen]) -> bool:
     return any(not _near(a, b, s.answer.single, _usual(pairs)) for s, a, b in pairs)
 
 
+def out_of_range(seen: Sequence[Seen]) -> str:
+    """Say where the code's loss is no finite number and the network's is; "" where there is no such point."""
+    for s, theirs, ours in _all_pairs(seen):
+        if _overflows(theirs, ours):
+            return f"the loss is {theirs} {s.point.words} ({s.point.told}), where the network's is {ours:.10g}: it leaves " \
+                   "the range of floats"
+    return ""
+
+
 def _pairs(seen):
+    """Return answers, their losses and the network's; not those that leave the range of floats, if others do not."""
+    pairs = _all_pairs(seen)
+    return [p for p in pairs if not _overflows(*p[1:])] or pairs
+
+
+def _all_pairs(seen):
     return [(s, s.answer.loss, float(s.point.ours.values[s.point.program.loss]))
             for s in seen if s.answer.loss is not None]
+
+
+def _overflows(theirs, ours):
+    return np.isfinite(ours) and not np.isfinite(theirs)
 
 
 def _named(mutant):
