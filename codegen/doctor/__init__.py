@@ -24,7 +24,7 @@ def diagnose(
     net : the network that it should be the gradient of, or `HessianProduct(network)` for products with its Hessian.
     function : takes the parameters and then the inputs, by position or by the network's names, sizes by name; returns
         (loss, gradients) or the gradients alone, as a dictionary, a NamedTuple, or in the order of the parameters.
-    seconds : how long to search at most.
+    seconds : how long to search, of processor time; where nothing is found in it, twice as long again in the lines.
     at : arguments of a check of your own, by name (and sizes that no array shows): one more point to compare at, and
         told if they make a bad check (integers, float32, gradients that are all 0).
 

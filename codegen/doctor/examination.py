@@ -36,7 +36,8 @@ from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
 
-SECONDS = 30.0          # of searching, at most
+SECONDS = 30.0          # of searching
+LONGER = 2              # times that again, in the lines alone, where nothing is found in it
 FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
@@ -49,7 +50,7 @@ class Examination:
         self.net, self.subject = net, subject(net)
         self.program = self.subject.program
         self.patient = Patient(self.program, function)
-        self.deadline = time.thread_time() + seconds
+        self.seconds, self.deadline = seconds, time.thread_time() + seconds
         self.diagnosis = Diagnosis(net.name)
         self.points = list(self.subject.points)
         if at is not None:
@@ -247,6 +248,10 @@ class Examination:
             self._found(search, mutator)
         if lines:
             self._mended(search)
+            if evidence.wrong():
+                self.deadline = time.thread_time() + LONGER * self.seconds
+                self._repaired(evidence, wrong)
+                self._mended(search)
         self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)

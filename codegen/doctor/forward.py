@@ -69,8 +69,8 @@ def out_of_range(seen: Sequence[Seen]) -> str:
     """Say where the code's loss is no finite number and the network's is; "" where there is no such point."""
     for s, theirs, ours in _all_pairs(seen):
         if _overflows(theirs, ours):
-            return f"the loss is {theirs} {s.point.words} ({s.point.told}), where the network's is {ours:.10g}: it leaves " \
-                   "the range of floats"
+            words = f"the loss is {theirs} {s.point.words} ({s.point.told}), where the network's is {ours:.10g}"
+            return f"{words}: it leaves the range of floats"
     return ""
 
 

@@ -16,6 +16,7 @@ def of_loop(loop: ast.For, before: Sequence[ast.stmt], around: Surroundings) -> 
     yield from _strided(loop, around)
     yield from _begun_again(loop, before)
     yield from _set_back(loop, around)
+    yield from _taken_anew(loop, before)
 
 
 def _strided(loop, around):
@@ -85,6 +86,19 @@ def _set_back(loop, around):
                 new = ast.parse(f"{owner}.{method}()").body[0]
                 if text(new) not in said:
                     yield _beginning(loop, k, new), _words(new), OTHER
+
+
+def _taken_anew(loop, before):
+    """Yield a loop at whose every turn is taken the entry of that turn, where one is taken once for all before it."""
+    read = {n.id for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    for statement in before:
+        if isinstance(loop.target, ast.Name) and isinstance(statement, ast.Assign) \
+                and isinstance(statement.value, ast.Subscript) and isinstance(statement.value.slice, ast.Constant) \
+                and isinstance(statement.targets[0], ast.Name) and statement.targets[0].id in read:
+            own = ast.Subscript(statement.value.value, ast.Name(loop.target.id, ast.Load()), ast.Load())
+            new = ast.copy_location(ast.Assign(statement.targets, own), statement)
+            words = f"`{quoted(statement)}` is taken once for all turns of the loop: each has its own, `{quoted(new)}`"
+            yield _beginning(loop, 0, new), words, OTHER
 
 
 def _added_up(loop):

@@ -16,6 +16,7 @@ from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
 
 MOST_PARTS = 16             # of an expression that are exchanged two by two
+READ = ast.Attribute | ast.Subscript
 OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult, ast.Add),
     ast.Div: (ast.Mult,), ast.FloorDiv: (ast.Div,), ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,),
@@ -87,10 +88,12 @@ def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         for new in around.names:
             if new != old:
                 yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
-    said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | ast.Attribute)]
+    said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | READ)]
+    others = {n: ast.Name(n, ast.Load()) for n in around.names} | {
+        t: n for t, n in around.parts.items() if isinstance(n, READ)}
     for old in dict.fromkeys(s for s in said if said.count(s) > 1):
-        for new in around.names:
-            whole = replaced(cast(ast.expr, slot.node), old, ast.Name(new, ast.Load()))
+        for new in (n for n in others if n != old):
+            whole = replaced(cast(ast.expr, slot.node), old, others[new])
             yield made(slot, whole, f"{old} is read where {new} should be", OTHER)
 
 
