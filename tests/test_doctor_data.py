@@ -1,5 +1,7 @@
 """Right code stays right, and wrong code wrong, on data where rounding, one example or a kind of data could hide it."""
 
+from itertools import pairwise
+
 import numpy as np
 from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
 
@@ -205,3 +207,26 @@ def test_labels_of_one_column_are_0_or_1_and_not_one_hot():
 
     assert diagnose(net, grads).verdict == "wrong"
     assert diagnose(net, lambda *arguments: grads(*arguments, right=True)).right
+
+
+def transitions():
+    net = Network("transitions", "A weight for each label and the next one")
+    T, K = net.sizes("T K")
+    A, s = net.parameter("A", K, K), net.labels("s", T, classes=K)
+    [t] = net.indices(t=T)
+    net.loss = Sum(A[s[t], s[t + 1]] ** 2, (t, 0, T - 2)) / 2
+    return net
+
+
+def by_pairs_of_labels(A, s):
+    dA, loss = np.zeros_like(A), 0.0
+    for first, second in pairwise(s):
+        loss += A[first, second] ** 2 / 2
+        dA[first, second] += A[first, second]
+    return loss, dA
+
+
+def test_a_sum_over_fewer_steps_than_its_index_has():
+    assert diagnose(transitions(), by_pairs_of_labels).right
+    found = diagnose(transitions(), edited(by_pairs_of_labels, ("dA[first, second] +=", "dA[second, first] +=")))
+    assert found.verdict == "wrong" and "unknown" not in found.kinds, str(found)

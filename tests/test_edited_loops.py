@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sympy import Max, Min, Rational, Sum, exp, sqrt, tanh
 
-from codegen.doctor import diagnose
+from codegen.doctor import diagnose, leaves
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.patient import Answer
 from codegen.doctor.trials import Point, points
@@ -169,10 +169,31 @@ def of_two_numbers():
     return net
 
 
+def by_sets(W, X, g):
+    logits = np.tanh(X @ W)
+    cache = {"Z": X @ W, "A": logits}
+    dW = np.zeros_like(W)
+    rows = X[0]
+    for n in range(len(X)):
+        rows = X[n]
+        dW += rows.T @ (g[n] * (1 - cache["A"][n] * cache["A"][n]))
+    return np.sum(g * np.tanh(cache["Z"])), dW
+
+
 def in_other_axes():
     net = Network("in_other_axes", "A covariance turned to other axes, projected")
     J, W, S, V = net.parameter("J", 2, 3), net.input("W", 3, 3), net.input("S", 3, 3), net.input("V", 2, 2)
     net.loss = total(V * (J @ (W @ S @ W.T) @ J.T))
+    return net
+
+
+def of_sets():
+    net = Network("of_sets", "Units of sets of examples, weighted")
+    N, M, D, H = net.sizes("N M D H")
+    W, X, g = net.parameter("W", D, H), net.input("X", N, M, D), net.input("g", N, M, H)
+    n, m, d, h = net.indices(n=N, m=M, d=D, h=H)
+    Z = net.define("Z", Sum(X[n, m, d] * W[d, h], d), over=(n, m, h))
+    net.loss = total(g * tanh(Z))
     return net
 
 
@@ -215,6 +236,8 @@ def of_a_clamp():
     (of_two_numbers, unpacked, ("(kept, (a, b)) =", "(kept, (b, a)) ="), "should be `(kept, (a, b))`"),
     (in_other_axes, turned, ("V.T @ J @ (W @ S @ W.T)", "V.T @ J @ S"), "the product with W is missing"),
     (of_a_clamp, clamped, ("(1 + inside)", "2"), "`2` should be `1 + inside`"),
+    (of_sets, by_sets, ("        rows = X[n]\n", ""), "each has its own, `rows = X[n]`"),
+    (of_sets, by_sets, ('cache["A"][n] * cache["A"][n]', 'cache["Z"][n] * cache["Z"][n]'), "cache['Z'] is read where logits should be"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_one_line_that_was_edited_is_told(network, function, edit, told):
     assert diagnose(network(), function).right
@@ -254,3 +277,14 @@ def test_a_faint_gradient_elsewhere_is_measured_against_its_usual_size():
     for more, wrong in ((1e-16, []), (1e-6, ["w"])):
         seen = Seen(faint, Answer(0.0, {"w": faint.arguments["x"] + more}))
         assert evidence.beside(seen).wrong() == wrong
+
+
+def test_more_of_a_regulariser_than_the_loss_has():
+    for network, words in ((penalised, "its regulariser is there more than once, or of another size"),
+                           (of_sets, "a regulariser that the network's loss does not have")):
+        seen = []
+        for point in points(network().backward())[:3]:
+            [(name, own)] = point.ours.gradients().items()
+            more = np.sqrt(own.size) * point.arguments[name]
+            seen.append(Seen(point, Answer(0.0, {name: own + more})))
+        assert words in leaves.relation(Evidence(seen[0].point.program, seen), name)

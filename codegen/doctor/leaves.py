@@ -7,6 +7,9 @@ from math import prod
 import numpy as np
 from sympy import Symbol
 
+from derive.program import Program
+from derive.terms import read_name, reads
+
 from .evidence import Evidence, largest, near
 from .scales import named_ratio, ratio_of
 
@@ -134,7 +137,14 @@ def _regulariser(evidence, name):
     if named is None and np.size(evidence.seen[0].point.arguments[name]) == 1:
         return ""               # any number is a multiple of another
     times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
-    return f"has {times} {name} added: a regulariser that the network's loss does not have"
+    return f"has {times} {name} added{regulariser(evidence.program, name)}"
+
+
+def regulariser(program: Program, name: str) -> str:
+    """Say what a multiple of a parameter is, added to its gradient: of a regulariser that is there, or is not."""
+    if any(read_name(r) == name for r in reads(program.gradients[name].rhs, program.variables)):
+        return ": its regulariser is there more than once, or of another size"
+    return ": a regulariser that the network's loss does not have"
 
 
 def _regulariser_of_rows(evidence, name):

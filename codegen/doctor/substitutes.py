@@ -45,6 +45,7 @@ from derive.terms import free_indices, instantiated, read_name, reads, subterms
 from .evidence import largest
 from .expressions import Scope, compiled
 from .influence import Influence
+from .leaves import regulariser
 from .mutants import Mutator, inside_branch
 from .scales import constants
 from .slips import FARFETCHED, Mutant
@@ -207,14 +208,16 @@ class Substitutes:
         if new == 0:
             return f"{text(old)} is missing"
         if old == 0:
-            own = self.influence.parameters.get(equation.name)
+            own = self.influence.parameters.get(equation.name, "")
             penalty = {read_name(r) for r in reads(new, self.program.variables)} == {own}
-            return f"{text(new)} is added{': a regulariser that the loss does not have' if penalty else ''}"
+            more = regulariser(self.program, own) if penalty else ""
+            return f"{text(new)} is added{more}"
         if new.has(Abs) and (side := new / Abs(old)) in (1, -1):
             part = "it" if old == equation.rhs else text(old)
             return f"{part} has the wrong sign where it is {'negative' if side == 1 else 'positive'}"
         ratio = new / old
-        if ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
+        shared = {f for f in Mul.make_args(old) if f in Mul.make_args(new) or old == f and new.has(f)}
+        if shared and ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
             part = "it" if old == equation.rhs else text(old)
             if Mul.make_args(ratio)[0].is_Pow and (1 / ratio).count_ops() < ratio.count_ops():
                 return f"{part} is divided by {text(1 / ratio)}: a factor is missing, or it divides where it should not"
