@@ -237,7 +237,8 @@ def of_a_clamp():
     (in_other_axes, turned, ("V.T @ J @ (W @ S @ W.T)", "V.T @ J @ S"), "the product with W is missing"),
     (of_a_clamp, clamped, ("(1 + inside)", "2"), "`2` should be `1 + inside`"),
     (of_sets, by_sets, ("        rows = X[n]\n", ""), "each has its own, `rows = X[n]`"),
-    (of_sets, by_sets, ('cache["A"][n] * cache["A"][n]', 'cache["Z"][n] * cache["Z"][n]'), "cache['Z'] is read where logits should be"),
+    (of_sets, by_sets, ('cache["A"][n] * cache["A"][n]', 'cache["Z"][n] * cache["Z"][n]'),
+     "cache['Z'] is read where logits should be"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_one_line_that_was_edited_is_told(network, function, edit, told):
     assert diagnose(network(), function).right

@@ -88,7 +88,7 @@ def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         for new in around.names:
             if new != old:
                 yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
-    said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | READ)]
+    said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | ast.Call | READ)]
     others = {n: ast.Name(n, ast.Load()) for n in around.names} | {
         t: n for t, n in around.parts.items() if isinstance(n, READ)}
     for old in dict.fromkeys(s for s in said if said.count(s) > 1):

@@ -216,7 +216,7 @@ class Substitutes:
             part = "it" if old == equation.rhs else text(old)
             return f"{part} has the wrong sign where it is {'negative' if side == 1 else 'positive'}"
         ratio = new / old
-        shared = {f for f in Mul.make_args(old) if f in Mul.make_args(new) or old == f and new.has(f)}
+        shared = {f for f in Mul.make_args(old) if f in Mul.make_args(new) or (old == f and new.has(f))}
         if shared and ratio.count_ops() <= MOST_OF_A_RATIO and not ratio.is_number:
             part = "it" if old == equation.rhs else text(old)
             if Mul.make_args(ratio)[0].is_Pow and (1 / ratio).count_ops() < ratio.count_ops():
