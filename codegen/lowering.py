@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from sympy import (
     Abs,
     Add,
+    And,
+    Eq,
     Expr,
     Function,
     Ge,
     Idx,
     Indexed,
+    KroneckerDelta,
     Le,
     Min,
     Mul,
     Piecewise,
+    Pow,
     S,
     Sum,
     Symbol,
@@ -38,7 +42,7 @@ from derive.functions import relu, sigmoid
 from derive.numbers_before_sums import with_numbers_before_sums
 from derive.program import Equation, Program, Variable
 from derive.sharing import with_named, with_named_invariants
-from derive.terms import bottom_up, index_over, instantiated, read_name, reads
+from derive.terms import bottom_up, holds, index_over, instantiated, read_name, reads, subterms
 
 from .gram import with_weighted
 from .log_sums import with_sums_of_two
@@ -342,7 +346,24 @@ def _stable(term, known):
         return log1p(term.args[0] - 1)
     if isinstance(term, Mul):
         return _sloped(term, known)
-    return _kept_between(term) if isinstance(term, Piecewise) else term
+    return _kept_between(_put_there_alone(term)) if isinstance(term, Piecewise) else term
+
+
+def _put_there_alone(choice):
+    """Write [k = y] a/b in a branch as a/b where k = y, and 0 elsewhere: there b may be 0."""
+    if not holds(choice, KroneckerDelta):
+        return choice
+    branches = ((Add(*map(_quotient_there_alone, Add.make_args(value))), condition) for value, condition in choice.args)
+    return choice.func(*branches, evaluate=False)
+
+
+def _quotient_there_alone(term):
+    brackets = [f for f in Mul.make_args(term) if isinstance(f, KroneckerDelta)]
+    rest = Mul(*(f for f in Mul.make_args(term) if f not in brackets))
+    if not brackets or not any(isinstance(f, Pow) and f.exp.is_negative and holds(f, Indexed) for f in subterms(rest)):
+        return term
+    there = And(*(Eq(*b.args, evaluate=False) for b in brackets))
+    return Piecewise((rest, there), (S.Zero, True), evaluate=False)
 
 
 def _kept_between(choice):

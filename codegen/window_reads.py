@@ -195,10 +195,12 @@ class ReadLowering:
 
     def _padding(self, position, axis):
         """Return how many zeros a position needs before and after an axis."""
-        if is_label(position) or position == axis or (isinstance(position, Idx) and position.lower == axis.lower
-                                                       and position.upper == axis.upper):
+        if position == axis or (isinstance(position, Idx) and position.lower == axis.lower
+                                and position.upper == axis.upper):
             return S.Zero, S.Zero
         low, high = self._ends(position)
+        if low is None or high is None:
+            return S.Zero, S.Zero                       # labels with zeros around them, which stay in range
         before = self._positive_part(expand(axis.lower - low))
         excess = expand(high - axis.upper)
         if before != 0 and self.program.prover.nonnegative(before - excess) \
@@ -212,12 +214,14 @@ class ReadLowering:
         return e if self.program.prover.nonnegative(e) else Max(0, e)
 
     def _ends(self, position):
-        """Return the lowest and the highest value of an affine position with coefficients of known sign."""
+        """Return the lowest and the highest value of an affine position with coefficients of known sign, if known."""
         low = high = expand(position)
         prover = self.program.prover
         for i in sorted(index_atoms(position, prover.classes), key=str):
             slope = low.coeff(i, 1)
             first, last = prover.extent(i)
+            if first is None or last is None:
+                return None, None
             ends = (first, last) if prover.nonnegative(slope) else (last, first)
             low, high = expand(low.xreplace({i: ends[0]})), expand(high.xreplace({i: ends[1]}))
         return low, high

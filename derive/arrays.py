@@ -64,7 +64,7 @@ class ArrayOperators:
     def reshape(self, *_):
         """Refuse: axes keep their names here."""
         raise DefinitionError("arrays keep their axes: sum over several at once, Sum(X[n, i, j] * W[i, j, k], i, j), "
-                              "or read at quotients and remainders, X[n, k // J, k % J]")
+                              "or read the long axis of another array at J*i + j, Sum(X[n, i, j] * w[J*i + j], i, j)")
 
     flatten = ravel = view = reshape
 

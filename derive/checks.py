@@ -70,7 +70,8 @@ def check_terms(expr: Expr, name: str) -> None:
         An integral, a derivative, a number that is not real, a Piecewise that does not say what holds elsewhere.
     """
     if expr in _UNREAL:
-        raise DefinitionError(f"{name} has {expr} in it; expected real values")
+        reason = ", which is 1/0 or log(0), perhaps in one of its cases" if expr == S.ComplexInfinity else ""
+        raise DefinitionError(f"{name} has {expr} in it{reason}; expected real values")
     if isinstance(expr, Derivative | Subs) or (isinstance(expr, ExprWithLimits) and not is_binder(expr)):
         raise DefinitionError(
             f"{name} has {expr} in it; expected no other binder than Sum, Product, LogSumExp and Maximum"

@@ -1,0 +1,65 @@
+"""Reads at labels that conditions, or zeros around an array, keep in its range."""
+
+import numpy as np
+import pytest
+from sympy import Piecewise, Sum, exp, log
+
+import codegen
+from derive import DefinitionError, Network, padded, sigmoid
+
+torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+
+VALUES, LABELS = np.array([1.5, -2.0, 0.7]), np.array([0, 1, 2, 2, 0])
+READS = {       # as written; what one label gives
+    "zeros after": (lambda c, y, K: padded(c)[y + 1] ** 2, lambda c, y: c[y + 1] ** 2 if y < 2 else 0),
+    "zeros before": (lambda c, y, K: padded(c)[y - 2] ** 2, lambda c, y: c[y - 2] ** 2 if y > 1 else 0),
+    "a condition": (lambda c, y, K: Piecewise((c[y + 1] ** 3, y + 1 < K), (0, True)),
+                    lambda c, y: c[y + 1] ** 3 if y < 2 else 0),
+    "a quotient": (lambda c, y, K: Piecewise((c[y + 1] / c[y - 1], (y >= 1) & (y + 1 < K)), (c[0] ** 2, True)),
+                   lambda c, y: c[y + 1] / c[y - 1] if y == 1 else c[0] ** 2),
+}
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("name", READS)
+def test_labels_that_lead_outside_are_not_followed(name, style):
+    ours, theirs = READS[name]
+    net = Network("outside")
+    N, K = net.sizes("N K")
+    c, y = net.parameter("c", K), net.labels("y", N, classes=K)
+    [n] = net.indices(n=N)
+    net.loss = Sum(ours(c, y[n], K), n)
+    loss, grads = codegen.lambdify(net.backward(), style=style)(VALUES, LABELS)
+    given = torch.tensor(VALUES, requires_grad=True)
+    expected = sum(theirs(given, k) for k in LABELS.tolist())
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-14)
+    np.testing.assert_allclose(grads.c, given.grad.numpy(), rtol=1e-13, atol=1e-15)
+
+
+def test_ordinal_regression_by_cases():
+    """P(y = k) is sigmoid(c[k] - z) - sigmoid(c[k - 1] - z), the first and the last without an end of theirs."""
+    net = Network("ordinal")
+    N, K = net.sizes("N K")
+    z, g, y = net.parameter("z", N), net.parameter("g", K), net.labels("y", N, classes=K + 1)
+    n, k, j = net.indices(n=N, k=K, j=K)
+    c = net.define("c", Sum(exp(g[j]), (j, 0, k)), over=k)
+    below = Piecewise((1, y[n] >= K), (sigmoid(c[y[n]] - z[n]), True))
+    net.loss = -Sum(log(below - Piecewise((0, y[n] <= 0), (sigmoid(c[y[n] - 1] - z[n]), True))), n)
+    z0, g0, labels = np.array([0.3, -1.2, 0.8, 2.0, -0.4]), np.array([-0.5, 0.1, -0.2]), np.array([0, 1, 2, 3, 2])
+    loss, grads = codegen.lambdify(net.backward())(z0, g0, labels)
+    tz, tg, ty = torch.tensor(z0, requires_grad=True), torch.tensor(g0, requires_grad=True), torch.tensor(labels)
+    inner = torch.sigmoid(tg.exp().cumsum(0) - tz[:, None])
+    ends = torch.cat([torch.zeros(5, 1), inner, torch.ones(5, 1)], dim=1)
+    expected = -ends.diff(dim=1)[torch.arange(5), ty].log().sum()
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(grads.z, tz.grad.numpy(), rtol=1e-11)
+    np.testing.assert_allclose(grads.g, tg.grad.numpy(), rtol=1e-11)
+
+
+def test_a_case_without_a_value_is_told():
+    net = Network("nowhere")
+    x = net.parameter("x")
+    with pytest.raises(DefinitionError, match=r"zoo in it, which is 1/0 or log\(0\), perhaps in one of its cases"):
+        net.loss = Piecewise((x, x > 0), (log(x - x), True))
