@@ -1,6 +1,7 @@
 """The way of a program through `derive`: recognised, differentiated, simplified."""
 
 from .consequences import with_assumptions
+from .masked_exponentials import with_masked_exponentials
 from .program import Program
 from .rule import backward
 from .simplify import simplified, tidied
@@ -9,7 +10,7 @@ from .textbook import recognised
 
 def differentiated(program: Program) -> Program:
     """Return the forward and adjoint equations of a forward program, a term for each reader of a variable."""
-    return backward(tidied(recognised(program)))
+    return backward(tidied(with_masked_exponentials(recognised(program))))
 
 
 def derived(program: Program) -> Program:

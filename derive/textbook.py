@@ -11,17 +11,19 @@
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
     exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
     1/(exp(x) + exp(y))         exp(-x - softplus(y - x))
+    Sum(a exp(g))/Sum(exp(f))   Sum(a exp(g - log-sum-exp))
 
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cancel, cosh, exp, expand_mul, log, tanh
+from sympy import Add, Expr, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cancel, cosh, exp, expand_mul, log, tanh
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
 from .guards import is_guard
+from .masked_exponentials import is_everywhere
 from .program import Equation, Program
-from .terms import bottom_up, free_indices, instantiated, read_name, subterms
+from .terms import apart, bottom_up, index_names, instantiated, read_name, subterms
 
 
 def recognised(program: Program) -> Program:
@@ -123,16 +125,9 @@ def _exponent(x):
     if isinstance(x, exp):
         return x.args[0]
     if not isinstance(x, Piecewise) or not all(e == 0 or isinstance(e, exp) for e, _ in x.args) or (
-            is_guard(x) and not _is_everywhere(*x.args[0])):
+            is_guard(x) and not is_everywhere(*x.args[0])):
         return None
     return Piecewise(*((S.NegativeInfinity if e == 0 else e.args[0], c) for e, c in x.args), evaluate=False)
-
-
-def _is_everywhere(value, condition):
-    """Tell whether a value is there, and another one, wherever a condition on indices is asked: no part of a sum."""
-    read = [t for t in subterms(value) if isinstance(t, Indexed)]
-    return all(isinstance(i, Idx) for t in read for i in t.indices) and set(free_indices(condition)) <= set(
-        free_indices(value))
 
 
 def _is_divisor(term):
@@ -192,8 +187,8 @@ def _quotient(term, known):
     for bottom in filter(_is_divisor, term.args):
         total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base)
         if total is not None:
-            top, exponent = _exponential(factors, known)
-            factors = [f for f in factors if f not in (bottom, top)] + [exp(exponent + bottom.exp * total)]
+            top, value = _times_exponential(factors, bottom.exp * total, known)
+            factors = [f for f in factors if f not in (bottom, top)] + [value]
         elif len(exponents) == 2:
             factors = _of_two(factors, bottom, -bottom.exp, *exponents)
     for logistic in [f for f in factors if isinstance(f.as_base_exp()[0], sigmoid)]:
@@ -201,6 +196,25 @@ def _quotient(term, known):
         if power.is_positive:
             factors = _of_two(factors, logistic, power, S.Zero, -base.args[0])
     return Mul(*factors)
+
+
+def _times_exponential(factors, rest, known):
+    """Return the factor that is an exponential, or a sum of such with weights, and it times exp(rest)."""
+    top, exponent = _exponential(factors, known)
+    if top is not None:
+        return top, exp(exponent + rest)
+    for f in factors:
+        total = _seen_through(f, known)
+        if not isinstance(total, Sum):
+            continue
+        guarded = isinstance(total.function, Piecewise) and total.function.args[1:] == ((S.Zero, S.true),)
+        value, condition = total.function.args[0] if guarded else (total.function, S.true)
+        terms = Mul.make_args(value)
+        inner, exponent = _exponential(terms, known)
+        if inner is not None and not isinstance(exponent, Piecewise):
+            value = Mul(*(t for t in terms if t is not inner), exp(exponent + apart(rest, index_names(total))))
+            return f, Sum(Piecewise((value, condition), (0, True), evaluate=False) if guarded else value, *total.limits)
+    return None, exp(rest)
 
 
 def _exponential(factors, known):

@@ -5,7 +5,7 @@ import pytest
 from sympy import And, Eq, Piecewise, Sum, exp, sqrt
 
 import codegen
-from derive import Network, mean, softmax
+from derive import Network, matmul, mean, softmax, total
 
 random = np.random.default_rng(0)
 B, T, E = 2, 5, 3
@@ -23,6 +23,20 @@ def attention(mask):
     weight = Piecewise((exp(Z[b, t, s]), seen), (0, True))
     P = net.define("P", weight / Sum(weight, s), over=(b, t, s))
     net.loss = mean((P @ V - Y) ** 2)
+    return net
+
+
+def on_one_line(mask):
+    """Return the same network with the values in the sum of the weights: Sum(w V)/Sum(w)."""
+    net = Network("one_line", "Masked attention on one line")
+    sizes = net.sizes("B T E")
+    Q, K, V, Y = (*(net.parameter(name, *sizes) for name in "QKV"), net.input("Y", *sizes))
+    b, t, s, e = net.indices(b=sizes[0], t=sizes[1], s=sizes[1], e=sizes[2])
+    seen = mask(net, b, t, s)
+    Z = net.define("Z", Q @ K.mT / sqrt(sizes[2]))
+    above = Sum(Piecewise((exp(Z[b, t, s]) * V[b, s, e], seen), (0, True)), s)
+    below = Sum(Piecewise((exp(Z[b, t, s]), seen), (0, True)), s)
+    net.loss = mean((net.define("O", above / below, over=(b, t, e)) - Y) ** 2)
     return net
 
 
@@ -58,8 +72,9 @@ MASKS = [(causal, {}, i <= i[:, None]), (window, {"Wd": 2}, (i <= i[:, None]) & 
 
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
 @pytest.mark.parametrize(("mask", "given", "seen"), MASKS, ids=["causal", "window", "padding", "nothing seen"])
-def test_weights_over_their_sum_are_a_softmax(mask, given, seen, style):
-    f = codegen.lambdify(attention(mask).backward(), style=style)
+@pytest.mark.parametrize("network", [attention, on_one_line])
+def test_weights_over_their_sum_are_a_softmax(network, mask, given, seen, style):
+    f = codegen.lambdify(network(mask).backward(), style=style)
     for scale in (1, 1e4):
         loss, grads = f(scale * Q, K, V, Y=Y, **given)
         expected, *gradients = by_hand(seen, scale * Q, K, V, Y)
@@ -93,24 +108,52 @@ def test_large_numbers_leave_the_scores_as_they_are(masks, style):
             assert np.allclose(found, right, rtol=10 * tolerance, atol=tolerance)
 
 
-def decay():
+def weighted(named):
+    """Return attention without a mask, the exponentials' sums with and without V divided."""
+    net = Network("weighted", "Attention as a weighted mean")
+    sizes = net.sizes("B T E")
+    Q, K, V, Y = (*(net.parameter(name, *sizes) for name in "QKV"), net.input("Y", *sizes))
+    W = exp(net.define("Z", Q @ K.mT / sqrt(sizes[2])))
+    W = net.define("W", W) if named else W
+    net.loss = mean((matmul(W, V) / total(W, axis=-1, keepdims=True) - Y) ** 2)
+    return net
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("named", [False, True])
+def test_means_weighted_by_exponentials_never_overflow(named, style):
+    f = codegen.lambdify(weighted(named).backward(), style=style)
+    for scale in (1, 1e4):
+        loss, grads = f(scale * Q, K, V, Y)
+        expected, *gradients = by_hand(True, scale * Q, K, V, Y)
+        assert np.isclose(loss, expected, rtol=1e-12)
+        for found, right in zip(grads, gradients, strict=True):
+            assert np.allclose(found, right, rtol=1e-9, atol=1e-12)
+
+
+def decay(named=True):
     """Return a layer whose entries mix by exp(c[t] - c[s]) for s <= t: Mamba-2's, as a product (Dao and Gu, 2024)."""
     net = Network("decay", "State space duality in its quadratic form")
     N, D = net.sizes("N D")
     a, G, X = net.parameter("a", T, N), net.parameter("G", T, T), net.parameter("X", T, N, D)
     t, s, u, n, d = net.indices(t=T, s=T, u=T, n=N, d=D)
     c = net.define("c", Sum(a[u, n], (u, 0, t)), over=(t, n))
-    L = net.define("L", Piecewise((exp(c[t, n] - c[s, n]), s <= t), (0, True)), over=(n, t, s))
-    y = net.define("y", Sum(G[t, s] * L[n, t, s] * X[s, n, d], s), over=(t, n, d))
+    if named:
+        L = net.define("L", Piecewise((exp(c[t, n] - c[s, n]), s <= t), (0, True)), over=(n, t, s))
+        mixed = G[t, s] * L[n, t, s] * X[s, n, d]
+    else:
+        mixed = Piecewise((exp(c[t, n] - c[s, n]) * G[t, s] * X[s, n, d], s <= t), (0, True))
+    y = net.define("y", Sum(mixed, s), over=(t, n, d))
     net.loss = mean(y**2)
     return net
 
 
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
 @pytest.mark.parametrize("scale", [1, 1e3])
-def test_exponentials_behind_a_mask_never_overflow(scale, style):
+@pytest.mark.parametrize("named", [True, False])
+def test_exponentials_behind_a_mask_never_overflow(named, scale, style):
     a, G, X = -scale * random.random((T, B)), random.normal(size=(T, T)), random.normal(size=(T, B, E))
-    loss, grads = codegen.lambdify(decay().backward(), style=style)(a, G, X)
+    loss, grads = codegen.lambdify(decay(named).backward(), style=style)(a, G, X)
     c = np.cumsum(a, axis=0).T
     L = np.exp(np.where(np.tri(T) > 0, c[:, :, None] - c[:, None], -np.inf))
     y = (G * L) @ X.transpose(1, 0, 2)
@@ -122,6 +165,7 @@ def test_exponentials_behind_a_mask_never_overflow(scale, style):
         assert np.allclose(found, right, rtol=1e-9, atol=1e-12)
 
 
-def test_what_two_factors_of_a_product_need_is_computed_once():
-    text = codegen.source(decay().backward())
+@pytest.mark.parametrize("named", [True, False])
+def test_what_two_factors_of_a_product_need_is_computed_once(named):
+    text = codegen.source(decay(named).backward())
     assert text.count("np.where") == 1 and text.count(" @ ") == 3
