@@ -24,7 +24,7 @@ EXAMPLE_LOSSES = [
     lambda p, t: losses.gaussian_nll(t, 1 + p**2, 1), lambda p, t: losses.margin_ranking(p, t, 1, Rational(1, 2)),
     lambda p, t: losses.kl_divergence(derive.log_softmax(p), 1 + t**2),
 ]  # fmt: skip
-REDUCTIONS = [total, mean, maximum, derive.logsumexp, lambda a, *axis: product(1 + tanh(a) / 2, *axis)]
+REDUCTIONS = [total, mean, maximum, derive.logsumexp, lambda a, **axis: product(1 + tanh(a) / 2, **axis)]
 SIZES = {"N": 3, "D": 4, "H": 2, "C": 5, "T": 3}
 
 
@@ -101,7 +101,7 @@ class _Writer:
 
     def broadcast(self):
         axis = self.random.randint(0, len(self.shape) - 1)
-        row = self.pick(REDUCTIONS)(self.value, axis, True)
+        row = self.pick(REDUCTIONS)(self.value, axis=axis, keepdims=True)
         self.next(self.pick([self.value - row, self.value * tanh(row), self.value / (1 + row**2)]), self.shape)
 
     def joined(self):
@@ -196,4 +196,4 @@ class _Writer:
             pair = self.pick([losses.cosine_similarity, lambda a, b: losses.triplet(a, b, 2 * b + 1)])
             return mean(pair(self.value, target))
         axis = self.random.randint(0, len(self.shape) - 1)
-        return self.pick([mean, total])(self.pick(REDUCTIONS)(self.value, axis) ** 2) / 2
+        return self.pick([mean, total])(self.pick(REDUCTIONS)(self.value, axis=axis) ** 2) / 2
