@@ -8,7 +8,7 @@ CALLS = {
     "asinh": "np.arcsinh", "acosh": "np.arccosh", "atanh": "np.arctanh", "Abs": "np.abs", "sign": "np.sign",
     "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p", "logaddexp": "np.logaddexp",
 }
-SCIPY = {"erf": "erf", "erfc": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+SCIPY = {"erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
 UNBOUNDED = {
     "exp",
     "log",

@@ -27,6 +27,7 @@ from sympy import (
     Sum,
     Symbol,
     Wild,
+    erf,
     exp,
     log,
     sign,
@@ -72,6 +73,12 @@ class slope(Function):
     """The derivative of sigmoid, sigmoid(x) sigmoid(-x)."""
 
 
+class tail(Function):
+    """What erf(x) leaves of 1, erfc(x), which SymPy would write as 2 - erfc(-x)."""
+
+    word = "erfc"
+
+
 @dataclass(frozen=True)
 class Parts:
     """The lines of a log-sum-exp: what is exponentiated, where it has a name, maxima, shifted exponentials, sums."""
@@ -115,7 +122,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
     program = program.with_equations(still_read(lines, program), variables=variables)
-    program = with_named(program, lambda term: isinstance(term, exp | expm1))
+    program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
@@ -147,11 +154,11 @@ def _from_zero(equation):
 
 
 def _exponentials(program, parts):
-    """Return the equations of sigmoids and exponentials, and of a number times what one of these is called."""
+    """Return the equations of sigmoids, exponentials and erf, and of a number times what one of these is called."""
     known: dict[str, Equation] = {}
     for e in program.equations:
         inner = e.rhs.as_coeff_Mul()[1]
-        if (isinstance(inner, sigmoid | exp) or read_name(inner) in known) and e.free == e.indices \
+        if (isinstance(inner, sigmoid | exp | erf) or read_name(inner) in known) and e.free == e.indices \
                 and not reads(e.rhs, parts):
             known[e.name] = e
     return known
@@ -342,6 +349,10 @@ def _opened(total, parts, program):
 def _stable(term, known):
     if isinstance(term, Add):
         return _lesser(_without_cancellation(term, known))
+    if isinstance(term, log) and (rest := _by_erfc(term.args[0], known)) is not None:
+        return log(rest)
+    if isinstance(term, Pow) and term.exp.is_negative and (rest := _by_erfc(term.base, known)) is not None:
+        return rest**term.exp
     if isinstance(term, log) and isinstance(term.args[0], Add) and S.One in term.args[0].args:
         return log1p(term.args[0] - 1)
     if isinstance(term, Mul):
@@ -392,8 +403,19 @@ def _sloped(product, known):
     return product
 
 
+def _by_erfc(total, known):
+    """Return c + c erf(x) as c erfc(-x), and c - c erf(x) as c erfc(x); None for anything else."""
+    if not isinstance(total, Add) or len(total.args) != 2:
+        return None
+    for t, other in (total.args, total.args[::-1]):
+        coefficient, inner = _definition(t, known)
+        if isinstance(inner, erf) and abs(coefficient) == other:
+            return other * tail(-inner.args[0] if coefficient == other else inner.args[0])
+    return None
+
+
 def _definition(term, known):
-    """Return a term as a number times what it stands for, seen through the names of sigmoids and exponentials."""
+    """Return a term as a number times what it stands for, seen through the names of sigmoids, exponentials and erf."""
     coefficient, inner = term.as_coeff_Mul()
     while (equation := known.get(read_name(inner))) is not None:
         places = dict(zip(equation.indices, getattr(inner, "indices", ()), strict=True))

@@ -33,7 +33,7 @@ NEEDS = {"_sigmoid": {"exp"}, "_slope": {"exp"}, "_softplus": {"exp", "log1p"}}
 MATH = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh",
     "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "asin": "asin", "acos": "acos", "asinh": "asinh",
-    "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "loggamma": "lgamma",
+    "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "lgamma",
 }
 
 

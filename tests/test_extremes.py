@@ -147,6 +147,21 @@ def test_numbers_before_exponentials(name, dtype):
             assert abs(mpmath.mpf(float(got)) - true) <= bound + float(np.finfo(dtype).tiny)
 
 
+@every_dtype
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_logarithm_of_the_normal_distribution_function(side, dtype):
+    """A probit's log-likelihood, where 1 + erf is 0 to the last digit, and its slope, the inverse Mills ratio."""
+    f = scalar(lambda net, z: log((1 + side * erf(z / sqrt(2))) / 2))
+    furthest = 30.0 if dtype is np.float64 else 12.0
+    for x in map(dtype, (-furthest, -9.0, -1.0, 0.0, 1.0, 9.0)):
+        loss, grads = f(side * x)
+        with mpmath.workdps(50):
+            below, density = mpmath.ncdf(mpmath.mpf(float(x))), mpmath.npdf(mpmath.mpf(float(x)))
+            bound = (1 + float(x) ** 2) * ULPS * float(np.finfo(dtype).eps)     # as x is rounded, so is x**2/2
+            assert abs(mpmath.mpf(float(loss)) - mpmath.log(below)) <= bound
+            assert abs(mpmath.mpf(float(grads.z)) - side * density / below) <= bound * density / below
+
+
 def test_elu_is_smooth_at_0():
     assert scalar(lambda net, z: elu(z))(0.0)[1].z == 1
 
