@@ -3,6 +3,11 @@
     a[n, t] X[n, t, d]      over t      (a[:, None, :] @ X)[:, 0]
     c[n, d] X[n, t, d]      over d      (X @ c[:, :, None])[:, :, 0]
     a[n, t] X[t, n, d]      over t      np.einsum("nt,tnd->nd", a, X)
+
+Rows or columns that are made of several axes are taken as one, as of windows that kernels of single channels read:
+
+    w[c, p, q] X[n, c, p, q, u, v]      over p, q       w.reshape(C, 1, -1) @ X.reshape(N, C, 9, -1), in its shape
+    dZ[n, c, u, v] X[n, c, p, q, u, v]  over n, u, v    (X.reshape(N, C, 9, -1) @ dZ.reshape(N, C, -1, 1)).sum(axis=0)
 """
 
 from sympy import Mul, Sum
@@ -12,7 +17,7 @@ from derive.nodes import Apply, Axes, Node, Reduction, Spread, Transpose
 from .contractions import einsum
 from .nodes import is_mask
 from .places_text import indexed
-from .precedence import SIGN, TERM
+from .precedence import ATOM, SIGN, TERM
 
 
 def by_vectors(node: Node, printer, axes: Axes = ()) -> str:
@@ -22,7 +27,7 @@ def by_vectors(node: Node, printer, axes: Axes = ()) -> str:
     """
     found = _vector_and_array(node)
     if found is None:
-        return ""
+        return "" if axes else _by_blocks(node, printer)
     vector, array, batch, over, kept = found
     order = array.axes
     if order == (*batch, over, *kept):
@@ -40,14 +45,58 @@ def by_vectors(node: Node, printer, axes: Axes = ()) -> str:
 
 def _vector_and_array(node):
     """Return the two, the axes that both keep, the one that is summed, the one that the vector lacks; else None."""
-    if not (isinstance(node, Reduction) and node.binder is Sum and len(node.over) == 1):
-        return None
+    for vector, array in _pairs(node):
+        batch = tuple(i for i in vector.axes if i not in node.over)
+        kept = tuple(i for i in array.axes if i not in vector.axes)
+        if len(kept) == len(node.over) == 1 and batch and node.over[0] in vector.axes:
+            return vector, array, batch, node.over[0], kept
+    return None
+
+
+def _pairs(node):
+    """Yield an array with fewer axes and the one that it is multiplied by, where a sum is of such a product."""
+    if not (isinstance(node, Reduction) and node.binder is Sum):
+        return
     body = node.body
     pair = body.args if isinstance(body, Apply) and body.head is Mul and len(body.args) == 2 else ()
     for spread, array in (pair, pair[::-1]) if pair else ():
         if isinstance(spread, Spread) and array.axes == body.axes and not (is_mask(spread) or is_mask(array)):
-            batch = tuple(i for i in spread.body.axes if i not in node.over)
-            kept = tuple(i for i in array.axes if i not in spread.body.axes)
-            if len(kept) == 1 and batch and node.over[0] in spread.body.axes:
-                return spread.body, array, batch, node.over[0], kept
-    return None
+            yield spread.body, array
+
+
+def _by_blocks(node, printer):
+    """Return the code where the rows or the columns are made of several axes, "" where these do not lie so."""
+    for vector, array in _pairs(node):
+        for first in range(1, len(vector.axes)):
+            own, inner = vector.axes[:first], vector.axes[first:]
+            for end in range(array.axes.index(own[-1]) + 1, len(array.axes)):
+                stack, rest = array.axes[:end], array.axes[end:]
+                kept = tuple(i for i in rest if i not in inner)
+                have = tuple(i for i in stack if i not in node.over) + kept
+                if kept and rest in ((*inner, *kept), (*kept, *inner)) and have == node.axes \
+                        and own == tuple(i for i in stack if i in own) and set(inner) <= set(node.over) \
+                        and not set(kept) & {*vector.axes, *node.over}:
+                    return _product_of_blocks(vector, array, (stack, inner, kept), node, printer)
+    return ""
+
+
+def _product_of_blocks(vector, array, parts, node, printer):
+    """Return the code of a product of stacked matrices by vectors, given the stack, what is summed and what is kept."""
+    def sizes(axes):
+        return [printer.size(i.upper - i.lower + 1).code for i in axes]
+
+    stack, inner, kept = parts
+    is_left = array.axes == (*stack, *inner, *kept)
+    rows = printer.size(Mul(*(i.upper - i.lower + 1 for i in (inner if is_left else kept)))).code
+    first = next(k for k, i in enumerate(stack) if i in vector.axes)
+    own = [sizes([i])[0] if i in vector.axes else "1" for i in stack[first:]]
+    own += ["1", "-1"] if is_left else ["-1", "1"]
+    line = f"{printer.text(vector).inside(ATOM)}.reshape({', '.join(own)})"
+    whole = printer.text(array).inside(ATOM)
+    if len(inner) > 1 or len(kept) > 1:
+        whole += f".reshape({', '.join([*sizes(stack), rows, '-1'])})"
+    code = f"({line} @ {whole})" if is_left else f"({whole} @ {line})"
+    summed = [k for k, i in enumerate(stack) if i in node.over]
+    if summed:
+        code += f".sum(axis={summed[0] if len(summed) == 1 else tuple(summed)})"
+    return f"{code}.reshape({', '.join(sizes(node.axes))})"

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from sympy import Idx, Symbol
+from sympy import Idx, Sum, Symbol
 
-from codegen import lambdify
+from codegen import lambdify, source
 from codegen.contractions import contraction
 from codegen.numpy_text import NumpyPrinter
-from derive import Network, total
+from derive import Network, padded, total
 from derive.nodes import Product, Read
 
 SIZES = dict(zip("abcdef", (2, 3, 4, 5, 6, 7), strict=True))
@@ -79,3 +79,36 @@ def test_repeated_rows_add_up_whatever_the_memory_order(order):
     table, words = np.asarray(random.normal(size=(4, 3)), order=order), random.integers(0, 4, (5, 6)).astype(np.int8)
     expected = 2 * table + np.array([table[v] * np.sum(words == v) for v in range(4)])
     np.testing.assert_allclose(run(table, words)[1].E, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_kernels_of_single_channels_are_matrix_products(style):
+    net = Network("depthwise", "A kernel for each channel, one of an image, one of a sequence")
+    N, C, U, V, K = net.sizes("N C U V K")
+    x, w, a = net.parameter("x", N, C, U, V), net.parameter("w", C, 3, 3), net.parameter("a", C, K)
+    n, c, u, v, p, q, k = net.indices(n=N, c=C, u=U, v=V, p=3, q=3, k=K)
+    Z = net.define("Z", Sum(padded(x)[n, c, u + p - 1, v + q - 1] * w[c, p, q], p, q), over=(n, c, u, v))
+    S = net.define("S", Sum(padded(Z)[n, c, u, v - k] * a[c, k], k), over=(n, c, u, v))
+    net.loss = total(S**2) / 2
+    program = net.backward()
+    assert "np.sum(" not in source(program).partition("def backward")[2].partition("def loss_and_grads")[0]
+
+    random = np.random.default_rng(0)
+    x, w, a = random.normal(size=(2, 3, 5, 4)), random.normal(size=(3, 3, 3)), random.normal(size=(3, 2))
+    loss, grads = lambdify(program, style=style)(x, w, a)
+    x_padded, Z, S = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), np.zeros(x.shape), np.zeros(x.shape)
+    dZ, dx, dw, da = np.zeros(x.shape), np.zeros(x_padded.shape), np.zeros(w.shape), np.zeros(a.shape)
+    for n, c, u, v in np.ndindex(x.shape):
+        Z[n, c, u, v] = np.sum(w[c] * x_padded[n, c, u:u + 3, v:v + 3])
+    for n, c, u, v, k in np.ndindex(*x.shape, 2):
+        S[n, c, u, v] += Z[n, c, u, v - k] * a[c, k] if v >= k else 0
+    for n, c, u, v, k in np.ndindex(*x.shape, 2):
+        if v >= k:
+            dZ[n, c, u, v - k] += S[n, c, u, v] * a[c, k]
+            da[c, k] += S[n, c, u, v] * Z[n, c, u, v - k]
+    for n, c, u, v in np.ndindex(x.shape):
+        dw[c] += dZ[n, c, u, v] * x_padded[n, c, u:u + 3, v:v + 3]
+        dx[n, c, u:u + 3, v:v + 3] += dZ[n, c, u, v] * w[c]
+    assert np.isclose(loss, np.sum(S**2) / 2)
+    for have, want in ((grads.x, dx[:, :, 1:-1, 1:-1]), (grads.w, dw), (grads.a, da)):
+        np.testing.assert_allclose(have, want, rtol=1e-11, atol=1e-11)
