@@ -171,8 +171,10 @@ class Looped:
         """Return s where the recurrence is read at t + s."""
         shift = (read.indices[len(self.outer)] - self._index(equation)).expand()
         if not shift.is_Integer:
+            name = self.program.variables[read.base.name].primal or read.base.name
             raise DerivationError(
-                f"{equation.name}: {read} is read at no fixed distance; a recurrence needs t - 1 or the like"
+                f"{name} is read at no fixed distance (in {equation.name}, {read}); write {name}[t - 1], {name}[t - 2] "
+                "and so on, each by itself"
             )
         return int(shift)
 

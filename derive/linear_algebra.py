@@ -89,8 +89,10 @@ class Solved(Unknown):
         a, b = _square(self.matrix, "the solution with a matrix"), shape_of(self.args[1])
         axis = -1 if len(b) == 1 else -2
         if not b or b[axis] != a[-1]:
+            vectors = len(b) == len(a) - 1 and b[-1:] == a[-1:]
             raise DefinitionError(
                 f"solve(A, B): A has shape {shape_text(a)} and B {shape_text(b)}; expected B with {a[-1]} rows"
+                f"{'; of a vector for each A, solve(A, B[..., None])[..., 0]' if vectors else ''}"
             )
         if len(b) == 1:
             return a[:-1]

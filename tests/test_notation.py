@@ -328,7 +328,7 @@ REFUSED = [
     (lambda p: concatenate([]), "concatenate has no arrays to join; expected one at least"),
     (lambda p: concatenate(p.v, p.f, axis=1), "concatenate along axis 1: v has 1 axes; expected -1 to 0"),
     (define(lambda p: nan), "Q has nan in it; expected real values"),
-    (define(lambda p: p.X / 0), "Q has zoo in it; expected real values"),
+    (define(lambda p: p.X / 0), r"Q has zoo in it, which is 1/0 .* expected real values"),
     (define(lambda p: Integral(p.s, (p.s, 0, 1))), "Q has Integral.* in it; expected no other binder than Sum"),
     (define(lambda p: Piecewise((p.s, p.s > 0))), r"Q has Piecewise.* undefined elsewhere; end it with a branch"),
     # states, loss, output

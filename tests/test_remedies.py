@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sympy import Sum
 
 import codegen
-from derive import DefinitionError, Network, mean, total
+from derive import DefinitionError, DerivationError, Network, mean, padded, total
 from derive.networks import loading
 from derive.notes import note
 
@@ -49,6 +50,7 @@ SLIPS = {
     "mean(relu)": "relu(Z)",
     "mean(Q * Z)": "SymPy's own",
     "Sum(X[n, d], (n, 0, N), d)": "from 0 to N - 1",
+    "total(solve(X[:, :, None] * X[:, None] + eye(D), X))": "solve(A, B[..., None])[..., 0]",
 }
 
 
@@ -76,6 +78,17 @@ def test_numbers_of_numpy_stand_on_either_side_of_any_array():
     loss, grads = codegen.lambdify(net.backward())(w0, X0)
     assert loss == pytest.approx(np.sum(2 * X0 @ w0 - 3 * w0[0]) + 2 * X0.sum())
     np.testing.assert_allclose(grads.w, 2 * X0.sum(axis=0) - np.array([6, 0, 0]))
+
+
+def test_a_recurrence_that_is_read_at_any_distance_is_told_by_its_own_name():
+    net = Network("moving_average")
+    T, Q = net.sizes("T Q")
+    y, theta, e = net.input("y", T), net.parameter("theta", Q), net.state("e", T)
+    t, q = net.indices(t=T, q=Q)
+    net.define(e, y[t] - Sum(padded(e)[t - 1 - q] * theta[q], q), over=t)
+    net.loss = total(e**2)
+    with pytest.raises(DerivationError, match=r"e is read at no fixed distance .*; write e\[t - 1\], e\[t - 2\]"):
+        codegen.source(net.backward())
 
 
 def test_a_network_is_no_program():
