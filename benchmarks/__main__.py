@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lines", type=Path, help="a file that every line is added to as it is measured")
     parser.add_argument("--render", type=Path, help="measure nothing: keep the table of such a file")
     parser.add_argument("--scaling", action="store_true", help="measure how cost grows, instead: benchmarks/scaling.py")
+    parser.add_argument("--name", default="table", help="of the kept files; the README has those that are called table")
     parser.add_argument("--note", default="", help="a sentence that the kept table begins with")
     options = parser.parse_args(arguments)
     unknown = [w for w in options.workloads if w not in WORKLOADS]
@@ -33,14 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.scaling:
         return scaling(options.keep)
     if options.render:
-        keep(read(options.render), options.note)
+        keep(read(options.render), options.note, options.name)
         return 0
     lines = []
     for threads in options.threads:
         lines += measured(threads, options)
     print(report.table(lines))
     if options.keep:
-        keep(lines, options.note)
+        keep(lines, options.note, options.name)
     return 0
 
 
@@ -71,16 +72,17 @@ def read(path: Path) -> list[dict]:
     return [found[key] for key in sorted(found, key=lambda k: (k[0], k[1], order.index(k[2])))]
 
 
-def keep(lines: list[dict], note: str) -> None:
-    """Write the table, all its numbers, and the table of the README."""
+def keep(lines: list[dict], note: str, name: str = "table") -> None:
+    """Write a table and all its numbers; of the one that is called table also the figure, and the README's part."""
     report.RESULTS.mkdir(exist_ok=True)
-    (report.RESULTS / "table.md").write_text(report.markdown(lines, note), encoding="utf-8")
-    (report.RESULTS / "table.csv").write_text(report.as_csv(lines), encoding="utf-8")
-    headline.put()
-    if find_spec("matplotlib"):
-        from . import figures
+    (report.RESULTS / f"{name}.md").write_text(report.markdown(lines, note), encoding="utf-8")
+    (report.RESULTS / f"{name}.csv").write_text(report.as_csv(lines), encoding="utf-8")
+    if name == "table":
+        headline.put()
+        if find_spec("matplotlib"):
+            from . import figures
 
-        figures.ratios(report.RESULTS / "table.csv", report.RESULTS / "table.svg")
+            figures.ratios(report.RESULTS / "table.csv", report.RESULTS / "table.svg")
 
 
 def scaling(kept: bool) -> int:

@@ -58,6 +58,7 @@ class Examination:
             self.points.append(own)
             self.diagnosis.remarks += bad_checks(self.program, at, own)
         self.hidden = False                         # whether two mistakes were found of which each hides the other
+        self.searched: tuple[Search, list[str]]         # what was searched, and the wrong gradients, for a longer search
         self.lines: tuple[str, ...] = ()            # of the code, where what no known mistake explains may come from
         self.wording = self.subject.hypotheses.mutator.wording
 
@@ -127,6 +128,18 @@ class Examination:
         self._mistakes(evidence, self.program, kinked, lines=True)
         if "unknown" in self.diagnosis.kinds or self.hidden:
             self._on_narrower_data(ordinary)
+        if "unknown" in self.diagnosis.kinds:
+            self._longer(evidence)
+
+    def _longer(self, evidence):
+        """Go on looking in the lines for what is unknown still."""
+        told, (search, wrong) = self.diagnosis.findings, self.searched
+        self.diagnosis.findings = [f for f in told if f.kind != "unknown"]
+        self.deadline = time.thread_time() + LONGER * self.seconds
+        self._repaired(evidence, wrong)
+        self._mended(search)
+        if evidence.wrong():
+            self.diagnosis.findings = told
 
     def _on_its_data(self, ordinary, evidence):
         """Return the answers on data of a narrower kind, where the code is right, or its loss is, on those only."""
@@ -248,10 +261,7 @@ class Examination:
             self._found(search, mutator)
         if lines:
             self._mended(search)
-            if evidence.wrong():
-                self.deadline = time.thread_time() + LONGER * self.seconds
-                self._repaired(evidence, wrong)
-                self._mended(search)
+            self.searched = search, wrong
         self._unexplained(evidence, search.reached)
         if kinked:
             self._kinks(program, kinked, search)
