@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
 
 from codegen.doctor import diagnose, layered
@@ -139,6 +140,7 @@ def margins(W, X, y):
     return M.sum() / len(X), X.T @ d / len(X)
 
 
+@pytest.mark.slow
 def test_margins_that_all_count_for_small_parameters_excuse_nothing():
     """Divided by how many count, or with no maximum at all, code is right where parameters are small, and wrong."""
     net = Network("margins", "Hinge losses of all wrong classes")

@@ -16,7 +16,7 @@ RIGHT = [row for corpus in (*CORPORA, slips) for row in corpus.RIGHT]
 WRONG = [row for corpus in CORPORA for row in corpus.WRONG]
 UNKNOWN = [row for corpus in CORPORA for row in corpus.UNKNOWN]
 QUICK = {"newton_logistic", "hinge_loops_network", "bag_of_words", "robust", "triplets", "tied_words", "kept",
-         "process", "normalised_layer", "validation", "components", "soft_targets", "coupling", "poisson", "radial"}
+         "process", "normalised_layer", "validation", "components", "soft_targets", "coupling", "radial"}
 
 
 def marked(rows):
