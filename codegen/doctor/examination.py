@@ -58,7 +58,7 @@ class Examination:
             self.points.append(own)
             self.diagnosis.remarks += bad_checks(self.program, at, own)
         self.hidden = False                         # whether two mistakes were found of which each hides the other
-        self.searched: tuple[Search, list[str]]         # what was searched, and the wrong gradients, for a longer search
+        self.searched: tuple[Search, list[str]]     # and the wrong gradients, for a longer search
         self.lines: tuple[str, ...] = ()            # of the code, where what no known mistake explains may come from
         self.wording = self.subject.hypotheses.mutator.wording
 
