@@ -126,7 +126,7 @@ def _matmul(left: View, right: View, axes: Axes, printer) -> Text:
     if len(left.own) > 1 or len(right.own) > 1:
         printer.product_shape = "" if places else ", ".join(
             [*(printer.size(_size(i)).code for i in longer), "-1", printer.size(Mul(*map(_size, right.own))).code])
-        text = Text(f"{text.inside(ATOM)}.reshape({', '.join(printer.size(i.upper - i.lower + 1).code for i in have)})")
+        text = Text(f"{text.inside(ATOM)}.reshape({', '.join(printer.lengths(have))})")
     return text if have == axes else Text(f"{text.inside(ATOM)}{transposition(have, axes)}")
 
 

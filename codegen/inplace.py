@@ -264,7 +264,7 @@ class InPlacePrinter(NumpyPrinter):
             self.lines += [] if name == where else [f"{name} = {where}"]
             self.lines.append(f"np.matmul({found.left}, {found.right}, out={name}.reshape({self.product_shape}))")
         elif found and found.turn and bool(found.sizes) == bool(self.product_shape) and asked and not self.counters:
-            sizes = found.sizes or ", ".join(self._sizes(_turned_back(node.axes, found.turn)))
+            sizes = found.sizes or ", ".join(self.lengths(_turned_back(node.axes, found.turn)))
             whole = f".reshape({self.product_shape})" if found.sizes else ""
             self.lines += [f'{name} = array("{asked[1]}", {sizes})',
                            f"np.matmul({found.left}, {found.right}, out={name}{whole})", f"{name} = {name}{found.turn}"]
@@ -306,10 +306,7 @@ class InPlacePrinter(NumpyPrinter):
 
     def array(self, name, axes):
         """Print the array of the workspace by a name, with the sizes of the axes."""
-        return f'array("{name}", {", ".join(self._sizes(axes))})'
-
-    def _sizes(self, axes):
-        return [self.size(i.upper - i.lower + 1).code for i in axes]
+        return f'array("{name}", {", ".join(self.lengths(axes))})'
 
     def _reduced(self, function, node):
         """Sum what is computed in place first; the product of two arrays by a helper that makes none for it."""

@@ -1,7 +1,9 @@
 """Printing numbers, sizes, sums and quotients."""
 
+from collections.abc import Iterable
+
 import sympy
-from sympy import Add, Expr, Float, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Symbol
+from sympy import Add, Expr, Float, Idx, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And
 
@@ -82,6 +84,10 @@ class NumberPrinter(Surroundings):
         for text, negative in terms[1:]:
             result += f" {'-' if negative else '+'} {text.inside(TERM)}"
         return Text(result, SUM if len(terms) > 1 else SIGN if terms[0][1] else terms[0][0].level, unsigned)
+
+    def lengths(self, axes: Iterable[Idx]) -> list[str]:
+        """Return the code of the length of each axis."""
+        return [self.size(i.upper - i.lower + 1).code for i in axes]
 
     def _quotient(self, tops, bottoms, negative=False):
         top = " * ".join(t.inside(TERM if k == 0 else SIGN) for k, t in enumerate(tops)) or "1"

@@ -55,7 +55,7 @@ class SumPrinter(PlacePrinter):
         place = body.axes.index(over[0])
         text = self.text(body).inside(ATOM)
         if len(over) > 1:
-            sizes = [self.size(i.upper - i.lower + 1).code for i in body.axes]
+            sizes = self.lengths(body.axes)
             text = f"{text}.reshape({', '.join([*sizes[:place], '-1', *sizes[place + len(over):]])})"
         if len(over) > 1 and place == 0 and node.axes:
             self.helpers["first_maximum"] = None

@@ -67,36 +67,38 @@ def _pairs(node):
 def _by_blocks(node, printer):
     """Return the code where the rows or the columns are made of several axes, "" where these do not lie so."""
     for vector, array in _pairs(node):
-        for first in range(1, len(vector.axes)):
-            own, inner = vector.axes[:first], vector.axes[first:]
-            for end in range(array.axes.index(own[-1]) + 1, len(array.axes)):
-                stack, rest = array.axes[:end], array.axes[end:]
-                kept = tuple(i for i in rest if i not in inner)
-                have = tuple(i for i in stack if i not in node.over) + kept
-                if kept and rest in ((*inner, *kept), (*kept, *inner)) and have == node.axes \
-                        and own == tuple(i for i in stack if i in own) and set(inner) <= set(node.over) \
-                        and not set(kept) & {*vector.axes, *node.over}:
-                    return _product_of_blocks(vector, array, (stack, inner, kept), node, printer)
+        for own, inner, stack, rest in _cuts(vector, array):
+            kept = tuple(i for i in rest if i not in inner)
+            have = tuple(i for i in stack if i not in node.over) + kept
+            if kept and rest in ((*inner, *kept), (*kept, *inner)) and have == node.axes \
+                    and own == tuple(i for i in stack if i in own) and set(inner) <= set(node.over) \
+                    and not set(kept) & {*vector.axes, *node.over}:
+                return _product_of_blocks(vector, array, (stack, inner, kept), node, printer)
     return ""
+
+
+def _cuts(vector, array):
+    """Yield the ways to take a vector as a stack of rows, and an array as a stack of matrices that begins with it."""
+    for first in range(1, len(vector.axes)):
+        own, inner = vector.axes[:first], vector.axes[first:]
+        for end in range(array.axes.index(own[-1]) + 1, len(array.axes)):
+            yield own, inner, array.axes[:end], array.axes[end:]
 
 
 def _product_of_blocks(vector, array, parts, node, printer):
     """Return the code of a product of stacked matrices by vectors, given the stack, what is summed and what is kept."""
-    def sizes(axes):
-        return [printer.size(i.upper - i.lower + 1).code for i in axes]
-
     stack, inner, kept = parts
     is_left = array.axes == (*stack, *inner, *kept)
     rows = printer.size(Mul(*(i.upper - i.lower + 1 for i in (inner if is_left else kept)))).code
     first = next(k for k, i in enumerate(stack) if i in vector.axes)
-    own = [sizes([i])[0] if i in vector.axes else "1" for i in stack[first:]]
+    own = [n if i in vector.axes else "1" for i, n in zip(stack, printer.lengths(stack), strict=True)][first:]
     own += ["1", "-1"] if is_left else ["-1", "1"]
     line = f"{printer.text(vector).inside(ATOM)}.reshape({', '.join(own)})"
     whole = printer.text(array).inside(ATOM)
     if len(inner) > 1 or len(kept) > 1:
-        whole += f".reshape({', '.join([*sizes(stack), rows, '-1'])})"
+        whole += f".reshape({', '.join([*printer.lengths(stack), rows, '-1'])})"
     code = f"({line} @ {whole})" if is_left else f"({whole} @ {line})"
     summed = [k for k, i in enumerate(stack) if i in node.over]
     if summed:
         code += f".sum(axis={summed[0] if len(summed) == 1 else tuple(summed)})"
-    return f"{code}.reshape({', '.join(sizes(node.axes))})"
+    return f"{code}.reshape({', '.join(printer.lengths(node.axes))})"

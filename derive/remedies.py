@@ -9,7 +9,7 @@ REMEDIES = (        # what the error says, and the remedy
     (r"object is not subscriptable",
      "brackets are for arrays by name: A = net.define(\"A\", ...), then A[...]; for the class of a label, "
      "cross_entropy(Z, y)"),
-    (r"'(Add|Mul|Pow|exp|log|\w+)' object has no attribute '(T|mT)'",
+    (r"'\w+' object has no attribute '(T|mT)'",
      "write transpose(...), or name it first, A = net.define(\"A\", ...), then A.T"),
     (r"object is not iterable|object of type '\w+' has no len",
      "Python goes through entries, which come later: write total(...) or mean(...), and sizes by their names"),
