@@ -11,7 +11,7 @@ from sympy import tanh
 from codegen import verify
 from codegen.cli import main
 from codegen.doctor import diagnose, layered
-from codegen.doctor.returned import taken_apart
+from codegen.doctor.returned import Taker
 from codegen.doctor.trials import points
 from codegen.memory import lambdify
 from derive import Network, mean
@@ -60,14 +60,41 @@ SHAPES = {                              # what is returned; always the loss 1.5 
     "inputs' too": (1.5, [W, B, np.ones(4)]),
     "an object": (np.float64(1.5), SimpleNamespace(W=W, b=B)),
     "array of one": (np.array([1.5]), {"W_grad": W, "b_grad": B}),
+    "lists, biases first": (1.5, [B], [W]),
+    "a dictionary in one": {"loss": 1.5, "grads": {"W": W, "b": B}},
+    "a generator": (g for g in (W, B)),
+    "pairs with names": (1.5, zip(("dJ_dW", "dJ_db"), (W, B), strict=True)),
+    "the input's first": (np.ones((2, 2)), W, B),
+    "none for the input": (None, W, B),
+    "lists of numbers": (W.tolist(), B.tolist()),
+}
+OF_LAYERS = {                           # gradients of W1, b1, W2, b2
+    "weights and biases": ([W, W.T], [B, B[:2]]),
+    "biases and weights": ([B, B[:2]], [W, W.T]),
+    "pairs": (1.5, [(W, B), (W.T, B[:2])]),
+    "dictionaries": [{"dW": W, "db": B}, {"dW": W.T, "db": B[:2]}],
+    "by layer": (1.5, {"layer2": {"W": W.T, "b": B[:2]}, "layer1": {"W": W, "b": B}}),
+    "by number": {"b": {1: B, 2: B[:2]}, "W": {1: W, 2: W.T}},
+    "lists by name": {"dW": [W, W.T], "db": [B, B[:2]]},
+    "two keys": {("W", 1): W, ("b", 1): B, ("W", 2): W.T, ("b", 2): B[:2]},
+    "one vector": (1.5, np.concatenate([W, B, W.T, B[:2]], axis=None)),
 }
 
 
 @pytest.mark.parametrize("given", SHAPES.values(), ids=SHAPES)
 def test_what_is_returned_is_taken_apart(given):
-    loss, gradients = taken_apart(given, ["W", "b"], ["X"])
+    loss, gradients = Taker(["W", "b"], ["X"])(given, {"W": W.shape, "b": B.shape})
     assert loss is None or float(np.squeeze(loss)) == 1.5
-    assert gradients["W"] is W and gradients["b"] is B
+    assert np.array_equal(gradients["W"], W) and np.array_equal(gradients["b"], B)
+
+
+@pytest.mark.parametrize("given", OF_LAYERS.values(), ids=OF_LAYERS)
+def test_what_is_returned_in_parts_is_taken_apart(given):
+    shapes = {"W1": (2, 3), "b1": (3,), "W2": (3, 2), "b2": (2,)}
+    loss, gradients = Taker([*shapes], ["X"])(given, shapes)
+    assert loss in (None, 1.5)
+    for name, wanted in zip(shapes, (W, B, W.T, B[:2]), strict=True):
+        assert np.array_equal(gradients[name], wanted), name
 
 
 def by_name(y, X, b2, b1, W2, W1):
@@ -93,7 +120,27 @@ def half_correct_name(w1, B1, w2, B2, images, targets, verbose=False):
     return right.loss_and_grads(w1, B1, w2, B2, images, targets)[1]
 
 
-@pytest.mark.parametrize("function", [by_name, in_one, in_list, in_single, half_correct_name])
+def beside(X, y, params):
+    return in_one(params, X, y)
+
+
+def in_two(weights, data):
+    return in_list(weights, *data)
+
+
+def by_keywords(X, y, **params):
+    loss, g = right.loss_and_grads(X=X, y=y, **params)
+    return loss, [[g["b1"], g["b2"]], [g["W1"], g["W2"]]]
+
+
+def in_lower_case(x, Y, w1, b1, w2, b2):
+    return right.loss_and_grads(w1, b1, w2, b2, x, Y)
+
+
+STYLES = [by_name, in_one, in_list, in_single, half_correct_name, beside, in_two, by_keywords, in_lower_case]
+
+
+@pytest.mark.parametrize("function", STYLES)
 def test_other_styles_are_right(function):
     diagnosis = diagnose(MLP, function)
     assert diagnosis.right and not diagnosis.findings, str(diagnosis)

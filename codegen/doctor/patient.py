@@ -5,6 +5,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from derive.program import Program
 
 from .own_layout import Layout
-from .returned import taken_apart
+from .returned import Taker
 from .trials import Point
 
 
@@ -53,6 +54,7 @@ class Patient:
         self.layout: Layout = {}
         self.prepared: Callable[[ast.Module], None] | None = None       # what is changed in its text while it is judged
         self.ways: list[Callable] = self._ways()
+        self.taker = Taker(self.parameters, self.inputs, self._own())
 
     def answer(self, point: Point, change: Callable[[Any], Any] = np.array, twice: bool = False) -> Answer:
         """Run the function on copies of a point's arguments, each passed through `change`."""
@@ -104,7 +106,7 @@ class Patient:
         except (Exception, SystemExit) as error:
             return Answer(failure=f"{type(error).__name__}: {error}{_line(error)}")
         try:
-            loss, gradients = taken_apart(returned, self.parameters, self.inputs)
+            loss, gradients = self.taker(returned, {n: np.shape(v) for n, v in given.items()})
             arrays = {n: np.asarray(g) for n, g in gradients.items()}
             single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
             arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
@@ -134,16 +136,57 @@ class Patient:
             return [self._by_position([])]          # an argument that happens to have the name of a size
         if any(p.kind == p.VAR_POSITIONAL for p in found):
             return [self._by_position([p.name for p in plain if p.kind == p.KEYWORD_ONLY and p.name in known])]
-        if plain and set(required) <= known and not any(p.kind == p.POSITIONAL_ONLY for p in plain):
-            names = [p.name for p in plain if p.name in known]
-            return [lambda given, sizes: self.function(**{n: given[n] if n in given else sizes[n] for n in names})]
-        if any(p.kind == p.VAR_KEYWORD for p in found) and not positional:
-            return [lambda given, sizes: self.function(**given, **sizes), self._by_position(keywords)]
+        named = {p.name: n for p in plain if (n := self._name(p.name)) and p.kind != p.POSITIONAL_ONLY}
+        if any(p.kind == p.VAR_KEYWORD for p in found) and set(required) <= set(named):
+            return [self._by_name(named, others=True), self._by_name(named, others=True, sizes=True),
+                    self._by_position(keywords)]
+        if plain and set(required) <= set(named) and len(set(named.values())) == len(named):
+            return [self._by_name(named)]
         together = 1 + len(self.inputs)
         needed = sum(p.default is p.empty for p in positional)
         if (len(self.parameters) > 1 and needed <= together <= len(positional)) or needed == together:
-            return [self._together(keywords, kind) for kind in (_Bag, _as_tuple)] + [self._by_position(keywords)]
+            unknown = [p.name for p in positional if p.default is p.empty and p.name not in named]
+            beside = set(self.inputs) <= set(named.values()) and len(unknown) == 1 and unknown[0] != positional[0].name
+            ways = [partial(self._beside, named, unknown[0])] if beside else [partial(self._together, keywords)]
+            return [way(kind) for kind in (_Bag, _as_tuple) for way in ways] + [self._by_position(keywords)]
+        if needed == 2 and not named and min(len(self.parameters), len(self.inputs)) > 1:
+            return [self._both_together, self._by_position(keywords)]
         return [self._by_position(keywords, len(positional))]
+
+    def _name(self, own: str) -> str:
+        """Return the network's name for an argument, of arrays in another case too; "" where it has none."""
+        arrays = [*self.parameters, *self.inputs]
+        alike = [n for n in arrays if n.lower() == own.lower()]
+        return own if own in arrays or own in self.sizes else alike[0] if len(alike) == 1 else ""
+
+    def _own(self):
+        """Return the function's arguments that are parameters or real inputs of the network, by its names."""
+        try:
+            found = [self._name(n) for n in inspect.signature(self.function).parameters]
+        except (TypeError, ValueError):
+            return []
+        return [n for n in found if n and self.program.variables.get(n) and self.program.variables[n].kind != "labels"]
+
+    def _by_name(self, named, others=False, sizes=False):
+        def way(given, numbers):
+            known = {**numbers, **given}
+            arguments = {own: known[n] for own, n in named.items()}
+            more = {n: v for n, v in (known if sizes else given).items() if n not in named.values()} if others else {}
+            return self.function(**arguments, **more)
+
+        return way
+
+    def _both_together(self, given, sizes):
+        return self.function(tuple(given[n] for n in self.parameters), tuple(given[n] for n in self.inputs))
+
+    def _beside(self, named, unknown, kind):
+        """The parameters together, not first among the arguments."""
+        def way(given, sizes):
+            known = {**sizes, **given}
+            arguments = {own: known[n] for own, n in named.items()}
+            return self.function(**arguments, **{unknown: kind((n, given[n]) for n in self.parameters)})
+
+        return way
 
     def _by_position(self, keywords: Sequence[str], count: int | None = None):
         names = [n for n in (*self.parameters, *self.inputs) if n not in keywords][:count]
