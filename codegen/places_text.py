@@ -122,7 +122,10 @@ class PlacePrinter(NumberPrinter):
         return Text(f"{text.code}[{', '.join(trimmed(parts))}]") if "::-1" in parts else text
 
     def _stop(self, start, stride, steps, size):
-        """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps."""
+        """Print where a slice stops: nothing or -1 at the end of the axis, else the start and its steps.
+
+        Counted from the end where it may be before the first row, as T - 2 of a state of one turn.
+        """
         short = (size - start - stride * steps - 1).expand()
         if short.is_Integer and short < 0:
             raise DerivationError(f"a slice from {start} of so many as {steps + 1} ends outside an axis of {size}")
@@ -133,6 +136,8 @@ class PlacePrinter(NumberPrinter):
         if stride.is_Integer and Prover().nonnegative(stride - 1 - short):
             return ""                                               # the next step would leave the axis
         length, stop = self.size((stride * (steps + 1)).expand()), (start + stride * (steps + 1)).expand()
+        if stride == 1 and short.is_Integer and not Prover().nonnegative(stop):
+            return str(-short)                                      # a stop below 0 would be counted from the end
         if len(Add.make_args(stop)) == 1:
             return self.size(stop).code
         return length.code if start == 0 else f"{self.size(start).code} + {length.inside(TERM)}"

@@ -123,7 +123,8 @@ class ScalarPrinter(PythonCodePrinter):
         return f"({', '.join(items)},)[{label}]"
 
     def _print_is_label(self, expr):
-        return f"({self._print(expr.args[0])} == {self._print(expr.args[1])})"
+        label, place = map(self._print, expr.args)
+        return f"(1.0 if {label} == {place} else 0.0)"          # not what == gives: NumPy's booleans add up to True
 
     def _print_Infinity(self, expr):
         self.functions.add("inf")
