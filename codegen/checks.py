@@ -137,7 +137,7 @@ def _tied(variable, brought, optional):
     """Match an argument that brings a size, by one of its axes or what another is made of, and compare the others."""
     name = variable.name
     places = {f"{name}.shape[{k}]": s for k, s in enumerate(variable.shape) if not isinstance(s, Integer | Symbol)}
-    axes = [next((p for p, s in places.items() if s is size), size) for size in variable.shape]
+    axes = [place if (place := f"{name}.shape[{k}]") in places else size for k, size in enumerate(variable.shape)]
     shown = ", ".join(str(a) if isinstance(a, Integer) else f'"{a}"' for a in axes)
     lines = [f'    _match("{name}", {name}, ({shown}{"," if len(axes) == 1 else ""}), sizes)']
     for k, (size, factor, start) in brought.items():

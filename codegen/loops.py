@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sympy import Add, Expr, Idx, Integer, KroneckerDelta, Mul, Symbol, expand
+from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Symbol, expand
 
 from derive.arrays import Array
 from derive.binders import has_binder
@@ -147,7 +147,7 @@ class Looped:
 
     def _sorted_terms(self, equation):
         row, index = Row(equation), self._index(equation)
-        terms = [Term(t, tuple(conditions)) for t, conditions in map(drawn_out, Add.make_args(equation.rhs))]
+        terms = [_term(t) for t in Add.make_args(equation.rhs)]
         own = [t for t in terms if not self._inside(t.expr)]
         for term in (t for t in terms if t not in own):
             shifts = {self._shift(r, equation) for r in self._inside(term.expr)}
@@ -171,7 +171,9 @@ class Looped:
         """Return s where the recurrence is read at t + s."""
         shift = (read.indices[len(self.outer)] - self._index(equation)).expand()
         if not shift.is_Integer:
-            name = self.program.variables[read.base.name].primal or read.base.name
+            variables = [v for n in (*self.names, read.base.name) if (v := self.program.variables[n]).state]
+            told = variables[0] if variables else self.program.variables[read.base.name]
+            name = told.primal or told.name
             raise DerivationError(
                 f"{name} is read at no fixed distance (in {equation.name}, {read}); write {name}[t - 1], {name}[t - 2] "
                 "and so on, each by itself"
@@ -453,6 +455,13 @@ class Looped:
                 continue
             for term in terms:
                 yield from self._assigned(lhs, Term(term, tuple(conditions)))
+
+
+def _term(expr):
+    """Return a term with its conditions on indices drawn out; what depends on labels remains, a choice by data."""
+    term, conditions = drawn_out(expr)
+    by_data = [c for c in conditions if c.has(Indexed)]
+    return Term(guarded(term, by_data), tuple(c for c in conditions if c not in by_data))
 
 
 def places(expr: Expr, equation: Equation) -> dict[Idx, Expr]:

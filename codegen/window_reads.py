@@ -155,14 +155,19 @@ class ReadLowering:
         conditions = [c.xreplace(self._padded_labels(c)) for c in conditions]
         changes, met = {}, set()
         for read in reads(term, self.variables):
-            if not isinstance(read, Indexed) or read.is_integer or self._is_waited_for(read):
+            if not isinstance(read, Indexed) or read.is_integer:
                 continue
-            padding = self._paddings(read)
-            if any(p != (0, 0) for p in padding):
-                changes[read] = self._padded(read, padding)
+            padding, waited = self._paddings(read), self._is_waited_for(read)
+            if waited:
+                wide = self._padded_in_turn(read, padding)
+            else:
+                wide = self._padded(read, padding) if any(p != (0, 0) for p in padding) else read
+            if wide != read:
+                changes[read] = wide
                 if read in Mul.make_args(term):
                     for position, i in zip(read.indices, self._axes(read), strict=True):
-                        met |= {expand(position - i.lower), expand(i.upper - position)}
+                        if self._is_sum(position) or not waited:
+                            met |= {expand(position - i.lower), expand(i.upper - position)}
         if any(_has_no_value_at_zero(t, changes) for t in subterms(term)):      # 0 times that is no 0
             met = set()
         return guarded(self._changed(term.xreplace(changes)), [c for c in conditions if c not in met])
@@ -244,6 +249,40 @@ class ReadLowering:
         own = self._axes(read)
         return new.at(*(expand(p + b - i.lower) for p, i, (b, _) in zip(read.indices, own, padding, strict=True)))
 
+    def _padded_in_turn(self, read, padding):
+        """Return the read of a recurrence with zeros around what a turn computes, put there in the turn that reads it.
+
+        Conditions see to positions of one index, the turns among them.
+        """
+        summed = [self._is_sum(p) for p in read.indices]
+        if summed[0] or all(p == (0, 0) for p, s in zip(padding, summed, strict=True) if s):
+            return read
+        key = ("padded in turn", read.base.name, self.of.name, tuple(canonical(p)[1] for p in read.indices))
+        axes, wide, taken = self._axes(read), [], {i.name for i in free_indices(read)}
+        for s, position, own, (before, after) in zip(summed, read.indices, axes, padding, strict=True):
+            inside = free_indices(position)
+            if s:
+                wide.append(fresh(index_over(own.name, own.upper - own.lower + 1 + before + after), taken))
+                taken.add(wide[-1].name)
+            else:
+                wide.append(inside[0] if inside and not is_label(position) else own)
+        if key not in self.known:
+            based, here = from_zero(wide)
+            new = self._declared(f"wide_{read.base.name}", based)
+            places, conditions = [], []
+            for s, position, own, i, (before, _) in zip(summed, read.indices, axes, wide, padding, strict=True):
+                if s:
+                    places.append(expand(i - before + own.lower))
+                    conditions += [i - before, expand(own.upper - own.lower + before - i)]
+                else:
+                    places.append(position.xreplace(here) if i in free_indices(position) else here.get(i, i))
+            self.lines.append(Equation(new.at(*based), guarded(read.base[tuple(places)], conditions)))
+            self.known[key] = new, None
+        new, _ = self.known[key]
+        return new.at(*(
+            expand(position + before - own.lower) if s else (i if i in free_indices(position) else position) - i.lower
+            for s, position, own, i, (before, _) in zip(summed, read.indices, axes, wide, padding, strict=True)))
+
     def _windowed(self, read, first=()):
         """Return a read whose positions hold one index each, of a reshaped array or one of windows if need be.
 
@@ -252,8 +291,8 @@ class ReadLowering:
         if read.is_integer or not any(map(self._is_sum, read.indices)):
             return read
         padding = self._paddings(read)
-        if any(p != (0, 0) for p in padding) and not self._is_waited_for(read):
-            read = self._padded(read, padding)          # what guarded it stands elsewhere
+        if any(p != (0, 0) for p in padding):
+            read = self._padded_in_turn(read, padding) if self._is_waited_for(read) else self._padded(read, padding)
         read = read if first else self._split(read)
         if not any(map(self._is_sum, read.indices)):
             return read
@@ -274,7 +313,8 @@ class ReadLowering:
         if key not in self.known:
             stored = self._stored_order(axes)
             based, here = from_zero(stored)
-            new = self._declared(f"windows_{read.base.name.removesuffix('_padded').removeprefix('split_')}", based)
+            stem = read.base.name.removesuffix("_padded").removeprefix("split_").removeprefix("wide_")
+            new = self._declared(f"windows_{stem}", based)
             self.taps[new.name] = tuple(t for indices, (pattern, _) in axes for t in self._taps_of(indices, pattern))
             self.lines.append(Equation(new.at(*based), read.xreplace(here)))
             self.known[key] = new, [order.index(i) for i in stored]

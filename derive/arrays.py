@@ -70,7 +70,9 @@ class ArrayOperators:
 
 
 class Array(ArrayOperators, IndexedBase):
-    """A named array: index it (`X[n, d]`) or use it whole."""
+    """A named array: index it (`X[n, d]`) or use it whole. The first row of a state is -1."""
+
+    first_row = 0
 
     def __new__(cls, label, shape, integer=False):
         if isinstance(label, str):

@@ -123,12 +123,22 @@ def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None
     index, size = read.indices[axis], variable.shape[axis]
     if index.is_Integer and index < 0:
         return f"count from the end by {size + index}"
+    if variable.state and axis == 0 and _is_later(index):
+        [turn] = index.atoms(Idx)
+        return (f"a recurrence goes forward and reads {variable.name}[{turn} - 1]; one that begins at the end reads "
+                f"its data from there, at {size - 1 - turn}")
     if label is not None and label.classes is not None:
         return f"{label.name} counts {label.classes} classes; expected classes={size}, or {label.classes} entries there"
     for order in permutations(read.indices):
         if all(isinstance(i, Idx) and index_range(i) == (0, n - 1) for i, n in zip(order, variable.shape, strict=True)):
             return f"{variable.name}[{', '.join(map(str, order))}] would be in range"
     return f"read padded({variable.name}) where reads outside should be zero"
+
+
+def _is_later(place: Expr) -> bool:
+    """Tell whether a place is an index and more, t + 1."""
+    inside = place.atoms(Idx)
+    return len(inside) == 1 and bool((place - next(iter(inside))).is_positive)
 
 
 def check_turns(program: Program) -> None:

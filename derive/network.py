@@ -104,6 +104,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         if not shape:
             raise DefinitionError(f"the state {name} has no axis; expected a first axis that counts its steps")
         base = self._declare(name, shape, "variable", state=True, note=note)
+        base.first_row = -1
         variable = self._variables[name]
         rest = variable.indices[1:]
         rhs = self._written(symbolic(initial), rest, f"the initial value of {name}", tuple(i.upper + 1 for i in rest))

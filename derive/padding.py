@@ -8,7 +8,10 @@ from .ranges import conjuncts, index_range
 
 
 def padded(array: Array) -> "Padded":
-    """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range."""
+    """Return the array with zeros all around: `padded(X)[n, i - 1]` reads 0 outside X's range.
+
+    Row -1 of a state is its initial value, and zeros begin before it.
+    """
     if not isinstance(array, Array):
         raise DefinitionError(f"padded({array}): expected an array by name; define it first")
     return Padded(array)
@@ -23,8 +26,9 @@ class Padded:
     def __getitem__(self, indices):
         indices = indices if isinstance(indices, tuple) else (indices,)
         read = self.array[indices]
-        conditions = []
+        conditions, first = [], self.array.first_row
         for index, size in zip(map(symbolic, indices), self.array.shape, strict=True):
             if index_range(index) != (0, size - 1):
-                conditions += [index >= 0, index <= size - 1]
+                conditions += [index >= first, index <= size - 1]
+            first = 0
         return guarded(read, [e for c in conditions for e in conjuncts(c)])

@@ -336,6 +336,7 @@ REFUSED = [
     (lambda p: p.net.define(state(p, p.N), p.s, over=p.d), r"h has shape \(N,\) and is defined over \(d,\)"),
     (lambda p: [p.net.define(h, h[p.n - 1], over=p.n) for h in [state(p, p.N)] * 2], "h is defined already"),
     (recurrence(lambda p, h: h[p.n - 2]), r"axis 0 of h has indices -1 to N - 1, and n - 2 may leave its range"),
+    (recurrence(lambda p, h: h[p.n + 1]), r"recurrence goes forward and reads h\[n - 1\]; .* from there, at N - n - 1"),
     (recurrence(lambda p, h: h[p.n] + 1), r"h waits for itself: h\[n\] reads h\[n\], which is not"),
     (recurrence(lambda p, h: total(h)), r"h waits for itself: h\[n\] reads h\[n2\]"),
     (recurrence(lambda p, h: padded(h)[p.n + 1]), r"h waits for itself: h\[n\] reads h\[n \+ 1\]"),

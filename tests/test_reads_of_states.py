@@ -1,11 +1,15 @@
-"""States that other lines read at labels, or join to other arrays: their arrays hold the row -1 first."""
+"""States that other lines read at labels, or join to other arrays: their arrays hold the row -1 first.
+
+And recurrences whose turns read them otherwise than row by row: windows of a padded row, rows kept from some turn on,
+several lags.
+"""
 
 import numpy as np
 import pytest
-from sympy import Rational, Sum, tanh
+from sympy import Piecewise, Rational, Sum, tanh
 
 import codegen
-from derive import Network, Product, concatenate, total
+from derive import Network, Product, concatenate, padded, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -69,3 +73,87 @@ def test_second_derivatives_of_a_product_over_a_part_of_an_axis():
     inner = torch.tensor(x0[1:-1])
     hessian = torch.autograd.functional.hessian(lambda x: x.prod(), inner).numpy()
     np.testing.assert_allclose(along, [0, *(hessian @ np.arange(1.0, 4.0)), 0], rtol=1e-12)
+
+
+def convolved(net):
+    T, U, K = net.sizes("T U K")
+    h0, w, x = net.parameter("h0", U), net.parameter("w", 2 * K + 1, 2 * K + 1), net.input("x", T, U)
+    t, u, p, q = net.indices(t=T, u=U, p=2 * K + 1, q=2 * K + 1)
+    h = net.state("h", T, U, initial=h0)
+    net.define(h, tanh(x[t, u] + Sum(padded(h)[t - 1, u + p - K] * w[p, q] ** 2, p, q)), over=(t, u))
+    net.loss = total(h**2)
+
+
+def convolved_in_torch(h0, w, x):
+    rows, edge = [h0], len(w) // 2
+    for row in x:
+        wide = torch.nn.functional.pad(rows[-1], (edge, edge))
+        rows.append(torch.tanh(row + sum((w[p] ** 2).sum() * wide[p:p + len(h0)] for p in range(len(w)))))
+    return sum((row**2).sum() for row in rows[1:])
+
+
+def kept_after_its_length(net):
+    T, N = net.sizes("T N")
+    w, x, last = net.parameter("w", N), net.input("x", T, N), net.labels("last", N, classes=T)
+    t, n = net.indices(t=T, n=N)
+    h = net.state("h", T, N)
+    net.define(h, Piecewise((tanh(x[t, n] + w[n] * h[t - 1, n]), t <= last[n]), (h[t - 1, n], True)), over=(t, n))
+    net.loss = Sum(h[T - 1, n] ** 3, n)
+
+
+def kept_after_its_length_in_torch(w, x, last):
+    row = torch.zeros_like(w)
+    for t, new in enumerate(x):
+        row = torch.where(t <= last, torch.tanh(new + w * row), row)
+    return (row**3).sum()
+
+
+def at_lags(net):
+    T, N = net.sizes("T N")
+    w, x = net.parameter("w", 3, N), net.input("x", T, N)
+    t, n = net.indices(t=T, n=N)
+    h = net.state("h", T, N)
+    lags = [Piecewise((w[k, n] * h[t - 1 - k, n], t >= k), (0, True)) for k in range(3)]
+    net.define(h, tanh(x[t, n] + sum(lags)), over=(t, n))
+    net.loss = total(h**2) + total(w**2)
+
+
+def at_lags_in_torch(w, x):
+    rows = []
+    for row in x:
+        rows.append(torch.tanh(row + sum(a * b for a, b in zip(w, rows[::-1], strict=False))))
+    return sum((row**2).sum() for row in rows) + (w**2).sum()
+
+
+RECURRENCES = [
+    (convolved, convolved_in_torch, "plain", {"h0": (4,), "w": (3, 3)}, {"x": (3, 4)}),
+    (convolved, convolved_in_torch, "compiled", {"h0": (1,), "w": (3, 3)}, {"x": (2, 1)}),
+    (kept_after_its_length, kept_after_its_length_in_torch, "plain", {"w": (3,)}, {"x": (4, 3), "last": [0, 3, 1]}),
+    (at_lags, at_lags_in_torch, "plain", {"w": (3, 2)}, {"x": (5, 2)}),
+]
+
+
+@pytest.mark.parametrize(("declare", "theirs", "style", "parameters", "inputs"), RECURRENCES,
+                         ids=lambda v: getattr(v, "__name__", ""))
+def test_recurrences_agree_with_pytorch(declare, theirs, style, parameters, inputs):
+    net, random, given = Network("recurrence"), np.random.default_rng(0), parameters | inputs
+    declare(net)
+    given = {n: random.normal(size=s) if isinstance(s, tuple) else np.array(s) for n, s in given.items()}
+    tensors = {n: torch.tensor(v, requires_grad=n in parameters) for n, v in given.items()}
+    expected = theirs(**tensors)
+    expected.backward()
+    loss, grads = codegen.lambdify(net.backward(), style=style)(**given)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    for n, g in zip(parameters, grads, strict=True):
+        np.testing.assert_allclose(g, tensors[n].grad.numpy(), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("turns", [1, 4])
+def test_second_derivatives_of_fewer_turns_than_lags(turns):
+    net = Network("recurrence")
+    at_lags(net)
+    random = np.random.default_rng(0)
+    w, x, v = random.normal(size=(3, 2)), random.normal(size=(turns, 2)), random.normal(size=(3, 2))
+    [along] = codegen.lambdify(net.hessian_vector_product())(w, x, [v])
+    hessian = torch.autograd.functional.hessian(lambda w: at_lags_in_torch(w, torch.tensor(x)), torch.tensor(w)).numpy()
+    np.testing.assert_allclose(along, np.einsum("ijkl,kl->ij", hessian, v), rtol=1e-9, atol=1e-12)

@@ -63,6 +63,15 @@ def test_nothing_but_python_is_imported_and_names_are_the_papers():
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_brackets_of_labels_add_up_where_arrays_are_given():
+    net = Network("counts")
+    N, C = net.sizes("N C")
+    w, y = net.parameter("w", C), net.labels("y", N, classes=C)
+    net.loss = total(w[y])
+    _, grads = scalar(net.backward(), N=4, C=3).loss_and_grads(np.ones(3), np.array([2, 0, 2, 2]))
+    assert grads.w == (1, 0, 3)
+
+
 @pytest.mark.parametrize("scale", [1e4, 1e-20])
 def test_softmax_and_sigmoid_stay_in_range(scale):
     program = named("mlp").backward()

@@ -31,11 +31,11 @@ class Run:
 def plain_names(program: Program, printer: NumpyPrinter) -> set[str]:
     """Return the variables with one entry after another in one equation: no states, no slices, nothing implicit."""
     times = Counter(e.name for e in program.equations)
-    found = {e.name for e in program.equations if times[e.name] == 1 and _is_plain(e, program)}
+    recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    found = {e.name for e in program.equations if times[e.name] == 1 and _is_plain(e, program)} - recurrent
     slices = {e.name for e in program.equations
               if e.name in found and taps.lines(e, program, printer, NewArrays(printer))}
-    recurrent = {e.name for group in program.groups() if is_cyclic(group) for e in group}
-    return found - slices - recurrent
+    return found - slices
 
 
 def _is_plain(e, program):
