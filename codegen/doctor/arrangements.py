@@ -100,7 +100,7 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
     slices = {k: p for k, p in enumerate(parts) if isinstance(p, ast.Slice) and (p.lower or p.upper)}
     sizes = [*around.sizes.values(), ast.Constant(2), ast.Constant(1)]
     for k, part in slices.items():
-        for new in _others(part, sizes):
+        for new in other_slices(part, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
         for new in _strided(part, around.loops, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "the stride is forgotten, or is none", OTHER
@@ -120,7 +120,7 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
         yield _at(node, moved), "it is cut at another place", OTHER
 
 
-def _others(part: ast.Slice, sizes: Sequence[ast.expr]) -> Iterator[ast.Slice]:
+def other_slices(part: ast.Slice, sizes: Sequence[ast.expr]) -> Iterator[ast.Slice]:
     """Yield a slice from or to another place, the plain ones first."""
     yield from (ast.Slice(None, size, part.step) for size in sizes)
     yield from (ast.Slice(size, None, part.step) for size in sizes)

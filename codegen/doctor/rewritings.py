@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import cast
 
 from .arrangements import cut, laid_out, replaced
+from .bracketing import bracketed
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
@@ -141,9 +142,14 @@ def _operations(node, around):
         yield turned, "brackets are in the wrong place", SLIP
     if op in (ast.Add, ast.Sub):
         yield from ((new, "brackets are in the wrong place", SLIP) for new in _taken_in(left, node.op, right))
+        for name in around.names:
+            flipped = ast.Add() if op is ast.Sub else ast.Sub()
+            yield ast.BinOp(left, flipped, ast.Name(name, ast.Load())), \
+                f"{_part(op)} {quoted(right)} stands where {_part(type(flipped))} {name} should", FAR
     if isinstance(left, ast.BinOp):
         turned = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
         yield turned, "brackets are in the wrong place", SLIP
+    yield from ((new, "brackets are in the wrong place", OTHER) for new in bracketed(node))
 
 
 def _taken_in(product, op, term):

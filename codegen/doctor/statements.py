@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
-from .arrangements import cut
+from .arrangements import cut, other_slices
 from .edits import FAR, FEW, OTHER, SLIP, Edit, Surroundings, made, quoted
 from .loops import of_loop
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
@@ -31,6 +31,8 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     yield from unshared(slot)
     for added, words, rank in added_up(node):
         yield made(slot, added, words, rank)
+    for new, words in _sliced_alike(node, around):
+        yield made(slot, new, words, OTHER)
     for new in _split(node, around):
         yield made(slot, new, "it is split at another place, and the parts are exchanged", OTHER)
     for place in places(node):
@@ -42,6 +44,23 @@ def of_statement(slot: Slot, around: Surroundings) -> Iterator[Edit]:
         yield Edit(test, node.test, ast.Constant(True), f"{said} does not belong there", SLIP)
         yield Edit(test, node.test, ast.Constant(False), f"what {said} does is wrong", SLIP)
         yield Edit(test, node.test, ast.UnaryOp(ast.Not(), node.test), f"{said} is the wrong way round", SLIP)
+
+
+def _sliced_alike(node, around):
+    """Yield an assignment with a slice that stands in it several times, w[1:] += v[1:], at another place in all."""
+    slices = [n for n in ast.walk(node) if isinstance(n, ast.Slice)] if isinstance(node, ast.Assign | ast.AugAssign) \
+        else []
+    said = [text(s) for s in slices]
+    for k, old in enumerate(said):
+        if said.count(old) < 2 or old in said[:k] or not (slices[k].lower or slices[k].upper):
+            continue
+        for new in other_slices(slices[k], [*around.sizes.values(), ast.Constant(2), ast.Constant(1)]):
+            if text(new) != old:
+                other = copy.deepcopy(node)
+                for inner in ast.walk(other):
+                    if isinstance(inner, ast.Slice) and text(inner) == old:
+                        inner.lower, inner.upper = new.lower, new.upper
+                yield other, f"[{old}] where [{text(new)}] should be, all along the line"
 
 
 def _split(node, around):

@@ -1,0 +1,30 @@
+"""Slips in a line are among those that are undone: the line as it was meant is one of those that are tried."""
+
+import ast
+
+import pytest
+
+from codegen.doctor.edits import Surroundings
+from codegen.doctor.rewritings import everywhere
+from codegen.doctor.slots import Slot, text
+from codegen.doctor.statements import of_statement
+from codegen.doctor.two_edits import located
+
+SLIPS = [                               # what was written, and what was meant
+    ("d = e * s / 2 + k / n * s * s - 1 / 2", "d = e * s / 2 + k / n * (s * s - 1) / 2"),
+    ("d = (p - y / n) * w", "d = (p - y) / n * w"),
+    ("d = a * (b - 1) / 2", "d = a * b - 1 / 2"),
+    ("d = g / s - 1 / (n * s)", "d = g / s + gs"),
+    ("g[:-1] += k * w[:-1]", "g[1:] += k * w[1:]"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), SLIPS)
+def test_a_slip_is_undone(written, meant):
+    tree = ast.parse(f"def mine(a, b, e, g, gs, k, n, p, s, w, y, d):\n    {written}\n    return d")
+    statement = Slot(tree.body[0], "body", 0)
+    around, made = Surroundings.of(tree.body[0]), set()
+    for edit in (*of_statement(statement, around), *everywhere(Slot(statement.node, "value"), around)):
+        with edit.slot.holding(located(edit)):
+            made.add(text(statement.node))
+    assert text(ast.parse(meant).body[0]) in made
