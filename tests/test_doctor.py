@@ -88,6 +88,12 @@ def test_what_is_returned_is_taken_apart(given):
     assert np.array_equal(gradients["W"], W) and np.array_equal(gradients["b"], B)
 
 
+def test_a_number_may_be_a_gradient():
+    loss, gradients = Taker(["w", "b"], ["X"])((B, 2.0), {"w": (3,), "b": ()})
+    assert loss is None and gradients["w"] is B and gradients["b"] == 2.0
+    assert Taker(["w", "b"], ["X"])(([1.0, 2.0, 3.0], 2.0), {"w": (3,), "b": ()})[1] == {"w": [1.0, 2.0, 3.0], "b": 2.0}
+
+
 @pytest.mark.parametrize("given", OF_LAYERS.values(), ids=OF_LAYERS)
 def test_what_is_returned_in_parts_is_taken_apart(given):
     shapes = {"W1": (2, 3), "b1": (3,), "W2": (3, 2), "b2": (2,)}

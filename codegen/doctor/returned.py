@@ -106,13 +106,13 @@ class Taker:
                 rest = list(rest[0])
             most = len(rest) if place == INSIDE else len(self.parameters) + len(self.inputs)
             single = [v for _, v in leaves(rest)]
-            if len(single) == 1 < len(self.parameters) and isinstance(single[0], np.ndarray):
-                return loss, self._cut(single[0], shapes)
             for inside, flat in enumerate((rest, single)):
                 if len(self.parameters) <= len(flat) <= most:
                     seen += [(loss, flat, (place, inside, tuple(order))) for order in self._orders(rest, flat)
                              if max(order) < len(flat)]
             counts.append(len(single))
+            if not seen and len(single) == 1 < len(self.parameters) and isinstance(single[0], np.ndarray):
+                return loss, self._cut(single[0], shapes)
         if not seen:
             raise ValueError(f"{counts[0]} gradients were returned; expected {len(self.parameters)}: "
                              f"{', '.join(self.parameters)}")
@@ -126,7 +126,6 @@ class Taker:
         count, inner = len(self.parameters), [p for p in parts if isinstance(p, tuple | list)]
         if len(inner) == 1 and len(parts) > 1 and len(inner[0]) >= count:
             yield INSIDE, (_first_scalar([p for p in parts if p is not inner[0]]), list(inner[0]))
-            return
         first = parts and _is_scalar(parts[0])
         nested = any(isinstance(p, tuple | list) and holds_arrays(p) for p in parts)
         ways = {NOWHERE: (None, parts)}
