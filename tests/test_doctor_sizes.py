@@ -37,3 +37,21 @@ def test_an_order_of_axes_shows_where_halves_of_sizes_are_more_than_one():
     wrong = diagnose(_halved(), lambda x, w, y: _gradients(
         x, w, y, lambda d, I, J, F: d.reshape(F, I, J).transpose(1, 2, 0)), seconds=1)
     assert wrong.verdict == "wrong" and wrong.disagreements["x"] > 0.1 > wrong.disagreements["w"], str(wrong)
+
+
+def upsampled(x, w, target):
+    wide = np.repeat(x, 3, axis=1)
+    gap = wide * w - target
+    return np.sum(gap**2) / 2, (gap * w).reshape(*x.shape, 3).sum(axis=-1), np.sum(gap * wide)
+
+
+def test_a_place_may_be_a_quotient_rounded_down():
+    net = Network("upsampled")
+    N, U = net.sizes("N U")
+    x, w, target = net.parameter("x", N, U), net.parameter("w"), net.input("target", N, 3 * U)
+    n, i = net.indices(n=N, i=3 * U)
+    wide = net.define("wide", x[n, i // 3], over=(n, i))
+    net.loss = Sum((wide[n, i] * w - target[n, i]) ** 2, n, i) / 2
+    assert diagnose(net, upsampled).right
+    found = diagnose(net, lambda x, w, target: (*upsampled(x, w, target)[:2], -upsampled(x, w, target)[2]))
+    assert not found.right and "sign" in str(found)

@@ -10,7 +10,25 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sympy import ITE, Add, And, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Not, Or, Piecewise, Pow, Sum, Symbol
+from sympy import (
+    ITE,
+    Add,
+    And,
+    Expr,
+    Idx,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Not,
+    Or,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    ceiling,
+    floor,
+)
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
@@ -29,7 +47,7 @@ FUNCTIONS: dict[str, Callable] = {
     "half_step": lambda x: np.heaviside(x, 0.5), "at_zero": lambda x: np.where(x == 0, 1.0, 0.0),
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), "softplus": lambda x: np.logaddexp(0.0, x),
     "Heaviside": lambda x, *_: np.heaviside(x, 0.5), "erf": np.vectorize(math.erf, otypes=[float]),
-    "loggamma": np.vectorize(math.lgamma, otypes=[float]),
+    "loggamma": np.vectorize(math.lgamma, otypes=[float]), "Mod": np.mod,
 }  # fmt: skip
 RELATIONS = {
     ">=": np.greater_equal, ">": np.greater, "<=": np.less_equal, "<": np.less, "==": np.equal, "!=": np.not_equal,
@@ -114,10 +132,10 @@ def _code(expr, context):
         return _chosen(expr, context)
     if isinstance(expr, BooleanAtom):
         return lambda scope: bool(expr)
-    return _applied(expr, [compiled(a, context) for a in expr.args])
+    return _applied(expr, [compiled(a, context) for a in expr.args], context)
 
 
-def _applied(expr, args):
+def _applied(expr, args, context):
     """Return a function or an operation applied to compiled arguments."""
     if isinstance(expr, Add | Mul):
         return _folded(np.add if isinstance(expr, Add) else np.multiply, args)
@@ -134,6 +152,8 @@ def _applied(expr, args):
     if isinstance(expr, Relational):
         relation = RELATIONS[expr.rel_op]
         return lambda scope: relation(args[0](scope), args[1](scope))
+    if isinstance(expr, floor | ceiling) and (parts := _divided(expr.args[0])):
+        return _rounded(isinstance(expr, floor), *(compiled(p, context) for p in parts))
     name = type(expr).__name__
     if name in ("Max", "Min"):
         return _folded(np.maximum if name == "Max" else np.minimum, args)
@@ -141,6 +161,19 @@ def _applied(expr, args):
         raise NotImplementedError(f"{name} is not evaluated entry by entry")
     function = FUNCTIONS.get(name) or np.vectorize(lambda *x: float(expr.func(*x).evalf()), otypes=[float])
     return lambda scope: function(*(np.asarray(a(scope), float) for a in args))
+
+
+def _divided(expr):
+    """Return the dividend and the divisor of a quotient of integers, () of anything else."""
+    parts = expr.as_numer_denom()
+    return parts if all(p.is_integer for p in parts) else ()
+
+
+def _rounded(down, above, below):
+    """Return a quotient of integers rounded down or up, an integer: in floats 1/49 of 49 is less than 1."""
+    if down:
+        return lambda scope: above(scope) // below(scope)
+    return lambda scope: -(-above(scope) // below(scope))
 
 
 def _folded(operation, args):
