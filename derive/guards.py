@@ -5,10 +5,11 @@ conditions are proven, removed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 
 from sympy import And, Expr, Ge, Mul, Piecewise, S, Sum, expand
 
-from .ranges import Prover, conjuncts
+from .ranges import Prover, conjuncts, is_conjunction
 from .terms import free_indices
 
 
@@ -79,6 +80,27 @@ def disjoint(choice: Piecewise) -> Iterator[tuple[Expr, list[Expr]]]:
         own = conjuncts(condition)
         yield from ((branch, [*before, *own]) for before in left)
         left = [[*before, *own[:k], -own[k] - 1] for before in left for k in range(len(own))]
+
+
+def with_possible_cases(choice: Piecewise, prover: Prover) -> Expr:
+    """Return a choice without branches whose conditions on indices never hold, nor those after one that always does."""
+    kept = []
+    for branch, condition in choice.args:
+        own = conjuncts(condition) if is_conjunction(condition) else None
+        if own is not None and _is_impossible(own, prover):
+            continue
+        kept.append((branch, S.true if own is not None and all(map(prover.nonnegative, own)) else condition))
+        if kept[-1][1] == True:
+            break
+    if len(kept) == len(choice.args) and kept[-1][1] == choice.args[-1][1]:
+        return choice
+    return kept[0][0] if kept[0][1] == True else Piecewise(*kept, evaluate=False)
+
+
+def _is_impossible(conditions, prover):
+    """Tell whether expressions are never all >= 0: one is always less, or two of them are together."""
+    return any(prover.nonnegative(-c - 1) for c in conditions) or any(
+        expand(a + b).is_negative for a, b in combinations(conditions, 2))
 
 
 def proven_away(conditions: Iterable[Expr], prover: Prover, ranges: Mapping) -> list[Expr]:

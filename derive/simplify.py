@@ -10,7 +10,7 @@ from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
 from .functions import relu, step
-from .guards import disjoint, guarded, is_guard, proven_away, unguarded
+from .guards import disjoint, guarded, is_guard, proven_away, unguarded, with_possible_cases
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
 from .partial_sums import is_whole, running_inside
@@ -55,6 +55,8 @@ def tidied_rhs(rhs: Expr, prover: Prover) -> Expr:
 
 
 def _tidy(term: Expr, prover: Prover) -> Expr:
+    if isinstance(term, Piecewise):
+        term = with_possible_cases(term, prover)
     if isinstance(term, Piecewise) and is_guard(term):
         inner, conditions = unguarded(term)
         return guarded(inner, proven_away(conditions, prover, {}))

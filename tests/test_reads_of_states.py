@@ -148,12 +148,29 @@ def test_recurrences_agree_with_pytorch(declare, theirs, style, parameters, inpu
         np.testing.assert_allclose(g, tensors[n].grad.numpy(), rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize("turns", [1, 4])
-def test_second_derivatives_of_fewer_turns_than_lags(turns):
+def joined_to_itself(net):
+    T, N = net.sizes("T N")
+    w, x = net.parameter("w", 3, N), net.input("x", T, N)
+    t, n = net.indices(t=T, n=N)
+    h = net.state("h", T, N)
+    net.define(h, tanh(x[t, n] + w[0, n] * h[t - 1, n]), over=(t, n))
+    net.loss = total(concatenate(h, h, axis=0) ** 3)
+
+
+def joined_to_itself_in_torch(w, x):
+    rows = [torch.zeros_like(w[0])]
+    for row in x:
+        rows.append(torch.tanh(row + w[0] * rows[-1]))
+    return 2 * sum((row**3).sum() for row in rows)
+
+
+@pytest.mark.parametrize(("declare", "theirs", "turns"), [
+    (at_lags, at_lags_in_torch, 1), (at_lags, at_lags_in_torch, 4), (joined_to_itself, joined_to_itself_in_torch, 4)])
+def test_second_derivatives_of_recurrences_agree_with_pytorch(declare, theirs, turns):
     net = Network("recurrence")
-    at_lags(net)
+    declare(net)
     random = np.random.default_rng(0)
     w, x, v = random.normal(size=(3, 2)), random.normal(size=(turns, 2)), random.normal(size=(3, 2))
     [along] = codegen.lambdify(net.hessian_vector_product())(w, x, [v])
-    hessian = torch.autograd.functional.hessian(lambda w: at_lags_in_torch(w, torch.tensor(x)), torch.tensor(w)).numpy()
+    hessian = torch.autograd.functional.hessian(lambda w: theirs(w, torch.tensor(x)), torch.tensor(w)).numpy()
     np.testing.assert_allclose(along, np.einsum("ijkl,kl->ij", hessian, v), rtol=1e-9, atol=1e-12)
