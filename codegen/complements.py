@@ -111,8 +111,11 @@ class _Sigmoids:
         return e.lhs.base[at], self.exponentials[e.name].at(*at)
 
     def defined(self, e):
-        """Return the two lines of a sigmoid whose exponential was asked for; any other equation by itself."""
-        if e.name not in self.exponentials:
+        """Return the two lines of a sigmoid whose exponential was asked for; any other equation by itself.
+
+        Another one may define the same array: the row before the first of a state.
+        """
+        if e.name not in self.exponentials or e.free != e.indices:
             return [e]
         exponential = self.exponentials[e.name].at(*e.indices)
         return [Equation(exponential, capped_exp(e.rhs.args[0])), e.with_rhs(exponential / (1 + exponential))]

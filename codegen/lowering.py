@@ -108,7 +108,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
     program = with_sums_of_two(systems_solved(program.with_equations([_from_zero(e) for e in program.equations])))
     parts = _all_parts(program)
-    known = _exponentials(program, parts)
+    known = _Exponentials(program, parts)
     variables = dict(program.variables)
     lines: list[Equation] = []
     for e in program.equations:
@@ -153,15 +153,28 @@ def _from_zero(equation):
     return equation.with_rhs(LogSumExp(function, *limits))
 
 
-def _exponentials(program, parts):
-    """Return the equations of sigmoids, exponentials and erf, and of a number times what one of these is called."""
-    known: dict[str, Equation] = {}
-    for e in program.equations:
-        inner = e.rhs.as_coeff_Mul()[1]
-        if (isinstance(inner, sigmoid | exp | erf) or read_name(inner) in known) and e.free == e.indices \
-                and not reads(e.rhs, parts):
-            known[e.name] = e
-    return known
+class _Exponentials:
+    """The equations of sigmoids, exponentials and erf, and of a number times what one of these is called."""
+
+    def __init__(self, program, parts):
+        self.variables, self.prover = program.variables, program.prover
+        self.equations: dict[str, Equation] = {}
+        for e in program.equations:
+            inner = e.rhs.as_coeff_Mul()[1]
+            if (isinstance(inner, sigmoid | exp | erf) or read_name(inner) in self.equations) \
+                    and e.free == e.indices and not reads(e.rhs, parts):
+                self.equations[e.name] = e
+
+    def value(self, read):
+        """Return what a read stands for, None where that is not known: the row -1 of a state has its own equation."""
+        e = self.equations.get(read_name(read))
+        if e is None:
+            return None
+        places = dict(zip(e.indices, getattr(read, "indices", ()), strict=True))
+        if self.variables[e.name].state and not all(
+                self.prover.within(place, i.lower, i.upper) for i, place in places.items()):
+            return None
+        return instantiated(e.rhs, places)
 
 
 def _all_parts(program):
@@ -417,9 +430,8 @@ def _by_erfc(total, known):
 def _definition(term, known):
     """Return a term as a number times what it stands for, seen through the names of sigmoids, exponentials and erf."""
     coefficient, inner = term.as_coeff_Mul()
-    while (equation := known.get(read_name(inner))) is not None:
-        places = dict(zip(equation.indices, getattr(inner, "indices", ()), strict=True))
-        factor, inner = instantiated(equation.rhs, places).as_coeff_Mul()
+    while (value := known.value(inner)) is not None:
+        factor, inner = value.as_coeff_Mul()
         coefficient *= factor
     return coefficient, inner
 
