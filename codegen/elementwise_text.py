@@ -31,6 +31,7 @@ from .nodes import (
 from .numbers_text import denominators, is_negative, numerators
 from .places_text import indexed
 from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
+from .small_factors import with_small_factors_together
 from .sums_text import SumPrinter
 
 
@@ -129,6 +130,7 @@ class ElementwisePrinter(SumPrinter):
         mean = self._mean(node) or self._lower_triangle(node)
         if mean is not None:
             return mean
+        node = with_small_factors_together(node)
         negative, tops, bottoms = False, [], []
         for a in node.args:
             if isinstance(a, Scalar) and not is_variable(a):

@@ -24,6 +24,7 @@ from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
 from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
+from .small_factors import with_small_factors_together
 from .vectors_of_stacks import by_vectors
 from .workspace import ASKED
 
@@ -115,7 +116,7 @@ class InPlacePrinter(NumpyPrinter):
             self.lines.append(f"{name} {'-' if negative else '+'}= {self._operand(part, node.axes)}")
 
     def _times_into(self, name, where, node):
-        node = _scaled_small(node)
+        node = _scaled_small(with_small_factors_together(node))
         scalars = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
         tops = [a for a in node.args if a not in scalars and not is_reciprocal(a)]
         bottoms = [inverted(a) for a in node.args if a not in scalars and is_reciprocal(a)]

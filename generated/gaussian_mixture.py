@@ -36,7 +36,7 @@ def forward(a, mu, s, X):
 
     exp_s = np.exp(-2 * s)                              # (K, D)
     diff_q = X[:, None, :] - mu                         # (N, K, D)
-    q = a - np.sum(exp_s * diff_q**2 / 2 + s, axis=2)   # (N, K)
+    q = a - np.sum(exp_s / 2 * diff_q**2 + s, axis=2)   # (N, K)
     # log sum_k exp q[n, k] = T_q + log S_q, shifted by the maxima T_q so that exp stays in range
     T_q = q.max(axis=1)                                 # (N,)
     E_q = np.exp(q - T_q[:, None])                      # (N, K)

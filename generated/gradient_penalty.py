@@ -75,10 +75,10 @@ def backward(residuals):
     # f_pre_f = (1 - tanh_pre_f^2) diag(v)
     dpre_f = -2 * v * df_pre_f * tanh_pre_f * (1 - tanh_pre_f**2)  # (N, H)
     # q = tanh_pre_q v
-    dpre_q = v * (1 - tanh_pre_q**2) / N                # (N, H)
+    dpre_q = v / N * (1 - tanh_pre_q**2)                # (N, H)
     # p = tanh_pre_p v
     dv = tanh_pre_q.mean(axis=0) + np.sum(df_pre_f * (1 - tanh_pre_f**2), axis=0) - tanh_pre_p.mean(axis=0)  # (H,)
-    dpre_p = -v * (1 - tanh_pre_p**2) / N               # (N, H)
+    dpre_p = -v / N * (1 - tanh_pre_p**2)               # (N, H)
     # pre_p = X W + 1 b'
     dW = M.T @ dpre_f + X.T @ dpre_p + Y.T @ dpre_q + dS.T @ f_pre_f  # (D, H)
     db = dpre_f.sum(axis=0) + dpre_p.sum(axis=0) + dpre_q.sum(axis=0)  # (H,)

@@ -95,7 +95,7 @@ def backward(residuals):
     db2 = dY.sum(axis=0)                                # (K,)
     dP = (dY @ split_W2.reshape(-1, K).T).reshape(N, G, M)  # (N, G, M)
     # P[n, g, m] = 1/(H W) sum_{h, w} relu(B[n, g, m, h, w])
-    dB = dP[:, :, :, None, None] * (B > 0) / (H * W)    # (N, G, M, H, W)
+    dB = (dP / (H * W))[:, :, :, None, None] * (B > 0)  # (N, G, M, H, W)
     # B[n, g, m, h, w] = gamma[M * g + m] * U[n, g, m, h, w] + beta[M * g + m]
     dsplit_gamma = np.sum(dB * U, axis=(0, 3, 4))       # (G, M)
     dgamma = dsplit_gamma.reshape(C)                    # (C,)

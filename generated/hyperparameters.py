@@ -45,7 +45,7 @@ def forward(rho, X, y, V, t):
         sigmoid_s = E_s / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(sigmoid_s / (E_s + 1))[:, None] * X / N**0.5
+        weighted_X = (np.sqrt(sigmoid_s / (E_s + 1)) / N**0.5)[:, None] * X
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)
@@ -90,7 +90,7 @@ def predict(rho, X, y):
         sigmoid_s = E_s / (E_s + 1)
         inner_w_s = (sigmoid_s - y) / N
         residual_w = inner_w_s @ X + exp_rho * w
-        weighted_X = np.sqrt(sigmoid_s / (E_s + 1))[:, None] * X / N**0.5
+        weighted_X = (np.sqrt(sigmoid_s / (E_s + 1)) / N**0.5)[:, None] * X
         matrix_w = weighted_X.T @ weighted_X
         matrix_w[np.arange(D), np.arange(D)] += exp_rho
         step_w = _solved("w", matrix_w, residual_w)

@@ -77,7 +77,7 @@ def backward(residuals):
     ds = dq * (exp_s * diff_q**2 - 1)                   # (N, K)
     dm = dq * diff_q * exp_s                            # (N, K)
     # lse_a[n] = log sum_k exp a[n, k]
-    da = dlse_a[:, None] * E_a / S_a[:, None] + dq      # (N, K)
+    da = (dlse_a / S_a)[:, None] * E_a + dq             # (N, K)
     # s = A Ws + 1 bs'
     dWs = A.T @ ds                                      # (H, K)
     dbs = ds.sum(axis=0)                                # (K,)
