@@ -32,8 +32,9 @@ def _softplus(x):
 NEEDS = {"_sigmoid": {"exp"}, "_slope": {"exp"}, "_softplus": {"exp", "log1p"}}
 MATH = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh",
-    "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "asin": "asin", "acos": "acos", "asinh": "asinh",
-    "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "lgamma",
+    "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "atan2": "atan2", "asin": "asin", "acos": "acos",
+    "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "tail": "erfc",
+    "loggamma": "lgamma",
 }
 
 
@@ -59,12 +60,12 @@ class ScalarPrinter(PythonCodePrinter):
         name = expr.func.__name__
         if name in MATH:
             self.functions.add(MATH[name])
-            return f"{MATH[name]}({self._print(expr.args[0])})"
+            return f"{MATH[name]}({', '.join(map(self._print, expr.args))})"
         raise DerivationError(f"{expr} has the function {name}, which the style scalar cannot print; use plain")
 
     _print_exp = _print_log = _print_log1p = _print_expm1 = _print_tanh = _print_Function
     _print_sin = _print_cos = _print_tan = _print_sinh = _print_cosh = _print_Function
-    _print_erf = _print_erfc = _print_loggamma = _print_Function
+    _print_atan2 = _print_erf = _print_erfc = _print_loggamma = _print_Function
 
     def _print_relu(self, expr):
         [x] = expr.args

@@ -12,7 +12,8 @@ SAME = frozenset((
 ))
 OTHERS = {                      # "" where there is nothing of the kind
     "abs": "Abs(Z)", "absolute": "Abs(Z)", "add": "Z + A", "arccos": "acos(Z)", "arcsin": "asin(Z)",
-    "arcsinh": "asinh(Z)", "arctan": "atan(Z)", "arctanh": "atanh(Z)", "argmax": "", "bmm": "Z @ A",
+    "arcsinh": "asinh(Z)", "arctan": "atan(Z)", "arctan2": "atan2(Z, A)", "arctanh": "atanh(Z)", "argmax": "",
+    "bmm": "Z @ A",
     "cat": "concatenate(Z, A)", "clamp": "hardtanh(Z, low, high)", "clip": "hardtanh(Z, low, high)",
     "concat": "concatenate(Z, A)", "concatenate": "derive's concatenate(Z, A)", "cumsum": "Sum(Z[j], (j, 0, i)) over i",
     "detach": "", "div": "Z / A", "divide": "Z / A", "dot": "Z @ A", "dtype": "",

@@ -236,6 +236,12 @@ def test_names_look_as_on_paper(name, latex):
     assert letters(name) == latex
 
 
+def test_a_number_stays_where_the_rest_of_a_name_is_a_name_too():
+    assert letters("conv2_loss", known=["loss"]) == r"\mathrm{conv}_{2,\mathrm{loss}}"
+    assert letters("W1_q", known=["q"]) == "W_{1,q}"
+    assert letters("tanh_Z1", known=["Z1"]) == r"\mathrm{tanh}_{Z_1}"
+
+
 def test_indices_stand_apart_where_one_is_a_command():
     net = Network("layers", "An index called l, which is \\ell on paper")
     L, N = net.sizes("M N")

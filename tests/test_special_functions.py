@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, digamma, factorial, gamma, log, loggamma
+from sympy import Sum, atan2, digamma, factorial, gamma, log, loggamma
 
 import codegen
 from derive import Network, mean, sigmoid, softplus, total
@@ -63,3 +63,20 @@ def test_sizes_do_not_carry_what_a_sigmoid_leaves_of_1_out_of_range(style):
     with np.errstate(all="raise", under="ignore"):
         loss, grads = codegen.lambdify(net.backward(), style=style)(np.full((5, 7), 1e3), np.ones((5, 7)))
     assert loss == 0 and not grads.Z.any()
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled", "scalar"])
+def test_angles_in_all_four_quarters_are_pytorchs(style):
+    """The bearing at which a place is seen, off by what was measured."""
+    net = Network("bearing", "Bearings")
+    place, seen, angle = net.parameter("place", 2), net.input("seen", 4, 2), net.input("angle", 4)
+    n, = net.indices(n=4)
+    net.loss = Sum((atan2(seen[n, 1] - place[1], seen[n, 0] - place[0]) - angle[n]) ** 2, n)
+    where, angles = np.array([[1.0, 2.0], [-1.0, 2.0], [-1.5, -0.5], [0.7, -2.0]]), random.normal(size=4)
+    p = torch.tensor([0.1, -0.2], dtype=torch.float64, requires_grad=True)
+    away = torch.tensor(where) - p
+    expected = ((torch.atan2(away[:, 1], away[:, 0]) - torch.tensor(angles)) ** 2).sum()
+    expected.backward()
+    loss, grads = codegen.lambdify(net.backward(), style=style)(np.array([0.1, -0.2]), where, angles)
+    assert np.isclose(loss, expected.item(), rtol=1e-12)
+    assert np.allclose(grads.place, p.grad, rtol=1e-12)

@@ -42,8 +42,9 @@ MOST_CELLS = 3_000_000          # of one broadcast
 MOST_FIXED = 20_000             # of what is kept of one point
 FUNCTIONS: dict[str, Callable] = {
     "exp": np.exp, "log": np.log, "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh,
-    "cosh": np.cosh, "atan": np.arctan, "asinh": np.arcsinh, "Abs": np.abs, "sign": np.sign, "floor": np.floor,
-    "ceiling": np.ceil, "relu": lambda x: np.maximum(x, 0.0), "step": lambda x: np.where(x > 0, 1.0, 0.0),
+    "cosh": np.cosh, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "Abs": np.abs, "sign": np.sign,
+    "floor": np.floor, "ceiling": np.ceil, "relu": lambda x: np.maximum(x, 0.0),
+    "step": lambda x: np.where(x > 0, 1.0, 0.0),
     "half_step": lambda x: np.heaviside(x, 0.5), "at_zero": lambda x: np.where(x == 0, 1.0, 0.0),
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), "softplus": lambda x: np.logaddexp(0.0, x),
     "Heaviside": lambda x, *_: np.heaviside(x, 0.5), "erf": np.vectorize(math.erf, otypes=[float]),

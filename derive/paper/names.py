@@ -26,7 +26,8 @@ def letters(name: str, known: Iterable[str] = ()) -> str:
     """Return an identifier as a LaTeX symbol: a head, and what follows it as its subscript."""
     head, _, rest = name.partition("_")
     if rest and (head in REDUCTIONS or rest in known):
-        return subscripted(_head(head)[0], [letters(rest, known)])
+        symbol, subscripts = _head(head)
+        return subscripted(symbol, [*subscripts, letters(rest, known)])
     parts = [p for p in name.split("_") if p]
     if len(parts) > 1 and parts[-1] in ACCENTS:
         parts = [parts[0] + parts[-1], *parts[1:-1]]
