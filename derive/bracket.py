@@ -7,7 +7,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, floor
+from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, expand, floor
 
 from .guards import guarded, proven_away, unguarded
 from .ranges import Prover, index_atoms, index_range
@@ -64,6 +64,25 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
         ranges = {i: (low, high) for i, low, high in limits}
         term = guarded(rest.xreplace(here), proven_away(conditions, prover, ranges))
         total = summed(term, limits)
+    return total
+
+
+def at_the_end(total: Expr, prover: Prover) -> Expr:
+    """Return a sum of what counts at the first or the last place of an index alone as its value there.
+
+    Sum([j <= 0]*f(j), (j, 0, T - 1)) is f(0): no index is less than 0.
+    """
+    if not isinstance(total, Sum):
+        return total
+    term, conditions = unguarded(total.function)
+    for index, low, high in total.limits if conditions else ():
+        for end, condition in ((low, low - index), (high, index - high)):
+            if expand(condition) in map(expand, conditions) and prover.nonnegative(high - low, {}):
+                rest = [c.xreplace({index: end}) for c in conditions]
+                limits = [tuple(limit) for limit in total.limits if limit[0] != index]
+                ranges = {i: (first, last) for i, first, last in limits}
+                term = guarded(term.xreplace({index: end}), proven_away(rest, prover, ranges))
+                return at_the_end(summed(term, limits), prover)
     return total
 
 

@@ -4,7 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from sympy import Derivative, Expr, Idx, Indexed, IndexedBase, Mod, Not, Piecewise, S, Subs, Symbol, sympify
+from sympy import (
+    Abs,
+    Derivative,
+    Expr,
+    Idx,
+    Indexed,
+    IndexedBase,
+    Max,
+    Min,
+    Mod,
+    Not,
+    Piecewise,
+    S,
+    Subs,
+    Symbol,
+    sympify,
+)
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
@@ -104,7 +120,8 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
         if index.has(Mod):
             raise DefinitionError(
                 f"{name} reads {read}: a remainder is no index here; expected sums and products of indices and sizes, "
-                "floor(i/b), or labels; count by two indices, q and r, and read at b*q + r where the whole is meant"
+                "floor(i/b), or labels; count by two indices, q and r, and read at b*q + r where the whole is meant, "
+                f"or, where the ends are joined, {_joined(variable, axis, '1:', ':1')}"
             )
         first = S.NegativeOne if variable.state and axis == 0 else S.Zero
         low, high = reading.ranges.get(index, index_range(index))
@@ -129,6 +146,8 @@ def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None
                 f"its data from there, at {size - 1 - turn}")
     if label is not None and label.classes is not None:
         return f"{label.name} counts {label.classes} classes; expected classes={size}, or {label.classes} entries there"
+    if index.has(Max, Min, Abs):
+        return f"join pieces: {_joined(variable, axis, ':1', ':-1')} has the first entry twice"
     for order in permutations(read.indices):
         if all(isinstance(i, Idx) and index_range(i) == (0, n - 1) for i, n in zip(order, variable.shape, strict=True)):
             return f"{variable.name}[{', '.join(map(str, order))}] would be in range"
@@ -139,6 +158,12 @@ def _is_later(place: Expr) -> bool:
     """Tell whether a place is an index and more, t + 1."""
     inside = place.atoms(Idx)
     return len(inside) == 1 and bool((place - next(iter(inside))).is_positive)
+
+
+def _joined(variable, axis, *pieces):
+    """Return the code that joins pieces of an array along an axis."""
+    cut = (f"{variable.name}[{':, ' * axis}{piece}]" for piece in pieces)
+    return f"concatenate({', '.join(cut)}{f', axis={axis}' if axis else ''})"
 
 
 def check_turns(program: Program) -> None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
-from .bracket import collapsed
+from .bracket import at_the_end, collapsed
 from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
@@ -67,7 +67,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         kept = Piecewise((rest, term.args[0][1]), (S.Zero, True), evaluate=False)
         return number * kept if abs(number) != 1 and rest != 1 else term
     if isinstance(term, Sum):
-        term = collapsed(term, prover)
+        term = at_the_end(collapsed(term, prover), prover)
         term = added_up(term) if isinstance(term, Sum) else term
         return _tidy_sum(term) if isinstance(term, Sum) else term
     if isinstance(term, Add):

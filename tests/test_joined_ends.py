@@ -1,0 +1,55 @@
+"""Arrays whose ends are joined, repeated or reflected, by pieces joined end to end: beside PyTorch."""
+
+import numpy as np
+import pytest
+from sympy import Abs, Max, Mod, Sum
+
+import codegen
+from derive import DefinitionError, Network, concatenate, total
+
+torch = pytest.importorskip("torch", reason="PyTorch is in the peers extra: pip install -e '.[peers]'")
+
+
+def test_rolled_repeated_and_reflected_rows_are_pytorchs():
+    net = Network("ring", "A chain whose ends are joined, repeated, reflected")
+    T, K = net.sizes("T K")
+    W, X = net.parameter("W", T, K), net.input("X", T, K)
+    rolled = net.define("rolled", concatenate(W[1:], W[:1]))
+    back = net.define("back", concatenate(W[:, -1:], W[:, :-1], axis=1))
+    repeated = net.define("repeated", concatenate(W[:1], W[:1], W, W[-1:]))
+    net.loss = total(W * rolled * back * X) + total(repeated[:-3] ** 2 * repeated[3:] * X)
+    program = net.backward()
+    for T0 in (1, 2, 5):
+        w, x = np.random.default_rng(T0).normal(size=(2, T0, 3))
+        leaf, data = torch.tensor(w, requires_grad=True), torch.tensor(x)
+        long = torch.cat([leaf[:1], leaf[:1], leaf, leaf[-1:]])
+        loss = (leaf * leaf.roll(-1, 0) * leaf.roll(1, 1) * data).sum() + (long[:-3] ** 2 * long[3:] * data).sum()
+        loss.backward()
+        for style in ("plain", "fast"):
+            found, grads = codegen.lambdify(program, style=style)(w, x)
+            assert np.isclose(found, loss.item(), rtol=1e-12)
+            np.testing.assert_allclose(grads.W, leaf.grad, rtol=1e-10, atol=1e-13)
+
+
+def test_a_sum_of_what_counts_at_one_end_alone_is_its_value_there():
+    net = Network("ends")
+    T = net.size("T")
+    w, x = net.parameter("w", T), net.input("x", T)
+    net.loss = total(net.define("r", concatenate(w[1:], w[:1])) * w * x)
+    rhs = net.backward().gradients["w"].rhs
+    assert not rhs.has(Sum)                         # w[0] is read at the last place alone
+
+
+@pytest.mark.parametrize(("place", "remedy"), [
+    (lambda t, T: Mod(t + 1, T), r"concatenate(W[:, 1:], W[:, :1], axis=1)"),
+    (lambda t, T: Max(0, t - 1), r"concatenate(W[:, :1], W[:, :-1], axis=1)"),
+    (lambda t, T: Abs(t - 1), r"concatenate(W[:, :1], W[:, :-1], axis=1)"),
+])
+def test_the_way_to_write_it_is_told(place, remedy):
+    net = Network("places")
+    T, K = net.sizes("T K")
+    W = net.parameter("W", K, T)
+    t, k = net.indices(t=T, k=K)
+    with pytest.raises(DefinitionError) as told:
+        net.loss = Sum(W[k, place(t, T)], t, k)
+    assert remedy in str(told.value)
