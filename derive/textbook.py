@@ -23,6 +23,7 @@ from .functions import relu, sigmoid, softplus
 from .guards import is_guard
 from .masked_exponentials import is_everywhere
 from .program import Equation, Program
+from .running_products import with_running_products
 from .terms import apart, bottom_up, index_names, instantiated, read_name, subterms
 
 
@@ -30,6 +31,7 @@ def recognised(program: Program) -> Program:
     """Return the program with the textbook's formulas recognised."""
     known: dict[str, Equation] = {}
     equations = []
+    program = with_running_products(program)
     for e in program.equations:
         rhs = bottom_up(bottom_up(e.rhs, lambda term: _changed(term, known)), _divided)
         e = e.with_rhs(exp(_exponent(rhs)) if isinstance(rhs, Piecewise) and _exponent(rhs) is not None else rhs)
