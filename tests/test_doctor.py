@@ -88,6 +88,14 @@ def test_what_is_returned_is_taken_apart(given):
     assert np.array_equal(gradients["W"], W) and np.array_equal(gradients["b"], B)
 
 
+def test_a_list_may_have_itself_in_it():
+    endless = [W]
+    endless.append(endless)
+    assert "W" in Taker(["W", "b"], ["X"])(endless)[1]
+    with pytest.raises(ValueError, match="there is none for b"):
+        Taker(["W", "b"], ["X"])({"W": W, "more": endless})
+
+
 def test_a_number_may_be_a_gradient():
     loss, gradients = Taker(["w", "b"], ["X"])((B, 2.0), {"w": (3,), "b": ()})
     assert loss is None and gradients["w"] is B and gradients["b"] == 2.0

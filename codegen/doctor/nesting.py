@@ -9,17 +9,20 @@ import numpy as np
 
 PLAIN = tuple | list | np.ndarray | float | int | complex | str | np.generic
 Path = tuple[Any, ...]
+DEEPEST = 6             # lists in lists: one may have itself in it
 
 
-def opened(given: Any) -> Any:
+def opened(given: Any, deep: int = DEEPEST) -> Any:
     """Return what is given with lists for generators, arrays of arrays and zip; a dictionary for pairs with names."""
+    if not deep:
+        return given
     if isinstance(given, Iterator):
         given = list(given)
     if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
         given = list(given)
     if isinstance(given, Mapping) or not isinstance(given, tuple | list) or hasattr(given, "_asdict"):
         return given
-    parts = [opened(p) for p in given]
+    parts = [opened(p, deep - 1) for p in given]
     if parts and all(isinstance(p, tuple | list) and len(p) == 2 and isinstance(p[0], str) for p in parts):
         return dict(parts)
     return parts if isinstance(given, list) else tuple(parts)
@@ -38,25 +41,31 @@ def named_fields(given: Any) -> Mapping | None:
     return vars(given) if hasattr(given, "__dict__") and vars(given) else None
 
 
-def holds_arrays(given: Any) -> bool:
+def holds_arrays(given: Any, deep: int = DEEPEST) -> bool:
     """Tell whether some parts of a dictionary or list are arrays, or have such parts; not those of numbers alone."""
+    if not deep:
+        return False
     fields = named_fields(given)
     parts = list(fields.values()) if fields is not None else given if isinstance(given, tuple | list) else []
-    return any((isinstance(p, np.ndarray) and p.ndim > 0) or holds_arrays(p) for p in parts)
+    return any((isinstance(p, np.ndarray) and p.ndim > 0) or holds_arrays(p, deep - 1) for p in parts)
 
 
-def containers(given: Any) -> Iterator[Mapping]:
+def containers(given: Any, deep: int = DEEPEST) -> Iterator[Mapping]:
     """Yield the dictionaries inside a dictionary or list."""
+    if not deep:
+        return
     fields = named_fields(given)
     for part in fields.values() if fields is not None else given if isinstance(given, tuple | list) else ():
         if (inner := named_fields(part)) is not None:
             yield inner
         if inner is not None or isinstance(part, tuple | list):
-            yield from containers(part)
+            yield from containers(part, deep - 1)
 
 
 def leaves(given: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield the arrays and numbers in dictionaries and lists, with the keys and places that lead to each."""
+    if len(path) > DEEPEST:
+        return
     fields = named_fields(given)
     if fields is not None:
         for key, part in fields.items():

@@ -114,7 +114,7 @@ class Patient:
             shapes = {n: (a.shape, np.shape(given.get(n))) for n, a in arrays.items()}
             arrays |= {n: form.taken(arrays[n]) for n, form in self.layout.items() if n in arrays}
             number = None if loss is None else float(np.asarray(loss).reshape(()))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             return Answer(failure=str(error))
         return Answer(number, arrays, single=single, shapes=shapes)
 

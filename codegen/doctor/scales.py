@@ -70,20 +70,25 @@ def constants(program: Program, point: Point) -> list[tuple[Expr, float]]:
 
 def _expressions(program: Program) -> tuple[Expr, ...]:
     """Return what a ratio is tried as, the simplest first."""
-    return _in_sizes(program.sizes, tuple(Symbol(v.name, real=True) for v in program.kind("input") if not v.shape))
+    given = tuple(Symbol(v.name, real=True) for v in program.kind("input") if not v.shape)
+    computed = dict.fromkeys(e.name for e in program.forward if not e.indices and e.name != program.loss)
+    return _in_sizes(program.sizes, given, tuple(Symbol(n, real=True) for n in computed))
 
 
 @lru_cache(maxsize=100)
-def _in_sizes(sizes, scalars):
-    return tuple(_made_of(sizes, scalars))
+def _in_sizes(sizes, given, computed):
+    return tuple(_made_of(sizes, given, computed))
 
 
-def _made_of(sizes, scalars):
+def _made_of(sizes, scalars, computed):
     yield from (Integer(-1), Integer(2), Rational(1, 2))
     for s in sizes:
         yield from (s, 1 / s, -s, -1 / s, 2 * s, 2 / s, s / 2)
     for s in scalars:
         yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2, *(f for n in sizes for f in (s / n, s * n)))
+    for s in computed:                                          # how many labels are kept, what weights sum to
+        for count in (0, 1, 2, 3):
+            yield from (f for chosen in combinations(sizes, count) for f in (s / Mul(*chosen), Mul(*chosen) / s))
     for count in (2, 3, 4):
         for chosen in combinations(sizes, count):
             product = Mul(*chosen)
@@ -104,7 +109,8 @@ def _at(expr, point):
 def _evaluated(expr, point):
     values = {s: Integer(n) for s, n in point.sizes.items()}
     for s in expr.free_symbols - set(values):
-        values[s] = Float(float(point.arguments[s.name]))
+        given = point.arguments[s.name] if s.name in point.arguments else point.ours.values[s.name]
+        values[s] = Float(float(given))
     try:
         return float(expr.xreplace(values))
     except TypeError:
@@ -123,7 +129,8 @@ def words_of(expr: Expr) -> str:
     if bottom == 1 and top.free_symbols:
         mean = "a mean's " if all(f.is_Symbol for f in Mul.make_args(top)) else ""
         return f"a factor {_text(top)} too many ({mean}1/{_text(top)} is missing)"
-    return f"a factor {_text(expr)} too many"
+    instead = f": it is divided by {_text(bottom)}, not by {_text(top)}" if top.free_symbols and bottom.free_symbols else ""
+    return f"a factor {_text(expr)} too many{instead}"
 
 
 def _text(expr):
