@@ -15,6 +15,8 @@ SLIPS = [                               # what was written, and what was meant
     ("d = (p - y / n) * w", "d = (p - y) / n * w"),
     ("d = a * (b - 1) / 2", "d = a * b - 1 / 2"),
     ("d = g / s - 1 / (n * s)", "d = g / s + gs"),
+    ("d = w - k * (a @ b)", "d = w - a @ (k * b)"),
+    ("d = (a * k) @ b", "d = k * (a @ b)"),
     ("g[:-1] += k * w[:-1]", "g[1:] += k * w[1:]"),
 ]
 

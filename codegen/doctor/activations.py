@@ -5,7 +5,7 @@ And in the gradient of a softmax: its diagonal only, the true class only, a smal
 
 from collections.abc import Iterator
 
-from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, S, Sum, exp, tanh
+from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, S, Sum, exp, sign, tanh
 
 from derive.binders import Maximum
 from derive.functions import relu, sigmoid, step
@@ -83,14 +83,18 @@ def _others(program, read, equation):
             sources += [("its argument", r) for r in reads(inner, program.variables)
                         if program.variables[read_name(r)].kind != "labels"
                         and set(free_indices(r)) <= set(free_indices(read))]
+    own = program.variables[program.variables[equation.name].primal or ""]
+    if own.kind != "parameter" and len(own.shape) == len(equation.indices):     # |z| and z^2 in a sum
+        sources.append(("its argument", own.at(*equation.indices)))
     for _, z in sources:
-        name = read_name(z)
+        plain = all(isinstance(i, Idx) for i in getattr(z, "indices", ()))
+        name = read_name(z) if plain else str(z)            # h[t - 1, n, k], the state of another step
         for text, value in (
             (f"{name} (1 - {name})", z * (1 - z)), (f"1 - {name}^2", 1 - z**2), (f"1 - {name}", 1 - z), (name, z),
             (f"[{name} > 0]", step(z)), (f"sigmoid'({name})", sigmoid(z) * (1 - sigmoid(z))),
             (f"tanh'({name})", 1 - tanh(z) ** 2), (f"sigmoid({name})", sigmoid(z)), (f"exp({name})", exp(z)),
             (f"2 {name}", 2 * z), (f"tanh({name})", tanh(z)), (f"1 + {name}", 1 + z), (f"-{name}", -z),
-            (f"1/{name}", 1 / z), (f"{name}^2", z**2), (f"(1 - {name})^2", (1 - z) ** 2),
+            (f"sign({name})", sign(z)), (f"1/{name}", 1 / z), (f"{name}^2", z**2), (f"(1 - {name})^2", (1 - z) ** 2),
         ):
             found.setdefault(value, (text, POSSIBLE))
     if equation.rhs.has(step):

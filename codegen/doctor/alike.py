@@ -9,6 +9,7 @@ from sympy import Add, Expr, Idx, Indexed, Mul, Symbol
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
 
+from .activations import slopes
 from .mutants import Mutator
 from .slips import FARFETCHED, RARE, Mutant
 
@@ -34,7 +35,7 @@ def same_changes(program: Program, mutator: Mutator, reached: Mapping[str, froze
 def _in_all(program, mutator, first, names):
     """Yield the mutants of an equation with the same change made in others."""
     own = {read_name(r) for r in reads(first.rhs, program.variables)}
-    for mutant in mutator.of(first):
+    for mutant in (*mutator.of(first), *slopes(program, first)):
         changed = mutant.equations[-1]
         if mutant.kind in KINDS and mutant.rank < FARFETCHED and {
                 read_name(r) for r in reads(changed.rhs, program.variables)} <= own:

@@ -110,8 +110,11 @@ class Effects:
 
 
 def _vanishes(value, usual):
-    """Tell whether nothing is left of a value but rounding: that hides whatever else is wrong."""
-    return not largest(value) > NOTHING * largest(usual)
+    """Tell whether nothing is left of a value, or of how it varies along an axis: that hides whatever else is wrong."""
+    value, usual = np.asarray(value, float), np.asarray(usual, float)
+    return not largest(value) > NOTHING * largest(usual) or any(
+        largest(np.diff(value, axis=k)) <= NOTHING * largest(value) < largest(np.diff(usual, axis=k))
+        for k in range(value.ndim) if value.shape == usual.shape and value.shape[k] > 1)
 
 
 def _near(rows, numbers, order, wanted, along):

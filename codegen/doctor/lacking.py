@@ -23,6 +23,7 @@ FUNCTIONS = (
     "np.exp(x)", "np.log(x)", "np.sqrt(x)", "np.abs(x)", "np.sign(x)", "x ** 2", "1 / x", "1 - x", "(x > 0)", "(x < 0)",
     "np.tanh(x)", "1 - np.tanh(x) ** 2", "1 - x ** 2", "x * (1 - x)", "1 / (1 + np.exp(-x))", "np.cos(x)", "np.sin(x)",
     "np.exp(-x) / (1 + np.exp(-x)) ** 2", "np.maximum(x, 0)", "1 / np.sqrt(x)", "1 / (1 + x ** 2)", "x ** 3", "2 * x",
+    "(x != 0)", "(x == 0)",
 )  # fmt: skip
 REDUCED = (
     "np.linalg.norm(x)", *(f"np.linalg.norm(x, axis={a}, keepdims=True)" for a in (0, 1, -1)),

@@ -9,7 +9,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from sympy import Add, Eq, Expr, Gt, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
+from sympy import (
+    Add,
+    Eq,
+    Expr,
+    Gt,
+    Idx,
+    Indexed,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    exp,
+)
 from sympy.core.relational import Relational
 
 from derive.binders import is_binder
@@ -109,6 +127,10 @@ class Mutator:
             yield from self._sums(expr)
         elif isinstance(expr, Piecewise | step):
             yield from of_mask(self.wording, expr)
+        elif isinstance(expr, Max | Min):
+            for arg in expr.args:
+                yield Found(arg, f"{self.wording.text(expr)} is taken to be {self.wording.text(arg)}, always", "choice",
+                            POSSIBLE)
         elif isinstance(expr, exp) or read_name(expr) in self.exponentials:
             yield from self._exponentials(expr)
 

@@ -26,7 +26,7 @@ from .slips import FARFETCHED, Mutant
 from .windows import other_poolings
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
-         "step")
+         "step", "choice")
 
 
 def rederived(forward: Program, program: Program, evidence: Evidence, seconds: float) -> Finding | None:

@@ -122,7 +122,7 @@ def _with_names(node, names):
 
 def _operations(node, around):
     left, op, right = node.left, type(node.op), node.right
-    for other in OPERATORS.get(op, ()):
+    for other in OPERATORS.get(op, ()) if "1" not in (text(left), text(right)) or op is ast.Sub else ():
         rank = SLIP if other not in (ast.Add, ast.MatMult) or op is ast.Sub else OTHER
         yield ast.BinOp(left, other(), right), f"{SIGNS[op]} where {SIGNS[other]} should be", rank
     yield left, f"{_part(op)} {quoted(right)} does not belong there", SLIP
@@ -150,6 +150,28 @@ def _operations(node, around):
         turned = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right))
         yield turned, "brackets are in the wrong place", SLIP
     yield from ((new, "brackets are in the wrong place", OTHER) for new in bracketed(node))
+    yield from ((new, "the factor stands on the other side of the product", OTHER) for new in _across(node))
+
+
+def _across(node):
+    """Yield a * (M @ v) as M @ (a * v) and (M * a) @ v, and either of those as the others."""
+    left, right = node.left, node.right
+    times, product = ast.Mult(), ast.MatMult()
+    if isinstance(node.op, ast.Mult):
+        for a, whole in ((left, right), (right, left)):
+            if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.MatMult):
+                yield ast.BinOp(whole.left, product, ast.BinOp(a, times, whole.right))
+                yield ast.BinOp(ast.BinOp(whole.left, times, a), product, whole.right)
+    elif isinstance(node.op, ast.MatMult):
+        for k, side in enumerate((left, right)):
+            for a, rest in ((side.left, side.right), (side.right, side.left)) if _is_product(side) else ():
+                yield ast.BinOp(a, times, ast.BinOp(rest, product, right) if k == 0 else ast.BinOp(left, product, rest))
+                moved_in = (rest, ast.BinOp(a, times, right)) if k == 0 else (ast.BinOp(left, times, a), rest)
+                yield ast.BinOp(moved_in[0], product, moved_in[1])
+
+
+def _is_product(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
 
 
 def _taken_in(product, op, term):

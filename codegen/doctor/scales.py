@@ -129,7 +129,8 @@ def words_of(expr: Expr) -> str:
     if bottom == 1 and top.free_symbols:
         mean = "a mean's " if all(f.is_Symbol for f in Mul.make_args(top)) else ""
         return f"a factor {_text(top)} too many ({mean}1/{_text(top)} is missing)"
-    instead = f": it is divided by {_text(bottom)}, not by {_text(top)}" if top.free_symbols and bottom.free_symbols else ""
+    both = bool(top.free_symbols and bottom.free_symbols)
+    instead = f": it is divided by {_text(bottom)}, not by {_text(top)}" if both else ""
     return f"a factor {_text(expr)} too many{instead}"
 
 
