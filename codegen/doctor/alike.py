@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, permutations
 
-from sympy import Add, Expr, Idx, Indexed, Mul, Symbol
+from sympy import Add, Expr, Idx, Indexed, Mul, Symbol, expand_mul
 
 from derive.program import Equation, Program
 from derive.terms import instantiated, read_name, reads
@@ -14,6 +14,7 @@ from .mutants import Mutator
 from .slips import FARFETCHED, RARE, Mutant
 
 KINDS = ("term", "sign", "factor", "mean", "scale", "mask", "power", "detached", "transpose", "lost", "slope")
+MOST_OPERATIONS = 40        # of an expression that is written out
 MOST_NAMES = 5              # in an equation, of which the other's are found by trial
 Names = Mapping[str, str]
 
@@ -24,7 +25,7 @@ def same_changes(program: Program, mutator: Mutator, reached: Mapping[str, froze
     parameters = {program.adjoints[p.name] for p in program.parameters if p.name in program.adjoints}
     for e in program.backward:
         if e.free == e.indices and e.name not in parameters and len(program.defining(e.name)) == 1:
-            groups.setdefault(_form(e.rhs, program, e.indices), []).append(e)
+            groups.setdefault(_form(_written_out(e.rhs), program, e.indices), []).append(e)
     for first, *others in groups.values():
         names = {e: n for e in others if (n := _renaming(program, first, e)) is not None}
         together = (first, *names)
@@ -44,6 +45,11 @@ def _in_all(program, mutator, first, names):
             yield replace(mutant, equations=(*mutant.equations, *lines), words=words, kind="alike", rank=RARE)
 
 
+def _written_out(expr: Expr) -> Expr:
+    """Return an expression without brackets, where it is short: so (a - b) c and -(b - a) c are alike."""
+    return expand_mul(expr) if expr.count_ops() <= MOST_OPERATIONS else expr
+
+
 def _form(expr: Expr, program: Program, indices: tuple) -> object:
     """Return what is left of an expression without names: equal for what is alike, if not the other way round."""
     if isinstance(expr, Idx):
@@ -61,11 +67,14 @@ def _form(expr: Expr, program: Program, indices: tuple) -> object:
 def _renaming(program: Program, first: Equation, other: Equation) -> Names | None:
     """Return the names that make an equation of another one, None where none do; an adjoint stays its variable's."""
     old, new = (list(dict.fromkeys(read_name(r) for r in reads(e.rhs, program.variables))) for e in (first, other))
+    same = [n for n in old if n in new and program.variables[n].kind in ("input", "labels")]
+    old, new = [n for n in old if n not in same], [n for n in new if n not in same]
     if len(old) != len(new) or len(old) > MOST_NAMES:
         return None
     for order in permutations(new):
-        names = {**dict(zip(old, order, strict=True)), first.name: other.name}
-        if _is_consistent(program, names) and _renamed(program, first.rhs, first, other, names) == other.rhs:
+        names = {**dict(zip([*same, *old], [*same, *order], strict=True)), first.name: other.name}
+        if _is_consistent(program, names) and _written_out(
+                _renamed(program, first.rhs, first, other, names)) == _written_out(other.rhs):
             return names
     return None
 
