@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
@@ -63,10 +64,12 @@ class Examination:
         self.wording = self.subject.hypotheses.mutator.wording
 
     def done(self) -> Diagnosis:
-        """Examine, and return the diagnosis; what the code prints, and warnings of arithmetic, are not the report."""
+        """Examine, and return the diagnosis; what the code prints, and its warnings, are not the report."""
         with ExitStack() as kept:
             kept.enter_context(redirect_stdout(kept.enter_context(open(os.devnull, "w", errors="ignore"))))
             kept.enter_context(np.errstate(all="ignore"))
+            kept.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
             answers = self._answers()           # before all else, for code may keep something from call to call
             laid_out = in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
             plain = [p for p in self.points if not p.kinked]

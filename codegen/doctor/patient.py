@@ -16,6 +16,8 @@ from .own_layout import Layout
 from .returned import Taker
 from .trials import Point
 
+REAL = 1e-9             # of the largest entry, that an imaginary part may be
+
 
 @dataclass
 class Answer:
@@ -107,7 +109,7 @@ class Patient:
             return Answer(failure=f"{type(error).__name__}: {error}{_line(error)}")
         try:
             loss, gradients = self.taker(returned, {n: np.shape(v) for n, v in given.items()})
-            arrays = {n: np.asarray(g) for n, g in gradients.items()}
+            arrays = {n: _real(n, np.asarray(g)) for n, g in gradients.items()}
             single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
             arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
                       for n, a in arrays.items()}
@@ -206,6 +208,15 @@ def _line(error):
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__ and f.line
            and "site-packages" not in f.filename]
     return f" (line {own[-1].lineno}, {(own[-1].line or '').strip()})" if own else ""
+
+
+def _real(name, gradient):
+    """Return a gradient whose imaginary part is 0."""
+    if gradient.dtype.kind != "c":
+        return gradient
+    if np.any(np.abs(gradient.imag) > REAL * np.max(np.abs(gradient), initial=0.0)):
+        raise ValueError(f"the gradient of {name} is complex")
+    return gradient.real
 
 
 def _as_tuple(pairs):

@@ -29,7 +29,7 @@ class Taker:
     own: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        self.form: Form | None = None           # as it was at first
+        self.form: Form | None = None           # as it was at first, whatever is returned when the code is edited
 
     def __call__(self, given: Any, shapes: Mapping[str, tuple] | None = None) -> tuple[Any, dict[str, Any]]:
         """Return (loss or None, gradients by parameter) from whatever shape somebody's function returns them in.
@@ -118,8 +118,10 @@ class Taker:
                              f"{', '.join(self.parameters)}")
         known = [s for s in seen if s[2] == self.form]
         fitting = [s for s in seen if shapes and self._fits(s[2][2], s[1], shapes)]
-        loss, flat, self.form = (*known, *fitting, *seen)[0]
-        return loss, {p: flat[k] for p, k in zip(self.parameters, self.form[2], strict=True)}
+        loss, flat, form = (*known, *fitting, *seen)[0]
+        if fitting and self.form is None:
+            self.form = form
+        return loss, {p: flat[k] for p, k in zip(self.parameters, form[2], strict=True)}
 
     def _without_loss(self, parts):
         """Yield the places where the loss may stand, the likely one first, with it and with what else there is."""
