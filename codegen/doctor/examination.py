@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from sympy import Max, Min
 
 from derive.program import Program
+from derive.terms import subterms
 
 from . import domains, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
@@ -23,7 +25,7 @@ from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
 from .normalisations import in_compact_form
-from .other_networks import on_values_of, rederived
+from .other_networks import CHOICES, KINDS, on_values_of, rederived
 from .patient import Patient
 from .precision import mark_rounded
 from .repairs import Repairs
@@ -252,6 +254,9 @@ class Examination:
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
             if words:
                 self._value(evidence, name, words)
+        if program is self.program and evidence.wrong() and any(
+                isinstance(t, Max | Min) for e in program.forward for t in subterms(e.rhs)):
+            self._rederived(evidence, CHOICES)
         self._found(search, mutator)
         self._apart(search)
         if lines:
@@ -300,9 +305,9 @@ class Examination:
             for name in left:
                 self._set_aside(search.evidence, name)
 
-    def _rederived(self, evidence):
+    def _rederived(self, evidence, kinds=KINDS):
         """Take the mistakes found, which leave something unknown, for one that explains it all."""
-        found = rederived(self.net.program(), self.program, evidence, self._left(0.4))
+        found = rederived(self.net.program(), self.program, evidence, self._left(0.4), kinds)
         if found:
             self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS] + [found]
             for name in evidence.wrong():

@@ -6,7 +6,7 @@ own derivative is written with that; and the right backward equations on mistake
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from sympy import IndexedBase, Symbol
@@ -27,14 +27,17 @@ from .windows import other_poolings
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
          "step", "choice")
+CHOICES = ("choice",)       # one operand of a minimum, where another account may give the same numbers
 
 
-def rederived(forward: Program, program: Program, evidence: Evidence, seconds: float) -> Finding | None:
+def rederived(
+    forward: Program, program: Program, evidence: Evidence, seconds: float, kinds: Collection[str] = KINDS,
+) -> Finding | None:
     """Return what the code's gradients, all of them, are the gradients of, None where nothing is found in time."""
     deadline = time.thread_time() + seconds
     plain = Evidence(program, evidence.seen)
     wrong = plain.wrong()
-    for mutant in _mistakes(forward, wrong):
+    for mutant in _mistakes(forward, wrong, kinds):
         if time.thread_time() > deadline:
             return None
         equations = {e.lhs: e for e in mutant.equations}
@@ -94,7 +97,7 @@ def _matches(plain, candidate, wrong):
     return True
 
 
-def _mistakes(forward: Program, wrong: list[str]) -> Iterator[Mutant]:
+def _mistakes(forward: Program, wrong: list[str], kinds: Collection[str]) -> Iterator[Mutant]:
     """Yield changed forward equations, of those that all wrong parameters go into, the likeliest first."""
     below = _sources(forward)
     places = [e for e in reversed(forward.equations) if set(wrong) <= below[e.name]]
@@ -102,9 +105,10 @@ def _mistakes(forward: Program, wrong: list[str]) -> Iterator[Mutant]:
     mutator = Mutator(forward)
     found = []
     for equation in places:
-        found += [*other_functions(equation), *other_poolings(equation), *spreads(forward, equation)]
-        found += softmax_axes(equation)
-        found += [m for m in mutator.of(equation) if m.kind in KINDS and m.rank < FARFETCHED and not m.square]
+        if kinds is KINDS:
+            found += [*other_functions(equation), *other_poolings(equation), *spreads(forward, equation)]
+            found += softmax_axes(equation)
+        found += [m for m in mutator.of(equation) if m.kind in kinds and m.rank < FARFETCHED and not m.square]
     yield from sorted(found, key=lambda m: m.rank)
 
 
