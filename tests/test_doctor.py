@@ -151,7 +151,21 @@ def in_lower_case(x, Y, w1, b1, w2, b2):
     return right.loss_and_grads(w1, b1, w2, b2, x, Y)
 
 
-STYLES = [by_name, in_one, in_list, in_single, half_correct_name, beside, in_two, by_keywords, in_lower_case]
+def in_dictionaries(params, batch):
+    return right.loss_and_grads(**params, **batch)
+
+
+def inputs_first(images, targets, w, bias, v, last):
+    return right.loss_and_grads(w, bias, v, last, images, targets)
+
+
+def in_half(*arguments):
+    loss, g = right.loss_and_grads(*(np.float16(a) if np.asarray(a).dtype.kind == "f" else a for a in arguments))
+    return loss, {n: np.asarray(v, np.float16) for n, v in g.items()}
+
+
+STYLES = [by_name, in_one, in_list, in_single, half_correct_name, beside, in_two, by_keywords, in_lower_case,
+          in_dictionaries, inputs_first, in_half]
 
 
 @pytest.mark.parametrize("function", STYLES)

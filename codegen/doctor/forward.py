@@ -38,7 +38,7 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
     if not differs(seen):
         return None
     pairs = _pairs(seen)
-    first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.answer.single, _usual(pairs)))
+    first = next((s, a, b) for s, a, b in pairs if not _near(a, b, s.tolerance, _usual(pairs)))
     numbers = f"theirs is {first[1]:.10g}, the network's {first[2]:.10g} {first[0].point.words} ({first[0].point.told})"
     program = net.program()
     lost = [(a, b) for _, a, b in pairs if abs(b) < 1e-12]
@@ -62,7 +62,7 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
 def differs(seen: Sequence[Seen]) -> bool:
     """Tell whether a loss is returned that is not the network's."""
     pairs = _pairs(seen)
-    return any(not _near(a, b, s.answer.single, _usual(pairs)) for s, a, b in pairs)
+    return any(not _near(a, b, s.tolerance, _usual(pairs)) for s, a, b in pairs)
 
 
 def out_of_range(seen: Sequence[Seen]) -> str:
@@ -98,10 +98,9 @@ def _usual(pairs):
     return max((abs(ours) for _, _, ours in pairs if np.isfinite(ours)), default=0.0)
 
 
-def _near(theirs, ours, single, usual):
+def _near(theirs, ours, tolerance, usual):
     if not (np.isfinite(theirs) and np.isfinite(ours)):
         return not np.isfinite(theirs) and not np.isfinite(ours)
-    tolerance = 1e-4 if single else CLOSE
     return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), FAINT * usual, 1e-9)
 
 
@@ -114,7 +113,7 @@ def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
         if time.thread_time() > deadline:
             return None
         fit = [(e, a, s) for e, a, s in points if s.point.square or not mutant.square]
-        if any(not _near(a, float(e.values[program.loss]), s.answer.single, usual) for e, a, s in fit) and all(
+        if any(not _near(a, float(e.values[program.loss]), s.tolerance, usual) for e, a, s in fit) and all(
                 _gives(e, mutant, a, s, usual) for e, a, s in fit):
             return mutant
     return _weighted(program, points)
@@ -141,7 +140,7 @@ def _gives(evaluated, mutant, loss, seen, usual):
         values = evaluated.changed(mutant.equations)
     except NotImplementedError:
         return False
-    return values is not None and _near(loss, float(values[evaluated.program.loss]), seen.answer.single, usual)
+    return values is not None and _near(loss, float(values[evaluated.program.loss]), seen.tolerance, usual)
 
 
 def with_mutant(net: Judged, forward: Forward) -> Program | None:

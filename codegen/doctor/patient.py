@@ -16,6 +16,7 @@ from .own_layout import Layout
 from .returned import Taker
 from .trials import Point
 
+HALF = 2.0**-11         # by which float16 rounds
 REAL = 1e-9             # of the largest entry, that an imaginary part may be
 
 
@@ -113,12 +114,13 @@ class Patient:
             single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
             arrays = {n: a.astype(float) if a.dtype.kind in "iub" or single else np.asarray(a, float)
                       for n, a in arrays.items()}
+            jump = HALF if any(np.asarray(g).dtype == np.float16 for g in gradients.values()) else 0.0
             shapes = {n: (a.shape, np.shape(given.get(n))) for n, a in arrays.items()}
             arrays |= {n: form.taken(arrays[n]) for n, form in self.layout.items() if n in arrays}
             number = None if loss is None else float(np.asarray(loss).reshape(()))
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             return Answer(failure=str(error))
-        return Answer(number, arrays, single=single, shapes=shapes)
+        return Answer(number, arrays, single=single, jump=jump, shapes=shapes)
 
     # ---- ways to call
 
@@ -152,8 +154,9 @@ class Patient:
             ways = [partial(self._beside, named, unknown[0])] if beside else [partial(self._together, keywords)]
             return [way(kind) for kind in (_Bag, _as_tuple) for way in ways] + [self._by_position(keywords)]
         if needed == 2 and not named and min(len(self.parameters), len(self.inputs)) > 1:
-            return [self._both_together, self._by_position(keywords)]
-        return [self._by_position(keywords, len(positional))]
+            return [partial(self._both_together, kind) for kind in (_Bag, _as_tuple)] + [self._by_position(keywords)]
+        usual, turned = self._by_position(keywords, len(positional)), [*self.inputs, *self.parameters]
+        return [usual, self._by_position(keywords, None, turned)] if len(positional) >= len(turned) else [usual]
 
     def _name(self, own: str) -> str:
         """Return the network's name for an argument, of arrays in another case too; "" where it has none."""
@@ -178,8 +181,8 @@ class Patient:
 
         return way
 
-    def _both_together(self, given, sizes):
-        return self.function(tuple(given[n] for n in self.parameters), tuple(given[n] for n in self.inputs))
+    def _both_together(self, kind, given, sizes):
+        return self.function(*(kind((n, given[n]) for n in names) for names in (self.parameters, self.inputs)))
 
     def _beside(self, named, unknown, kind):
         """The parameters together, not first among the arguments."""
@@ -190,8 +193,8 @@ class Patient:
 
         return way
 
-    def _by_position(self, keywords: Sequence[str], count: int | None = None):
-        names = [n for n in (*self.parameters, *self.inputs) if n not in keywords][:count]
+    def _by_position(self, keywords: Sequence[str], count: int | None = None, order: Sequence[str] = ()):
+        names = [n for n in order or (*self.parameters, *self.inputs) if n not in keywords][:count]
         return lambda given, sizes: self.function(
             *(given[n] for n in names), **{n: given[n] if n in given else sizes[n] for n in keywords})
 
