@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Symbol, expand
+from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Max, Mul, Symbol, expand
 
 from derive.arrays import Array
 from derive.binders import has_binder
@@ -230,9 +230,16 @@ class Looped:
             [index] = inside
             now = here.get(index, index)
             edge = (-(c - slope * index) * slope).expand()
-            ends = (edge, now.upper) if slope == 1 else (now.lower, edge)
+            ends = (self._larger(edge, now.lower), now.upper) if slope == 1 else (
+                now.lower, -self._larger(-edge, -now.upper))
             here[index] = Idx(Symbol(index.name, integer=True), ends)
         return here, left
+
+    def _larger(self, one, other):
+        """Return the larger of two ends of a range: of two conditions on one side, both hold."""
+        if self.program.prover.nonnegative(one - other):
+            return one
+        return other if self.program.prover.nonnegative(other - one) else Max(one, other)
 
     # ---- before the loop
 

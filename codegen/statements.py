@@ -72,7 +72,7 @@ def _of_its_primal_shape(variable, program):
     """
     primal = program.variables.get(variable.primal)
     if primal is None:
-        return variable
+        return replace(variable, primal=None)
     there = primal.kind in ("parameter", "input") or primal.name in program.computed
     return variable if there and primal.shape == variable.shape else replace(variable, primal=None)
 

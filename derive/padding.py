@@ -1,10 +1,12 @@
 """Arrays with zeros all around."""
 
+from sympy import S, expand
+
 from .arrays import Array
 from .conversion import symbolic
 from .errors import DefinitionError
 from .guards import guarded
-from .ranges import conjuncts, index_range
+from .ranges import index_range
 
 
 def padded(array: Array) -> "Padded":
@@ -29,6 +31,7 @@ class Padded:
         conditions, first = [], self.array.first_row
         for index, size in zip(map(symbolic, indices), self.array.shape, strict=True):
             if index_range(index) != (0, size - 1):
-                conditions += [index >= first, index <= size - 1]
+                conditions += [index - first, size - 1 - index]
             first = 0
-        return guarded(read, [e for c in conditions for e in conjuncts(c)])
+        left = [c for c in map(expand, conditions) if not c.is_nonnegative]
+        return S.Zero if any(c.is_negative for c in left) else guarded(read, left)

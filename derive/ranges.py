@@ -36,7 +36,7 @@ class Prover:
 
     def knowing(self, facts: Iterable[Expr]) -> "Prover":
         """Return the prover that knows some more facts."""
-        more = tuple(facts)
+        more = tuple(_without_floor(expand(f)) for f in facts)
         return Prover(self.least, (*self.facts, *more), self.classes) if more else self
 
     def nonnegative(self, e: Expr, ranges: Mapping[Expr, Range] | None = None) -> bool:
@@ -187,4 +187,7 @@ def conjuncts(condition) -> list[Expr]:
     if left is None:
         raise ValueError(f"the condition {condition} is not an inequality between indices")
     difference = left - right if isinstance(condition, Ge | Gt) else right - left
+    above, below = difference.together().as_numer_denom()       # m/2 < K is m < 2 K
+    if below.is_positive:
+        difference = above
     return [expand(difference - (1 if isinstance(condition, Gt | Lt) else 0))]

@@ -165,10 +165,46 @@ def a_row_after_the_largest():
     return net
 
 
+def rows_under_two_conditions():
+    """The row -1 of a recurrence is another, and where the last row ends is told too: both bound what is added."""
+    net = Network("bounded")
+    A, C = net.sizes("A C")
+    w, u = net.parameter("w", A), net.parameter("u")
+    [c] = net.indices(c=C)
+    v = net.define("v", u * w[A - 1], over=())
+    h = net.state("h", C, initial=1 / (w[0] ** 2 + 1))
+    net.define(h, (v**2 + Piecewise((v, c >= 1), (u, True))) * h[c - 1] / 2 + 1, over=c)
+    net.loss = Sum(h[c] ** 2, c)
+    return net
+
+
+def halves_that_end_early():
+    """Twice as many halves as there are entries, and some more: floor(b/2) < A is a condition on whole numbers."""
+    net = Network("halves")
+    A, B = net.sizes("A B")
+    w, u = net.parameter("w", A), net.parameter("u", 3 * B)
+    [b] = net.indices(b=3 * B)
+    cubes = Piecewise((w[floor(b / 2)] ** 3, floor(b / 2) < A), (u[b] ** 2, True))
+    net.loss = Sum(u[b] * padded(w)[floor(b / 2)] ** 2 + cubes, b)
+    return net
+
+
+def zeros_beside_an_adjoint_of_nothing():
+    """What is linear is not computed for the product with a Hessian, and its adjoint has a shape all the same."""
+    net = Network("linear")
+    A, C = net.sizes("A C")
+    w, u = net.parameter("w", A), net.parameter("u")
+    a, c = net.indices(a=A, c=C)
+    v = net.define("v", w[A - 1] * (c + 1), over=(a, c))
+    z = net.define("z", u + v[0, floor(c / 2)], over=c)
+    net.loss = Sum(z[c] ** 2, c)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
          a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
-         a_row_after_the_largest)
+         a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
