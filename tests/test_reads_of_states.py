@@ -9,7 +9,7 @@ import pytest
 from sympy import Piecewise, Rational, Sum, tanh
 
 import codegen
-from derive import Network, Product, concatenate, padded, total
+from derive import Network, Product, concatenate, padded, sigmoid, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -96,15 +96,18 @@ def kept_after_its_length(net):
     T, N = net.sizes("T N")
     w, x, last = net.parameter("w", N), net.input("x", T, N), net.labels("last", N, classes=T)
     t, n = net.indices(t=T, n=N)
-    h = net.state("h", T, N)
-    net.define(h, Piecewise((tanh(x[t, n] + w[n] * h[t - 1, n]), t <= last[n]), (h[t - 1, n], True)), over=(t, n))
+    h, z = net.state("h", T, N), net.state("z", T, N)
+    net.define(z, sigmoid(x[t, n] - w[n] * h[t - 1, n]), over=(t, n))
+    new = (1 - z[t, n]) * tanh(x[t, n] + w[n] * h[t - 1, n]) + z[t, n] * h[t - 1, n]
+    net.define(h, Piecewise((new, t <= last[n]), (h[t - 1, n], True)), over=(t, n))
     net.loss = Sum(h[T - 1, n] ** 3, n)
 
 
 def kept_after_its_length_in_torch(w, x, last):
     row = torch.zeros_like(w)
     for t, new in enumerate(x):
-        row = torch.where(t <= last, torch.tanh(new + w * row), row)
+        gate = torch.sigmoid(new - w * row)
+        row = torch.where(t <= last, (1 - gate) * torch.tanh(new + w * row) + gate * row, row)
     return (row**3).sum()
 
 
