@@ -59,6 +59,9 @@ class NumberPrinter(Surroundings):
             for value, condition in reversed(expr.args[:-1]):
                 text = f"({self.size(value).code} if {self.size(condition).code} else {text})"
             return Text(text)
+        if isinstance(expr, KroneckerDelta):
+            left, right = sorted(expr.args, key=lambda a: (bool(a.is_number), str(a)))
+            return Text(f"{self.size(left).inside(SUM)} == {self.size(right).inside(SUM)}", 0)
         if isinstance(expr, Relational):
             return Text(f"{self.size(expr.lhs).code} {RELATIONS[type(expr)]} {self.size(expr.rhs).code}", 0)
         if isinstance(expr, And):

@@ -78,6 +78,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         return _common_factor(_together_by_place(term))
     if isinstance(term, Mul):
         term = _at_its_place(term)
+    if isinstance(term, Mul):
         return _common_number(_without_idle_steps(term / term.args[0] if term.args[0] == 1 else term))
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])

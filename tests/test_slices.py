@@ -123,6 +123,16 @@ def test_a_slice_backwards():
     np.testing.assert_array_equal(grads.X, 2 * value[:, ::-1])
 
 
+def test_the_trace_of_the_hessian_where_ends_may_be_one_entry():
+    net = Network("ends")
+    W = net.parameter("W", *net.sizes("N D"))
+    net.loss = total(W[-1] * W[0] * W[0])
+    trace = codegen.lambdify(net.hessian_trace())
+    value = np.random.default_rng(0).normal(size=(3, 2))
+    assert trace(value) == pytest.approx(2 * value[-1].sum())
+    assert trace(value[:1]) == pytest.approx(6 * value[0].sum())        # of W cubed
+
+
 def test_adjoints_are_added_to_slices():
     """As one writes it by hand: no array is padded with zeros, and no entry is chosen by a condition."""
     text = codegen.source(network(ends).backward())
