@@ -84,4 +84,5 @@ def tile(equation: Equation, update: Update, program: Program, plain: NumpyPrint
     if isinstance(node, Reduction):
         before, code = fast.expression(node)
         return [*before, f"{target} = {code}"]
-    return fast.filled(target, node, target) if isinstance(node, Product) and node.axes == axes else [line]
+    filled = axes and isinstance(node, Product) and node.axes == axes       # one entry is no array to be filled
+    return fast.filled(target, node, target) if filled else [line]

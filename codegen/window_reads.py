@@ -11,7 +11,7 @@ from derive.errors import DerivationError
 from derive.guards import disjoint, guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
 from derive.ranges import conjuncts, index_atoms, is_conjunction
-from derive.terms import free_indices, fresh, holds, index_over, reads, subterms
+from derive.terms import free_indices, fresh, holds, index_over, multiplied_out, reads, subterms
 
 from .positions import boxed, canonical, is_label, mixed_radix, radix_number
 
@@ -144,9 +144,13 @@ class ReadLowering:
         return len(inside) == 1 and inside[0] in self.of.free and abs(condition.coeff(inside[0], 1)) == 1
 
     def _terms(self, body):
-        """Return the terms of a guarded body; they are told apart only where zeros do not make all of it zero."""
+        """Return the terms of a guarded body, told apart only where zeros make each of them zero, and not all of it."""
         outside = [r for r in reads(body, self.variables) if self._reads_outside(r)]
-        return [body] if all(r in Mul.make_args(body) for r in outside) else Add.make_args(expand(body))
+        if not outside or all(r in Mul.make_args(body) for r in outside):
+            return [body]
+        terms = Add.make_args(multiplied_out(body))
+        zero = all(any(f in outside for f in Mul.make_args(t)) for t in terms)
+        return terms if zero else [body]
 
     def _zero_outside(self, term, conditions):
         """Read padded arrays in a term, and drop the conditions where their zeros make it zero."""

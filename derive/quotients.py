@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sympy import Abs, Add, Expr, Mul, Pow, S, expand, factor, factor_terms, sign
+from sympy import Abs, Add, Expr, Mul, Pow, S, factor, factor_terms, sign
 
-from .terms import bottom_up
+from .terms import bottom_up, multiplied_out
 
 
 def over_one_divisor(expr: Expr) -> Expr:
@@ -17,7 +17,7 @@ def over_one_divisor(expr: Expr) -> Expr:
 
 def _one_quotient(total):
     for divisor, power in _divisors(total):
-        numerator = expand(Add(*(_numerator(t, divisor, power) for t in total.args)))
+        numerator = multiplied_out(Add(*(_numerator(t, divisor, power) for t in total.args)))
         numerator = Add(*map(_without_signs, Add.make_args(numerator)))
         if len(Add.make_args(numerator)) <= len(total.args):
             return _factored(numerator) * divisor**power

@@ -3,7 +3,24 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 
-from sympy import ITE, And, Expr, Idx, Indexed, IndexedBase, Integer, Not, Or, Piecewise, Sum, Symbol, Tuple
+from sympy import (
+    ITE,
+    And,
+    Dummy,
+    Expr,
+    Function,
+    Idx,
+    Indexed,
+    IndexedBase,
+    Integer,
+    Not,
+    Or,
+    Piecewise,
+    Sum,
+    Symbol,
+    Tuple,
+    expand,
+)
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanFunction
@@ -206,6 +223,12 @@ def divided(terms: Sequence[Expr], number: Expr) -> list[Expr]:
     """Return terms by a number that is the coefficient of all, or its opposite: exactly, where it is a float."""
     parts = [t.as_coeff_Mul() for t in terms]
     return [rest if coefficient == number else -rest for coefficient, rest in parts]
+
+
+def multiplied_out(expr: Expr) -> Expr:
+    """Return a sum of products, with the functions in it as they are; SymPy would make exp(a)*exp(-b) of exp(a - b)."""
+    functions = {f: Dummy(real=True) for f in expr.atoms(Function, Piecewise) if not f.is_integer}
+    return expand(expr.xreplace(functions)).xreplace({name: f for f, name in functions.items()})
 
 
 def bottom_up(expr: Expr, change: Callable[[Expr], Expr], branches: bool = True,

@@ -302,3 +302,22 @@ def test_a_choice_of_0_stays_before_what_is_not_a_number_elsewhere(style, chosen
     slope = each + p if chosen == "exponential" else each - p * each.sum(axis=1, keepdims=True)
     if chosen != "product":             # whose own adjoint times an infinite logarithm is not a number
         assert np.allclose(grads.Z, slope, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_single_entries_that_are_inner_products(style):
+    """The slopes of a straight line's two numbers, and of an exponential of a difference of neighbours."""
+    net = Network("line", "Hyperbolic tangents along a straight line, and what decays between points")
+    M = net.size("M")
+    line, rate, y = net.parameter("line", 2), net.parameter("rate"), net.input("y", M)
+    [m] = net.indices(m=M)
+    A = net.define("A", tanh((line[0] * m + line[1]) * y[m]), over=m)
+    gaps = Piecewise(((A[m] + 1) * exp(-rate * (y[m] - y[m - 1])), m >= 1), (0, True))
+    net.loss = total(A) + Sum(gaps, m)
+    points = 1e3 * np.arange(4.0)
+    _, grads = codegen.lambdify(net.backward(), style=style)(np.array([1e-4, 1e-3]), 2e-3, points)
+    places, a = np.arange(4), np.tanh((1e-4 * np.arange(4) + 1e-3) * points)
+    left = np.where(places > 0, np.exp(-2.0), 0)
+    slope = (1 + left) * (1 - a**2) * points
+    np.testing.assert_allclose(grads.line, [places @ slope, slope.sum()], rtol=1e-12)
+    np.testing.assert_allclose(grads.rate, -1e3 * np.sum((a + 1) * left), rtol=1e-12)

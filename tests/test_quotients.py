@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from sympy import Abs, Sum, Symbol, log, sqrt
+from sympy import Abs, Sum, Symbol, exp, log, sqrt
 
 import codegen
 from derive import Network, mean, relu, total
@@ -49,6 +49,16 @@ def test_sums_without_a_common_divisor_stay():
     x, y = Symbol("x", real=True), Symbol("y", real=True)
     for terms in (1 / (1 + x) + 1 / (1 + y), 1 / x - 1 / x**2, x + y, 1 / (1 + x) - y / sqrt(1 + x)):
         assert over_one_divisor(terms) == terms
+
+
+def test_an_exponential_of_a_difference_stays_one():
+    net = Network("quotient", "An exponential over a sum")
+    N = net.size("N")
+    x, y = net.parameter("x", N), net.input("y", N)
+    net.loss = total(x * exp(x - y) / (1 + x))
+    far = np.array([800.0, 3.0])
+    found = codegen.lambdify(net.backward())(far, far - 1)[1].x
+    np.testing.assert_allclose(found, np.e * (1 + far + far**2) / (1 + far) ** 2, rtol=1e-14)
 
 
 def test_a_relu_says_what_its_step_says():
