@@ -65,6 +65,7 @@ class ScalarPrinter(PythonCodePrinter):
 
     _print_exp = _print_log = _print_log1p = _print_expm1 = _print_tanh = _print_Function
     _print_sin = _print_cos = _print_tan = _print_sinh = _print_cosh = _print_Function
+    _print_asin = _print_acos = _print_atan = _print_asinh = _print_acosh = _print_atanh = _print_Function
     _print_atan2 = _print_erf = _print_erfc = _print_loggamma = _print_Function
 
     def _print_relu(self, expr):

@@ -16,13 +16,14 @@ PLAIN = '''class Workspace:
         """Return the array of a name; what it holds is what was last written to it."""
         found = self.shaped.get((name, shape))
         if found is None:
-            size = int(np.prod(shape))
+            sizes = [max(length, 0) for length in shape]        # of N - 2 rows, where there is one
+            size = int(np.prod(sizes))
             if name not in self.flat or self.flat[name].size < size:
                 room = np.empty(size + 64, self.dtype)
                 start = -room.ctypes.data % 64 // room.itemsize     # where a line of the cache begins
                 self.flat[name] = room[start:start + size]
                 self.shaped = {key: a for key, a in self.shaped.items() if key[0] != name}
-            found = self.shaped[name, shape] = self.flat[name][:size].reshape(shape)
+            found = self.shaped[name, shape] = self.flat[name][:size].reshape(sizes)
         return found'''
 
 ASKED = r'array\("(\w+)", ([^()]*)\)'     # what a line asks a workspace for: the name of an array, its sizes

@@ -102,48 +102,49 @@ class _Apart:
             new = Variable(name, base_of(name, shape), shape, index_names=(self.index.name, *adjoint.index_names))
             self.variables[name] = new
             [e] = self.program.defining(adjoint.name)
-            rhs = Add(*(self._share(t) for t in Add.make_args(e.rhs)))
-            self.lines.append(Equation(new.at(self.index, *e.indices), rhs))
+            self.lines.append(Equation(new.at(self.index, *e.indices), self._share(e.rhs)))
         return self.names[adjoint.name]
 
     def _share(self, term: Expr) -> Expr:
-        """Return one example's share of a term."""
-        whole = reads(term, self.whole)
-        if whole:
-            return term.xreplace({r: self._read(r) for r in whole})
-        left = self._left_out(term)
-        return term / self.size if left is None else left
+        """Return one example's share of a term; what belongs to no example is shared equally."""
+        if not self._carries(term):
+            return term / self.size
+        if isinstance(term, Add):
+            return Add(*map(self._share, term.args))
+        if isinstance(term, Mul):
+            carrying = [f for f in term.args if self._carries(f)]
+            if len(carrying) > 1:
+                raise self._twice(term)
+            return Mul(self._share(carrying[0]), *(f for f in term.args if f is not carrying[0]))
+        if isinstance(term, Piecewise):
+            return term.func(*((self._share(branch), c) for branch, c in term.args), evaluate=False)
+        if isinstance(term, Sum) and not self._limits(term):
+            return Sum(self._share(term.function), *term.limits)
+        if isinstance(term, Sum) and not reads(term, self.whole):
+            return self._left_out(term)
+        return term.xreplace({r: self._read(r) for r in reads(term, self.whole)})
+
+    def _carries(self, term):
+        """Tell whether a term reads what all examples bring, or sums over them."""
+        return bool(reads(term, self.whole)) or any(isinstance(t, Sum) and self._limits(t) for t in subterms(term))
+
+    def _limits(self, total):
+        """Return the limits of a sum that run over all examples."""
+        return [limit for limit in total.limits if limit[0].upper == self.index.upper and limit[0].lower == 0]
+
+    def _twice(self, term):
+        return DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
 
     def _read(self, read):
         name = self.of(self.whole[read_name(read)])
         return self.variables[name].at(self.index, *getattr(read, "indices", ()))
 
-    def _left_out(self, term):
-        """Return a term without its sum over examples, None where it has none."""
-        if isinstance(term, Mul):
-            found = [(f, self._left_out(f)) for f in term.args]
-            changed = [(f, left) for f, left in found if left is not None]
-            if not changed:
-                return None
-            if len(changed) > 1:
-                raise DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
-            return Mul(changed[0][1], *(f for f in term.args if f is not changed[0][0]))
-        if isinstance(term, Add):
-            return Add(*(self._share(t) for t in term.args)) if any(
-                self._left_out(t) is not None for t in term.args) else None
-        if isinstance(term, Piecewise):
-            found = [(self._left_out(b), c) for b, c in term.args]
-            return None if all(b is None for b, _ in found) else term.func(
-                *((b if b is not None else old, c) for (b, c), (old, _) in zip(found, term.args, strict=True)),
-                evaluate=False)
-        if not isinstance(term, Sum):
-            return None
-        over = [limit for limit in term.limits if limit[0].upper == self.index.upper and limit[0].lower == 0]
-        if len(over) != 1:
-            if over:
-                raise DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
-            return None
-        inner = [limit for limit in term.limits if limit is not over[0]]
-        clash = {i: fresh(i, index_names(term) | {self.index.name}) for i, *_ in inner if i.name == self.index.name}
-        body = Sum(term.function, *inner) if inner else term.function
+    def _left_out(self, total):
+        """Return a sum over examples, and maybe over other indices, without the examples."""
+        over = self._limits(total)
+        if len(over) != 1 or self._carries(total.function):
+            raise self._twice(total)
+        inner = [limit for limit in total.limits if limit is not over[0]]
+        clash = {i: fresh(i, index_names(total) | {self.index.name}) for i, *_ in inner if i.name == self.index.name}
+        body = Sum(total.function, *inner) if inner else total.function
         return rename(rename(body, clash), {over[0][0]: self.index})

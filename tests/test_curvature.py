@@ -187,3 +187,18 @@ def test_second_derivatives_stay_in_range(scale):
         w = two(scale * np.ones(3), 0.0, X, y.astype(float))
         W = several(scale * random.normal(size=(3, 2)), np.zeros(2), X, y)
     assert all(np.all(np.isfinite(block)) for block in (*w, *W))
+
+
+def test_shares_of_a_sum_and_of_what_all_examples_bring_stand_in_one_factor():
+    """Of entry 1: what the scale brings, and sums over examples, under one bracket."""
+    net = Network("scaled")
+    N = net.size("N")
+    w, X = net.parameter("w", 2), net.input("X", N, 2)
+    [n] = net.indices(n=N)
+    scale = net.define("scale", w[0] ** 2 + w[1])
+    net.loss = Sum((scale * X[n, 0] + w[0] * w[1] * X[n, 1]) ** 2, n) / 2
+    w0, X0 = np.array([0.5, -2.0]), np.array([[1.0, 2.0], [3.0, 4.0], [-1.0, 0.5]])
+    found = computed(net.per_example_gradients(), {"w": w0, "X": X0})["w"]
+    each = (w0[0] ** 2 + w0[1]) * X0[:, 0] + w0[0] * w0[1] * X0[:, 1]
+    slopes = np.stack([2 * w0[0] * X0[:, 0] + w0[1] * X0[:, 1], X0[:, 0] + w0[0] * X0[:, 1]], axis=1)
+    np.testing.assert_allclose(found, each[:, None] * slopes, rtol=1e-14)

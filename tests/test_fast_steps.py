@@ -321,3 +321,15 @@ def test_single_entries_that_are_inner_products(style):
     slope = (1 + left) * (1 - a**2) * points
     np.testing.assert_allclose(grads.line, [places @ slope, slope.sum()], rtol=1e-12)
     np.testing.assert_allclose(grads.rate, -1e3 * np.sum((a + 1) * left), rtol=1e-12)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_sums_over_fewer_entries_than_none(style):
+    net = Network("smooth", "The squares of all second differences")
+    N = net.size("N")
+    x = net.parameter("x", N)
+    [n] = net.indices(n=N)
+    net.loss = Sum((x[n + 1] - 2 * x[n] + x[n - 1]) ** 2, (n, 1, N - 2))
+    f = codegen.lambdify(net.backward(), style=style)
+    assert f(np.ones(1)) == (0, ([0],))
+    np.testing.assert_array_equal(f(np.array([1.0, 2.0, 4.0]))[1].x, [2, -4, 2])

@@ -1,9 +1,11 @@
 """The style scalar: the same loss and gradients as the NumPy module, from straight-line Python on floats."""
 
+import math
 import timeit
 
 import numpy as np
 import pytest
+from sympy import acos, acosh, asin, asinh, atan, atanh
 
 import codegen
 from codegen import cli, scalar_module
@@ -70,6 +72,16 @@ def test_brackets_of_labels_add_up_where_arrays_are_given():
     net.loss = total(w[y])
     _, grads = scalar(net.backward(), N=4, C=3).loss_and_grads(np.ones(3), np.array([2, 0, 2, 2]))
     assert grads.w == (1, 0, 3)
+
+
+def test_inverse_functions_are_those_of_math():
+    net = Network("inverses")
+    w = net.parameter("w")
+    net.loss = asin(w) + acos(w) ** 2 + atan(w) + asinh(w) + acosh(2 + w) + atanh(w)
+    loss, _ = scalar(net.backward()).loss_and_grads(0.3)
+    expected = (math.asin(0.3) + math.acos(0.3) ** 2 + math.atan(0.3) + math.asinh(0.3) + math.acosh(2.3)
+                + math.atanh(0.3))
+    assert loss == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("scale", [1e4, 1e-20])
