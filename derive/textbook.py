@@ -4,6 +4,7 @@
     1/(1 + exp(-x))             sigmoid(x)                  log(1 + exp(x))         softplus(x)
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
     log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
+    log(exp(x) + Sum(exp(f)))   x + softplus(log-sum-exp - x)
     log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
     [c] exp(f)                  exp(f where c, -infinity elsewhere), as all of an equation
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
@@ -50,7 +51,7 @@ def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
     if isinstance(term, log):
         return _logarithm(term.args[0], known)
     if _is_divisor(term):
-        return _reciprocal(term)
+        return _reciprocal(term, known)
     if isinstance(term, Mul):
         return _quotient(term, known)
     if isinstance(term, Max) and S.Zero in term.args:
@@ -65,7 +66,7 @@ def _logarithm(x, known):
         return total
     if isinstance(x, cosh):
         return softplus(2 * x.args[0]) - x.args[0] - log(2)
-    branches = _branches_of_exponents(x)
+    branches = _branches_of_exponents(x, known)
     if branches:
         return Piecewise(*((_log_of_sum(*exponents), condition) for exponents, condition in branches))
     if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
@@ -114,12 +115,32 @@ def _seen_through(x, known):
 
 def _sum_of_exp(x, known):
     """Return log(x) as a log-sum-exp, where x is a sum of exponentials over an index, or such a mean; else None."""
-    if isinstance(x, Mul) and len(x.args) == 2 and x.args[0].is_positive and not x.args[0].has(Indexed):
+    if isinstance(x, Mul) and len(x.args) == 2 and _is_number(x.args[0]):
         inside = _sum_of_exp(x.args[1], known)
         return None if inside is None else inside + log(x.args[0])
     total = _seen_through(x, known)
-    exponent = _exponent(_seen_through(total.function, known)) if isinstance(total, Sum) else None
+    if not isinstance(total, Sum):
+        return None
+    exponent = _exponent(_seen_through(total.function, known))
+    exponent = _log_of_exponentials(total.function, known) if exponent is None else exponent
     return None if exponent is None else LogSumExp(exponent, *total.limits)
+
+
+def _log_of_exponentials(x, known):
+    """Return log(x) where x is an exponential, a sum of such over an index, or a product of these; else None."""
+    seen = _seen_through(x, known)
+    if isinstance(seen, exp):
+        return seen.args[0]
+    if not isinstance(x, Mul):
+        return _sum_of_exp(x, known)
+    numbers = Mul(*filter(_is_number, x.args))
+    logarithms = [_log_of_exponentials(f, known) for f in x.args if not _is_number(f)]
+    return None if None in logarithms or not logarithms else log(numbers) + Add(*logarithms)
+
+
+def _is_number(factor):
+    """Tell whether a factor is a positive number, maybe of sizes, and no exponential."""
+    return bool(factor.is_positive) and not factor.has(Indexed, exp)
 
 
 def _exponent(x):
@@ -136,9 +157,9 @@ def _is_divisor(term):
     return isinstance(term, Pow) and term.exp.is_number and term.exp.is_negative
 
 
-def _reciprocal(term):
+def _reciprocal(term, known):
     """Return 1/(1 + exp(x)), and whole powers of it, by the sigmoid."""
-    exponents = _exponents(term.base)
+    exponents = _exponents(term.base, known)
     if len(exponents) != 2 or S.Zero not in exponents or not term.exp.is_Integer:
         return term
     return sigmoid(-max(exponents, key=lambda u: u != 0)) ** -term.exp
@@ -151,33 +172,37 @@ def _divided(term):
     if isinstance(term.base, cosh):
         x = term.base.args[0]
         return 2**-term.exp * _divided(Pow(exp(x) + exp(-x), term.exp))
-    exponents = _exponents(term.base)
+    exponents = _exponents(term.base, {})
     if len(exponents) == 2 and (found := _of_sigmoids(S.Zero, -term.exp, *exponents)) is not None:
         return found
     total = _log_of_sum(*exponents) if len(exponents) > 1 else _sum_of_exp(term.base, {})
     return term if total is None else exp(expand_mul(term.exp * total))
 
 
-def _exponents(x):
-    """Return [a, b, ...] where x is exp(a) + exp(b) + ..., a positive number c being exp(log(c)); else []."""
-    terms = [t.as_coeff_Mul() for t in Add.make_args(x)]
-    if not all(c.is_positive and (t == 1 or isinstance(t, exp)) for c, t in terms) or all(t == 1 for _, t in terms):
+def _exponents(x, known):
+    """Return [a, b, ...] where x is exp(a) + exp(b) + ..., a positive number c being exp(log(c)); else [].
+
+    Sums of exponentials over an index are exponentials of their log-sum-exps, and come last.
+    """
+    terms = Add.make_args(x)
+    logarithms = [log(t) if _is_number(t) else _log_of_exponentials(t, known) for t in terms]
+    if None in logarithms or all(map(_is_number, terms)):
         return []
-    return [(S.Zero if t == 1 else t.args[0]) + log(c) for c, t in terms]
+    return sorted(logarithms, key=lambda exponent: exponent.has(LogSumExp))
 
 
-def _branches_of_exponents(x):
+def _branches_of_exponents(x, known):
     """Return ([a, b, ...], condition) for each case in which x is exp(a) + exp(b) + ...; else [].
 
     One term of x may be by cases. Its exponents come last, so that the others' are in front in all of them.
     """
     choice = next((t for t in Add.make_args(x) if isinstance(t, Piecewise)), None)
     if choice is None:
-        return [(_exponents(x), True)] if _exponents(x) else []
-    common = _exponents(x - choice)
-    if not common or not all(value == 0 or _exponents(value) for value, _ in choice.args):
+        return [(found, True)] if (found := _exponents(x, known)) else []
+    common = _exponents(x - choice, known)
+    if not common or not all(value == 0 or _exponents(value, known) for value, _ in choice.args):
         return []
-    return [(common + (_exponents(value) if value != 0 else []), condition) for value, condition in choice.args]
+    return [(common + (_exponents(value, known) if value != 0 else []), condition) for value, condition in choice.args]
 
 
 def _quotient(term, known):
@@ -187,7 +212,7 @@ def _quotient(term, known):
     """
     factors = list(term.args)
     for bottom in filter(_is_divisor, term.args):
-        total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base)
+        total, exponents = _sum_of_exp(bottom.base, known), _exponents(bottom.base, known)
         if total is not None:
             top, value = _times_exponential(factors, bottom.exp * total, known)
             factors = [f for f in factors if f not in (bottom, top)] + [value]

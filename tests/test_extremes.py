@@ -310,6 +310,29 @@ def test_log_sum_exp_has_the_softmax_for_gradient(dtype):
             assert_close(grads.Z[c], [P[c]], dtype)
 
 
+BESIDE = {          # what a positive pair lacks of all, its own exponential beside the sum of the others'
+    "logarithm": lambda Z, s, c: log(exp(s) + Sum(exp(Z[c]), c)) - s,
+    "quotient": lambda Z, s, c: -log(exp(s) / (Sum(exp(Z[c]), c) + exp(s))),
+    "one and more": lambda Z, s, c: log(1 + Sum(exp(Z[c] - s), c)),
+    "product": lambda Z, s, c: log(1 + exp(-s) * Sum(exp(Z[c]), c)),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_sum_of_exponentials_beside_another_one(name):
+    net = Network("contrast")
+    C = net.size("C")
+    Z, s, [c] = net.parameter("Z", C), net.parameter("s"), net.indices(c=C)
+    net.loss = BESIDE[name](Z, s, c)
+    f = codegen.lambdify(net.backward())
+    for logits in LOGITS:
+        for own in (1e4, 0.0, -745.0):
+            lse, (*P, p) = lse_and_softmax((*logits, own))
+            loss, grads = f(np.array(logits), own)
+            true = [float(lse - own), float(p - 1), *map(float, P)]
+            np.testing.assert_allclose([loss, grads.s, *grads.Z], true, rtol=1e-11, atol=1e-300)
+
+
 @every_dtype
 def test_squares_of_a_softmax(dtype):
     """Gini's impurity, the sum of p (1 - p), whose gradient is 2 p (sum p**2 - p)."""
