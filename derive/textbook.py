@@ -9,6 +9,7 @@
     [c] exp(f)                  exp(f where c, -infinity elsewhere), as all of an equation
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
+    beta(x, y)                  exp(log-gamma(x) + log-gamma(y) - log-gamma(x + y))
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
     exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
     1/(exp(x) + exp(y))         exp(-x - softplus(y - x))
@@ -17,7 +18,25 @@
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
 """
 
-from sympy import Add, Expr, Indexed, Max, Mul, Piecewise, Pow, S, Sum, cancel, cosh, exp, expand_mul, log, tanh
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Max,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Sum,
+    beta,
+    cancel,
+    cosh,
+    exp,
+    expand_mul,
+    log,
+    loggamma,
+    tanh,
+)
 
 from .binders import LogSumExp
 from .functions import relu, sigmoid, softplus
@@ -54,6 +73,9 @@ def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
         return _reciprocal(term, known)
     if isinstance(term, Mul):
         return _quotient(term, known)
+    if isinstance(term, beta):
+        a, b = term.args
+        return exp(loggamma(a) + loggamma(b) - loggamma(a + b))
     if isinstance(term, Max) and S.Zero in term.args:
         return relu(Max(*(a for a in term.args if a != 0)))
     return term

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, atan2, digamma, factorial, gamma, log, loggamma
+from sympy import Sum, atan2, beta, digamma, factorial, gamma, log, loggamma
 
 import codegen
 from derive import Network, mean, sigmoid, softplus, total
@@ -80,3 +80,18 @@ def test_angles_in_all_four_quarters_are_pytorchs(style):
     loss, grads = codegen.lambdify(net.backward(), style=style)(np.array([0.1, -0.2]), where, angles)
     assert np.isclose(loss, expected.item(), rtol=1e-12)
     assert np.allclose(grads.place, p.grad, rtol=1e-12)
+
+
+def test_a_beta_likelihood_is_pytorchs():
+    """Beta's function of large numbers is 0 for floats, its logarithm is not."""
+    net = Network("shares", "Beta regression")
+    N = net.size("N")
+    a, b, x = net.parameter("a", N), net.parameter("b", N), net.input("x", N)
+    net.loss = total(log(beta(a, b)) - (a - 1) * log(x) - (b - 1) * log(1 - x))
+    given = np.array([0.5, 3.0, 2e3]), np.array([2.0, 0.7, 3e3]), np.array([0.2, 0.9, 0.4])
+    A, B, X = (torch.tensor(v, requires_grad=True) for v in given)
+    expected = -torch.distributions.Beta(A, B).log_prob(X).sum()
+    expected.backward()
+    loss, grads = codegen.lambdify(net.backward())(*given)
+    assert np.isclose(loss, expected.item(), rtol=1e-9)
+    assert np.allclose(grads.a, A.grad, rtol=1e-9) and np.allclose(grads.b, B.grad, rtol=1e-9)
