@@ -306,7 +306,7 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
     if _is_leaf(expr):
         return expr
     if is_binder(expr):
-        expr = _without_repeats(expr)
+        expr = _without_captures(_without_repeats(expr))
         names, changes = set(taken), {}
         inside = index_names(expr.function)
         for index, *_ in expr.limits:
@@ -317,6 +317,22 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
         body = apart(expr.function, names)
         return expr if body is expr.function else expr.func(body, *expr.limits)
     return _rebuilt(expr, [_in_branch(a, lambda term: apart(term, taken)) for a in expr.args])
+
+
+def _without_captures(binder):
+    """Give an index a name of its own where limits further out have another of its name in them.
+
+    In Sum(f(i), (i, 0, N - 1), (j, i, N - 1)) the first i is bound, the second is not.
+    """
+    limits, function = list(binder.limits), binder.function
+    for k, (index, low, high) in enumerate(limits):
+        outside = {i for limit in limits[k + 1:] for end in limit[1:] for i in free_indices(end)}
+        if index in outside:
+            new = fresh(index, index_names(binder) | {i.name for i in outside})
+            function = rename(function, {index: new})
+            inner = [Tuple(i, *(end.xreplace({index: new}) for end in ends)) for i, *ends in limits[:k]]
+            limits = [*inner, Tuple(new, low, high), *limits[k + 1:]]
+    return binder if function is binder.function else binder.func(function, *limits)
 
 
 def _without_repeats(binder):

@@ -85,3 +85,18 @@ def test_the_doctor_reads_them():
         return (x[:, 1:] * x[:, :-1]).sum(), (g,)
 
     assert doctor.diagnose(net, gradient).verdict == "right"
+
+
+def test_a_limit_has_the_index_around_the_sum_not_the_one_inside():
+    """In Sum(f(i), (i, 0, N - 1), (j, i, N - 1)) the first i is bound, the second is not."""
+    net = Network("scopes")
+    N = net.size("N")
+    w, u = net.parameter("w", N), net.input("u", N)
+    i, j = net.indices(i=N, j=N)
+    v = net.define("v", Sum(w[i] ** 2 * u[j], (i, 0, N - 1), (j, i, N - 1)), over=i)
+    net.loss = Sum(v[i] ** 2, i)
+    W, U = np.array([1.0, 2, 3]), np.array([0.5, -1, 2])
+    rest = np.array([U[k:].sum() for k in range(3)])
+    loss, grads = codegen.lambdify(net.backward())(W, U)
+    assert np.isclose(loss, ((W @ W * rest) ** 2).sum())
+    assert np.allclose(grads.w, 4 * (W @ W) * (rest @ rest) * W)
