@@ -143,7 +143,8 @@ def _is_shared(node, program, printer):
     if name not in program.variables:
         return False
     primal = program.variables[name].primal
-    fresh = primal is not None and program.variables[primal].kind != "parameter" and name not in printer.handed
+    parameter = primal in program.variables and program.variables[primal].kind == "parameter"
+    fresh = primal is not None and not parameter and name not in printer.handed
     printer.handed.add(name)
     return not fresh
 

@@ -201,10 +201,22 @@ def zeros_beside_an_adjoint_of_nothing():
     return net
 
 
+def a_gradient_that_is_another():
+    """What is linear is not computed, and a gradient that is its adjoint is a copy."""
+    net = Network("copied")
+    A = net.size("A")
+    w, u = net.parameter("w", A), net.parameter("u")
+    [a] = net.indices(a=A)
+    v = net.define("v", u + w[0], over=())
+    net.loss = 2 * v**2 + Sum(w[a] ** 2, a)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
          a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
-         a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing)
+         a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing,
+         a_gradient_that_is_another)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)

@@ -124,14 +124,21 @@ def words_of(expr: Expr) -> str:
     if expr.is_number:
         return f"a factor {expr} too many"
     top, bottom = expr.as_numer_denom()
+    if top == 1 and bottom.free_symbols and not _is_of_sizes(bottom):
+        return f"the factor {_text(bottom)} is missing, or a division by it is one too many"
     if top == 1 and bottom.free_symbols:
         return f"a division by {_text(bottom)} too many (a mean's 1/{_text(bottom)} twice, or where none belongs)"
     if bottom == 1 and top.free_symbols:
-        mean = "a mean's " if all(f.is_Symbol for f in Mul.make_args(top)) else ""
+        mean = "a mean's " if all(f.is_Symbol for f in Mul.make_args(top)) and _is_of_sizes(top) else ""
         return f"a factor {_text(top)} too many ({mean}1/{_text(top)} is missing)"
     both = bool(top.free_symbols and bottom.free_symbols)
     instead = f": it is divided by {_text(bottom)}, not by {_text(top)}" if both else ""
     return f"a factor {_text(expr)} too many{instead}"
+
+
+def _is_of_sizes(expr):
+    """Tell whether all that a factor is made of are whole numbers, as sizes and counts are."""
+    return all(s.is_integer for s in expr.free_symbols)
 
 
 def _text(expr):
