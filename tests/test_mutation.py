@@ -5,7 +5,7 @@ import pytest
 from tests import mutation_table
 from tests.mutation import judged
 
-SAMPLE = {"mlp": 4, "logistic_regression": 3, "batch_norm": 2, "elman_rnn": 2, "ridge_regression": 3, "attention": 2}
+SAMPLE = {"mlp": 3, "logistic_regression": 3, "batch_norm": 2, "elman_rnn": 1, "ridge_regression": 3, "attention": 1}
 
 
 def test_sabotage_is_caught_and_named():

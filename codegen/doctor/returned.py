@@ -110,7 +110,7 @@ class Taker:
                 if len(self.parameters) <= len(flat) <= most:
                     seen += [(loss, flat, (place, inside, tuple(order))) for order in self._orders(rest, flat)
                              if max(order) < len(flat)]
-            counts.append(len(single))
+            counts.append(max(len(rest), len(single)))
             if not seen and len(single) == 1 < len(self.parameters) and isinstance(single[0], np.ndarray):
                 return loss, self._cut(single[0], shapes)
         if not seen:
