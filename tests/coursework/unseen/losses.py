@@ -125,7 +125,7 @@ def clip_step(W_i, W_t, t, I, T):
 """, "clip_step")
 CLIP.wrong(
     "t: derivative by the scale exp(t), not by t",
-    ("dt = np.sum(dlogits * logits)", "dt = np.sum(dlogits * cos)"), named="dt.*is read where S should be")
+    ("dt = np.sum(dlogits * logits)", "dt = np.sum(dlogits * cos)"), named="dt.*factor exp_t is missing")
 CLIP.wrong("W_i, W_t: the normalisation's projection is missing, only divided by the norm",
            ("(dy - y * np.sum(dy * y, axis=1, keepdims=True)) / norm", "dy / norm"),
        named=r"dQ.*the term 2 dsum_b\[n\] \* Q\[n, k\] is missing.*dP.*the term 2 dsum_a\[n\] \* P\[n, k\] is missing")
@@ -133,7 +133,7 @@ CLIP.wrong("everything: one direction only, the loss over the columns has no gra
            ("((p_i - np.eye(n)) + (p_t - np.eye(n)))", "(p_i - np.eye(n))"))
 CLIP.wrong("two: W_t takes cosines not transposed; W_i is not divided by its norm",
            ("dcos.T @ I_e, T_e", "dcos @ I_e, T_e"), ("dcos @ T_e, I_e, I_n)", "dcos @ T_e, I_e, 1.0)"),
-           named="db.*is transposed.*da.*(stands where|times what|divided by)")
+           named="db.*is transposed.*da.*(stands where|times what|divided by|sqrt_sum_a.*is missing)")
 
 
 def focal():
