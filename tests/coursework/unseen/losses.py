@@ -133,7 +133,7 @@ CLIP.wrong("everything: one direction only, the loss over the columns has no gra
            ("((p_i - np.eye(n)) + (p_t - np.eye(n)))", "(p_i - np.eye(n))"))
 CLIP.wrong("two: W_t takes cosines not transposed; W_i is not divided by its norm",
            ("dcos.T @ I_e, T_e", "dcos @ I_e, T_e"), ("dcos @ T_e, I_e, I_n)", "dcos @ T_e, I_e, 1.0)"),
-           named="db.*is transposed.*da.*(stands where|times what|divided by|sqrt_sum_a.*is missing)")
+           named="db.*is transposed.*(da.*(stands where|times what|divided by)|sqrt_sum_a.*is missing)")
 
 
 def focal():
