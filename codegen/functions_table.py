@@ -6,8 +6,8 @@ CALLS = {
     "exp": "np.exp", "log": "np.log", "tanh": "np.tanh", "sinh": "np.sinh", "cosh": "np.cosh", "sin": "np.sin",
     "cos": "np.cos", "tan": "np.tan", "asin": "np.arcsin", "acos": "np.arccos", "atan": "np.arctan",
     "atan2": "np.arctan2", "asinh": "np.arcsinh", "acosh": "np.arccosh", "atanh": "np.arctanh", "Abs": "np.abs",
-    "sign": "np.sign",
-    "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p", "logaddexp": "np.logaddexp",
+    "sign": "np.sign", "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
+    "logaddexp": "np.logaddexp",
 }
 SCIPY = {"erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
 UNBOUNDED = {

@@ -24,7 +24,7 @@ from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
 from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
-from .small_factors import with_small_factors_together
+from .small_factors import with_number_in_small_factor, with_small_factors_together
 from .vectors_of_stacks import by_vectors
 from .workspace import ASKED
 
@@ -116,7 +116,7 @@ class InPlacePrinter(NumpyPrinter):
             self.lines.append(f"{name} {'-' if negative else '+'}= {self._operand(part, node.axes)}")
 
     def _times_into(self, name, where, node):
-        node = _scaled_small(with_small_factors_together(node))
+        node = with_number_in_small_factor(with_small_factors_together(node))
         scalars = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
         tops = [a for a in node.args if a not in scalars and not is_reciprocal(a)]
         bottoms = [inverted(a) for a in node.args if a not in scalars and is_reciprocal(a)]
@@ -383,13 +383,3 @@ def _turned_back(axes, turn):
         return (*axes[:-2], axes[-1], axes[-2])
     places = [int(k) for k in re.findall(r"\d+", turn)]
     return tuple(axes[places.index(k)] for k in range(len(axes)))
-
-
-def _scaled_small(node):
-    """Return a product with its number put to a factor that has fewer axes: (2/D*dv)[:, None]*p, not 2/D*(dv*p)."""
-    number = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
-    small = [a for a in node.args if isinstance(a, Spread) and isinstance(a.body, Read)]
-    if len(number) != 1 or not small or len(node.args) < 3:
-        return node
-    scaled = Spread(small[0].axes, Apply(small[0].body.axes, Mul, (number[0], small[0].body)))
-    return Apply(node.axes, Mul, tuple(scaled if a is small[0] else a for a in node.args if a is not number[0]))

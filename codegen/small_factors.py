@@ -6,7 +6,7 @@
 
 from sympy import Abs, Mul, S
 
-from derive.nodes import Apply, Scalar, Spread
+from derive.nodes import Apply, Read, Scalar, Spread
 
 from .nodes import is_mask, is_reciprocal, is_variable
 
@@ -36,6 +36,16 @@ def with_small_factors_together(node: Apply) -> Apply:
     joined = [Spread(node.axes, group[0] if len(group) == 1 else Apply(axes, Mul, tuple(group)))
               for axes, group in groups.items()]
     return Apply(node.axes, Mul, (*joined, *rest))
+
+
+def with_number_in_small_factor(node: Apply) -> Apply:
+    """Return a product with its number put to a factor that has fewer axes: (2/D*dv)[:, None]*p, not 2/D*(dv*p)."""
+    number = [a for a in node.args if isinstance(a, Scalar) and not is_variable(a)]
+    small = [a for a in node.args if isinstance(a, Spread) and isinstance(a.body, Read)]
+    if len(number) != 1 or not small or len(node.args) < 3:
+        return node
+    scaled = Spread(small[0].axes, Apply(small[0].body.axes, Mul, (number[0], small[0].body)))
+    return Apply(node.axes, Mul, tuple(scaled if a is small[0] else a for a in node.args if a is not number[0]))
 
 
 def _is_divisor(scalar):

@@ -1,5 +1,6 @@
 """Running sums: Sum([j <= i]*f(j), j), all of which cost together what one sum over all j costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sympy import Expr, Idx, Indexed, Mul, Sum, Symbol
@@ -11,7 +12,7 @@ from .terms import free_indices, runs_over, subterms, summed
 
 @dataclass(frozen=True)
 class Running:
-    """The sums of `term` over the entries of `summed` up to `index`, or from it on, that entry among them or not."""
+    """What is made of `term` for the entries of `summed` up to `index`, or from it on, that entry among them or not."""
 
     term: Expr
     summed: Idx
@@ -25,7 +26,12 @@ def one_sided(total: Expr) -> Running | None:
     if not isinstance(total, Sum) or len(total.limits) != 1:
         return None
     term, conditions = unguarded(total.function)
-    summed, low, high = total.limits[0]
+    return on_one_side(term, conditions, total.limits[0])
+
+
+def on_one_side(term: Expr, conditions: Sequence[Expr], limit: Sequence[Expr]) -> Running | None:
+    """Return what counts up to an index or from it on, where one expression has to be >= 0; None for anything else."""
+    summed, low, high = limit
     if len(conditions) != 1 or (low, high) != (summed.lower, summed.upper):
         return None
     others = [i for i in index_atoms(conditions[0]) if i != summed]

@@ -8,25 +8,13 @@ All of them cost together what one product costs, and so does the adjoint, which
 What is multiplied from the end, (r, s + 1, S - 1), begins there.
 """
 
-from dataclasses import dataclass
-
-from sympy import Expr, Idx, Integer, Piecewise, S
+from sympy import Expr, Integer, Piecewise, S
 
 from .binders import Product
+from .partial_sums import Running, on_one_side
 from .program import Equation, Program, Variable, base_of, is_cyclic
-from .ranges import conjuncts, index_atoms
+from .ranges import conjuncts, is_conjunction
 from .terms import anonymous, bottom_up, free_indices, reads
-
-
-@dataclass(frozen=True)
-class _Running:
-    """The products of a factor up to an index, or from it on, that entry among them or not."""
-
-    factor: Expr
-    multiplied: Idx
-    index: Idx
-    onwards: bool
-    included: bool
 
 
 def with_running_products(program: Program) -> Program:
@@ -54,7 +42,7 @@ class _States:
 
         def change(term):
             found = _running(term)
-            inside = found is not None and reads(found.factor, self.turns.get(e.name, ()))
+            inside = found is not None and reads(found.term, self.turns.get(e.name, ()))
             return term if found is None or inside else self._read(found, e.name, lines)
 
         changed = e if e.implicit else e.with_rhs(bottom_up(e.rhs, change))
@@ -66,8 +54,8 @@ class _States:
 
     def _read(self, found, of, lines):
         """Return where a state has a running product; append the state's equations to the lines where it is new."""
-        r, last = found.multiplied, found.multiplied.upper
-        factor = found.factor.xreplace({r: last - r}) if found.onwards else found.factor
+        r, last = found.summed, found.summed.upper
+        factor = found.term.xreplace({r: last - r}) if found.onwards else found.term
         rest = [i for i in free_indices(factor) if i != r]
         key = anonymous(factor), r.upper
         if key not in self.known:
@@ -85,24 +73,15 @@ class _States:
         return self.known[key].at(turns if found.included else turns - 1, *rest)
 
 
-def _running(product: Expr) -> _Running | None:
+def _running(product: Expr) -> Running | None:
     """Return the running product that a product over one index is, None where it is none."""
     if not isinstance(product, Product) or len(product.limits) != 1 or not isinstance(product.function, Piecewise):
         return None
-    r, low, high = product.limits[0]
-    cases = product.function.args
-    if len(cases) != 2 or cases[1] != (S.One, S.true) or (low, high) != (r.lower, r.upper) or low != 0:
+    (factor, condition), *others = product.function.args
+    if others != [(S.One, S.true)] or not is_conjunction(condition):
         return None
-    try:
-        [condition] = conjuncts(cases[0][1])
-    except ValueError:
+    found = on_one_side(factor, conjuncts(condition), product.limits[0])
+    if found is None or found.index in free_indices(factor) or found.summed not in free_indices(factor):
         return None
-    factor, others = cases[0][0], [i for i in index_atoms(condition) if i != r]
-    sign = condition.coeff(r)
-    if len(others) != 1 or abs(sign) != 1 or not isinstance(others[0], Idx) or r not in free_indices(factor):
-        return None
-    [index] = others
-    offset = condition - sign * (r - index)
-    if index in free_indices(factor) or offset not in (0, -1) or (index.lower, index.upper) != (low, high):
-        return None
-    return _Running(factor, r, index, sign == 1, offset == 0)
+    same = (found.index.lower, found.index.upper) == (found.summed.lower, found.summed.upper)
+    return found if same and found.summed.lower == 0 else None
