@@ -6,7 +6,7 @@ Each operand is seen as a stack of matrices: its leading axes, then its own axes
     w[f, c, p] windows_x[n, c, p, i]        over c, p       w.reshape(F, -1) @ windows_x.reshape(N, -1, I)
     dy[n, f, i] windows_x[n, c, p, i]       over n, i       the same with .mT, then a sum over n, which both stacks have
 
-Where the axes do not lie so, an operand is transposed first; where that does not help, np.tensordot does it.
+Where the axes do not lie so, an operand is transposed first; without a stack np.tensordot does it in the plain style.
 """
 
 from collections.abc import Iterator
@@ -50,9 +50,10 @@ def contraction(node: Product, printer) -> Text:
     if not all(own):
         return _einsum(node, printer) if batch else _summed_whole(node, own, printer) or _tensordot(node, own, printer)
     best = None
-    views = [list(_views(n, o, node.over, batch)) for n, o in zip((node.left, node.right), own, strict=True)]
-    if any(_is_of_a_turn(n, printer) for n in (node.left, node.right)):
-        for found, n, o in zip(views, (node.left, node.right), own, strict=True):
+    operands = list(zip((node.left, node.right), own, strict=True))
+    views = [list(_views(n, o, node.over, batch, printer.joined)) for n, o in operands]
+    if any(_is_of_a_turn(n, printer) for n, _ in operands):
+        for found, (n, o) in zip(views, operands, strict=True):
             found[:] = [*_blocks(n, o, node.over), *(found if printer.joined else ())] or found
     for left, right in pairs(*views):
         for first, second in ((left, right), (right, left)):
@@ -62,8 +63,8 @@ def contraction(node: Product, printer) -> Text:
     return _tensordot(node, own, printer) if best is None else _matmul(*best[1:], node.axes, printer)
 
 
-def _views(node: Node, own: Axes, over: Axes, batch: Axes) -> Iterator[View]:
-    """Yield the ways to see an operand as a stack of matrices; the last transposes it."""
+def _views(node: Node, own: Axes, over: Axes, batch: Axes, joined: bool) -> Iterator[View]:
+    """Yield the ways to see an operand as a stack of matrices; the last ones transpose it."""
     for k in range(len(node.axes) - 1):
         stack, rest = node.axes[:k], node.axes[k:]
         inside = tuple(i for i in rest if i in own), tuple(i for i in rest if i in over)
@@ -72,8 +73,10 @@ def _views(node: Node, own: Axes, over: Axes, batch: Axes) -> Iterator[View]:
                 view = View(node, stack, *inside, swapped)
                 if sum(view.blocks, ()) == rest:
                     yield view
-    if batch:
+    if batch or joined:
         yield View(arranged(node, (*batch, *own, *over)), batch, own, over)
+    if joined:
+        yield View(arranged(node, (*batch, *over, *own)), batch, own, over, swapped=True)
 
 
 def _blocks(node: Node, own: Axes, over: Axes) -> Iterator[View]:

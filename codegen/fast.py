@@ -22,6 +22,7 @@ from .lowering import Lowered, lowered
 from .maxima import with_relus_after_maxima
 from .module import Plan
 from .numpy_text import NumpyPrinter
+from .operand_layouts import layouts
 from .polynomials import with_numbers_inside
 from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
@@ -50,7 +51,8 @@ def scheduled(program: Program, called: Called) -> Inner:
     low = with_known_factors_ahead(low)
     known = around(own, low)
     plain = NumpyPrinter(**known, joined=True)
-    fast = InPlacePrinter(**known, joined=True, sizes=plain.sizes, helpers=plain.helpers, scipy=plain.scipy)
+    fast = InPlacePrinter(**known, joined=True, layouts=layouts(low.program), sizes=plain.sizes, helpers=plain.helpers,
+                          scipy=plain.scipy)
     groups = ordered(low.program.equations)
     if not own.results:
         groups = sorted(groups, key=lambda group: group[0].name in low.backward)

@@ -260,10 +260,15 @@ class InPlacePrinter(NumpyPrinter):
         code = self.code(node)
         found, asked = taken_apart(code), re.fullmatch(ASKED, where)
         if found and not found.sizes and not found.turn:
-            self._call_into(name, where, f"np.matmul({found.left}, {found.right}")
+            self._call_into(name, self._laid_out(name, where, node.axes), f"np.matmul({found.left}, {found.right}")
         elif found and self.product_shape and not found.turn and name.isidentifier():
             self.lines += [] if name == where else [f"{name} = {where}"]
             self.lines.append(f"np.matmul({found.left}, {found.right}, out={name}.reshape({self.product_shape}))")
+        elif found and _keeps_rows(found.turn) and not found.sizes and not self.product_shape and asked:
+            places = _places(found.turn)
+            turned = ", ".join(str(places.index(k)) for k in range(len(places)))
+            self.lines += [f"{name} = {where}",
+                           f"np.matmul({found.left}, {found.right}, out={name}.transpose({turned}))"]
         elif found and found.turn and bool(found.sizes) == bool(self.product_shape) and asked and not self.counters:
             sizes = found.sizes or ", ".join(self.lengths(_turned_back(node.axes, found.turn)))
             whole = f".reshape({self.product_shape})" if found.sizes else ""
@@ -271,6 +276,14 @@ class InPlacePrinter(NumpyPrinter):
                            f"np.matmul({found.left}, {found.right}, out={name}{whole})", f"{name} = {name}{found.turn}"]
         else:
             self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+
+    def _laid_out(self, name, where, axes):
+        """Return the code of the array that a product goes to, its axes in memory as those want them who read it."""
+        order = self.layouts.get(name)
+        if not order or not re.fullmatch(ASKED, where):
+            return where
+        turned = ", ".join(str(order.index(k)) for k in range(len(order)))
+        return f"{self.array(name, tuple(axes[k] for k in order))}.transpose({turned})"
 
     def _beforehand(self, node):
         """Return an operand of a product of matrices: what is computed entry by entry is in an array of its own."""
@@ -381,5 +394,14 @@ def _turned_back(axes, turn):
     """Return the axes of what `turn`, the code of a transposition, makes to these."""
     if not turn.startswith(".transpose("):
         return (*axes[:-2], axes[-1], axes[-2])
-    places = [int(k) for k in re.findall(r"\d+", turn)]
-    return tuple(axes[places.index(k)] for k in range(len(axes)))
+    return tuple(axes[_places(turn).index(k)] for k in range(len(axes)))
+
+
+def _places(turn):
+    """Return the places of the axes in the code of a transposition."""
+    return [int(k) for k in re.findall(r"\d+", turn)]
+
+
+def _keeps_rows(turn):
+    """Tell whether the code of a transposition leaves the last axis where it is: rows are written whole."""
+    return turn.startswith(".transpose(") and _places(turn)[-1] == len(_places(turn)) - 1

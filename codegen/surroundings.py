@@ -30,6 +30,7 @@ class Surroundings:
     product_shape: str = ""                                 # of the last product of matrices before it was reshaped
     joined: bool = False                                    # many products by one matrix as one, on more reshapes
     taps: Mapping[str, tuple[Idx, ...]] = field(default_factory=dict)       # what arrays of windows are looped over
+    layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)   # of products whose axes lie in another order
     sizes: dict[str, Symbol] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     scipy: dict[str, None] = field(default_factory=dict)

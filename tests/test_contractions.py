@@ -27,10 +27,10 @@ def drawn(random):
     return *(list(random.permutation(side)) for side in sides), list(random.permutation(kept))
 
 
-def computed(left, right, kept, arrays):
+def computed(left, right, kept, arrays, joined=False):
     over = axes_of(i for i in left if i in right and i not in kept)
     node = Product(axes_of(kept), Read(axes_of(left), "left"), Read(axes_of(right), "right"), over)
-    code = contraction(node, NumpyPrinter()).code
+    code = contraction(node, NumpyPrinter(joined=joined)).code
     return code, eval(code, {"np": np, **arrays, **{i.upper(): n for i, n in SIZES.items()}})
 
 
@@ -41,10 +41,11 @@ def test_computes_the_contraction(seed):
     if len(left) + len(right) < 3:
         pytest.skip("an inner product of two vectors is printed elsewhere")
     arrays = {n: random.normal(size=[SIZES[i] for i in letters]) for n, letters in (("left", left), ("right", right))}
-    code, value = computed(left, right, kept, arrays)
     wanted = np.einsum(f"{''.join(left)},{''.join(right)}->{''.join(kept)}", arrays["left"], arrays["right"])
-    assert value.shape == wanted.shape, code
-    assert np.allclose(value, wanted, rtol=1e-12, atol=1e-12), code
+    for joined in (False, True):
+        code, value = computed(left, right, kept, arrays, joined)
+        assert value.shape == wanted.shape, code
+        assert np.allclose(value, wanted, rtol=1e-12, atol=1e-12), code
 
 
 @pytest.mark.parametrize(("left", "right", "kept", "code"), [
