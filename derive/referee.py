@@ -118,42 +118,59 @@ def _difference(ours: dict, theirs: dict, scale: Expr) -> float:
         return 0.0
     return float(difference / scale) if scale != 0 else float("inf")
 
+
 class Reverse:
-    """The values of a forward program at a point, and its adjoints: SymPy's derivatives of scalars, chained."""
+    """The values of a forward program at a point, and its adjoints: SymPy's derivatives of scalars, chained.
+
+    What the equation of an unknown sends to cells of that unknown is no part of its adjoint: `terms` are kept by the
+    unknown whose equation sends them, "" for others.
+    """
 
     def __init__(self, program: Program, sizes: Sizes, values: Values, digits: int | None):
         known = Evaluated(Explicit(program, sizes, values), values, digits)
         self.values = nested({**known.given, **known.all})
-        self.terms: dict[Cell, list[Expr]] = {(program.loss, ()): [S.One]}
+        self.terms: dict[Cell, dict[str, list[Expr]]] = {(program.loss, ()): {"": [S.One]}}
         for cell in reversed(known.all):
             if cell in known.blocks:
                 self._block(known, cell)
                 continue
-            adjoint = Add(*self.terms.get(cell, ()))
-            scalar = known.scalars[cell]
-            for read, u in scalar.reads.items() if adjoint != 0 else ():
+            scalar, adjoints = known.scalars[cell], self._adjoints(cell)
+            for read, u in scalar.reads.items() if any(adjoints.values()) else ():
                 partial = known.at(_derivative(scalar.rhs, u), scalar, cell)
-                self.terms.setdefault(read, []).append(adjoint * partial)
+                for sender, adjoint in adjoints.items():
+                    self._send(read, sender, adjoint * partial)
+
+    def _adjoints(self, cell):
+        """Return what a cell has to send on, by senders: what has a name sends it in its own."""
+        by_sender = {sender: Add(*terms) for sender, terms in self.terms.get(cell, {}).items()}
+        return {"": Add(*by_sender.values())} if isinstance(cell[0], str) else by_sender
 
     def _block(self, known, cell):
         """Take the adjoints of cells that were solved for together to what they read, once for all of them."""
         block = known.blocks[cell]
         if cell != block.cells[-1]:
             return
-        adjoints = [Add(*self.terms.get(c, ())) for c in block.cells]
+        adjoints = [Add(*(t for terms in self.terms.get(c, {}).values() for t in terms)) for c in block.cells]
         multipliers = block.multipliers(known.within, known.all, adjoints)
+        unknown = next(name for name, _ in block.unknowns)
         for residual, multiplier in multipliers.items():
             if residual not in block.unknowns:
-                self.terms[residual] = [multiplier]         # the adjoint of a value that is given by the others
+                self.terms[residual] = {"": [multiplier]}   # the adjoint of a value that is given by the others
             for read in known.scalars[residual].reads:
                 named = isinstance(residual[0], str) and residual not in block.unknowns
                 if read not in block.cells or (read in block.unknowns and named):
                     partial = block.partial(known.within, residual, read, known.all)
-                    self.terms.setdefault(read, []).append(multiplier * partial)
+                    self._send(read, "" if named else unknown, multiplier * partial)
+
+    def _send(self, cell, sender, term):
+        self.terms.setdefault(cell, {}).setdefault(sender, []).append(term)
 
     def adjoint(self, name: str) -> dict[tuple[int, ...], Expr]:
         """Return the adjoint of a variable, entry by entry."""
-        return {index: Add(*self.terms.get((name, index), ())) for index in self.values[name]}
+        return {index: Add(*self._received(name, index)) for index in self.values[name]}
+
+    def _received(self, name, index):
+        return (t for sender, terms in self.terms.get((name, index), {}).items() if sender != name for t in terms)
 
     def scale(self, name: str) -> Expr:
         """Return the size of a variable's largest value."""
@@ -161,7 +178,7 @@ class Reverse:
 
     def adjoint_scale(self, name: str) -> Expr:
         """Return the size of the largest of the terms that the adjoint of a variable is the sum of."""
-        terms = (t for index in self.values[name] for t in self.terms.get((name, index), ()))
+        terms = (t for index in self.values[name] for t in self._received(name, index))
         return _scale(_largest(terms), self._largest_term)
 
     @cached_property
@@ -170,7 +187,7 @@ class Reverse:
 
     @cached_property
     def _largest_term(self):
-        return _largest(t for terms in self.terms.values() for t in terms)
+        return _largest(t for by_sender in self.terms.values() for terms in by_sender.values() for t in terms)
 
 
 def _largest(numbers: Iterable[Expr]) -> Expr:

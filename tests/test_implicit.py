@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Eq
+from sympy import Eq, Sum
 
 import codegen
 from codegen import verify
@@ -18,6 +18,17 @@ def test_gradients_are_those_of_the_implicit_function_theorem(made):
     net = made()
     found = disagreement(net.program(), net.backward())
     assert max(found.values()) <= (0 if made in zoo.LINEAR else TOLERANCE), found
+
+
+def test_the_adjoint_of_an_unknown_is_what_other_equations_send_it():
+    net = Network("triangle")
+    (A,) = net.sizes("A")
+    w, y = net.parameter("w", A), net.unknown("y", A)
+    i, j = net.indices(i=A, j=A)
+    net.implicitly(y, Eq(y[i], w[i] + Sum((w[i] + y[j]) ** 2, (j, i + 1, A - 1))), over=i)
+    net.loss = Sum(y[i] ** 2 + y[0] * y[i], i)
+    found = disagreement(net.program(), net.backward())
+    assert found["dy"] <= TOLERANCE, found
 
 
 @pytest.mark.parametrize(("equation", "message"), [
