@@ -15,7 +15,8 @@
     1/(exp(x) + exp(y))         exp(-x - softplus(y - x))
     Sum(a exp(g))/Sum(exp(f))   Sum(a exp(g - log-sum-exp))
 
-Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]).
+Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]); p[n]/m[n],
+where m[n] = p[n] + q[n] and both are exponentials, is a sigmoid.
 """
 
 from sympy import (
@@ -91,17 +92,23 @@ def _logarithm(x, known):
     branches = _branches_of_exponents(x, known)
     if branches:
         return Piecewise(*((_log_of_sum(*exponents), condition) for exponents, condition in branches))
-    if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
-        [other] = [-a for a in x.args if a != 1] or [S.Zero]
-        other = _seen_through(other, known)
-        if isinstance(other, sigmoid):
-            return -softplus(other.args[0])
+    of_sigmoid = _log_of_sigmoid(x, known)
+    if of_sigmoid is not None:
+        return of_sigmoid
     seen = _seen_through(x, known)
-    if isinstance(seen, sigmoid):
-        return -softplus(-seen.args[0])
     if isinstance(seen, exp):
         return seen.args[0]
     return _of_factors(x, known)
+
+
+def _log_of_sigmoid(x, known):
+    """Return log(x) where x is a sigmoid, or 1 less one; else None."""
+    if isinstance(x, Add) and len(x.args) == 2 and S.One in x.args:
+        [other] = [-a for a in x.args if a != 1] or [S.Zero]
+        other = _seen_through(other, known)
+        return -softplus(other.args[0]) if isinstance(other, sigmoid) else None
+    seen = _seen_through(x, known)
+    return -softplus(-seen.args[0]) if isinstance(seen, sigmoid) else None
 
 
 def _of_factors(x, known):
@@ -131,8 +138,20 @@ def _seen_through(x, known):
     definition = known.get(read_name(x))
     if definition is None or (not isinstance(definition.rhs, sigmoid | Sum) and _exponent(definition.rhs) is None):
         return x
-    indices = x.indices if x.is_Indexed else ()
-    return instantiated(definition.rhs, dict(zip(definition.indices, indices, strict=True)))
+    return _defined(definition, x)
+
+
+def _sum_seen_through(x, known):
+    """Return what a read stands for, where that is a sum of terms; else the read."""
+    definition = known.get(read_name(x))
+    if definition is None or not isinstance(expand_mul(definition.rhs, deep=False), Add):
+        return x
+    return expand_mul(_defined(definition, x), deep=False)
+
+
+def _defined(definition, read):
+    """Return the right-hand side of an equation where it is read."""
+    return instantiated(definition.rhs, dict(zip(definition.indices, getattr(read, "indices", ()), strict=True)))
 
 
 def _sum_of_exp(x, known):
@@ -148,15 +167,20 @@ def _sum_of_exp(x, known):
     return None if exponent is None else LogSumExp(exponent, *total.limits)
 
 
-def _log_of_exponentials(x, known):
-    """Return log(x) where x is an exponential, a sum of such over an index, or a product of these; else None."""
+def _log_of_exponentials(x, known, sigmoids=False):
+    """Return log(x) where x is an exponential, a sum of such over an index, or a product of these; else None.
+
+    With `sigmoids`, these are taken too.
+    """
     seen = _seen_through(x, known)
     if isinstance(seen, exp):
         return seen.args[0]
+    if sigmoids and (found := _log_of_sigmoid(x, known)) is not None:
+        return found
     if not isinstance(x, Mul):
         return _sum_of_exp(x, known)
     numbers = Mul(*filter(_is_number, x.args))
-    logarithms = [_log_of_exponentials(f, known) for f in x.args if not _is_number(f)]
+    logarithms = [_log_of_exponentials(f, known, sigmoids) for f in x.args if not _is_number(f)]
     return None if None in logarithms or not logarithms else log(numbers) + Add(*logarithms)
 
 
@@ -206,9 +230,11 @@ def _exponents(x, known):
 
     Sums of exponentials over an index are exponentials of their log-sum-exps, and come last.
     """
-    terms = Add.make_args(x)
-    logarithms = [log(t) if _is_number(t) else _log_of_exponentials(t, known) for t in terms]
-    if None in logarithms or all(map(_is_number, terms)):
+    terms = Add.make_args(_sum_seen_through(x, known))
+    numbers = [t for t in terms if _is_number(t)]       # beside which a sigmoid may vanish
+    logarithms = [log(t) if t in numbers else _log_of_exponentials(t, known, sigmoids=not numbers and len(terms) > 1)
+                  for t in terms]
+    if None in logarithms or len(numbers) == len(terms):
         return []
     return sorted(logarithms, key=lambda exponent: exponent.has(LogSumExp))
 

@@ -333,6 +333,39 @@ def test_a_sum_of_exponentials_beside_another_one(name):
             np.testing.assert_allclose([loss, grads.s, *grads.Z], true, rtol=1e-11, atol=1e-300)
 
 
+MIXTURES = {        # the entries of the loss, of probabilities p and q and of how much q there is
+    "Jensen-Shannon": lambda p, q, w, log: p * log(p / ((p + q) / 2)) + q * log(q / ((p + q) / 2)),
+    "skewed": lambda p, q, w, log: p * (log(p) - log(w * q + (1 - w) * p)),
+    "Kullback-Leibler": lambda p, q, w, log: p * log(p / q),
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_logarithms_of_mixtures_of_softmaxes(name):
+    """Entries that are 0 in both count for nothing, and nor do they in gradients."""
+    net = Network("mixture")
+    C = net.size("C")
+    A, B, v, [c] = net.parameter("A", C), net.parameter("B", C), net.parameter("v"), net.indices(c=C)
+    p, q, w = net.define("p", softmax(A)), net.define("q", softmax(B)), net.define("w", sigmoid(v))
+    net.loss = Sum(MIXTURES[name](p[c], q[c], w, log), c)
+    f = codegen.lambdify(net.backward())
+
+    def entries(*x):
+        e, u, w = *([mpmath.exp(z) for z in half] for half in (x[:3], x[3:6])), 1 / (1 + mpmath.exp(-x[6]))
+        return [(p / mpmath.fsum(e), q / mpmath.fsum(u), w, mpmath.log) for p, q in zip(e, u, strict=True)]
+
+    def true(*x):
+        return mpmath.fsum(MIXTURES[name](*entry) for entry in entries(*x))
+
+    a, b, h = (1e3, 0.0, 999.0), (2.0, -1e3, 0.5), mpmath.mpf(10) ** -40
+    x = [mpmath.mpf(number) for number in (*a, *b, -0.5)]
+    loss, grads = f(np.array(a), np.array(b), -0.5)
+    with mpmath.workdps(100):
+        slopes = [(true(*x[:k], x[k] + h, *x[k + 1:]) - true(*x)) / h for k in range(7)]
+        np.testing.assert_allclose([loss, *grads.A, *grads.B, grads.v], [float(s) for s in (true(*x), *slopes)],
+                                   rtol=1e-10, atol=1e-14)
+
+
 @every_dtype
 def test_squares_of_a_softmax(dtype):
     """Gini's impurity, the sum of p (1 - p), whose gradient is 2 p (sum p**2 - p)."""
