@@ -50,9 +50,9 @@ def _positive(x):
 }
 HELPERS["_add_rows"] = '''
 def _add_rows(total, rows, values):
-    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
-    width = total.shape[1]
-    values = np.broadcast_to(values, (*rows.shape, width)).reshape(-1, width)
+    """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total[0].size
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
     if total.size <= max(values.size, 2**15) and total.dtype in (np.float32, np.float64):   # few bins, or well filled
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
@@ -67,6 +67,16 @@ def _add_rows(total, rows, values):
         values[at[second - 1]] += values[at[second]]
         rows, at = np.delete(rows, second), np.delete(at, second)
     total[rows] += values[at]
+'''
+HELPERS["_add_entries"] = '''
+def _add_entries(total, places, values):
+    """Add each of the values to the entry that it belongs to; entries may repeat, which `+=` would forget."""
+    at = np.ravel_multi_index(places, total.shape)
+    if total.size <= max(at.size, 2**15) and total.dtype in (np.float32, np.float64):   # few bins, or well filled
+        values = np.broadcast_to(values, at.shape).reshape(-1)
+        total += np.bincount(at.reshape(-1), values, total.size).reshape(total.shape)
+    else:
+        np.add.at(total, places, values)
 '''
 HELPERS |= solutions.HELPERS | newton_text.HELPERS | running_sums.HELPERS
 HELPERS["_first_maximum"] = '''
@@ -212,6 +222,7 @@ HELPER_OF = {
     "cholesky": "_cholesky",
     "solved": "_solved",
     "inverse": "_inverse",
+    "add_entries": "_add_entries",
     "add_rows": "_add_rows",
     "sums_after": "_sums_after",
     "sums_before": "_sums_before",

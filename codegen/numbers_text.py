@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import sympy
 from sympy import Add, Expr, Float, Idx, Integer, KroneckerDelta, Mul, Number, Piecewise, Pow, Rational, Symbol
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import And
+from sympy.logic.boolalg import And, Not, Or
 
 from derive.errors import DerivationError
 from derive.functions import defined
@@ -64,8 +64,10 @@ class NumberPrinter(Surroundings):
             return Text(f"{self.size(left).inside(SUM)} == {self.size(right).inside(SUM)}", 0)
         if isinstance(expr, Relational):
             return Text(f"{self.size(expr.lhs).code} {RELATIONS[type(expr)]} {self.size(expr.rhs).code}", 0)
-        if isinstance(expr, And):
-            return Text(" and ".join(self.size(a).code for a in sorted(expr.args, key=str)), 0)
+        if isinstance(expr, And | Or):
+            return Text(f" {type(expr).__name__.lower()} ".join(map(self._clause, sorted(expr.args, key=str))), 0)
+        if isinstance(expr, Not):
+            return Text(f"not ({self.size(expr.args[0]).code})", 0)
         if isinstance(expr, sympy.floor):
             top, bottom = expr.args[0].together().as_numer_denom()
             return Text(f"{self.size(top).inside(TERM)} // {self.size(bottom).inside(SIGN)}", TERM)
@@ -78,6 +80,11 @@ class NumberPrinter(Surroundings):
         if expr.is_number:
             return number(defined(expr).evalf(17))
         raise DerivationError(f"{expr} cannot be printed as a number or a size")
+
+    def _clause(self, expr):
+        """Print one of several conditions, in parentheses where it has several itself."""
+        text = self.size(expr).code
+        return f"({text})" if isinstance(expr, And | Or | Not) else text
 
     def _sum(self, terms):
         """Join (text, is negative) pairs by + and -."""

@@ -310,10 +310,12 @@ def added(equation, update, printer, fresh=False, text=None):
     negative, term = (False, update.term) if fresh else signed(update.term)
     whole = tuple(i for i in kept if i not in rows)
     value = form(term, (*whole[:before], *axes, *whole[before:]))
-    if update.over and len(parts) == 1 and len(equation.free) == 2:
-        printer.helpers["add_rows"] = None
-        added_up = text(value).inside(SIGN if negative else 0)
-        return f"_add_rows({name}, {where}, {'-' if negative else ''}{added_up})"
+    counted = _counted(equation, update, parts) if update.over else None
+    if counted is not None:
+        helper, place, array = counted
+        printer.helpers[helper] = None
+        added_up = text(form(term, (*axes, *whole))).inside(SIGN if negative else 0)
+        return f"_{helper}({array}, {place}, {'-' if negative else ''}{added_up})"
     if update.over:
         place = where if len(parts) == 1 else f"np.s_[{where}]" if ":" in parts else f"({where})"
         added = text(value).code
@@ -321,6 +323,20 @@ def added(equation, update, printer, fresh=False, text=None):
             added = f"np.broadcast_to({added}, {place}.shape)"
         return f"np.{'subtract' if negative else 'add'}.at({name}, {place}, {added})"
     return f"{name}[{where}] {'' if fresh else '-' if negative else '+'}= {text(value).code}"
+
+
+def _counted(equation, update, parts):
+    """Return a helper, the places and the array where labels tell the row along one axis, or the whole entry."""
+    name, labels = equation.name, [k for k, part in enumerate(parts) if part != ":"]
+    if len(equation.indices) == 1 or equation.free != equation.indices or not all(
+            map(free_indices, update.positions.values())):
+        return None
+    if len(labels) == len(equation.indices):
+        return "add_entries", f"({', '.join(parts)})", name
+    if len(labels) > 1:
+        return None
+    turned = f"{name}.T" if len(equation.indices) == 2 else f"np.moveaxis({name}, {labels[0]}, 0)"
+    return "add_rows", parts[labels[0]], turned if labels[0] else name
 
 
 def along(equation: Equation, update: Update, printer: NumpyPrinter) -> tuple[str, tuple[Idx, ...]]:

@@ -10,7 +10,9 @@ from itertools import combinations
 from sympy import And, Expr, Ge, Mul, Piecewise, S, Sum, expand
 
 from .ranges import Prover, conjuncts, is_conjunction
-from .terms import free_indices
+from .terms import bottom_up, free_indices
+
+MOST_CASES = 64             # how many cases are told apart before it is left open whether a branch is ever taken
 
 
 def guarded(term: Expr, nonnegative: Iterable[Expr]) -> Expr:
@@ -83,24 +85,58 @@ def disjoint(choice: Piecewise) -> Iterator[tuple[Expr, list[Expr]]]:
 
 
 def with_possible_cases(choice: Piecewise, prover: Prover) -> Expr:
-    """Return a choice without branches whose conditions on indices never hold, nor those after one that always does."""
-    kept = []
+    """Return a choice without branches whose conditions on indices never hold where none before them does.
+
+    Nor has it branches after one that always holds. What is left for the end where that is never reached is 0: the
+    conditions before it say which reads are in range.
+    """
+    kept, before = [], []
     for branch, condition in choice.args:
         own = conjuncts(condition) if is_conjunction(condition) else None
-        if own is not None and _is_impossible(own, prover):
-            continue
+        if own is not None and (_is_impossible(own, prover) or len(choice.args) > 2 and _is_taken(own, before, prover)):
+            if condition != True:
+                continue
+            branch = S.Zero
+        if own and len(choice.args) > 2:
+            condition = _shortest(condition, prover)
+        before += [own] if own else []
         kept.append((branch, S.true if own is not None and all(map(prover.nonnegative, own)) else condition))
         if kept[-1][1] == True:
             break
-    if len(kept) == len(choice.args) and kept[-1][1] == choice.args[-1][1]:
+    if kept == [tuple(case) for case in choice.args]:
         return choice
     return kept[0][0] if kept[0][1] == True else Piecewise(*kept, evaluate=False)
+
+
+def with_possible_choices(expr: Expr, prover: Prover) -> Expr:
+    """Return an expression in which choices have no branches that are never taken."""
+    return bottom_up(expr, lambda e: with_possible_cases(e, prover) if isinstance(e, Piecewise) else e)
 
 
 def _is_impossible(conditions, prover):
     """Tell whether expressions are never all >= 0: one is always less, or two of them are together."""
     return any(prover.nonnegative(-c - 1) for c in conditions) or any(
         expand(a + b).is_negative for a, b in combinations(conditions, 2))
+
+
+def _shortest(condition, prover):
+    """Return a conjunction without parts that always hold, or where another of its parts does."""
+    parts = {part: conjuncts(part)[0] for part in sorted(And.make_args(condition), key=str)}
+    kept = {part: e for part, e in parts.items() if not prover.nonnegative(e)}
+    for part, e in list(kept.items()):
+        if any((e - other).expand().is_nonnegative and (e - other).is_number for p, other in kept.items() if p != part):
+            del kept[part]
+    return condition if len(kept) == len(parts) else And(*kept, evaluate=False)
+
+
+def _is_taken(conditions, before, prover):
+    """Tell whether, wherever these conditions hold, all of one of the lists of conditions in `before` do."""
+    left = [conditions]
+    for earlier in before:
+        left = [[*some, -c - 1] for some in left for c in earlier if not _is_impossible([*some, -c - 1], prover)]
+        if not left or len(left) > MOST_CASES:
+            break
+    return not left
 
 
 def proven_away(conditions: Iterable[Expr], prover: Prover, ranges: Mapping) -> list[Expr]:

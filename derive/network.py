@@ -14,6 +14,7 @@ from .conversion import symbolic
 from .differentiable import Differentiable
 from .errors import DefinitionError, DerivationError
 from .given import as_tuple, renamed, sympified
+from .guards import with_possible_choices
 from .linear_algebra import Unknown
 from .long_parts import with_long_parts_named
 from .matrices import axes_of, is_algebra
@@ -387,6 +388,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         value = without_choices(value)
         value = without_idle(apart(value, {i.name for i in indices}))
         value = without_idle(with_whole_ranges(value, self._prover(), name))
+        if value.has(S.ComplexInfinity):            # log(0) or 1/0 in a case that SymPy made of several choices
+            value = with_possible_choices(value, self._prover())
         self._check(value, indices, name)
         return value
 

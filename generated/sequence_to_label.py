@@ -123,9 +123,9 @@ def sgd_step(params, grads, learning_rate):
 
 
 def _add_rows(total, rows, values):
-    """Add each of the values to the row of a matrix that it belongs to; rows may repeat, which `+=` would forget."""
-    width = total.shape[1]
-    values = np.broadcast_to(values, (*rows.shape, width)).reshape(-1, width)
+    """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
+    width = total[0].size
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
     if total.size <= max(values.size, 2**15) and total.dtype in (np.float32, np.float64):   # few bins, or well filled
         places = rows[:, None].astype(np.intp) * width + np.arange(width)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sympy import Sum
 
 import codegen
 from derive import Network, total
@@ -49,3 +50,37 @@ def test_infinities_stay_in_their_rows():
     Y = np.array([[[np.inf]], [[1.0]], [[np.nan]], [[2.0]]])
     _, grads = ADDED(E=np.ones((4, 1)), w=np.array([[0], [1], [2], [1]]), Y=Y)
     assert np.array_equal(grads.E[:, 0], [np.inf, 3, np.nan, 0], equal_nan=True)
+
+
+def picked(read, *shape):
+    """Return an array of three axes, of which `read` says what labels pick, each entry weighted."""
+    net = Network("picked", "Entries picked by labels")
+    A, B, C, N = net.sizes("A B C N")
+    sizes = {"A": A, "B": B, "C": C, "N": N}
+    E = net.parameter("E", *(sizes[s] for s in shape))
+    w, u = net.labels("w", N, classes=B), net.labels("u", N, classes=C)
+    a, b, c, n = net.indices(a=A, b=B, c=C, n=N)
+    Y = net.input("Y", A, B, C, N)
+    net.loss = Sum(read(E, w[n], u[n], a, b, c) * Y[a, b, c, n], a, b, c, n)
+    return codegen.lambdify(net.backward())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("shape", "read", "place", "summed"), [
+    ("BCA", lambda E, w, u, a, b, c: E[w, c, a], lambda w, u: (w,), "abcn->nca"),
+    ("ABC", lambda E, w, u, a, b, c: E[a, w, c], lambda w, u: (slice(None), w), "abcn->anc"),
+    ("AB", lambda E, w, u, a, b, c: E[a, w], lambda w, u: (slice(None), w), "abcn->an"),
+    ("BC", lambda E, w, u, a, b, c: E[w, u], lambda w, u: (w, u), "abcn->n"),
+])
+def test_labels_along_other_axes_and_along_several(dtype, shape, read, place, summed):
+    random = np.random.default_rng(0)
+    for N, B in (40, 3), (5, 400):
+        sizes = {"A": 2, "B": B, "C": 90 if N == 5 else 2}
+        E = random.normal(size=[sizes[s] for s in shape]).astype(dtype)
+        Y = random.normal(size=(*sizes.values(), N)).astype(dtype)
+        w, u = random.integers(0, min(B, 2), N), random.integers(0, sizes["C"], N)
+        want = np.zeros(E.shape, dtype)
+        np.add.at(want, place(w, u), np.einsum(summed, Y))
+        _, grads = picked(read, *shape)(E=E, Y=Y, w=w, u=u)
+        assert grads.E.dtype == dtype
+        assert np.allclose(grads.E, want, rtol=0, atol=1e3 * np.finfo(dtype).eps * N)

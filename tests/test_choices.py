@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from sympy import Ge, Gt, Le, Lt, Piecewise, Sum
+import sympy
+from sympy import Eq, Ge, Gt, Le, Lt, Or, Piecewise, Sum
 
 import codegen
-from derive import Network, huber, mean
+from derive import Network, huber, mean, padded
 
 
 @pytest.mark.parametrize("style", ["plain", "fast"])
@@ -49,3 +50,26 @@ def test_hubers_slope_is_an_error_that_is_clipped(style):
     e = X @ [1.0, -1, 2] - 1          # |x| is written as |-x|
     grads = codegen.lambdify(program, style=style)(w=np.array([1.0, -1, 2]), X=X, t=np.ones(50))[1]
     assert np.allclose(grads.w, np.where(np.abs(e) <= 2, e, 2 * np.sign(e)) @ X / 50, rtol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_recurrence_that_chooses_where_one_of_two_conditions_holds(style):
+    """The paths through a grid, from above and from the left: at the borders the entry alone."""
+    net = Network("grid")
+    N, M = net.sizes("N M")
+    x = net.parameter("x", N, M)
+    n, m = net.indices(n=N, m=M)
+    h = net.state("h", N, M, initial=0)
+    inner = x[n, m] * (h[n - 1, m] + padded(h)[n, m - 1])
+    net.define(h, Piecewise((x[n, m], Or(Eq(n, 0), Eq(m, 0))), (inner, True)), over=(n, m))
+    net.loss = h[N - 1, M - 1]
+    given = np.arange(1.0, 13.0).reshape(3, 4) / 5
+    entries = sympy.Matrix(3, 4, lambda i, k: sympy.Symbol(f"x{i}{k}"))
+    rows = [[None] * 4 for _ in range(3)]
+    for i, k in np.ndindex(3, 4):
+        rows[i][k] = entries[i, k] * (rows[i - 1][k] + rows[i][k - 1] if i and k else 1)
+    at = dict(zip(entries, given.ravel(), strict=True))
+    loss, grads = codegen.lambdify(net.backward(), style=style)(given)
+    assert loss == pytest.approx(float(rows[2][3].subs(at)), rel=1e-13)
+    expected = [float(rows[2][3].diff(entry).subs(at)) for entry in entries]
+    np.testing.assert_allclose(grads.x.ravel(), expected, rtol=1e-13)

@@ -6,7 +6,7 @@ from sympy import Piecewise, Sum, Symbol
 
 import codegen
 import derive
-from derive import DefinitionError, LogSumExp, Maximum, Network
+from derive import DefinitionError, LogSumExp, Maximum, Network, sigmoid
 from derive.notes import note
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
@@ -36,6 +36,10 @@ def _onwards(x, i, j, k, I):
     return Sum(x[k, i] * Sum(x[k, j] ** 2, (j, i, I - 1)), i, k)
 
 
+def _of_a_function(x, i, j, k, I):
+    return Sum(Sum(sigmoid(x[k, j]) * (1 - x[k, j] ** 2), (j, 0, i)) ** 2, i, k)
+
+
 def _by_torch(name, x):
     n = x.shape[1]
     return {
@@ -46,6 +50,7 @@ def _by_torch(name, x):
         "_products": lambda: sum((x[:, :i + 1].prod(1) * x[:, i]).sum() for i in range(n)),
         "_convolution": lambda: sum((sum(x[:, i - j] * x[:, j] for j in range(i + 1)) ** 2).sum() for i in range(n)),
         "_onwards": lambda: sum((x[:, i] * (x[:, i:] ** 2).sum(1)).sum() for i in range(n)),
+        "_of_a_function": lambda: ((x.sigmoid() * (1 - x**2)).cumsum(1) ** 2).sum(),
     }[name]()
 
 
@@ -58,7 +63,7 @@ def _network(loss):
     return net
 
 
-LOSSES = [_before_and_after, _pairs, _largest_so_far, _products, _convolution, _onwards]
+LOSSES = [_before_and_after, _pairs, _largest_so_far, _products, _convolution, _onwards, _of_a_function]
 
 
 @pytest.mark.parametrize("style", ["plain", "fast", "scalar"])
@@ -75,7 +80,7 @@ def test_pytorch_agrees(loss, style):
     np.testing.assert_allclose(np.array(grads.x), x.grad.numpy(), rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("loss", [_before_and_after, _onwards], ids=lambda f: f.__name__.strip("_"))
+@pytest.mark.parametrize("loss", [_before_and_after, _onwards, _of_a_function], ids=lambda f: f.__name__.strip("_"))
 def test_running_sums_are_one_pass(loss):
     """No array has two axes of I, and operations grow with I, not with its square."""
     program = _network(loss).backward()
