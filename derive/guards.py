@@ -90,14 +90,16 @@ def with_possible_cases(choice: Piecewise, prover: Prover) -> Expr:
     Nor has it branches after one that always holds. What is left for the end where that is never reached is 0: the
     conditions before it say which reads are in range.
     """
-    kept, before = [], []
+    kept: list[tuple] = []
+    before: list[list[Expr]] = []
+    many = len(choice.args) > 2
     for branch, condition in choice.args:
         own = conjuncts(condition) if is_conjunction(condition) else None
-        if own is not None and (_is_impossible(own, prover) or len(choice.args) > 2 and _is_taken(own, before, prover)):
+        if own is not None and (_is_impossible(own, prover) or (many and _is_taken(own, before, prover))):
             if condition != True:
                 continue
             branch = S.Zero
-        if own and len(choice.args) > 2:
+        if own and many:
             condition = _shortest(condition, prover)
         before += [own] if own else []
         kept.append((branch, S.true if own is not None and all(map(prover.nonnegative, own)) else condition))

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, Mul, Sum, Symbol
+from sympy import Abs, Add, Expr, Idx, Indexed, Mul, Pow, Sum, Symbol, atan, cos, erf, sign, sin, tanh
 
+from .functions import at_zero, half_step, relu, sigmoid, softplus, step
 from .guards import guarded, unguarded
 from .ranges import index_atoms
 from .terms import free_indices, runs_over, subterms, summed
+
+FINITE = (Abs, Add, Mul, at_zero, atan, cos, erf, half_step, relu, sigmoid, sign, sin, softplus, step, tanh)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,15 @@ def is_whole(factor: Expr) -> bool:
         return base.is_number
     return isinstance(base, Symbol) or (
         isinstance(base, Indexed) and all(map(runs_over, base.indices, base.base.shape)))
+
+
+def is_always_finite(factor: Expr) -> bool:
+    """Tell whether a factor is a number for all values of what it reads, at whole indices alone."""
+    if is_whole(factor):
+        return True
+    if isinstance(factor, Pow):
+        return factor.exp.is_Integer and factor.exp > 0 and is_always_finite(factor.base)
+    return isinstance(factor, FINITE) and all(map(is_always_finite, factor.args))
 
 
 def _range(index):

@@ -3,17 +3,17 @@
 from collections import Counter
 from functools import lru_cache
 
-from sympy import Abs, Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, atan, cos, erf, sign, sin, tanh
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import at_the_end, collapsed
 from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
-from .functions import at_zero, half_step, relu, sigmoid, softplus, step
+from .functions import relu, step
 from .guards import disjoint, guarded, is_guard, proven_away, unguarded, with_possible_cases
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
-from .partial_sums import is_whole, running_inside
+from .partial_sums import is_always_finite, running_inside
 from .program import Equation, Program
 from .ranges import Prover, is_conjunction
 from .shared_factors import with_shared_factors
@@ -22,8 +22,6 @@ from .symmetry import with_symmetric_lines
 from .terms import bottom_up, canonical, count, divided, free_indices, instantiated, read_name, reads, subterms
 from .triangles import with_known_factors
 from .unit_axes import with_units_read_at_0
-
-FINITE = (Abs, Add, Mul, at_zero, atan, cos, erf, half_step, relu, sigmoid, sign, sin, softplus, step, tanh)    # of any number
 
 
 def simplified(program: Program) -> Program:
@@ -143,26 +141,17 @@ def _tidy_sum(total: Sum) -> Expr:
 def _before_guard(total: Sum) -> Expr:
     """Return what a sum is of, what does not vary before its guard: [i <= t]*a[i]*h[t] is h[t]*([i <= t]*a[i]).
 
-    What is not finite for some values stays behind the guard. A read at whole indices is in its range wherever it stands, but where the guard is about these alone: a state has a
-    row before the first.
+    What is not finite for some values stays behind the guard. A read at whole indices is in its range wherever it
+    stands, but where the guard is about these alone: a state has a row before the first.
     """
     bound = {limit[0] for limit in total.limits}
     if not is_guard(total.function):
         return total.function
     inner, conditions = unguarded(total.function)
     kept = {i for c in conditions if not bound & set(free_indices(c)) for i in free_indices(c)}
-    whole = [f for f in Mul.make_args(inner) if _is_always_finite(f) and not (bound | kept) & set(free_indices(f))]
+    whole = [f for f in Mul.make_args(inner) if is_always_finite(f) and not (bound | kept) & set(free_indices(f))]
     rest = Mul(*(f for f in Mul.make_args(inner) if f not in whole))
     return Mul(*whole, guarded(rest, conditions)) if whole else total.function
-
-
-def _is_always_finite(factor: Expr) -> bool:
-    """Tell whether a factor is a number for all values of what it reads, at whole indices alone."""
-    if is_whole(factor) or factor.is_Rational:
-        return True
-    if isinstance(factor, Pow):
-        return factor.exp.is_Integer and factor.exp > 0 and _is_always_finite(factor.base)
-    return isinstance(factor, FINITE) and all(map(_is_always_finite, factor.args))
 
 
 def _without_diagonals(total: Sum) -> Expr:
