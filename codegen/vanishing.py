@@ -35,7 +35,7 @@ class Conditions:
         if read_name(read) not in self.known:
             return None
         equation, condition = self.known[read_name(read)]
-        return _normal(instantiated(condition, dict(zip(equation.indices, read.indices, strict=True))))
+        return _normal(instantiated(condition, dict(zip(equation.indices, getattr(read, "indices", ()), strict=True))))
 
 
 def with_zeros_known(program: Program, exponentials: Collection[str], sums: Collection[str]) -> Program:

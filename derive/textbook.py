@@ -19,12 +19,17 @@ Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n
 where m[n] = p[n] + q[n] and both are exponentials, is a sigmoid.
 """
 
+from dataclasses import dataclass
+
 from sympy import (
     Add,
+    And,
     Expr,
     Indexed,
+    KroneckerDelta,
     Max,
     Mul,
+    Ne,
     Piecewise,
     Pow,
     S,
@@ -45,12 +50,12 @@ from .guards import is_guard
 from .masked_exponentials import is_everywhere
 from .program import Equation, Program
 from .running_products import with_running_products
-from .terms import apart, bottom_up, index_names, instantiated, read_name, subterms
+from .terms import apart, bottom_up, free_indices, index_names, instantiated, read_name, subterms
 
 
 def recognised(program: Program) -> Program:
     """Return the program with the textbook's formulas recognised."""
-    known: dict[str, Equation] = {}
+    known = _Known({v.name for v in (*program.inputs, *program.kind("labels"))})
     equations = []
     program = with_running_products(program)
     for e in program.equations:
@@ -62,12 +67,20 @@ def recognised(program: Program) -> Program:
     return program.with_equations(equations)
 
 
+class _Known(dict[str, Equation]):
+    """Equations by the variables that they define, and the names of `data`, which are not differentiated."""
+
+    def __init__(self, data):
+        super().__init__()
+        self.data = data
+
+
 def _is_whole(e):
     """Tell whether an equation holds for all places of its variable."""
     return all(i in e.free for i in e.indices)
 
 
-def _changed(term: Expr, known: dict[str, Equation]) -> Expr:
+def _changed(term: Expr, known: _Known) -> Expr:
     if isinstance(term, log):
         return _logarithm(term.args[0], known)
     if _is_divisor(term):
@@ -95,6 +108,9 @@ def _logarithm(x, known):
     of_sigmoid = _log_of_sigmoid(x, known)
     if of_sigmoid is not None:
         return of_sigmoid
+    weighted = _weighted(x, known)
+    if weighted is not None:
+        return weighted.scale + log(weighted.rest)
     seen = _seen_through(x, known)
     if isinstance(seen, exp):
         return seen.args[0]
@@ -165,6 +181,58 @@ def _sum_of_exp(x, known):
     exponent = _exponent(_seen_through(total.function, known))
     exponent = _log_of_exponentials(total.function, known) if exponent is None else exponent
     return None if exponent is None else LogSumExp(exponent, *total.limits)
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """A sum of exponentials with weights as exp(scale) rest: the scale is the log-sum-exp of those that count."""
+
+    scale: Expr
+    rest: Expr
+
+
+def _weighted(x, known):
+    """Return a sum w exp(f) over an index, or a number times it, in a form that never overflows; else None."""
+    number = Mul(*filter(_is_number, Mul.make_args(x)))
+    total = _seen_through(x / number, known)
+    if not isinstance(total, Sum) or isinstance(total.function, Piecewise):
+        return None
+    factors = _factors_seen_through(total.function, known)
+    exponents = [f.args[0] for f in factors if isinstance(f, exp)]
+    weights = [f for f in factors if not isinstance(f, exp)]
+    if not weights or not set(free_indices(Add(*exponents))) & {limit[0] for limit in total.limits} \
+            or any(w.has(KroneckerDelta) for w in weights):
+        return None
+    exponent = _where(Add(*exponents), weights, known)
+    scale = LogSumExp(exponent, *total.limits)
+    inner = exp(exponent - apart(scale, index_names(total)))
+    return _Weighted(scale, number * Sum(Mul(*weights, inner), *total.limits))
+
+
+def _where(exponent, weights, known):
+    """Return an exponent where the weights that are data are not 0, -infinity elsewhere."""
+    data = [w for w in weights if all(read_name(t) in known.data for t in subterms(w) if isinstance(t, Indexed))
+            and w.has(Indexed)]
+    if not data:
+        return exponent
+    return Piecewise((exponent, And(*(Ne(w, 0) for w in data))), (S.NegativeInfinity, True), evaluate=False)
+
+
+def _where_weights_count(value, factors, scale, known):
+    """Return exp(g + scale), beside factors, with 0 for what it is where these are: it may overflow there."""
+    if not isinstance(value, exp) or value.args[0] == scale:
+        return value
+    return exp(_where(value.args[0] - scale, [f for f in factors if read_name(f)], known) + scale)
+
+
+def _factors_seen_through(x, known):
+    """Return the factors of a product, where one is a read of an exponential, or of such a product, those of that."""
+    found: list[Expr] = []
+    for f in Mul.make_args(x):
+        definition = known.get(read_name(f))
+        inner = () if definition is None else Mul.make_args(_defined(definition, f))
+        found += inner if any(isinstance(i, exp) for i in inner) else (f,)
+    return found
 
 
 def _log_of_exponentials(x, known, sigmoids=False):
@@ -266,6 +334,11 @@ def _quotient(term, known):
             factors = [f for f in factors if f not in (bottom, top)] + [value]
         elif len(exponents) == 2:
             factors = _of_two(factors, bottom, -bottom.exp, *exponents)
+        elif (weighted := _weighted(bottom.base, known)) is not None:
+            factors = [inner for f in factors for inner in _factors_seen_through(f, known)]
+            top, value = _times_exponential(factors, bottom.exp * weighted.scale, known)
+            value = _where_weights_count(value, factors, bottom.exp * weighted.scale, known)
+            factors = [f for f in factors if f not in (bottom, top)] + [value, weighted.rest**bottom.exp]
     for logistic in [f for f in factors if isinstance(f.as_base_exp()[0], sigmoid)]:
         base, power = logistic.as_base_exp()
         if power.is_positive:

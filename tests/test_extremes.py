@@ -333,6 +333,45 @@ def test_a_sum_of_exponentials_beside_another_one(name):
             np.testing.assert_allclose([loss, grads.s, *grads.Z], true, rtol=1e-11, atol=1e-300)
 
 
+def quotient(net, S, M, y, c, c2):
+    P = net.define("P", M[c] * exp(S[c]) / Sum(M[c2] * exp(S[c2]), c2), over=c)
+    return P[y]
+
+
+def quotient_of_named(net, S, M, y, c, c2):
+    E = net.define("E", M * exp(S))
+    P = net.define("P", E / total(E))
+    return P[y]
+
+
+WEIGHTED_SUMS = {
+    "quotient": quotient,
+    "quotient of what has a name": quotient_of_named,
+    "logarithm": lambda net, S, M, y, c, c2: exp(S[y] + log(M[y]) - log(Sum(M[c] * exp(S[c]), c))),
+}
+
+
+@pytest.mark.parametrize("weights", ["input", "parameter"])
+@pytest.mark.parametrize("name", WEIGHTED_SUMS)
+def test_sums_of_exponentials_with_weights(name, weights):
+    """A softmax masked by hand: what the mask hides may be the largest by far; weights may be learned, too."""
+    net = Network("weights")
+    C = net.size("C")
+    S, M, y = net.parameter("S", C), getattr(net, weights)("M", C), net.labels("y", classes=C)
+    net.loss = WEIGHTED_SUMS[name](net, S, M, y, *net.indices(c=C, c2=C))
+    f = codegen.lambdify(net.backward())
+    for scores in ((-800.0, -801.0, 1e4), (1e4, 1e4 + 1, -1e4)):
+        mask = np.array([1.0, 3.0, 0.0 if weights == "input" else 1e-300])
+        w = np.array([0.25, 0.75, 0.0]) if scores[2] < 0 or weights == "input" else np.array([0.0, 0.0, 1.0])
+        w[:2] *= np.exp(np.array([scores[0], scores[1]]) - scores[1])
+        P = w / w.sum()
+        loss, grads = f(np.array(scores), mask, 1) if weights == "parameter" else f(np.array(scores), mask, y=1)
+        true = P[1] * (np.eye(3)[1] - P)
+        np.testing.assert_allclose([loss, *grads.S], [P[1], *true], rtol=1e-11, atol=1e-300)
+        if weights == "parameter":
+            np.testing.assert_allclose(grads.M[:2], true[:2] / mask[:2], rtol=1e-11, atol=1e-300)
+
+
 MIXTURES = {        # the entries of the loss, of probabilities p and q and of how much q there is
     "Jensen-Shannon": lambda p, q, w, log: p * log(p / ((p + q) / 2)) + q * log(q / ((p + q) / 2)),
     "skewed": lambda p, q, w, log: p * (log(p) - log(w * q + (1 - w) * p)),
