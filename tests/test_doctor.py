@@ -11,6 +11,8 @@ from sympy import tanh
 from codegen import verify
 from codegen.cli import main
 from codegen.doctor import diagnose, layered
+from codegen.doctor.forward_mutants import mutants
+from codegen.doctor.given_back import without
 from codegen.doctor.returned import Taker
 from codegen.doctor.trials import points
 from codegen.memory import lambdify
@@ -64,6 +66,9 @@ SHAPES = {                              # what is returned; always the loss 1.5 
     "a dictionary in one": {"loss": 1.5, "grads": {"W": W, "b": B}},
     "a generator": (g for g in (W, B)),
     "pairs with names": (1.5, zip(("dJ_dW", "dJ_db"), (W, B), strict=True)),
+    "pairs with names, flat": (1.5, ("dW", W), ("db", B)),
+    "views": (1.5, {"W": W, "b": B}.items()),
+    "values": {"W": W, "b": B}.values(),
     "the input's first": (np.ones((2, 2)), W, B),
     "none for the input": (None, W, B),
     "lists of numbers": (W.tolist(), B.tolist()),
@@ -86,6 +91,17 @@ def test_what_is_returned_is_taken_apart(given):
     loss, gradients = Taker(["W", "b"], ["X"])(given, {"W": W.shape, "b": B.shape})
     assert loss is None or float(np.squeeze(loss)) == 1.5
     assert np.array_equal(gradients["W"], W) and np.array_equal(gradients["b"], B)
+
+
+@pytest.mark.parametrize("given", [
+    (1.5, [(W, W + 1), (B, B + 1)]), ([W, B], [W + 1, B + 1]), [("W", W, W + 1), ("b", B, B + 1)],
+    {"params": {"W": W, "b": B}, "grads": {"W": W + 1, "b": B + 1}}, [SimpleNamespace(W=W, b=B, dW=W + 1, db=B + 1)]])
+def test_parameters_may_be_given_back_beside_their_gradients(given):
+    shapes = {"W": W.shape, "b": B.shape}
+    gradients = Taker(["W", "b"], ["X"])(without([W.copy(), B.copy()], given), shapes)[1]
+    assert np.array_equal(gradients["W"], W + 1) and np.array_equal(gradients["b"], B + 1)
+    alone = Taker(["W", "b"], ["X"])(without([W, B], (1.5, W, B)), shapes)[1]
+    assert alone["W"] is W and alone["b"] is B
 
 
 def test_a_list_may_have_itself_in_it():
@@ -247,6 +263,14 @@ def test_what_it_does_is_told(function, told):
     diagnosis = diagnose(MLP, function)
     assert diagnosis.verdict == "wrong"
     assert re.search(told, str(diagnosis)), str(diagnosis)
+
+
+def test_another_forward_pass_is_another_one_and_has_all_rows_of_its_states():
+    net = networks.character_model()
+    program = net.program()
+    for mutant in mutants(program):
+        assert {e.lhs for e in mutant.equations} == {e.lhs for e in program.defining(mutant.name)}, mutant.words
+        assert not set(mutant.equations) <= set(program.equations), mutant.words
 
 
 def test_integers_make_a_bad_check_not_a_bad_gradient():

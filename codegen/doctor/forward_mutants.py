@@ -1,7 +1,9 @@
 """Forward equations with one mistake: another activation, a small number elsewhere, N - 1 for N, another axis."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from sympy import Add, Expr, Max, Pow, Rational, log, sqrt, tanh
 
@@ -21,10 +23,18 @@ def mutants(program: Program) -> Iterator[Mutant]:
     mutator, own = Mutator(program), {e.name for e in program.equations}
     makers = (other_functions, other_poolings, _epsilons, _roots, partial(spreads, program), softmax_axes, mutator.of,
               partial(_sized, program, mutator))
-    lines = program.equations[::-1]
-    yield from sorted((m for e in lines for make in makers for m in make(e) if m.kind != "kink"), key=lambda m: m.rank)
-    for e in lines:
-        yield from inlined(program, mutator, own, e)
+    lines, right = program.equations[::-1], set(program.equations)
+    few = (m for e in lines for make in makers for m in make(e) if m.kind != "kink")
+    for mutant in chain(sorted(few, key=lambda m: m.rank), *(inlined(program, mutator, own, e) for e in lines)):
+        if not right.issuperset(mutant.equations):
+            yield _whole(program, mutant)
+
+
+def _whole(program, mutant):
+    """Return a mutant with the other equations of its variable, a state's initial value for one."""
+    changed = {e.lhs for e in mutant.equations}
+    rest = (e for e in program.defining(mutant.name) if e.lhs not in changed)
+    return replace(mutant, equations=(*rest, *mutant.equations))
 
 
 def other_functions(equation: Equation) -> Iterator[Mutant]:

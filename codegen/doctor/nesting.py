@@ -2,29 +2,39 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-PLAIN = tuple | list | np.ndarray | float | int | complex | str | np.generic
+PLAIN = tuple | list | np.ndarray | float | int | complex | str | np.generic | type | ModuleType | FunctionType
 Path = tuple[Any, ...]
-DEEPEST = 6             # lists in lists: one may have itself in it
 
 
-def opened(given: Any, deep: int = DEEPEST) -> Any:
-    """Return what is given with lists for generators, arrays of arrays and zip; a dictionary for pairs with names."""
-    if not deep:
-        return given
-    if isinstance(given, Iterator):
+def opened(given: Any, above: tuple[int, ...] = ()) -> Any:
+    """Return what is given in dictionaries, lists and tuples: those for objects, generators, views, arrays of arrays.
+
+    Pairs with names are a dictionary. What has itself in it, directly or not, has None there.
+    """
+    if id(given) in above:
+        return None
+    above = (*above, id(given))
+    if isinstance(given, Iterator | ValuesView) or (
+            isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1):
         given = list(given)
-    if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
-        given = list(given)
-    if isinstance(given, Mapping) or not isinstance(given, tuple | list) or hasattr(given, "_asdict"):
+    elif isinstance(given, ItemsView):
+        given = dict(given)
+    fields = named_fields(given)
+    if fields is not None:
+        return {key: opened(part, above) for key, part in fields.items()}
+    if not isinstance(given, tuple | list):
         return given
-    parts = [opened(p, deep - 1) for p in given]
-    if parts and all(isinstance(p, tuple | list) and len(p) == 2 and isinstance(p[0], str) for p in parts):
-        return dict(parts)
+    parts = [opened(part, above) for part in given]
+    named = {k: p for k, p in enumerate(parts) if isinstance(p, tuple | list) and len(p) == 2 and isinstance(p[0], str)}
+    others = [p for k, p in enumerate(parts) if k not in named]
+    if named:
+        return [*others, dict(named.values())] if others else dict(named.values())
     return parts if isinstance(given, list) else tuple(parts)
 
 
@@ -34,38 +44,32 @@ def named_fields(given: Any) -> Mapping | None:
         return given
     if hasattr(given, "_asdict"):
         return given._asdict()
-    if isinstance(given, PLAIN) or given is None or isinstance(given, type):
+    if isinstance(given, PLAIN) or given is None:
         return None
     if dataclasses.is_dataclass(given):
         return {f.name: getattr(given, f.name) for f in dataclasses.fields(given)}
     return vars(given) if hasattr(given, "__dict__") and vars(given) else None
 
 
-def holds_arrays(given: Any, deep: int = DEEPEST) -> bool:
+def holds_arrays(given: Any) -> bool:
     """Tell whether some parts of a dictionary or list are arrays, or have such parts; not those of numbers alone."""
-    if not deep:
-        return False
     fields = named_fields(given)
     parts = list(fields.values()) if fields is not None else given if isinstance(given, tuple | list) else []
-    return any((isinstance(p, np.ndarray) and p.ndim > 0) or holds_arrays(p, deep - 1) for p in parts)
+    return any((isinstance(p, np.ndarray) and p.ndim > 0) or holds_arrays(p) for p in parts)
 
 
-def containers(given: Any, deep: int = DEEPEST) -> Iterator[Mapping]:
+def containers(given: Any) -> Iterator[Mapping]:
     """Yield the dictionaries inside a dictionary or list."""
-    if not deep:
-        return
     fields = named_fields(given)
     for part in fields.values() if fields is not None else given if isinstance(given, tuple | list) else ():
         if (inner := named_fields(part)) is not None:
             yield inner
         if inner is not None or isinstance(part, tuple | list):
-            yield from containers(part, deep - 1)
+            yield from containers(part)
 
 
 def leaves(given: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield the arrays and numbers in dictionaries and lists, with the keys and places that lead to each."""
-    if len(path) > DEEPEST:
-        return
     fields = named_fields(given)
     if fields is not None:
         for key, part in fields.items():

@@ -8,6 +8,7 @@ own derivative is written with that; and the right backward equations on mistake
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 
 from sympy import IndexedBase, Symbol
 
@@ -26,7 +27,7 @@ from .slips import FARFETCHED, Mutant
 from .windows import other_poolings
 
 KINDS = ("term", "factor", "mean", "scale", "mask", "power", "transpose", "sum", "sign", "lost", "axis", "array",
-         "step", "choice")
+         "step", "choice", "forward")
 CHOICES = ("choice",)       # one operand of a minimum, where another account may give the same numbers
 
 
@@ -102,13 +103,10 @@ def _mistakes(forward: Program, wrong: list[str], kinds: Collection[str]) -> Ite
     below = _sources(forward)
     places = [e for e in reversed(forward.equations) if set(wrong) <= below[e.name]]
     places.sort(key=lambda e: len(below[e.name]))
-    mutator = Mutator(forward)
-    found = []
-    for equation in places:
-        if kinds is KINDS:
-            found += [*other_functions(equation), *other_poolings(equation), *spreads(forward, equation)]
-            found += softmax_axes(equation)
-        found += [m for m in mutator.of(equation) if m.kind in kinds and m.rank < FARFETCHED and not m.square]
+    makers = (other_functions, other_poolings, partial(spreads, forward), softmax_axes, Mutator(forward).of)
+    right = set(forward.equations)
+    found = [m for e in places for make in makers for m in make(e)
+             if m.kind in kinds and m.rank < FARFETCHED and not m.square and not right.issuperset(m.equations)]
     yield from sorted(found, key=lambda m: m.rank)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from derive.program import Program
 
+from .given_back import without
 from .own_layout import Layout
 from .returned import Taker
 from .trials import Point
@@ -109,6 +110,7 @@ class Patient:
         except (Exception, SystemExit) as error:
             return Answer(failure=f"{type(error).__name__}: {error}{_line(error)}")
         try:
+            returned = without([given[n] for n in self.parameters], returned)
             loss, gradients = self.taker(returned, {n: np.shape(v) for n, v in given.items()})
             arrays = {n: _real(n, np.asarray(g)) for n, g in gradients.items()}
             single = self.single or any(a.dtype in (np.float32, np.float16) for a in arrays.values())
