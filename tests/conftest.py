@@ -2,6 +2,10 @@
 
 import pytest
 
+from codegen.doctor import examination
+
+examination.STRICT = True       # an error of the doctor's own is a bug
+
 
 def _of(test, *rows):
     return [f"{test}[{row}]" for row in rows]

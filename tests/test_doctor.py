@@ -10,7 +10,7 @@ from sympy import tanh
 
 from codegen import verify
 from codegen.cli import main
-from codegen.doctor import diagnose, layered
+from codegen.doctor import diagnose, examination, layered
 from codegen.doctor.forward_mutants import mutants
 from codegen.doctor.given_back import without
 from codegen.doctor.returned import Taker
@@ -271,6 +271,23 @@ def test_another_forward_pass_is_another_one_and_has_all_rows_of_its_states():
     for mutant in mutants(program):
         assert {e.lhs for e in mutant.equations} == {e.lhs for e in program.defining(mutant.name)}, mutant.words
         assert not set(mutant.equations) <= set(program.equations), mutant.words
+
+
+def test_an_error_of_its_own_is_told_beside_the_verdict(monkeypatch):
+    net = Network("line")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    net.loss = mean((X @ w - y) ** 2)
+
+    def broken(*_, **__):
+        raise KeyError("of its own")
+
+    monkeypatch.setattr(examination, "STRICT", False)
+    for name in ("Search", "Repairs"):
+        monkeypatch.setattr(examination, name, broken)
+    found = diagnose(net, lambda w, X, y: X.T @ (X @ w - y) / len(y))
+    assert found.verdict == "wrong" and found.kinds == ("unknown",) and "KeyError: 'of its own'" in str(found)
+    assert diagnose(net, lambda w, X, y: 2 * X.T @ (X @ w - y) / len(y)).right
 
 
 def test_integers_make_a_bad_check_not_a_bad_gradient():

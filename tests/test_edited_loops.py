@@ -43,9 +43,12 @@ IN_SLICES = [("                top = a * step\n                left = b * step\n
              ("window = x[n, top:top + size, left:left + size]", "window = x[n, a:a + size, b:b + size]"),
              ("dx[n, top:top + size, left:left + size] +=", "dx[n, a:a + size, b:b + size] +=")]
 
+AT_ONE = [("dx[n, top:top + size, left:left + size] += (window == window.max()) * G[n, a, b]",
+           "p, q = np.unravel_index(window.argmax(), window.shape)\n                dx[n, a + p, b + q] += G[n, a, b]")]
+
 
 @pytest.mark.parametrize(("edits", "told"), [
-    (FORGOTTEN, "`left = b` should be `left = b * "), (IN_SLICES, "`b:b + size` should be `b * "),
+    (AT_ONE, "`dx[n, a + p, b + q]` should be `dx[n, "), (FORGOTTEN, "`left = b` should be `left = b * "), (IN_SLICES, "`b:b + size` should be `b * "),
 ])
 def test_a_stride_that_is_forgotten_on_the_way_back(edits, told):
     [found], _ = examined(pooling(), edited(pooled, *edits))

@@ -3,7 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 from .edits import OTHER, SLIP, Surroundings
 from .slots import text
@@ -104,6 +104,8 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
         for new in _strided(part, around.loops, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "the stride is forgotten, or is none", OTHER
+    for other, stride in _strided_together(parts, around):
+        yield _at(node, other), f"the stride {text(stride)} is forgotten in both places", OTHER
     for k, new in _paired(parts, sizes):
         yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "each row has one index of its own, not all of them", OTHER
     ends = [k for k, part in slices.items() if part.upper is not None]
@@ -140,6 +142,32 @@ def _strided(part, loops, sizes):
             for far in (ast.BinOp(size, ast.Mult(), here) for size in sizes):
                 yield ast.Slice(replaced(low, name, far), replaced(high, name, far), part.step)
                 yield ast.Slice(replaced(low, text(far), here), replaced(high, text(far), here), part.step)
+
+
+def _strided_together(parts, around):
+    """Yield places with a stride in two parts that follow loops: i + p, j + q, or i:i + 3, j:j + 3."""
+    following = {k: [n for n in around.loops if _follows(part, n)] for k, part in enumerate(parts)}
+    strides = [s for said, s in around.strides.items() if not isinstance(s, ast.Name) or said in around.sizes]
+    for a, b in combinations((k for k in following if following[k]), 2):
+        for names in product(following[a], following[b]):
+            for stride in strides if names[0] != names[1] else ():
+                far = {k: _times(parts[k], n, stride) for k, n in zip((a, b), names, strict=True)}
+                yield [far.get(k, part) for k, part in enumerate(parts)], stride
+
+
+def _follows(part, name):
+    """Tell whether a place is a sum with an index in it, or a slice with it at both ends, and no product."""
+    inside = [n for n in ast.walk(part) if isinstance(n, ast.BinOp)]
+    ends = (part.lower, part.upper) if isinstance(part, ast.Slice) else (part,) if isinstance(part, ast.BinOp) else ()
+    return bool(inside) and all(isinstance(n.op, ast.Add) for n in inside) and all(
+        end is not None and any(text(n) == name for n in ast.walk(end)) for end in ends)
+
+
+def _times(part, name, stride):
+    far = ast.BinOp(stride, ast.Mult(), ast.Name(name, ast.Load()))
+    if isinstance(part, ast.Slice):
+        return ast.Slice(replaced(part.lower, name, far), replaced(part.upper, name, far), part.step)
+    return replaced(part, name, far)
 
 
 def replaced(node: ast.expr, old: str, new: ast.expr) -> ast.expr:

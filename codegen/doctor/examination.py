@@ -2,11 +2,13 @@
 
 import os
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,7 @@ SECONDS = 30.0          # of searching
 LONGER = 2              # times that again, in the lines alone, where nothing is found in it
 FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
+STRICT = False          # whether errors of the search itself are raised, as tests want them
 CALLS = ("in place", "state", "shape", "shapes", "padding", "order")     # found by calling, whatever is computed
 
 
@@ -62,6 +65,7 @@ class Examination:
             self.diagnosis.remarks += bad_checks(self.program, at, own)
         self.hidden = False                         # whether two mistakes were found of which each hides the other
         self.searched: tuple[Search, list[str]]     # and the wrong gradients, for a longer search
+        self.failed = False                         # whether a step did, by an error of the doctor's own
         self.lines: tuple[str, ...] = ()            # of the code, where what no known mistake explains may come from
         self.wording = self.subject.hypotheses.mutator.wording
 
@@ -73,9 +77,9 @@ class Examination:
             kept.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             answers = self._answers()           # before all else, for code may keep something from call to call
-            laid_out = in_its_layout(self.patient, self.diagnosis, [self.points[0], self.points[2]])
+            laid_out = self._step(in_its_layout, self.patient, self.diagnosis, [self.points[0], self.points[2]])
             plain = [p for p in self.points if not p.kinked]
-            lifted = without_guards(self.patient, self.diagnosis, plain, kept)
+            lifted = self._step(without_guards, self.patient, self.diagnosis, plain, kept)
             return self._examined(self._answers() if laid_out or lifted else answers)
 
     def _answers(self):
@@ -88,22 +92,39 @@ class Examination:
             return self.diagnosis
         mark_rounded(self.patient, self.program, answered)
         failures(self.program, self.diagnosis, answers)
-        behaviour(self.patient, self.diagnosis, answered)
-        in_other_circumstances(self.patient, self.diagnosis, answered)
+        self._step(behaviour, self.patient, self.diagnosis, answered)
+        self._step(in_other_circumstances, self.patient, self.diagnosis, answered)
         answered = without_degenerate(self.diagnosis, in_shape(self.program, self.diagnosis, answered))
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
         evidence = Evidence(self.program, ordinary)
         if not self.diagnosis.findings and not how_many_wrong(evidence):
-            ordinary += wrong_elsewhere(self.patient, evidence)
+            ordinary += self._step(wrong_elsewhere, self.patient, evidence) or []
         if "shapes" not in self.diagnosis.kinds or any(s.point.least is None for s in ordinary):
-            self._gradients(ordinary, kinked)
+            self._step(self._gradients, ordinary, kinked)
         self._settle(ordinary)
         return self.diagnosis
+
+    def _step(self, step, *arguments):
+        """Take a step; where it fails by an error of the doctor's own, tell that, return None, and let others go on."""
+        try:
+            return step(*arguments)
+        except Exception as error:
+            if STRICT:
+                raise
+            self.failed = True
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self.diagnosis.remarks.append(
+                f"a part of the search ended with an error of the doctor's own: {type(error).__name__}: {error} "
+                f"({Path(place.filename).name}, line {place.lineno}): please report it")
+            return None
 
     def _settle(self, seen):
         single = any(s.answer.single for s in seen)
         self.diagnosis.tolerance = max(s.tolerance for s in seen)
+        wrong = [n for n, apart in self.diagnosis.disagreements.items() if not apart <= self.diagnosis.tolerance]
+        if self.failed and wrong and not self.diagnosis.findings:
+            self.diagnosis.find("unknown", f"no known mistake matches {', '.join(f'd{n}' for n in wrong)}", "", wrong)
         if single:
             words = "it computes in float32 inside" if self.patient.single else "gradients are float32"
             self.diagnosis.remarks.append(f"{words}: what float32 rounds is no mistake")
@@ -119,8 +140,8 @@ class Examination:
         self.diagnosis.disagreements = {**evidence.disagreements(), **shapeless}
         if is_stale(self.program, self.diagnosis, ordinary, self.patient):
             return
-        ordinary, evidence = self._on_its_data(ordinary, evidence)
-        loss = forward.difference(self.net, ordinary, self._left(0.3))
+        ordinary, evidence = self._step(self._on_its_data, ordinary, evidence) or (ordinary, evidence)
+        loss = self._step(forward.difference, self.net, ordinary, self._left(0.3))
         self.diagnosis.remarks += filter(None, [forward.out_of_range(ordinary)])
         if loss is not None:
             wrong = evidence.wrong()
@@ -132,17 +153,17 @@ class Examination:
             return
         self._mistakes(evidence, self.program, kinked, lines=True)
         if "unknown" in self.diagnosis.kinds or self.hidden:
-            self._on_narrower_data(ordinary)
+            self._step(self._on_narrower_data, ordinary)
         if "unknown" in self.diagnosis.kinds:
-            self._longer(evidence)
+            self._step(self._longer, evidence)
 
     def _longer(self, evidence):
         """Go on looking in the lines for what is unknown still."""
         told, (search, wrong) = self.diagnosis.findings, self.searched
         self.diagnosis.findings = [f for f in told if f.kind != "unknown"]
         self.deadline = time.thread_time() + LONGER * self.seconds
-        self._repaired(evidence, wrong)
-        self._mended(search)
+        self._step(self._repaired, evidence, wrong)
+        self._step(self._mended, search)
         if evidence.wrong():
             self.diagnosis.findings = told
 
@@ -256,23 +277,23 @@ class Examination:
                 self._value(evidence, name, words)
         if program is self.program and evidence.wrong() and any(
                 isinstance(t, Max | Min) for e in program.forward for t in subterms(e.rhs)):
-            self._rederived(evidence, CHOICES)
-        self._found(search, mutator)
-        self._apart(search)
+            self._step(self._rederived, evidence, CHOICES)
+        self._step(self._found, search, mutator)
+        self._step(self._apart, search)
         if lines:
-            self._related(evidence)
-            self._repaired(evidence, wrong)
+            self._step(self._related, evidence)
+            self._step(self._repaired, evidence, wrong)
         if program is self.program and evidence.wrong():
-            self._rederived(evidence)
+            self._step(self._rederived, evidence)
         if pairs:
             search.pairs, search.deadline = True, time.thread_time() + self._left(0.3)
-            self._found(search, mutator)
+            self._step(self._found, search, mutator)
         if lines:
-            self._mended(search)
+            self._step(self._mended, search)
             self.searched = search, wrong
         self._unexplained(evidence, search.reached)
         if kinked:
-            self._kinks(program, kinked, search)
+            self._step(self._kinks, program, kinked, search)
 
     def _unsent(self, evidence, reached):
         """Say where nothing is sent back from, where all gradients beneath it are 0."""
