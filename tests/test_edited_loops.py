@@ -48,7 +48,8 @@ AT_ONE = [("dx[n, top:top + size, left:left + size] += (window == window.max()) 
 
 
 @pytest.mark.parametrize(("edits", "told"), [
-    (AT_ONE, "`dx[n, a + p, b + q]` should be `dx[n, "), (FORGOTTEN, "`left = b` should be `left = b * "), (IN_SLICES, "`b:b + size` should be `b * "),
+    (AT_ONE, "`dx[n, a + p, b + q]` should be `dx[n, "),
+    (FORGOTTEN, "`left = b` should be `left = b * "), (IN_SLICES, "`b:b + size` should be `b * "),
 ])
 def test_a_stride_that_is_forgotten_on_the_way_back(edits, told):
     [found], _ = examined(pooling(), edited(pooled, *edits))

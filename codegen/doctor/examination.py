@@ -145,9 +145,11 @@ class Examination:
         self.diagnosis.remarks += filter(None, [forward.out_of_range(ordinary)])
         if loss is not None:
             wrong = evidence.wrong()
-            self._other_loss(loss, evidence, ordinary)
+            self._step(self._other_loss, loss, evidence, ordinary)
             if "unknown" in self.diagnosis.kinds or not loss.named:
-                self._repaired_with_loss(evidence, wrong)
+                self._step(self._repaired_with_loss, evidence, wrong, Repairs.several, 0.9)
+            elif sum(kind not in CALLS for kind in self.diagnosis.kinds) > 1:
+                self._step(self._repaired_with_loss, evidence, wrong, Repairs.one, 0.35)
             return
         if "state" in self.diagnosis.kinds:         # what it gives depends on the calls before: no use to go on
             return
@@ -370,9 +372,9 @@ class Examination:
         for name in names if found else ():
             self._set_aside(evidence, name)
 
-    def _repaired_with_loss(self, evidence, wrong):
-        """Name the lines that make the loss right as well, in the place of mistakes that are unknown."""
-        found = Repairs(self.patient, Evidence(self.program, evidence.seen), [*wrong, LOSS], self._left(0.9)).several()
+    def _repaired_with_loss(self, evidence, wrong, edits, part):
+        """Name the lines that make the loss right as well, in the place of mistakes that are unknown, or of several."""
+        found = edits(Repairs(self.patient, Evidence(self.program, evidence.seen), [*wrong, LOSS], self._left(part)))
         if found:
             kept = [f for f in self.diagnosis.findings if f.kind in CALLS]
             told = [f for f in self.diagnosis.findings if f.kind == "forward"]
