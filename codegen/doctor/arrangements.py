@@ -166,7 +166,8 @@ def _follows(part, name):
 def _times(part, name, stride):
     far = ast.BinOp(stride, ast.Mult(), ast.Name(name, ast.Load()))
     if isinstance(part, ast.Slice):
-        return ast.Slice(replaced(part.lower, name, far), replaced(part.upper, name, far), part.step)
+        low, high = (end and replaced(end, name, far) for end in (part.lower, part.upper))
+        return ast.Slice(low, high, part.step)
     return replaced(part, name, far)
 
 

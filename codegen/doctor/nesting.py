@@ -34,7 +34,8 @@ def opened(given: Any, above: tuple[int, ...] = ()) -> Any:
     named = {k: p for k, p in enumerate(parts) if isinstance(p, tuple | list) and len(p) == 2 and isinstance(p[0], str)}
     others = [p for k, p in enumerate(parts) if k not in named]
     if named:
-        return [*others, dict(named.values())] if others else dict(named.values())
+        fields = {p[0]: p[1] for p in named.values()}
+        return [*others, fields] if others else fields
     return parts if isinstance(given, list) else tuple(parts)
 
 
