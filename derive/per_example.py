@@ -3,6 +3,9 @@
     dW[d, h] = Sum(X[n, d]*dZ[n, h], n)     gives     dW_n[n, d, h] = X[n, d]*dZ[n, h]
 
 A term that belongs to no example (a penalty) is shared equally, so the per-example gradients add up to the gradient.
+Totals, variables that add up what examples bring and that the loss is linear in, have a share of each too:
+
+    m = Sum(f[n], n)/N, loss = exp(s)*m, ds = exp(s)*m        give     m_n[n] = f[n]/N, ds_n[n] = exp(s)*m_n[n]
 """
 
 from sympy import Add, Expr, Idx, Mul, Piecewise, Sum
@@ -39,8 +42,7 @@ def apart(program: Program, over: str | None) -> tuple[Program, Idx, dict[str, s
     for change in (tidied, without_constants, tidied):
         gradients = change(gradients)
     index = batch(program, gradients, over)
-    _check_examples(gradients, index)
-    maker = _Apart(gradients, index)
+    maker = _Apart(gradients, index, _totals(gradients, index))
     found = {p.name: maker.of(p.name) for p in program.parameters}
     return gradients.with_equations((*gradients.equations, *maker.lines), variables=maker.variables), index, found
 
@@ -67,32 +69,57 @@ def batch(program: Program, gradients: Program, over: str | None) -> Idx:
     return fresh(index, taken)
 
 
-def _check_examples(program: Program, index: Idx) -> None:
-    """Refuse what mixes examples: a sum over them whose value the loss does not simply add up."""
+def _totals(program: Program, index: Idx) -> set[str]:
+    """Return the variables that add up what examples bring, the loss one of them; refuse what mixes them otherwise."""
+    totals: set[str] = set()
     for e in program.forward:
-        if e.name in program.adjoints and e.name != program.loss:
-            for t in subterms(e.rhs):
-                if is_binder(t) and any(i.upper == index.upper for i, *_ in t.limits):
-                    raise DefinitionError(
-                        f"{e.name} = {e.rhs} mixes the examples counted by {index.upper + 1}; there are no gradients "
-                        "of single examples"
-                    )
+        if e.name not in (*program.adjoints, program.loss) or not _brings(e.rhs, totals, index):
+            continue
+        if index.upper + 1 in program.variables[e.name].shape or not _adds_up(e.rhs, totals, index):
+            raise DefinitionError(
+                f"{e.name} = {e.rhs} mixes the examples counted by {index.upper + 1}; there are no gradients of single "
+                "examples")
+        totals.add(e.name)
+    return totals
+
+
+def _brings(term, totals, index):
+    """Tell whether a term binds the index of examples, or reads a total over them."""
+    return bool(reads(term, totals)) or any(
+        is_binder(t) and any(i.upper == index.upper for i, *_ in t.limits) for t in subterms(term))
+
+
+def _adds_up(term, totals, index):
+    """Tell whether a term is linear in sums over examples and in totals."""
+    if not _brings(term, totals, index) or read_name(term) in totals:
+        return True
+    if isinstance(term, Add):
+        return all(_adds_up(t, totals, index) for t in term.args)
+    if isinstance(term, Mul):
+        bringing = [f for f in term.args if _brings(f, totals, index)]
+        return len(bringing) == 1 and _adds_up(bringing[0], totals, index)
+    return isinstance(term, Sum) and _adds_up(term.function, totals, index)
 
 
 class _Apart:
-    """Writes the per-example version of each adjoint that has no axis of examples."""
+    """Writes the per-example version of each total, and of each adjoint of what is none and has no axis of examples."""
 
-    def __init__(self, program, index):
+    def __init__(self, program, index, totals):
         self.program, self.index = program, index
         self.size = index.upper + 1
         self.lines: list[Equation] = []
         self.variables = dict(program.variables)
-        self.whole = {a: p for p, a in program.adjoints.items() if self.size not in program.variables[a].shape}
+        self.whole = {*totals, *(a for p, a in program.adjoints.items()
+                                 if p not in totals and self.size not in program.variables[a].shape)}
         self.names: dict[str, str] = {}
 
     def of(self, primal: str) -> str:
         """Return the name of the per-example gradient of a variable."""
-        adjoint = self.program.variables[self.program.adjoints[primal]]
+        return self._share_of(self.program.adjoints[primal])
+
+    def _share_of(self, whole):
+        """Return the name of the examples' shares of a variable."""
+        adjoint = self.program.variables[whole]
         if adjoint.name not in self.names:
             taken = {*self.variables, *(s.name for s in self.program.sizes)}
             stem = f"{adjoint.name}_{self.index.name}"
@@ -136,7 +163,7 @@ class _Apart:
         return DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
 
     def _read(self, read):
-        name = self.of(self.whole[read_name(read)])
+        name = self._share_of(read_name(read))
         return self.variables[name].at(self.index, *getattr(read, "indices", ()))
 
     def _left_out(self, total):

@@ -202,3 +202,36 @@ def test_shares_of_a_sum_and_of_what_all_examples_bring_stand_in_one_factor():
     each = (w0[0] ** 2 + w0[1]) * X0[:, 0] + w0[0] * w0[1] * X0[:, 1]
     slopes = np.stack([2 * w0[0] * X0[:, 0] + w0[1] * X0[:, 1], X0[:, 0] + w0[0] * X0[:, 1]], axis=1)
     np.testing.assert_allclose(found, each[:, None] * slopes, rtol=1e-14)
+
+
+def test_factors_that_all_examples_share_have_the_share_of_the_sum_beside_them():
+    """A noise that is learned, exp(-s) times a mean and s, and each column's mean times a function of all noises."""
+    net = Network("noise")
+    N = net.size("N")
+    w, s, X, y = net.parameter("w", 3), net.parameter("s", 3), net.input("X", N, 3), net.input("y", N)
+    n, d = net.indices(n=N, d=3)
+    squares = net.define("squares", Sum((X[n, d] * w[d] - y[n]) ** 2, n) / N, over=d)
+    net.loss = exp(-s[0]) * mean((X @ w - y) ** 2) + s[1] + s[2] ** 2 * Sum(exp(s[d]) * squares[d], d)
+    random = np.random.default_rng(0)
+    given = {"w": random.normal(size=3), "s": random.normal(size=3), "X": random.normal(size=(4, 3)),
+             "y": random.normal(size=4)}
+    w, s, X, y = (torch.tensor(v) for v in given.values())
+
+    def one(w, s, x, y):
+        own = s[2] ** 2 * torch.sum(torch.exp(s) * (x * w - y) ** 2)
+        return (torch.exp(-s[0]) * (x @ w - y) ** 2 + s[1] + own) / 4
+
+    found = computed(net.per_example_gradients(), given)
+    for k in range(4):
+        for name, want in zip(("w", "s"), torch.autograd.functional.jacobian(
+                lambda w, s, k=k: one(w, s, X[k], y[k]), (w, s)), strict=True):
+            np.testing.assert_allclose(found[name][k], want.numpy(), rtol=1e-12)
+
+
+def test_functions_of_a_sum_over_examples_have_no_shares():
+    net = Network("root")
+    N = net.size("N")
+    w, X = net.parameter("w"), net.input("X", N)
+    net.loss = mean((X * w - 1) ** 2) ** 2
+    with pytest.raises(DefinitionError, match="mixes the examples"):
+        net.per_example_gradients()
