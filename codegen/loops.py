@@ -171,14 +171,19 @@ class Looped:
         """Return s where the recurrence is read at t + s."""
         shift = (read.indices[len(self.outer)] - self._index(equation)).expand()
         if not shift.is_Integer:
-            variables = [v for n in (*self.names, read.base.name) if (v := self.program.variables[n]).state]
-            told = variables[0] if variables else self.program.variables[read.base.name]
-            name = told.primal or told.name
-            raise DerivationError(
-                f"{name} is read at no fixed distance (in {equation.name}, {read}); write {name}[t - 1], {name}[t - 2] "
-                "and so on, each by itself"
-            )
+            raise DerivationError(self._of_any_distance(read))
         return int(shift)
+
+    def _of_any_distance(self, read):
+        """Say that the recurrence is read at a distance that is no number, as it is written in the forward pass."""
+        variables = [v for n in (*self.names, read.base.name) if (v := self.program.variables[n]).state]
+        told = variables[0] if variables else self.program.variables[read.base.name]
+        name = told.primal or told.name
+        written = [r for e in self.program.forward if e.free for r in reads(e.rhs, {name})
+                   if not (r.indices[0] - e.free[0]).expand().is_Integer]
+        return (f"{name} is read at no fixed distance ({written[0] if written else read}); write {name}[t - 1], "
+                f"{name}[t - 2] and so on, each by itself, or keep the last rows in a state, s[t, k] = Piecewise(("
+                f"{name}[t], k < 1), (s[t - 1, k - 1], True)), and read s[t - 1, k]")
 
     def _is_local(self, row):
         """Tell whether a variable is read in the turn that computes it only."""
@@ -375,7 +380,7 @@ class Looped:
         if [len(conditions) for conditions in left] != [1, 1]:
             return None
         [one], [other] = left
-        if free_indices(one + other) or expand(one + other + 1) != 0:
+        if free_indices(one) or expand(one + other + 1) != 0:
             return None
         return one, *terms
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum
+from sympy import Piecewise, Sum
 
 import codegen
 from derive import DefinitionError, DerivationError, Network, mean, padded, total
@@ -87,8 +87,34 @@ def test_a_recurrence_that_is_read_at_any_distance_is_told_by_its_own_name():
     t, q = net.indices(t=T, q=Q)
     net.define(e, y[t] - Sum(padded(e)[t - 1 - q] * theta[q], q), over=t)
     net.loss = total(e**2)
-    with pytest.raises(DerivationError, match=r"e is read at no fixed distance .*; write e\[t - 1\], e\[t - 2\]"):
+    with pytest.raises(DerivationError, match=r"e is read at no fixed distance \(e\[-q \+ t - 1\]\); write e\[t - 1\]"):
         codegen.source(net.backward())
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_the_last_rows_of_a_recurrence_are_kept_in_a_state(style):
+    """The same moving average, beside NumPy and complex steps."""
+    net = Network("moving_average")
+    T, Q = net.sizes("T Q")
+    y, theta, t, q = net.input("y", T), net.parameter("theta", Q), *net.indices(t=T, q=Q)
+    s = net.state("s", T, Q)
+    e = net.define("e", y[t] - Sum(s[t - 1, q] * theta[q], q), over=t)
+    net.define(s, Piecewise((e[t], q < 1), (s[t - 1, q - 1], True)), over=(t, q))
+    net.loss = total(e**2)
+    f = codegen.lambdify(net.backward(), style=style)
+
+    def by_hand(y, theta):
+        last, squares = np.zeros_like(theta), 0
+        for value in y:
+            error = value - last @ theta
+            last, squares = np.array([error, *last[:-1]]), squares + error**2
+        return squares
+
+    for T, Q in ((6, 3), (2, 4), (3, 1)):
+        y0, theta0 = np.cos(np.arange(T)), np.linspace(-0.7, 0.9, Q)
+        loss, grads = f(theta0, y0)
+        steps = [by_hand(y0, theta0 + 1e-30j * row).imag / 1e-30 for row in np.eye(Q)]
+        np.testing.assert_allclose([loss, *grads.theta], [by_hand(y0, theta0), *steps], rtol=1e-12)
 
 
 def test_a_network_is_no_program():
