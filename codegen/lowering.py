@@ -54,6 +54,7 @@ from .shared_sums import with_shared_sums
 from .squares import with_squares
 from .systems import systems_solved
 from .vanishing import with_zeros_known
+from .vanishing_powers import with_vanishing_powers
 from .windows import windowed
 
 
@@ -121,7 +122,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
         else:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
-    program = program.with_equations(still_read(lines, program), variables=variables)
+    program = with_vanishing_powers(program.with_equations(still_read(lines, program), variables=variables))
     program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpy.polynomial import Polynomial
 from sympy import Sum, log
 
 from codegen import lambdify, source
@@ -54,3 +55,24 @@ def test_an_integer_power_is_right_and_takes_two_products_a_bit_at_most(power):
     code = line[line.index("np.sum(") + 7:line.rindex(")")]
     assert eval(code, {"x": Fraction(-3, 2)}) == Fraction(-3, 2)**power
     assert code.count("**2") + code.count(" * ") <= 2 * (power.bit_length() - 1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_derivatives_of_a_polynomial_have_no_power_below_0(style):
+    """x**k by an index, and x**K by a size, at x = 0, where k x**(k - 1) is 0 for k = 0."""
+    net = Network("polynomial")
+    N, K = net.sizes("N K")
+    x, w = net.parameter("x", N), net.parameter("w", K)
+    n, k = net.indices(n=N, k=K)
+    net.loss = Sum(w[k] * x[n] ** k, n, k) + Sum(x[n] ** K, n)
+    points, moved = np.array([0.0, 2.0]), np.array([1.0, -3.0])
+    first, second = lambdify(net.backward(), style=style), lambdify(net.hessian_vector_product(), style=style)
+    for size in (1, 2, 4):
+        weights = np.arange(1.0, size + 1)
+        p = Polynomial([*weights, 1.0])
+        loss, grads = first(points, weights)
+        np.testing.assert_allclose([loss, *grads.x], [p(points).sum(), *p.deriv()(points)], rtol=1e-14)
+        product = second(points, weights, [moved, np.zeros(size)])
+        np.testing.assert_allclose(product.x, p.deriv(2)(points) * moved, rtol=1e-14)
+        np.testing.assert_allclose(product.w, [Polynomial.basis(k).deriv()(points) @ moved for k in range(size)])
