@@ -89,14 +89,17 @@ class WorkspaceArrays(NewArrays):
         self.printer.risky |= filling.risky
 
     def ahead(self, lines):
-        """Name the arrays that all turns ask the workspace for by the same sizes."""
+        """Name the arrays that all turns ask the workspace for by the same sizes, if these names are no others' too."""
         asked: dict[str, set[str]] = {}
+        others = set()
         for line in lines:
-            for name, sizes in re.findall(ASKED, line):
+            found = re.findall(ASKED, line)
+            for name, sizes in found:
                 asked.setdefault(name, set()).add(sizes)
-        named = {name: sizes.pop() for name, sizes in asked.items() if len(sizes) == 1}
-        found = [re.sub(ASKED, lambda m: m[1] if m[1] in named else m[0], line) for line in lines]
-        turns = [re.sub(r"^(\s*)(\w+) = (.*, out=\2\))$", r"\1\3", line) for line in found]
+            others |= set(re.findall(r"^\s*(\w+) = ", line)) - {name for name, _ in found}
+        named = {name: sizes.pop() for name, sizes in asked.items() if len(sizes) == 1 and name not in others}
+        shorter = [re.sub(ASKED, lambda m: m[1] if m[1] in named else m[0], line) for line in lines]
+        turns = [re.sub(r"^(\s*)(\w+) = (.*, out=\2\))$", r"\1\3", line) for line in shorter]
         return [f'{name} = array("{name}", {sizes})' for name, sizes in named.items()], turns
 
     def padded(self, name, array, shape, widths):

@@ -458,8 +458,9 @@ class Looped:
             target = self.counter - shift
             now = term.at({index: target})
             ends = [target - index.lower, index.upper - target]
-            by_place.setdefault((shift, *self.left([*ends, *now.conditions])), []).append(now.expr)
-        for (shift, *conditions), terms in by_place.items():
+            where = tuple(places(now.expr, e).items())
+            by_place.setdefault((shift, where, *self.left([*ends, *now.conditions])), []).append(now.expr)
+        for (shift, _, *conditions), terms in by_place.items():
             lhs = Equation(e.lhs.xreplace({index: self.counter - shift}), e.rhs)
             together = list(self._assigned(lhs, Term(Add(*terms), tuple(conditions))))
             if len(together[-1]) < 100:

@@ -21,6 +21,7 @@ class ReadLowering:
 
     of: Equation                    # the one that is taken
     outermost: frozenset[Expr]      # the guards and choices that are terms of it, or factors of one
+    alone: frozenset[Expr]          # those that are terms
 
     def __init__(self, program: Program):
         self.program = program
@@ -28,6 +29,7 @@ class ReadLowering:
         self.taken = set(self.variables) | {s.name for s in program.sizes}
         self.lines: list[Equation] = []
         self.known: dict[tuple, tuple] = {}         # what was made of a variable -> (variable, order of indices)
+        self.choices: dict[tuple, Variable] = {}    # a choice in a loop -> the variable that is what it chooses
         self.taps: dict[str, tuple[Idx, ...]] = {}  # an array of windows, or a fold -> the indices it is looped over
         self.layouts: dict[tuple, list[int]] = {}   # patterns of the positions of windows -> the order of their indices
         self.tapped: dict[tuple, list[int]] = {}    # pattern of a position -> which of its indices are taps
@@ -94,8 +96,11 @@ class ReadLowering:
         """Return a choice as the sum of its branches, each where it holds: a recurrence has no zeros around it."""
         if not all(is_conjunction(condition) for _, condition in choice.args):
             raise DerivationError(f"{self.of.name}: a branch of {choice} reads a recurrence outside its range")
+        cases = [(branch, self._open(conditions)) for branch, conditions in disjoint(choice)]
+        if choice not in self.alone and all(self._is_nameable(branch, conditions) for branch, conditions in cases):
+            return self._named(choice, cases)
         result = S.Zero
-        for branch, conditions in disjoint(choice):
+        for branch, conditions in cases:
             case = guarded(branch, conditions)
             if choice in self.outermost:
                 self.outermost |= {case}
@@ -112,26 +117,40 @@ class ReadLowering:
     def _unpadded(self, guard):
         """Read padded arrays, and drop the conditions that their zeros make true."""
         body = guard.args[0][0]
-        conditions = [c for c in map(expand, conjuncts(guard.args[0][1])) if not self.program.prover.nonnegative(c)]
-        if self._is_looped() and all(map(self._chooses, conditions)) and self._is_sliced(body):
-            if guard in self.outermost:
-                return guarded(self._changed(body), conditions)         # the loop's range and its slices see to it
-            waited = any(self._is_waited_for(r) for r in reads(body, self.recurrent))
-            if waited and all(i.lower == 0 for i in free_indices(guard)):
-                return self._named(guard, conditions)
+        conditions = self._open(conjuncts(guard.args[0][1]))
+        if self._is_in_slices(body, conditions) and guard in self.outermost:
+            return guarded(self._changed(body), conditions)         # the loop's range and its slices see to it
+        if self._is_nameable(body, conditions) and any(self._is_waited_for(r) for r in reads(body, self.recurrent)):
+            return self._named(guard, [(body, conditions)])
         return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
 
     def _is_looped(self):
         """Tell whether the equation is computed in the turns of a loop; the first row of a state is not."""
         return self.of.name in self.recurrent and len(self.of.free) == len(self.of.indices)
 
-    def _named(self, guard, conditions):
-        """Return the read of an equation of its own for a guard that stands inside something."""
-        indices = tuple(sorted(free_indices(guard), key=[*self.of.free, *free_indices(guard)].index))
-        new = self._declared(f"guarded_{self.of.name}", indices)
-        self.recurrent.add(new.name)
-        self.lines.append(Equation(new.at(*indices), guarded(self._changed(guard.args[0][0]), conditions)))
-        return new.at(*indices)
+    def _open(self, conditions):
+        """Return the conditions that are not proven."""
+        return [c for c in map(expand, conditions) if not self.program.prover.nonnegative(c)]
+
+    def _is_in_slices(self, body, conditions):
+        """Tell whether a loop computes what a guard leaves in some of its turns, or in a slice of a turn."""
+        return self._is_looped() and all(map(self._chooses, conditions)) and self._is_sliced(body)
+
+    def _is_nameable(self, body, conditions):
+        return self._is_in_slices(body, conditions) and all(
+            i.lower == 0 for e in (body, *conditions) for i in free_indices(e))
+
+    def _named(self, choice, cases):
+        """Return the read of an equation of its own for a choice inside something, one for all its places."""
+        indices = tuple(sorted(free_indices(choice), key=[*self.of.free, *free_indices(choice)].index))
+        key = (self.cycle.get(self.of.name), choice)
+        if key not in self.choices:
+            word = "guarded" if len(cases) == 1 else "choice"
+            new = self.choices[key] = self._declared(f"{word}_{self.of.name}", indices)
+            self.recurrent.add(new.name)
+            rhs = Add(*(guarded(self._changed(branch), conditions) for branch, conditions in cases))
+            self.lines.append(Equation(new.at(*indices), rhs))
+        return self.choices[key].at(*indices)
 
     def _is_sliced(self, body):
         """Tell whether reads that may leave a range have each index in one place only."""

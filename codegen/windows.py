@@ -46,6 +46,7 @@ class _Windows(FoldLowering):
             e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if isinstance(t, Sum) else t for t in Add.make_args(e.rhs))))
         factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
         self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
+        self.alone = self.outermost & set(Add.make_args(e.rhs))
         if joins.pieces(e):
             self.lines.append(e)
             return

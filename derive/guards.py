@@ -80,8 +80,9 @@ def disjoint(choice: Piecewise) -> Iterator[tuple[Expr, list[Expr]]]:
     left: list[list[Expr]] = [[]]
     for branch, condition in choice.args:
         own = conjuncts(condition)
-        yield from ((branch, [*before, *own]) for before in left)
+        yield from ((branch, [*before, *own]) for before in left if not _exclude_each_other([*before, *own]))
         left = [[*before, *own[:k], -own[k] - 1] for before in left for k in range(len(own))]
+        left = [before for before in left if not _exclude_each_other(before)]
 
 
 def with_possible_cases(choice: Piecewise, prover: Prover) -> Expr:
@@ -117,8 +118,12 @@ def with_possible_choices(expr: Expr, prover: Prover) -> Expr:
 
 def _is_impossible(conditions, prover):
     """Tell whether expressions are never all >= 0: one is always less, or two of them are together."""
-    return any(prover.nonnegative(-c - 1) for c in conditions) or any(
-        expand(a + b).is_negative for a, b in combinations(conditions, 2))
+    return any(prover.nonnegative(-c - 1) for c in conditions) or _exclude_each_other(conditions)
+
+
+def _exclude_each_other(conditions):
+    """Tell whether two expressions are never both >= 0, whatever their indices are."""
+    return any(expand(a + b).is_negative for a, b in combinations(conditions, 2))
 
 
 def _shortest(condition, prover):

@@ -1,8 +1,10 @@
 """Arrays whose ends are joined, repeated or reflected, by pieces joined end to end: beside PyTorch."""
 
+import re
+
 import numpy as np
 import pytest
-from sympy import Abs, Max, Mod, Sum
+from sympy import Abs, Max, Mod, Piecewise, Sum, exp, sin
 
 import codegen
 from derive import DefinitionError, Network, concatenate, total
@@ -53,3 +55,45 @@ def test_the_way_to_write_it_is_told(place, remedy):
     with pytest.raises(DefinitionError) as told:
         net.loss = Sum(W[k, place(t, T)], t, k)
     assert remedy in str(told.value)
+
+
+def periodic(u, t, i, U):
+    """Return the neighbours of u[t - 1, i] on a ring, chosen at its ends."""
+    right = Piecewise((u[t - 1, i + 1], i < U - 1), (u[t - 1, 0], True))
+    left = Piecewise((u[t - 1, i - 1], i > 0), (u[t - 1, U - 1], True))
+    return right, left
+
+
+STEPS = {           # of a state on a ring, by its neighbours; the second of whole rows
+    "burgers": (lambda u, right, left, nu: u + exp(nu) * (right - 2 * u + left) / 5 - u * (right - left) / 10,
+                lambda u, right, left, nu: u + nu.exp() * (right - 2 * u + left) / 5 - u * (right - left) / 10),
+    "function": (lambda u, right, left, nu: sin(left * nu) * u + right,
+                 lambda u, right, left, nu: (left * nu).sin() * u + right),
+}
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_recurrence_on_a_ring(name, style):
+    ours, theirs = STEPS[name]
+    net = Network("ring", "Steps in time on a periodic grid")
+    T, U = net.sizes("T U")
+    u0, nu, w = net.parameter("u0", U), net.parameter("nu"), net.input("w", T, U)
+    t, i = net.indices(t=T, i=U)
+    u = net.state("u", T, U, initial=u0)
+    net.define(u, ours(u[t - 1, i], *periodic(u, t, i, U), nu), over=(t, i))
+    net.loss = total(w * u**2)
+    program = net.backward()
+    assert not re.search(r"arange\(U\)+\[:, None\]", codegen.source(program))             # no array has the grid twice
+    for U0 in (1, 5):
+        given = np.random.default_rng(U0).normal(size=U0), np.array(0.3), np.random.default_rng(7).normal(size=(3, U0))
+        start, slope, data = (torch.tensor(g, requires_grad=True) for g in given)
+        row, loss = start, 0
+        for k in range(3):
+            row = theirs(row, row.roll(-1), row.roll(1), slope)
+            loss = loss + (data[k] * row**2).sum()
+        loss.backward()
+        found, grads = codegen.lambdify(program, style=style)(*given)
+        assert np.isclose(found, loss.item(), rtol=1e-12)
+        np.testing.assert_allclose(grads.u0, start.grad, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(grads.nu, slope.grad, rtol=1e-10, atol=1e-13)
