@@ -2,8 +2,8 @@
 
 import ast
 import copy
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .slots import Slot, text
@@ -48,6 +48,7 @@ class Surroundings:
     strides: dict[str, ast.expr]        # what an index may be multiplied by
     plain_methods: tuple[str, ...]      # that are called without arguments, for what they do
     parts: dict[str, ast.expr]
+    turns: dict[str, list[ast.expr]] = field(default_factory=dict)      # by name, where loops keep its values
 
     @classmethod
     def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
@@ -68,7 +69,33 @@ class Surroundings:
                    once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
                    sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
-                   {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called})
+                   {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
+                   _turns(nodes, once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name))))
+
+
+def _turns(nodes, loops: Sequence[str]) -> dict[str, list[ast.expr]]:
+    """Return by name where a loop keeps the value of each turn: layers[t] of layer, after layers.append(layer)."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append" \
+                and len(node.args) == 1:
+            for loop in loops:
+                place = ast.Subscript(node.func.value, ast.Name(loop, ast.Load()), ast.Load())
+                for name, part in _named(node.args[0], place):
+                    found.setdefault(name, []).append(part)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            place = ast.Subscript(node.targets[0].value, node.targets[0].slice, ast.Load())
+            for name, part in _named(node.value, place):
+                found.setdefault(name, []).append(part)
+    return copy.deepcopy(found)
+
+
+def _named(kept: ast.expr, place: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that are kept in a place, one or a tuple of them, and the place of each."""
+    if isinstance(kept, ast.Name):
+        yield kept.id, place
+    for k, part in enumerate(kept.elts if isinstance(kept, ast.Tuple) else ()):
+        yield from _named(part, ast.Subscript(place, ast.Constant(k), ast.Load()))
 
 
 def _strides(nodes, names, sizes):

@@ -249,7 +249,9 @@ def _relettered(subscripts):
 
 
 def names(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
-    """Yield the other names of a function."""
+    """Yield the other names of a function, and what a name was at the turn of a loop that is meant."""
+    for kept in around.turns.get(node.id, ()):
+        yield kept, f"{node.id} is what the last turn of a loop left, where {text(kept)} should be", SLIP
     for name in around.names:
         if name != node.id:
             yield ast.Name(name, ast.Load()), f"{node.id} is read where {name} should be", OTHER
