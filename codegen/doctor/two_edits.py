@@ -49,7 +49,8 @@ def both(judge: Judge, tried: Sequence[Tried], guesses: Guesses | None) -> list[
         return np.concatenate([np.ravel(gradients[n]) for n in names])
 
     right, before = flat(judge.evidence.gradients(k)), flat(judge.answer(k).gradients)
-    tried = [t for t in tried if np.shape(flat(t.gradients)) == right.shape]
+    there = [n for n in names if np.any(judge.answer(k).gradients[n])]
+    tried = [t for t in tried if np.shape(flat(t.gradients)) == right.shape and _leaves(t, there)]
     if before.shape != right.shape or not tried:
         return []
     rows, deadline = np.stack([flat(t.gradients) for t in tried]), time.thread_time() + SECONDS
@@ -66,6 +67,11 @@ def both(judge: Judge, tried: Sequence[Tried], guesses: Guesses | None) -> list[
         if (left := _judged_with(judge, mutant)) and _right_with(left):
             return [_told(effects, mutant, judge.wrong, "with that mended")]
     return _with_a_formula(judge, tried, rows - right, effects)
+
+
+def _leaves(tried, names):
+    """Tell whether something is left of gradients: what is 0 for an edit is 0 for many a formula, and tells nothing."""
+    return all(np.any(tried.gradients[n]) for n in names)
 
 
 def _places(evidence, k, names) -> list[tuple[np.ndarray, np.ndarray]]:
