@@ -127,7 +127,8 @@ def _operations(node, around):
         yield ast.BinOp(left, other(), right), f"{SIGNS[op]} where {SIGNS[other]} should be", rank
     yield left, f"{_part(op)} {quoted(right)} does not belong there", SLIP
     yield right, f"{quoted(left)} {SIGNS.get(op, '')} does not belong there", SLIP
-    if op in (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow):
+    joins = op is ast.Add and any(isinstance(a, ast.List | ast.Tuple) for a in (left, right))
+    if op in (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow) or joins:
         yield ast.BinOp(right, node.op, left), "the operands are exchanged", SLIP
     if op is ast.MatMult:
         for a, b in ((_transposed(left), right), (left, _transposed(right)), (_transposed(left), _transposed(right))):
