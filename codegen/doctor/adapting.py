@@ -24,7 +24,8 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
     """Have the function called with arrays as it lays them out; tell whether that is not as the network does.
 
     That is so where it fails, or has another loss, on arrays as the network has them, and not in another layout. Of
-    several that will do, that one counts in which most is right.
+    several that will do, that one counts in which most is right. Where all shapes are right as the network has arrays,
+    and values where one has an axis more, it is a mistake that the code broadcasts it.
     """
     usual = _apart(patient, points)
     if usual is not None and not usual[0]:
@@ -40,9 +41,20 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
         if time.thread_time() > end or best == RIGHT:
             break
     patient.layout, patient.ways = chosen, ways
+    if best == RIGHT and usual is not None and usual[1] == 0 and all(map(_adds_an_axis, chosen.values())):
+        patient.layout = {}
+        words = f"broadcast against what has another axis: given as {told(patient.program, chosen)} instead, all is right"
+        diagnosis.find("broadcast", f"{' and '.join(chosen)} {'is' if len(chosen) == 1 else 'are'} {words}", "",
+                       [p.name for p in patient.program.parameters])
+        return False
     if chosen:
         diagnosis.remarks.append(f"called with arrays as the code lays them out: {told(patient.program, chosen)}")
     return bool(chosen)
+
+
+def _adds_an_axis(form):
+    """Tell whether a form has the network's axes in their order, and one more of a single entry."""
+    return form.onehot is None and -1 in form.axes and [a for a in form.axes if a >= 0] == list(range(len(form.axes) - 1))
 
 
 def _apart(patient, points):

@@ -138,7 +138,7 @@ class Examination:
         evidence = Evidence(self.program, ordinary)
         shapeless = {n: np.inf for f in self.diagnosis.findings if f.kind == "shape" for n in f.explains}
         self.diagnosis.disagreements = {**evidence.disagreements(), **shapeless}
-        if is_stale(self.program, self.diagnosis, ordinary, self.patient):
+        if "broadcast" in self.diagnosis.kinds or is_stale(self.program, self.diagnosis, ordinary, self.patient):
             return
         ordinary, evidence = self._step(self._on_its_data, ordinary, evidence) or (ordinary, evidence)
         loss = self._step(forward.difference, self.net, ordinary, self._left(0.3))
