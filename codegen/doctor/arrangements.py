@@ -129,6 +129,9 @@ def other_slices(part: ast.Slice, sizes: Sequence[ast.expr]) -> Iterator[ast.Sli
     if part.lower and part.upper:
         yield from (ast.Slice(size, part.upper, part.step) for size in sizes)
         yield from (ast.Slice(part.lower, size, part.step) for size in sizes)
+    if part.upper and not part.lower:       # as long, further on
+        inside = {text(n): n for n in ast.walk(part.upper) if isinstance(n, ast.Name | ast.Attribute)}
+        yield from (ast.Slice(n, ast.BinOp(part.upper, ast.Add(), n), part.step) for n in inside.values())
     yield from (ast.Slice(_negative(size), None, part.step) for size in sizes)
     yield from (ast.Slice(None, _negative(size), part.step) for size in sizes)
 
