@@ -157,3 +157,19 @@ def test_what_fails_in_every_layout_is_told_of_the_networks_own():
 
     found = diagnose(net, code)
     assert found.verdict == "wrong" and "laid" not in str(found) and "dZ @ X.T" in str(found)
+
+
+def test_a_vector_that_is_broadcast_against_a_column_is_a_mistake():
+    net = Network("line")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D, 1), net.input("X", N, D), net.input("y", N)
+    net.loss = mean((net.define("p", X @ w)[:, 0] - y) ** 2)
+
+    def code(w, X, y):
+        d = 2 * (X @ w - y).mean(axis=-1, keepdims=True) / len(X)       # y (N,) makes (N, N) of it
+        return X.T @ d
+
+    found = diagnose(net, code)
+    assert found.verdict == "wrong" and len(found.findings) == 1
+    assert "given as y (N, 1) instead, all is right" in str(found) and found.disagreements["w"] > 0.1
+    assert diagnose(net, lambda w, X, y: X.T @ (2 * (X @ w - y.reshape(-1, 1)) / len(X))).right

@@ -21,6 +21,7 @@ from codegen.doctor.slots import Slot, text
 from codegen.doctor.source import acts, units_of
 from codegen.doctor.statements import of_block, of_statement
 from codegen.doctor.trials import points
+from codegen.doctor.two_edits import Tried, _leaves
 from derive import Network, cross_entropy, mean, total
 from derive.functions import relu
 from tests.coursework.editing import edited
@@ -281,3 +282,8 @@ def test_a_list_that_nothing_is_in_yet_is_no_value_to_be_traced():
     U, V, x, y = net.parameter("U", H, D), net.parameter("V", C, H), net.input("x", D), net.input("y", C)
     net.loss = total((tanh(V @ tanh(U @ x)) - y) ** 2) / 2
     assert "`error = 0.0` should be inside the loop" in str(diagnose(net, tanh_units))
+
+
+def test_what_is_left_of_no_gradient_tells_nothing():
+    edited = Tried(None, None, "line 1", {"W": np.zeros(3), "b": np.ones(2)})
+    assert _leaves(edited, ["b"]) and not _leaves(edited, ["W", "b"])

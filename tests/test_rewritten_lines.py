@@ -18,6 +18,8 @@ SLIPS = [                               # what was written, and what was meant
     ("d = w - k * (a @ b)", "d = w - a @ (k * b)"),
     ("d = (a * k) @ b", "d = k * (a @ b)"),
     ("g[:-1] += k * w[:-1]", "g[1:] += k * w[1:]"),
+    ("d = [1] + a", "d = a + [1]"),
+    ("d = a[:, :n - 2 * p]", "d = a[:, p:n - 2 * p + p]"),
 ]
 
 

@@ -43,8 +43,8 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
     patient.layout, patient.ways = chosen, ways
     if best == RIGHT and usual is not None and usual[1] == 0 and all(map(_adds_an_axis, chosen.values())):
         patient.layout = {}
-        words = f"broadcast against what has another axis: given as {told(patient.program, chosen)} instead, all is right"
-        diagnosis.find("broadcast", f"{' and '.join(chosen)} {'is' if len(chosen) == 1 else 'are'} {words}", "",
+        whole = f"{' and '.join(chosen)} {'is' if len(chosen) == 1 else 'are'} broadcast against what has another axis"
+        diagnosis.find("broadcast", f"{whole}: given as {told(patient.program, chosen)} instead, all is right", "",
                        [p.name for p in patient.program.parameters])
         return False
     if chosen:
@@ -54,7 +54,8 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
 
 def _adds_an_axis(form):
     """Tell whether a form has the network's axes in their order, and one more of a single entry."""
-    return form.onehot is None and -1 in form.axes and [a for a in form.axes if a >= 0] == list(range(len(form.axes) - 1))
+    own = [a for a in form.axes if a >= 0]
+    return form.onehot is None and own == list(range(len(own))) and len(own) == len(form.axes) - 1
 
 
 def _apart(patient, points):
