@@ -19,7 +19,18 @@ from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
 from .contractions import einsum
 from .functions_table import CALLS, HELPERS
 from .lowering import grouped, slope
-from .nodes import inverted, is_constant, is_mask, is_reciprocal, is_variable, may_overflow, split_sign, term_order
+from .nodes import (
+    as_numbers,
+    inverted,
+    is_condition,
+    is_constant,
+    is_mask,
+    is_reciprocal,
+    is_variable,
+    may_overflow,
+    split_sign,
+    term_order,
+)
 from .numpy_text import NumpyPrinter
 from .precedence import SUM, TERM
 from .product_text import taken_apart
@@ -99,6 +110,7 @@ class InPlacePrinter(NumpyPrinter):
         first = next((k for k, (p, _) in enumerate(parts) if self._is_computed(p, node.axes)), None)
         if first is None:
             (one, minus), (two, less), *rest = parts
+            one = as_numbers(one) if is_condition(one) else one
             left = self.text(one).inside(SUM)
             self._call_into(name, where, f"np.{'subtract' if less else 'add'}({'-' if minus else ''}{left}, "
                                          f"{self.text(two).code}")

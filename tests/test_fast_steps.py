@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Sum, exp, log, oo, tanh
+from sympy import KroneckerDelta, Piecewise, Sum, exp, log, oo, tanh
 
 import codegen
 from codegen.known_factors import with_known_factors_ahead
@@ -333,3 +333,23 @@ def test_sums_over_fewer_entries_than_none(style):
     f = codegen.lambdify(net.backward(), style=style)
     assert f(np.ones(1)) == (0, ([0],))
     np.testing.assert_array_equal(f(np.array([1.0, 2.0, 4.0]))[1].x, [2, -4, 2])
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_one_hot_rows_are_added_and_subtracted_as_numbers(style):
+    """NumPy adds True and True up to True, and does not subtract them."""
+    net = Network("one_hot")
+    N, C = net.sizes("N C")
+    w, a, b = net.parameter("w", C), net.labels("a", N, classes=C), net.labels("b", N, classes=C)
+    X = net.input("X", N, C)
+    n, c = net.indices(n=N, c=C)
+    one, two = KroneckerDelta(a[n], c), KroneckerDelta(b[n], c)
+    twice = net.define("twice", (one + two) * exp(w[c]) + X[n, c], over=(n, c))
+    apart = net.define("apart", (one - two) * exp(w[c]) - X[n, c], over=(n, c))
+    net.loss = total(twice**2) + total(apart**2)
+    w0, a0, b0, X0 = np.array([0.3, -0.2, 0.5]), np.array([0, 2, 1, 1]), np.array([0, 1, 1, 2]), np.ones((4, 3)) / 2
+    both, either = np.eye(3)[a0] + np.eye(3)[b0], np.eye(3)[a0] - np.eye(3)[b0]
+    loss, grads = codegen.lambdify(net.backward(), style=style)(w0, a0, b0, X0)
+    assert np.isclose(loss, np.sum((both * np.exp(w0) + X0) ** 2 + (either * np.exp(w0) - X0) ** 2), rtol=1e-13)
+    slopes = 2 * (both * np.exp(w0) + X0) * both + 2 * (either * np.exp(w0) - X0) * either
+    assert np.allclose(grads.w, np.sum(slopes, axis=0) * np.exp(w0), rtol=1e-13)
