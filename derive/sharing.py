@@ -152,7 +152,8 @@ class _Naming:
             own = self.program.variables[read_name(read)].indices
             if others or not isinstance(read, Indexed) or list(read.indices) != order or not all(map(_is_plain, own)):
                 return
-            term, order = term.xreplace({read: self.program.variables[read_name(read)].at(*own)}), list(own)
+            term = term.xreplace({read: self.program.variables[read_name(read)].at(*own)})
+            term, order = rename(term, {i: k for i, k in zip(order, own, strict=True) if isinstance(i, Idx)}), list(own)
         if not self._is_always_in_range(term):
             return
         axes = sorted(order, key=self._place_of(term, order))
@@ -201,7 +202,7 @@ def _pattern(term):
         if not free_indices(pattern, frozenset(holes)):
             return pattern, order
     order = free_indices(term)
-    return rename(term, {i: index_over(f"_{k}", i.upper + 1, int(i.lower)) for k, i in enumerate(order)}), order
+    return rename(term, {i: index_over(f"_{k}", i.upper + 1) for k, i in enumerate(order)}), order
 
 
 def _softmax_of(term, program):

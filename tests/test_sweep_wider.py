@@ -3,7 +3,7 @@
 import pytest
 from sympy import Abs, Max, Piecewise, Sum, floor, log, sqrt, tanh
 
-from derive import FirstMaximum, Maximum, Network, Product, padded
+from derive import FirstMaximum, Maximum, Network, Product, padded, sigmoid
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
 
@@ -212,11 +212,25 @@ def a_gradient_that_is_another():
     return net
 
 
+def a_function_of_a_state_and_its_row():
+    """The adjoint of h begins at the row -1, and what it reads by name, and the row that is in it too, at 0."""
+    net = Network("row")
+    A = net.size("A")
+    w, u = net.parameter("w", A), net.parameter("u")
+    a, a2 = net.indices(a=A, a2=A)
+    h = net.state("h", A, initial=u)
+    net.define(h, tanh(w[a] + h[a - 1]), over=a)
+    v = net.unknown("v", A)
+    net.implicitly(v, v[a] - tanh(a / 7 + sigmoid(h[a]) ** 2) - Sum(tanh(u) * v[a2], a2) / (2 * A), over=a)
+    net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
          a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
          a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing,
-         a_gradient_that_is_another)
+         a_gradient_that_is_another, a_function_of_a_state_and_its_row)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
