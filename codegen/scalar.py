@@ -10,6 +10,8 @@ from itertools import product
 
 from sympy import (
     Add,
+    And,
+    Dummy,
     Expr,
     Function,
     Idx,
@@ -29,7 +31,7 @@ from sympy.logic.boolalg import BooleanFunction
 from derive.binders import ArgMaximum, FirstMaximum, Maximum, Product, is_binder
 from derive.errors import DerivationError
 from derive.program import Equation, Program, Variable, is_cyclic, ordered
-from derive.terms import count
+from derive.terms import count, subterms
 
 from .lowering import Lowered, lowered
 from .solutions import OF_MATRICES
@@ -181,18 +183,30 @@ class Scalars:
         return expr.func(*(self._expanded(a, env) for a in expr.args))
 
     def _branch(self, expr, env):
-        """Return the branch that indices choose; data cannot choose one in this style."""
+        """Return the branch that indices choose; where data choose, those that they may, by their conditions."""
+        branches = []
         for branch, condition in expr.args:
-            holds = condition
-            if isinstance(condition, Relational | BooleanFunction):
-                if condition.has(Indexed):
-                    raise DerivationError(f"{condition} depends on data; the style scalar cannot print it: use plain")
-                holds = self._number(condition, env)
-            if holds == True:
-                return self._expanded(branch, env)
+            holds = self._condition(condition, env)
             if holds != False:
-                raise DerivationError(f"{condition} is not decided by indices; the style scalar cannot print it")
-        return S.Zero
+                branches.append((self._expanded(branch, env), holds))
+            if holds == True:
+                break
+        if not branches or branches[0][1] == True:
+            return branches[0][0] if branches else S.Zero
+        return Piecewise(*branches, evaluate=False)
+
+    def _condition(self, condition, env):
+        """Return a condition in the names of entries; true or false where indices decide it."""
+        if isinstance(condition, Relational):
+            return condition.func(*(self._expanded(a, env) for a in condition.args))
+        if isinstance(condition, And):                  # what indices rule out has maybe no labels to ask
+            parts = sorted(condition.args, key=lambda c: c.has(Indexed))
+            decided = [self._condition(c, env) for c in parts if not c.has(Indexed)]
+            rest = [self._condition(c, env) for c in parts if c.has(Indexed)] if False not in decided else []
+            return And(*decided, *rest)
+        if isinstance(condition, BooleanFunction):
+            return condition.func(*(self._condition(c, env) for c in condition.args))
+        return condition
 
     def _read(self, read, env):
         indices = [self._expanded(i, env) for i in read.indices]
@@ -247,8 +261,13 @@ def shared(cells: list[tuple[Symbol, Expr]], name: str) -> list[tuple[Symbol, Ex
     if len(cells) < 2:
         return cells
     fresh = numbered_symbols(f"same_{name}_", real=True)
-    parts, rest = cse([rhs for _, rhs in cells], symbols=fresh, order="none")
-    return [*parts, *((lhs, rhs) for (lhs, _), rhs in zip(cells, rest, strict=True))]
+    choices: dict[Expr, Expr] = {}              # only one of their branches may have a value: they are kept whole
+    for _, rhs in cells:
+        choices |= {t: Dummy(real=True) for t in subterms(rhs) if isinstance(t, Piecewise) and t not in choices}
+    parts, rest = cse([rhs.xreplace(choices) for _, rhs in cells], symbols=fresh, order="none")
+    back = {d: choice for choice, d in choices.items()}
+    return [*((lhs, rhs.xreplace(back)) for lhs, rhs in parts),
+            *((lhs, rhs.xreplace(back)) for (lhs, _), rhs in zip(cells, rest, strict=True))]
 
 
 def _refuse_solvers(equations):

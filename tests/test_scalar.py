@@ -5,13 +5,13 @@ import timeit
 
 import numpy as np
 import pytest
-from sympy import acos, acosh, asin, asinh, atan, atanh
+from sympy import Eq, Piecewise, Sum, acos, acosh, asin, asinh, atan, atanh
 
 import codegen
 from codegen import cli, scalar_module
 from codegen.memory import module_from
 from codegen.verify import relative, sample
-from derive import Network, relu, total
+from derive import Network, padded, relu, total
 from derive.errors import DerivationError
 from derive.explicit import sizes_for
 from derive.networks import named
@@ -170,3 +170,17 @@ def test_solvers_are_refused_by_name(name, what):
     program = named(name).backward()
     with pytest.raises(DerivationError, match=f"{what}.*use plain"):
         codegen.source(program, style="scalar", sizes={s.name: k for s, k in sizes_for(program).items()})
+
+
+def test_choices_by_data_take_one_branch():
+    """The others may have no value there: 1/0, or a read outside its range."""
+    net = Network("choices")
+    N, C = net.sizes("N C")
+    z, y = net.parameter("z", N), net.labels("y", N, classes=C)
+    [n] = net.indices(n=N)
+    first = Piecewise((1 / z[n], Eq(y[n], 1) | (y[n] >= 3)), (z[n] ** 2, z[n] > 1), (0, True))
+    net.loss = Sum(first**2 + Piecewise((z[n] * padded(z)[n - 1], Eq(y[n], 2)), (z[n], True)), n)
+    f = codegen.lambdify(net.backward(), style="scalar", sizes={"N": 4, "C": 4})
+    loss, grads = f(np.array([2.0, 0.0, 0.5, 4.0]), np.array([0, 2, 3, 1]))
+    assert loss == 16 + 2 + 0 + 4 + 0.5 + 1 / 16 + 4
+    assert tuple(grads.z) == (4 * 2.0**3 + 1 + 0, 2.0, -2 / 0.5**3 + 1, -2 / 4.0**3 + 1)
