@@ -48,6 +48,10 @@ class NewArrays:
         shown = ", ".join(f"({self.printer.size(b).code}, {self.printer.size(a).code})" for b, a in widths)
         return [f"{name} = np.pad({array}, ({shown}{',' if len(widths) == 1 else ''}))"]
 
+    def joined(self, name: str, slices: Sequence[str], axis: int) -> list[str]:
+        """Return the line that joins slices along an axis; none where each is better put in its place."""
+        return [f"{name} = np.concatenate([{', '.join(slices)}], axis={axis})"]
+
 
 class WorkspaceArrays(NewArrays):
     """Arrays that are there already, as they hold what is left of the last call."""
@@ -111,6 +115,9 @@ class WorkspaceArrays(NewArrays):
         starts = [self.printer.size(b).code if b != 0 else "" for b, _ in widths]
         inside = ", ".join(f"{b}:{a}" for b, a in zip(starts, ends, strict=True))
         return [self.allocated(name, sizes, "zeros"), f"{name}[{inside}] = {array}"]
+
+    def joined(self, name, slices, axis):
+        return []
 
 
 def fresh_array(lhs: Expr, dense: Expr, printer: NumpyPrinter) -> str:

@@ -26,8 +26,12 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter, arrays: N
     joined = joins.pieces(equation)
     if joined:
         axis, parts = joined
-        names = (f"{r.base.name}[1:]" if r.base.name in printer.states else r.base.name for r in parts)
-        return [f"{equation.name} = np.concatenate([{', '.join(names)}], axis={axis})"]
+        names = [f"{r.base.name}[1:]" if r.base.name in printer.states else r.base.name for r in parts]
+        return NewArrays(printer).joined(equation.name, names, axis)
+    sliced = joins.slices(equation)
+    if sliced:
+        axis, reads = sliced
+        return arrays.joined(equation.name, [printer.code(form(read, axes)) for read, axes in reads], axis)
     if is_guard(rhs) and isinstance(rhs.args[0][0], Indexed):
         return _pad(equation, rhs.args[0][0], program, printer, arrays)
     if isinstance(rhs, Indexed) and not rhs.is_integer and any(len(free_indices(p)) > 1 for p in rhs.indices) \

@@ -40,6 +40,7 @@ def test_a_sum_of_what_counts_at_one_end_alone_is_its_value_there():
     net.loss = total(net.define("r", concatenate(w[1:], w[:1])) * w * x)
     rhs = net.backward().gradients["w"].rhs
     assert not rhs.has(Sum)                         # w[0] is read at the last place alone
+    assert "r = np.concatenate([w[1:], w[:1]], axis=0)" in codegen.source(net.backward())
 
 
 @pytest.mark.parametrize(("place", "remedy"), [
