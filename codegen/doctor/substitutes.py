@@ -58,6 +58,7 @@ MOST_FACTORS = 5
 MOST_OPERATIONS = 12
 MOST_OF_A_RATIO = 4
 MOST_PLACES = 6         # of an array's axes among the indices of a place
+ROOTS = (sqrt(2), sqrt(3), pi, sqrt(pi), sqrt(2 * pi), 1 / pi, 1 / sqrt(pi), 1 / sqrt(2 * pi))
 Z = Symbol("z", real=True)
 GELU = (Z / 2 * (1 + tanh(sqrt(2 / pi) * (Z + 0.044715 * Z**3)))).diff(Z)
 FUNCTIONS: tuple[Callable[[Expr], Expr], ...] = (
@@ -269,7 +270,10 @@ class Substitutes:
         if named:
             return named
         simple = nsimplify(number, rational=True, tolerance=1e-9)
-        return [simple if simple.q <= 10000 else Float(number)]
+        if simple.q <= 10000:
+            return [simple]
+        parts = ((nsimplify(number / float(root), rational=True, tolerance=1e-9), root) for root in ROOTS)
+        return [next((part * root for part, root in parts if max(abs(part.p), part.q) <= 100), Float(number))]
 
     # ---- values
 
