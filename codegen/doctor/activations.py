@@ -5,7 +5,7 @@ And in the gradient of a softmax: its diagonal only, the true class only, a smal
 
 from collections.abc import Iterator
 
-from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, S, Sum, exp, sign, tanh
+from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, Pow, S, Sum, exp, sign, tanh
 
 from derive.binders import Maximum
 from derive.functions import relu, sigmoid, step
@@ -43,7 +43,10 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
         for value, told, likely in values:
             if value != product:
                 new = equation.rhs.xreplace({product: value})
-                yield Mutant(equation.name, instead(program, equation, new), told, "slope", likely)
+                ratio = value / product
+                strange = isinstance(ratio, Pow) and ratio.exp != -1        # no slope that people know
+                kind = "substitute" if strange else "slope"
+                yield Mutant(equation.name, instead(program, equation, new), told, kind, likely)
 
 
 def _assigned(program, product, equation):
