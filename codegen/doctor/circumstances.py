@@ -32,7 +32,7 @@ def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, answered: Seq
     theirs = seen.answer.gradients
     other = [n for n, g in theirs.items() if turned.failure or not same(n, g, turned.gradients[n])]
     if turned.failure:
-        diagnosis.find("layout", f"the function fails on arrays that are not contiguous: {turned.failure}")
+        diagnosis.remarks.append(f"the function fails on arrays that are not contiguous: {turned.failure}")
     elif other:
         diagnosis.find("layout", f"the gradient of {', '.join(other)} is another one where arrays are not contiguous: "
                        "a reshape or ravel was taken for a view, or memory order for index order", "", other)

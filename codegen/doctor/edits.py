@@ -150,9 +150,17 @@ def made(slot: Slot, new: ast.AST, words: str, rank: int) -> Edit:
 
 
 def quoted(node: ast.AST) -> str:
-    """Return what a node is written as, cut where it is long."""
+    """Return what a node is written as, cut where it is long: of a line, either side of its sign."""
     said = text(node)
-    return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS - 3]}..."
+    if isinstance(node, ast.Assign | ast.AugAssign) and len(said) > MOST_WORDS:
+        value = text(node.value)
+        target, sign = said[:len(said) - len(value)].rstrip().rsplit(" ", 1)
+        return f"{_cut(target, MOST_WORDS // 2)} {sign} {_cut(value, MOST_WORDS // 2)}"
+    return _cut(said, MOST_WORDS)
+
+
+def _cut(said, most):
+    return said if len(said) <= most else f"{said[:most - 3]}..."
 
 
 def parsed(source: str) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from derive.terms import reads
+
 from .edits import Edit
 from .effects import Effects
 from .evidence import Evidence
@@ -105,6 +107,8 @@ def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
     for a, mutant in effects.matching(gaps):
         if time.thread_time() > deadline:
             break
+        if _reads_nothing_from_above(judge.evidence.program, mutant):
+            continue
         left = _judged_with(judge, mutant)
         if left is None or not _right_with(left, tried[a]):
             continue
@@ -117,6 +121,13 @@ def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
         second = _told(effects, mutant, judge.wrong, BOTH)
         return [_in_its_place(first, second)] if _exchanged(tried[a], mutant) else [first, second]
     return []
+
+
+def _reads_nothing_from_above(program, mutant):
+    """Tell whether a formula leaves out what comes from above: what it gives, an edit may give for any reason."""
+    adjoints = set(program.adjoints.values())
+    above = [bool(reads(e.rhs, adjoints)) for e in mutant.equations if e.name == mutant.name]
+    return not any(above) and any(reads(e.rhs, adjoints) for e in program.defining(mutant.name))
 
 
 def _exchanged(tried, mutant):
