@@ -10,7 +10,7 @@ from derive.errors import DerivationError
 from derive.nodes import Apply, Bracket, Gather, Read, Scalar, Spread
 from derive.terms import read_name
 
-from .functions_table import CALLS, HELPERS, SCIPY
+from .functions_table import BESSEL, CALLS, HELPERS, SCIPY
 from .lowering import grouped
 from .nodes import (
     as_numbers,
@@ -72,6 +72,9 @@ class ElementwisePrinter(SumPrinter):
             self.scipy[function] = None
             text = f"{function}({', '.join(map(self.code, args[args[0].expr == 0:]))})"
             return Text(text if args[0].expr == 0 else f"{text}.astype({self.like}.dtype)")     # SciPy's is double
+        if name in BESSEL:
+            self.scipy[BESSEL[name]] = None
+            return Text(f"{BESSEL[name]}({', '.join(map(self.code, args))})")
         if name in ("Max", "Min"):
             first, *others = sorted(args, key=is_constant)
             result = self.code(first)

@@ -10,7 +10,9 @@ CALLS = {
     "logaddexp": "np.logaddexp",
 }
 SCIPY = {"erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+BESSEL = {"besseli": "iv", "besselj": "jv", "besselk": "kv", "bessely": "yv"}       # of an order and a number
 UNBOUNDED = {
+    *BESSEL,
     "exp",
     "log",
     "sinh",

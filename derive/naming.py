@@ -117,7 +117,8 @@ class _Namer:
     def _with_terms(self, rhs):
         """Name what a log-sum-exp or a maximum is taken of, where it holds sums; read it wherever else it stands."""
         named: set[Expr] = set()
-        while binder := next((b for b in _binders(rhs) if b not in named and _has_terms(b, rhs)), None):
+        while binder := next(
+                (b for b in _binders(rhs) if b not in named and (_has_terms(b, rhs) or self._is_bent(b))), None):
             named.add(binder)
             stem = "terms" if isinstance(binder, Maximum) else "pre"
             bound = binder.limits[0][0]
@@ -126,6 +127,14 @@ class _Namer:
             read = rename(self._name(terms, f"{stem}_{self.of.name}", self.of.free), {beside: bound})
             rhs = with_reads(rhs, binder.function, read, bound)
         return rhs
+
+    def _is_bent(self, binder):
+        """Tell whether a log-sum-exp is of what is not linear in all that varies: its derivative is read for each."""
+        if not isinstance(binder, LogSumExp) or isinstance(binder.function, Piecewise):
+            return False
+        return any(len(found) > 1 or (found and not f.is_Indexed) for f, found in (
+            (f, reads(f, self.varying)) for t in Add.make_args(binder.function)
+            for f in [Mul(*(f for f in Mul.make_args(t) if reads(f, self.varying)))]))
 
     def _place_beside(self, terms, bound):
         """Return the index of the left-hand side at which terms stand beside their binder, else its own."""

@@ -96,6 +96,9 @@ def _place(written, size, index):
     value = symbolic(index)
     if isinstance(index, bool) or not isinstance(value, Expr) or value.is_integer is not True:
         raise DefinitionError(f"{written}: {_written(index)} is no place on an axis; expected {WORDS}")
+    if value.atoms(Idx) and not written.rpartition("[")[0].isidentifier():
+        raise DefinitionError(f"{written}: indices read what has a name; define it first, A = net.define(...), "
+                              "and read A")
     if value.atoms(Idx):
         raise DefinitionError(f"{written} mixes indices and slices; read it at one index for each axis, "
                               "or write the whole in array notation")

@@ -28,6 +28,7 @@ SLIPS = {
     "mean(-log(softmax(Z)[y]))": "cross_entropy(Z, y)",
     "mean((Z + 1).T)": "transpose(...)",
     "mean((Z + 1)[0])": 'A = net.define("A", ...), then A[...]',
+    "Sum((X @ W)[n, 0] ** 2, n)": "A = net.define(...), and read A",
     "sum((Z @ Z.T)**2)": "total(...)",
     "mean(max(Z, 0))": "Max(a, b)",
     "mean(maximum(Z, 0))": "relu(Z)",

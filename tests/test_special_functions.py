@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, atan2, beta, digamma, factorial, gamma, log, loggamma
+from sympy import Sum, atan2, besseli, beta, cos, digamma, factorial, gamma, log, loggamma, pi
 
 import codegen
-from derive import Network, mean, sigmoid, softplus, total
+from derive import LogSumExp, Network, mean, sigmoid, softplus, total
+from derive.notes import note
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 pytest.importorskip("scipy", reason="SciPy is an extra")
@@ -95,3 +96,28 @@ def test_a_beta_likelihood_is_pytorchs():
     loss, grads = codegen.lambdify(net.backward())(*given)
     assert np.isclose(loss, expected.item(), rtol=1e-9)
     assert np.allclose(grads.a, A.grad, rtol=1e-9) and np.allclose(grads.b, B.grad, rtol=1e-9)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_a_mixture_of_von_mises_distributions_is_pytorchs(style):
+    """Bessel functions by SciPy; what the log-sum-exp is of has a name, so that its exponentials are computed once."""
+    net = Network("von_mises", "A mixture of von Mises distributions")
+    N, K = net.sizes("N K")
+    x, mu, kappa, a = net.input("x", N), net.parameter("mu", K), net.parameter("kappa", K), net.parameter("a", K)
+    n, k = net.indices(n=N, k=K)
+    net.loss = -Sum(LogSumExp(a[k] + kappa[k] * cos(x[n] - mu[k]) - log(2 * pi * besseli(0, kappa[k])), k), n) / N
+    program = net.backward()
+    assert codegen.source(program).count("np.exp(") == 1
+    given = random.normal(size=5), random.normal(size=3), np.array([0.4, 1.5, 3.0]), random.normal(size=3)
+    angles, *leaves = (torch.tensor(g, requires_grad=True) for g in given)
+    mean_, spread, weight = leaves
+    logits = weight + spread * torch.cos(angles[:, None] - mean_) - torch.log(2 * np.pi * torch.special.i0(spread))
+    expected = -logits.logsumexp(1).mean()
+    expected.backward()
+    loss, grads = codegen.lambdify(program, style=style)(*given[1:], given[0])
+    assert np.isclose(loss, expected.item(), rtol=1e-12)
+    for ours, theirs in zip(grads, leaves, strict=True):
+        assert np.allclose(ours, theirs.grad, rtol=1e-10, atol=1e-13)
+    single = codegen.lambdify(program, style=style)(*(g.astype(np.float32) for g in (*given[1:], given[0])))
+    assert all(g.dtype == np.float32 for g in single[1])
+    assert r"\operatorname{I_0}(\kappa)" in note(program)

@@ -107,14 +107,19 @@ class Differentials:
 
     def _program_of(self, line: Equation, names: list[str]) -> Program:
         """Return a line, with what it reads as parameters, as a program of its own."""
-        rhs = self.sheet.inlined(line.rhs, self.sheet.abbreviations)
-        equations = [*(self.sheet.hidden[n] for n in dict.fromkeys(map(name_of, reads(rhs, self.sheet.hidden)))),
-                     Equation(line.lhs, rhs)]
+        equations = self._with_hidden([line])
         made = {e.name for e in equations}
         read = {read_name(t) for e in equations for t in subterms(e.rhs)} | made
         variables = {n: _as_kind(v, "parameter" if n in names else None if n in made else "input")
                      for n, v in self.sheet.primal.variables.items() if n in read}
         return self.sheet.primal.with_equations(equations, variables=variables, loss=line.name, outputs=())
+
+    def _with_hidden(self, lines: list[Equation]) -> list[Equation]:
+        """Return lines without abbreviations, after those that no line of the note has and that they read."""
+        written = [e.with_rhs(self.sheet.inlined(e.rhs, self.sheet.abbreviations)) for e in lines]
+        names = dict.fromkeys(name_of(r) for e in written for r in reads(e.rhs, self.sheet.hidden))
+        before = [self.sheet.hidden[n] for n in names if n not in {e.name for e in lines}]
+        return [*(self._with_hidden(before) if before else []), *written]
 
 
 def _as_kind(variable, kind):

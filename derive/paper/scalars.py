@@ -42,6 +42,7 @@ from .pieces import ADD, BRACKET, GUARD, Piece, Term, ordered_factors, ordered_t
 from .styles import Range, Style
 
 FUNCTIONS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "Max": "max", "Min": "min"}
+BESSEL = {"besseli": "I", "besselj": "J", "besselk": "K", "bessely": "Y"}       # their orders stand below
 OPERATORS = {Sum: "sum", ArgMaximum: "argmax", Maximum: "max", Product: "prod"}
 INDICATORS = {step: step, at_zero: at_zero, half_step: half_step, Heaviside: half_step}
 
@@ -265,6 +266,9 @@ class Scalars:
             return self.style.absolute(pieces[0])
         if head is polygamma and pieces[0].text == "0":
             return self.style.call("psi", pieces[1:])
+        if head.__name__ in BESSEL:
+            order = pieces[0].text if len(pieces[0].text) == 1 else f"{{{pieces[0].text}}}"
+            return self.style.call(f"{BESSEL[head.__name__]}_{order}", pieces[1:])
         return self.style.call(FUNCTIONS.get(head.__name__, head.__name__), pieces)
 
     def _solidus(self, x):
