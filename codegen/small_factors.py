@@ -15,11 +15,16 @@ def with_small_factors_together(node: Apply) -> Apply:
     """Return a product with its smaller factors of the same axes as one, and what these are divided by with them."""
     small = [a for a in node.args if isinstance(a, Spread) and a.body.axes and not is_mask(a)]
     tops = [a for a in small if not is_reciprocal(a)]
-    if not tops or all(isinstance(a, Scalar) or a in small for a in node.args):
+    several = len({a.body.axes for a in tops}) > 1          # an outer product, whose sides are each of some factors
+    if not tops or (not several and all(isinstance(a, Scalar) or a in small for a in node.args)):
         return node
     groups: dict[tuple, list] = {}
     for a in tops:
         groups.setdefault(a.body.axes, []).append(a.body)
+    for axes in sorted(groups, key=len):
+        wider = [other for other in groups if set(axes) < set(other)]
+        if wider:
+            groups[min(wider, key=len)] += [Spread(min(wider, key=len), a) for a in groups.pop(axes)]
     rest = [a for a in node.args if a not in tops]
     for a in [a for a in rest if a in small]:
         above = [axes for axes in groups if set(a.body.axes) <= set(axes)]

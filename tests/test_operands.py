@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sympy import Max, Sum, sqrt, tanh
 
-from codegen import lambdify
+from codegen import lambdify, source
 from derive import Network, concatenate, cross_entropy, gelu_tanh, mean, padded, relu, silu, softmax, total
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -218,3 +218,25 @@ def test_a_sum_that_is_a_number_is_shared_too():
     slope = ((0.5 + 1.5**2) * values[0] - values[1]) @ values[0]
     np.testing.assert_allclose([found.s, found.r], [slope, -3 * slope], rtol=1e-13)
     assert inspect.getsource(run.module.backward).count(" @ ") == 1
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_the_sides_of_an_outer_product_are_multiplied_first(style):
+    """In products of a row's number with two of its vectors, and of two vectors over the same axis with another."""
+    net = Network("outer")
+    N, I, J = net.sizes("N I J")
+    s, a, b = net.parameter("s", N), net.input("a", N, I), net.input("b", N, I)
+    c, X = net.input("c", N, J), net.input("X", N, I, J)
+    n, i, j = net.indices(n=N, i=I, j=J)
+    A = net.define("A", X[n, i, j] + s[n] * a[n, i] * b[n, i] * c[n, j], over=(n, i, j))
+    net.loss = total(A**2)
+    program = net.backward()
+    [line] = re.findall(r"^    A = .*", source(program), re.MULTILINE)
+    assert line.count("[:, :, None]") == line.count("[:, None, :]") == 1
+    random = np.random.default_rng(0)
+    given = random.normal(size=4), random.normal(size=(4, 3)), random.normal(size=(4, 3)), random.normal(size=(4, 2))
+    X0 = random.normal(size=(4, 3, 2))
+    loss, grads = lambdify(program, style=style)(*given, X0)
+    A0 = X0 + np.einsum("n,ni,ni,nj->nij", *given)
+    assert np.isclose(loss, np.sum(A0**2), rtol=1e-13)
+    assert np.allclose(grads.s, np.einsum("nij,ni,ni,nj->n", 2 * A0, *given[1:]), rtol=1e-12)
