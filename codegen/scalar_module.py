@@ -99,7 +99,11 @@ class _Module:
     def imports(self) -> str:
         functions = sorted(self.printer.functions.union(*(NEEDS[h] for h in self.printer.helpers)))
         lines = [f"from math import {', '.join(functions)}"] if functions else []
-        return "\n".join([*lines, "from typing import NamedTuple"])
+        lines.append("from typing import NamedTuple")
+        if special := sorted(self.printer.special):
+            lacking = "it" if len(special) == 1 else "them"
+            lines += ["", f"from scipy.special import {', '.join(special)}  # math lacks {lacking}"]
+        return "\n".join(lines)
 
     def params(self) -> str:
         lines = ["class Params(NamedTuple):",

@@ -39,11 +39,12 @@ MATH = {
 
 
 class ScalarPrinter(PythonCodePrinter):
-    """Prints scalars; `functions` are those of `math` that it used, `helpers` those to define."""
+    """Prints scalars; `functions` are those of `math` that it used, `special` SciPy's, `helpers` those to define."""
 
     def __init__(self):
         super().__init__({"fully_qualified_modules": False})
         self.functions: set[str] = set()
+        self.special: set[str] = set()
         self.helpers: set[str] = set()
 
     def of(self, expr: Expr) -> str:
@@ -67,6 +68,12 @@ class ScalarPrinter(PythonCodePrinter):
     _print_sin = _print_cos = _print_tan = _print_sinh = _print_cosh = _print_Function
     _print_asin = _print_acos = _print_atan = _print_asinh = _print_acosh = _print_atanh = _print_Function
     _print_atan2 = _print_erf = _print_erfc = _print_loggamma = _print_Function
+
+    def _print_polygamma(self, expr):
+        order, x = expr.args
+        name, args = ("digamma", (x,)) if order == 0 else ("polygamma", (order, x))
+        self.special.add(name)
+        return f"float({name}({', '.join(map(self._print, args))}))"
 
     def _print_relu(self, expr):
         [x] = expr.args

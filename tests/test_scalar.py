@@ -5,7 +5,8 @@ import timeit
 
 import numpy as np
 import pytest
-from sympy import Eq, Piecewise, Sum, acos, acosh, asin, asinh, atan, atanh
+from scipy import special
+from sympy import Eq, Piecewise, Sum, acos, acosh, asin, asinh, atan, atanh, digamma, loggamma
 
 import codegen
 from codegen import cli, scalar_module
@@ -82,6 +83,15 @@ def test_inverse_functions_are_those_of_math():
     expected = (math.asin(0.3) + math.acos(0.3) ** 2 + math.atan(0.3) + math.asinh(0.3) + math.acosh(2.3)
                 + math.atanh(0.3))
     assert loss == pytest.approx(expected, rel=1e-14)
+
+
+def test_derivatives_of_the_gamma_function_are_scipys():
+    net = Network("gammas")
+    w = net.parameter("w")
+    net.loss = digamma(w) * loggamma(w)
+    loss, grads = scalar(net.backward()).loss_and_grads(2.3)
+    assert loss == pytest.approx(special.psi(2.3) * math.lgamma(2.3), rel=1e-14)
+    assert grads.w == pytest.approx(special.polygamma(1, 2.3) * math.lgamma(2.3) + special.psi(2.3) ** 2, rel=1e-14)
 
 
 @pytest.mark.parametrize("scale", [1e4, 1e-20])
