@@ -3,6 +3,7 @@
     a[n, t] X[n, t, d]      over t      (a[:, None, :] @ X)[:, 0]
     c[n, d] X[n, t, d]      over d      (X @ c[:, :, None])[:, :, 0]
     a[n, t] X[t, n, d]      over t      np.einsum("nt,tnd->nd", a, X)
+    w[d, k] X[k, t, d]      over k      np.einsum("kd,ktd->td", w.T.copy(), X)
 
 Rows or columns that are made of several axes are taken as one, as of windows that kernels of single channels read:
 
@@ -17,7 +18,7 @@ from derive.nodes import Apply, Axes, Node, Reduction, Spread, Transpose
 from .contractions import einsum
 from .nodes import is_mask
 from .places_text import indexed
-from .precedence import ATOM, SIGN, TERM
+from .precedence import ATOM, SIGN, TERM, Text
 
 
 def by_vectors(node: Node, printer, axes: Axes = ()) -> str:
@@ -39,7 +40,10 @@ def by_vectors(node: Node, printer, axes: Axes = ()) -> str:
         code = f"({printer.text(array).inside(TERM)} @ {columns.inside(SIGN)})[{places}, 0]"
     else:
         vector, array = (n.body if isinstance(n, Transpose) else n for n in (vector, array))
-        return einsum(printer.code(vector), printer.code(array), vector.axes, array.axes, axes or node.axes)
+        text, own = printer.text(vector), vector.axes
+        if array.axes[-1] == own[0] and len(own) == 2:          # np.einsum is slow where only one of two lies so
+            text, own = Text(f"{text.inside(ATOM)}.T.copy()"), own[::-1]
+        return einsum(text.code, printer.code(array), own, array.axes, axes or node.axes)
     return "" if axes else code
 
 
