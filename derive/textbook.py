@@ -298,7 +298,7 @@ def _exponents(x, known):
 
     Sums of exponentials over an index are exponentials of their log-sum-exps, and come last.
     """
-    terms = Add.make_args(_sum_seen_through(x, known))
+    terms = [inner for t in Add.make_args(x) for inner in Add.make_args(_sum_seen_through(t, known))]
     numbers = [t for t in terms if _is_number(t)]       # beside which a sigmoid may vanish
     logarithms = [log(t) if t in numbers else _log_of_exponentials(t, known, sigmoids=not numbers and len(terms) > 1)
                   for t in terms]
@@ -334,6 +334,9 @@ def _quotient(term, known):
             factors = [f for f in factors if f not in (bottom, top)] + [value]
         elif len(exponents) == 2:
             factors = _of_two(factors, bottom, -bottom.exp, *exponents)
+        elif len(exponents) > 2:
+            top, value = _times_exponential(factors, bottom.exp * _log_of_sum(*exponents), known)
+            factors = factors if top is None else [f for f in factors if f not in (bottom, top)] + [value]
         elif (weighted := _weighted(bottom.base, known)) is not None:
             factors = [inner for f in factors for inner in _factors_seen_through(f, known)]
             top, value = _times_exponential(factors, bottom.exp * weighted.scale, known)

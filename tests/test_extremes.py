@@ -406,6 +406,20 @@ def test_logarithms_of_mixtures_of_softmaxes(name):
 
 
 @every_dtype
+def test_a_sum_of_exponentials_by_name_beside_another(dtype):
+    def written(net, z):
+        m = net.define("m", exp(z) + exp(-2 * z))
+        return log(1 + m) + exp(z) / (1 + m) - exp(z) / m
+
+    f, m = scalar(written), exp(z) + exp(-2 * z)
+    terms = [log(1 + m), exp(z) / (1 + m), -exp(z) / m]
+    for x in map(dtype, POINTS):
+        loss, grads = f(x)
+        assert_close(loss, [exactly(t, float(x)) for t in terms], dtype)
+        assert_close(grads.z, [2, -2, *(exactly(diff(t, z), float(x)) for t in terms)], dtype)
+
+
+@every_dtype
 def test_squares_of_a_softmax(dtype):
     """Gini's impurity, the sum of p (1 - p), whose gradient is 2 p (sum p**2 - p)."""
     def impurity(net, Z, y):
