@@ -332,7 +332,7 @@ def _without_captures(binder):
             function = rename(function, {index: new})
             inner = [Tuple(i, *(end.xreplace({index: new}) for end in ends)) for i, *ends in limits[:k]]
             limits = [*inner, Tuple(new, low, high), *limits[k + 1:]]
-    return binder if function is binder.function else binder.func(function, *limits)
+    return binder if tuple(limits) == binder.limits else binder.func(function, *limits)
 
 
 def _without_repeats(binder):
