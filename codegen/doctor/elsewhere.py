@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -19,11 +19,11 @@ SECONDS = 1.0           # of processor time
 PLAINLY = 1e-3          # a difference that no rounding explains
 
 
-def wrong_elsewhere(patient: Patient, evidence: Evidence) -> list[Seen]:
+def wrong_elsewhere(patient: Patient, evidence: Evidence, points: Iterable[Point] | None = None) -> list[Seen]:
     """Return answers at further points, the last of which is plainly wrong; [] where none is, or the code fails."""
     seen: list[Seen] = []
     end = time.thread_time() + SECONDS
-    for point in _further(patient.program):
+    for point in _with_small_parameters(patient.program) if points is None else points:
         answer, ours = patient.answer(point), point.ours.gradients()
         if time.thread_time() > end or answer.failure or any(
                 np.size(answer.gradients[n]) != np.size(g) for n, g in ours.items()):
@@ -35,10 +35,16 @@ def wrong_elsewhere(patient: Patient, evidence: Evidence) -> list[Seen]:
     return []
 
 
-def _further(program: Program) -> Iterator[Point]:
-    """Yield points at larger sizes, with small parameters; none for a network without labels and kinks."""
+def further(program: Program) -> Iterator[Point]:
+    """Yield points at larger sizes."""
+    largest = sorted(small_sizes(program), key=lambda s: -math.prod(s.values()))[:SIZES]
+    for seed in SEEDS:
+        sizes = largest[seed % len(largest)]
+        yield Point("at other labels", program, sizes, drawn(program, sizes, seed))
+
+
+def _with_small_parameters(program):
+    """Yield these points with small parameters; none for a network without labels and kinks."""
     if program.kind("labels") or has_kinks(program):
-        largest = sorted(small_sizes(program), key=lambda s: -math.prod(s.values()))[:SIZES]
-        for seed in SEEDS:
-            sizes = largest[seed % len(largest)]
-            yield from with_small(program, [Point("at other labels", program, sizes, drawn(program, sizes, seed))])
+        for point in further(program):
+            yield from with_small(program, [point])

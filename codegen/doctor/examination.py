@@ -22,7 +22,7 @@ from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
-from .elsewhere import wrong_elsewhere
+from .elsewhere import further, wrong_elsewhere
 from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
@@ -185,7 +185,7 @@ class Examination:
                 not how_many_wrong(narrow) or loss_differs
             if better and how_many_wrong(narrow) < most:
                 best, most = (words, narrow), how_many_wrong(narrow)
-        if best is None:
+        if best is None or (not most and self._hides(*best, loss_differs)):
             return ordinary, evidence
         words, narrow = best
         elsewhere = "at larger ones the code leaves its range" if words == domains.IN_RANGE else \
@@ -194,6 +194,12 @@ class Examination:
         self.diagnosis.where = f" where {words}"
         self.diagnosis.disagreements = narrow.disagreements()
         return narrow.seen, narrow
+
+    def _hides(self, words, narrow, loss_differs):
+        """Tell whether data of a narrower kind only hid a mistake, which shows at further points of that kind."""
+        further_ones = (p for told, moved in domains.narrower(self.program, list(further(self.program)), loss_differs)
+                        if told == words for p in moved)
+        return bool(wrong_elsewhere(self.patient, narrow, further_ones))
 
     def _on_narrower_data(self, ordinary):
         """Look for the mistake once more on data of a narrower kind, which the code may be made for."""

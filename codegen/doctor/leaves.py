@@ -169,7 +169,7 @@ def _regulariser_of_rows(evidence, name):
 
 def _clipped(evidence, name):
     tops: list[tuple[float, dict[Symbol, int]]] = []
-    free = 0
+    free = held = 0
     for k, s in enumerate(evidence.seen):
         g, o = np.asarray(s.answer.gradients[name]), np.asarray(evidence.gradients(k)[name])
         top = largest(g)
@@ -178,12 +178,12 @@ def _clipped(evidence, name):
             tops.append((top, s.point.sizes))
         else:
             cut = np.zeros(g.shape, bool)
-        free += int(np.count_nonzero(g[~cut]))
+        free, held = free + int(np.count_nonzero(g[~cut])), held + int(np.count_nonzero(cut))
         if largest((g - o)[~cut]) > s.tolerance * largest(o):
             return ""
         if np.any(np.abs(o[cut]) < top) or np.any((g * o)[cut] < 0):
             return ""
-    bound = _bound(tops) if tops and free >= 3 else ""
+    bound = _bound(tops) if tops and free >= 3 and held > 1 else ""     # one entry at a bound may be anything
     return bound and f"is clipped at {bound}: larger entries are cut off, the others are as derived"
 
 
