@@ -1,12 +1,13 @@
 """Masks, and choices between cases: missing, upside down, another convention at a kink, one case taken everywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from sympy import Add, Expr, Piecewise, S
+from sympy import Add, Expr, Ge, Gt, Idx, Le, Lt, Piecewise, S
 
 from derive.functions import half_step, step
+from derive.terms import free_indices, subterms
 
-from .slips import LIKELY, POSSIBLE, Found
+from .slips import LIKELY, POSSIBLE, RARE, Found
 from .wording import Wording
 
 
@@ -21,9 +22,30 @@ def of_mask(wording: Wording, mask: Expr) -> Iterator[Found]:
         return
     values = list(dict.fromkeys(value for value, _ in mask.args))
     if S.Zero in values and len(values) == 2:
-        yield Found(Add(*values), f"the mask {wording.text(_where_not_0(mask))} is missing", "mask", LIKELY)
+        words = wording.text(_where_not_0(mask))
+        yield Found(Add(*values), f"the mask {words} is missing", "mask", LIKELY)
+        for other, told in _other_sides(mask) if len(mask.args) == 2 else ():
+            yield Found(other, f"the mask {words} is {told}", "mask", RARE)
     for value in values if S.Zero not in values else ():
         yield Found(value, f"the case {wording.text(value)} is taken everywhere", "case", POSSIBLE)
+
+
+def of_some_cases(wording: Wording, rhs: Expr, free: Collection[Idx]) -> Iterator[Found]:
+    """Yield a right-hand side that is 0 in some of the cases between which something in it chooses."""
+    conditions = dict.fromkeys(t.args[0][1] for t in subterms(rhs) if isinstance(t, Piecewise))
+    for c in (c for c in conditions if c not in (True, False) and set(free_indices(c)) <= set(free)):
+        words = wording.text(Piecewise((S.One, c), (S.Zero, True), evaluate=False))
+        yield Found(Piecewise((rhs, c), (S.Zero, True), evaluate=False), f"it is 0 but where {words}", "mask", RARE)
+        yield Found(Piecewise((S.Zero, c), (rhs, True), evaluate=False), f"it is 0 where {words}", "mask", RARE)
+
+
+def _other_sides(cases: Piecewise) -> Iterator[tuple[Expr, str]]:
+    """Yield a choice of something or 0 with 0 in the other's place, and with the sides of a comparison exchanged."""
+    (first, condition), (second, _) = cases.args
+    yield Piecewise((second, condition), (first, True), evaluate=False), "upside down"
+    if isinstance(condition, Ge | Gt | Le | Lt):
+        other = condition.func(condition.rhs, condition.lhs, evaluate=False)
+        yield Piecewise((first, other), (second, True), evaluate=False), "the other way round"
 
 
 def _where_not_0(cases: Piecewise) -> Expr:
