@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sympy import Max, Ne, Piecewise, Sum, exp, log, tanh
+from sympy import Abs, Eq, Max, Ne, Piecewise, Sum, exp, log, tanh
 
 from codegen.doctor import diagnose, layered
 from derive import FirstMaximum, Network, mean, sigmoid, softplus, total
@@ -232,3 +232,59 @@ def test_a_sum_over_fewer_steps_than_its_index_has():
     assert diagnose(transitions(), by_pairs_of_labels).right
     found = diagnose(transitions(), edited(by_pairs_of_labels, ("dA[first, second] +=", "dA[second, first] +=")))
     assert found.verdict == "wrong" and "unknown" not in found.kinds, str(found)
+
+
+def robust():
+    net = Network("robust", "Huber's loss with a scale of its own, each example with a weight")
+    N = net.size("N")
+    m, sigma = net.parameter("m"), net.parameter("sigma")
+    y, weight = net.input("y", N), net.input("weight", N)
+    [n] = net.indices(n=N)
+    r = net.define("r", y[n] - m, over=n)
+    far = 2 * Abs(r[n]) - sigma
+    net.loss = Sum(weight[n] * (sigma + Piecewise((r[n] ** 2 / sigma, Abs(r[n]) <= sigma), (far, True))), n)
+    return net
+
+
+@pytest.mark.parametrize(("power", "right"), [(2, True), (1, False)])
+def test_weights_of_0_do_not_hide_a_mistake(power, right):
+    def code(m, sigma, y, weight):
+        r = y - m
+        near = np.abs(r) <= sigma
+        dm = -np.sum(weight * np.where(near, 2 * r / sigma, 2 * np.sign(r)))
+        return dm, np.sum(weight) - np.sum(weight[~near]) - np.sum((weight * r**2)[near]) / sigma**power
+
+    found = diagnose(robust(), code)
+    assert found.right == right and found.where == ""
+    assert right or ("lost its power" in str(found) and len(found.findings) == 1)
+
+
+def ranked():
+    net = Network("ranked", "What stands behind an item, itself included, and where it counts")
+    N = net.size("N")
+    w, X, count = net.parameter("w", N), net.input("X", N), net.labels("count", N, classes=3)
+    i, j = net.indices(i=N, j=N)
+    s = net.define("s", Sum(Piecewise((exp(w[j]), j >= i), (0, True)), j), over=i)
+    z = net.define("z", w[i] * Piecewise((X[i], Eq(count[i], 0)), (1, True)), over=i)
+    net.loss = Sum(X[i] * log(s[i]), i) + Sum(z[i] ** 3, i)
+    return net
+
+
+@pytest.mark.parametrize(("slip", "words"), [
+    ("none", ""),
+    ("behind", "the other way round"),
+    ("zeros alone", "it is 0 but where [count[i] = 0]"),
+])
+def test_conditions_the_other_way_round_and_cases_that_are_left_out(slip, words):
+    def code(w, X, count):
+        e, i = np.exp(w), np.arange(len(w))
+        behind = i[:, None] <= i                                    # j >= i
+        s = behind @ e
+        dz = 3 * (w * np.where(count == 0, X, 1.0)) ** 2 * np.where(count == 0, X, 1.0)
+        if slip == "zeros alone":
+            dz *= count == 0
+        return dz + e * ((behind if slip == "behind" else behind.T) @ (X / s))
+
+    found = diagnose(ranked(), code)
+    assert found.right == (slip == "none") and words in str(found)
+    assert len(found.findings) == (slip != "none")

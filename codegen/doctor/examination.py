@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sympy import Max, Min
+from sympy import Max, Min, S
 
 from derive.program import Program
 from derive.terms import subterms
@@ -36,13 +36,14 @@ from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
 from .single_gradients import alone, lower
-from .slips import LIKELY, Mutant
+from .slips import LIKELY, RARE, Mutant
 from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching
 LONGER = 2              # times that again, in the lines alone, where nothing is found in it
+PLAIN = (-1, 2, -2, S.Half, -S.Half)                                # numbers that people lose or add
 FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 STRICT = False          # whether errors of the search itself are raised, as tests want them
@@ -421,7 +422,7 @@ class Examination:
                 found.setdefault(named[0], named[1])
         lines = {e.name: e for e in mutator.program.backward}
         simplest = sorted(found.items(), key=lambda pair: pair[0].count_ops())
-        return [replace(mutator.scaled(lines[n], expr, words, LIKELY),
+        return [replace(mutator.scaled(lines[n], expr, words, _likely(expr)),
                         kind="sign" if expr == -1 else "mean" if expr.free_symbols else "scale")
                 for expr, words in simplest for n in places]
 
@@ -478,6 +479,11 @@ class Examination:
 
     def _left(self, part):
         return max(0.5, part * (self.deadline - time.thread_time()))
+
+
+def _likely(ratio):
+    """Return how likely it is that a gradient is so many times what it should be: by N, by 2, or by any number."""
+    return LIKELY if ratio.free_symbols or ratio in PLAIN else RARE
 
 
 def _leaves_its_range(evidence: Evidence) -> bool:

@@ -149,4 +149,6 @@ def times(expr: Expr) -> str:
     """Return "N times" and the like."""
     if expr == -1:
         return "minus"
+    if expr.is_Float:
+        return f"{float(expr):.6g} times"
     return f"{str(expr).replace('**', '^').replace('*', ' ')} times"
