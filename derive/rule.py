@@ -16,6 +16,7 @@ variable y that it defines is no part of ybar: the two together vanish, which de
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import chain
 
 from sympy import Add, Expr, Idx, Mul, Piecewise, S, Sum
 
@@ -103,7 +104,7 @@ def _inside(coefficient, read):
         return Piecewise(*branches, evaluate=False)
     term, conditions = unguarded(coefficient)
     factors = list(Mul.make_args(term))
-    chosen = next(filter(_chooses, factors), None)
+    chosen = next(chain(filter(_vanishes, factors), filter(_chooses, factors)), None)
     if chosen is not None:
         factors.remove(chosen)
         read = _inside(chosen, read)
@@ -114,6 +115,13 @@ def _chooses(factor):
     """Tell whether a factor is a choice, or a sum that has one as a term or a factor of one."""
     return isinstance(factor, Piecewise) or (
         isinstance(factor, Add) and any(map(_chooses, (f for t in factor.args for f in Mul.make_args(t)))))
+
+
+def _vanishes(factor):
+    """Tell whether a factor is a choice that is 0 in some cases, or a sum of such: it says where a read counts."""
+    if isinstance(factor, Piecewise):
+        return any(value == 0 or _vanishes(value) for value, _ in factor.args)
+    return isinstance(factor, Add) and all(any(map(_vanishes, Mul.make_args(t))) for t in factor.args)
 
 
 def _transposed(equation, partial, ybar, target, program):

@@ -226,11 +226,25 @@ def a_function_of_a_state_and_its_row():
     return net
 
 
+def a_read_in_two_choices():
+    """Both factors choose; that whose derivative is 0 in some cases tells where the tangent of the read is there."""
+    net = Network("twice")
+    C = net.size("C")
+    w = net.parameter("w", C)
+    [c] = net.indices(c=C)
+    v = net.define("v", w[c] ** 2, over=c)
+    last = Piecewise((v[C - 1 - c], c >= 1), (padded(v)[c + 1], True))
+    z = net.define("z", (padded(v)[c + 1] - v[floor(c / 2)]) * last, over=c)
+    net.loss = Sum(z[c] ** 2, c)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
          a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
          a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing,
-         a_gradient_that_is_another, a_function_of_a_state_and_its_row)
+         a_gradient_that_is_another, a_function_of_a_state_and_its_row,
+         a_read_in_two_choices)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
