@@ -43,7 +43,8 @@ class _Windows(FoldLowering):
             return
         self.of = e
         if e.name in self.cycle:
-            e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if isinstance(t, Sum) else t for t in Add.make_args(e.rhs))))
+            e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if any(isinstance(f, Sum) for f in Mul.make_args(t)) else t
+                                 for t in Add.make_args(e.rhs))))
         factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
         self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
         self.alone = self.outermost & set(Add.make_args(e.rhs))

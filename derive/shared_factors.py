@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Idx, Indexed, Mul, S, Sum
+from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, S, Sum
+from sympy.logic.boolalg import Boolean
 
+from .guards import is_guard
 from .program import Program
 from .terms import bottom_up, free_indices, holds, index_over, rename
 
@@ -24,7 +26,7 @@ def _factored_inside(rhs: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class _Contraction:
-    """A term `outside*number*Sum(shared*other, limit)`."""
+    """A term `outside*number*Sum(shared*other, limit)`, whose summand counts under a condition, if there is one."""
 
     term: Expr
     outside: Expr
@@ -32,13 +34,14 @@ class _Contraction:
     shared: Expr
     other: Expr
     limit: tuple
+    condition: Boolean = S.true
 
     @property
     def key(self) -> tuple:
         """What it has in common with those that it may be added to, whatever the summed index is called."""
         index, low, high = self.limit
         shared = rename(self.shared, {index: index_over(ANY, high + 1, low)})
-        return self.outside, shared, frozenset(free_indices(self.other)) - {index}, low, high
+        return self.outside, shared, frozenset(free_indices(self.other)) - {index}, low, high, self.condition
 
 
 def _factored(total: Add) -> Expr:
@@ -56,7 +59,10 @@ def _factored(total: Add) -> Expr:
         return total
     first = min(together, key=lambda c: abs(c.number))
     others = Add(*(c.number / first.number * rename(c.other, {c.limit[0]: first.limit[0]}) for c in together))
-    joined = first.outside * first.number * Sum(first.shared * others, first.limit) if others != 0 else S.Zero
+    inside = first.shared * others
+    if first.condition != True:
+        inside = Piecewise((inside, first.condition), (S.Zero, True), evaluate=False)
+    joined = first.outside * first.number * Sum(inside, first.limit) if others != 0 else S.Zero
     rest = Add(joined, *(t for t in total.args if t not in {c.term for c in together}))
     return _factored(rest) if isinstance(rest, Add) else rest
 
@@ -71,18 +77,21 @@ def _contractions(term: Expr) -> Iterator[_Contraction]:
     sums = [f for f in factors if isinstance(f, Sum)]
     if len(sums) != 1 or len(sums[0].limits) != 1:
         return
-    limit, inside = sums[0].limits[0], Mul.make_args(sums[0].function)
-    if len(inside) != 2 or not all(map(_is_plain, inside)):
-        return
+    limit, summand, condition = sums[0].limits[0], sums[0].function, S.true
     outside, index = Mul(*(f for f in factors if f is not sums[0])), limit[0]
+    if is_guard(summand) and index not in free_indices(summand.args[0][1]):
+        summand, condition = summand.args[0]
+    inside = Mul.make_args(summand)
+    if len(inside) != 2 or not all(_is_plain(f, index) for f in inside):
+        return
     for shared, other in (inside, inside[::-1]):
         axes, own = (set(free_indices(f)) - {index} for f in (shared, other))
         if axes - own and all(index in free_indices(f) for f in inside):
-            yield _Contraction(term, outside, number, shared, other, tuple(limit))
+            yield _Contraction(term, outside, number, shared, other, tuple(limit), condition)
 
 
-def _is_plain(factor):
-    """Tell whether a factor is read at indices as they are, or a sum of such terms."""
+def _is_plain(factor, index):
+    """Tell whether a factor is read at the summed index as it is, or is a sum of such terms."""
     reads = factor.atoms(Indexed)
     return isinstance(factor, Indexed | Add) and bool(reads) and not holds(factor, Sum) and all(
-        isinstance(i, Idx) for r in reads for i in r.indices)
+        isinstance(i, Idx) or index not in free_indices(i) for r in reads for i in r.indices)

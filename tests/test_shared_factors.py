@@ -36,7 +36,25 @@ def weighted():
     return net, "dK.T @ (sum_K_2 - 3 * sum_K)", lambda X, Y, A: ((X @ A @ X.T - 3 * X @ A.T @ X.T - Y) ** 2).sum()
 
 
-@pytest.mark.parametrize("made", [kernel, covariance, weighted])
+def orthogonal():
+    net = Network("orthogonal", "Newton and Schulz's iterations, in turns of a loop")
+    N, D = net.sizes("N D")
+    X, Y = net.parameter("X", N, D), net.input("Y", N, D)
+    t, n, d, e = net.indices(t=3, n=N, d=D, e=D)
+    A = net.state("A", 3, N, D, initial=X)
+    G = net.define("G", Sum(A[t - 1, n, d] * A[t - 1, n, e], n), over=(t, d, e))
+    net.define(A, 3 * A[t - 1, n, d] / 2 - Sum(A[t - 1, n, e] * G[t, e, d], e) / 2, over=(t, n, d))
+    net.loss = total(A[2, :, :] * Y)
+
+    def loss(X, Y):
+        for _ in range(3):
+            X = 1.5 * X - X @ (X.T @ X) / 2
+        return (X * Y).sum()
+
+    return net, "dA[t] += A[t] @ (dG + dG.T) + 1.5 * dA[t + 1] - dA[t + 1] @ G[t].T / 2", loss
+
+
+@pytest.mark.parametrize("made", [kernel, covariance, weighted, orthogonal])
 def test_products_that_share_a_factor_are_one(made):
     torch = pytest.importorskip("torch")
     net, line, loss = made()
