@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from .edits import OTHER, SLIP, Edit, made
+from .edits import FEW, OTHER, SLIP, Edit, made
 from .slots import Slot, parts
 
 STORING = {"append", "insert", "extend", "appendleft", "add"}
@@ -17,7 +17,8 @@ def unshared(slot: Slot) -> Iterator[Edit]:
         yield made(slot, new, words, rank)
     for place in _kept(slot):
         copied = ast.Call(ast.Attribute(place.node, "copy", ast.Load()), [], [])
-        yield made(place, copied, "no copy is made, and what is there is changed later", SLIP)
+        rank = FEW if place.node is getattr(node, "value", None) else SLIP          # a name for what has one already
+        yield made(place, copied, "no copy is made, and what is there is changed later", rank)
 
 
 def added_up(node: ast.AST) -> Made:
