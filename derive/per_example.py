@@ -111,6 +111,8 @@ class _Apart:
         self.variables = dict(program.variables)
         self.whole = {*totals, *(a for p, a in program.adjoints.items()
                                  if p not in totals and self.size not in program.variables[a].shape)}
+        self.looped = {e.name for group in program.groups() if any(program.variables[e.name].state for e in group)
+                       for e in group}
         self.names: dict[str, str] = {}
 
     def of(self, primal: str) -> str:
@@ -125,11 +127,12 @@ class _Apart:
             stem = f"{adjoint.name}_{self.index.name}"
             name = next(n for k in range(1, len(taken) + 3) if (n := f"{stem}{f'_{k}' if k > 1 else ''}") not in taken)
             self.names[adjoint.name] = name
-            shape = (self.size, *adjoint.shape)
-            new = Variable(name, base_of(name, shape), shape, index_names=(self.index.name, *adjoint.index_names))
+            shape = self._beside(whole, self.size, adjoint.shape)
+            index_names = self._beside(whole, self.index.name, adjoint.index_names)
+            new = Variable(name, base_of(name, shape), shape, state=adjoint.state, index_names=index_names)
             self.variables[name] = new
             [e] = self.program.defining(adjoint.name)
-            self.lines.append(Equation(new.at(self.index, *e.indices), self._share(e.rhs)))
+            self.lines.append(Equation(new.at(*self._beside(whole, self.index, e.indices)), self._share(e.rhs)))
         return self.names[adjoint.name]
 
     def _share(self, term: Expr) -> Expr:
@@ -163,8 +166,14 @@ class _Apart:
         return DefinitionError(f"{term} sums over {self.size} twice; there are no gradients of single examples")
 
     def _read(self, read):
-        name = self._share_of(read_name(read))
-        return self.variables[name].at(self.index, *getattr(read, "indices", ()))
+        whole = read_name(read)
+        name = self._share_of(whole)
+        return self.variables[name].at(*self._beside(whole, self.index, getattr(read, "indices", ())))
+
+    def _beside(self, whole, examples, axes):
+        """Return what stands for the axes and for examples: these first, in a recurrence after its rows."""
+        rows = whole in self.looped
+        return (*axes[:rows], examples, *axes[rows:])
 
     def _left_out(self, total):
         """Return a sum over examples, and maybe over other indices, without the examples."""

@@ -235,3 +235,26 @@ def test_functions_of_a_sum_over_examples_have_no_shares():
     net.loss = mean((X * w - 1) ** 2) ** 2
     with pytest.raises(DefinitionError, match="mixes the examples"):
         net.per_example_gradients()
+
+
+def test_recurrences_that_all_examples_share():
+    """Weights that iterations make orthogonal: examples come after the rows of a state, whose row -1 is read."""
+    net = Network("shared_iterations")
+    N, D, K = net.sizes("N D K")
+    W, X, Y = net.parameter("W", D, K), net.input("X", N, D), net.input("Y", N, K)
+    t, d, k, j, m = net.indices(t=2, d=D, k=K, j=K, m=D)
+    A = net.state("A", 2, D, K, initial=W)
+    G = net.define("G", Sum(A[t - 1, m, k] * A[t - 1, m, j], m), over=(t, k, j))
+    net.define(A, 3 * A[t - 1, d, k] / 2 - Sum(A[t - 1, d, j] * G[t, j, k], j) / 2, over=(t, d, k))
+    Q = net.define("Q", A[1, :, :])
+    net.loss = mean((X @ Q - Y) ** 2)
+    rng = np.random.default_rng(0)
+    W0, X0, Y0 = rng.normal(size=(3, 2)) / 2, rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    [found] = codegen.lambdify(net.per_example_gradients())(W0, X0, Y0)
+    for n in range(4):
+        leaf = torch.tensor(W0, requires_grad=True)
+        rows = leaf
+        for _ in range(2):
+            rows = 1.5 * rows - rows @ (rows.T @ rows) / 2
+        ((torch.tensor(X0[n]) @ rows - torch.tensor(Y0[n])) ** 2).sum().div(8).backward()
+        np.testing.assert_allclose(found[n], leaf.grad, rtol=1e-11, atol=1e-13)
