@@ -27,7 +27,8 @@ LONG = {
     "test_doctor_sizes.py": ["test_an_order_of_axes_shows_where_halves_of_sizes_are_more_than_one"],
     "test_edited_loops.py": [
         "test_a_line_beside_a_gradient_that_is_told_by_itself", "test_a_sum_that_is_not_begun_anew_at_each_turn",
-        "test_a_mistake_is_told_in_the_words_of_who_made_it[by_rows-normalised--]"],
+        "test_a_mistake_is_told_in_the_words_of_who_made_it[by_rows-normalised--]",
+        "test_a_mistake_is_told_in_the_words_of_who_made_it[of_scaled_rows-scaled--]"],
     "test_explicit.py": _of(
         "test_agrees_on_every_network_and_every_variable_between", "gpt", "convolution_2d", "multi_head_attention",
         "lstm", "bidirectional", "transformer_block", "gru", "lenet"),

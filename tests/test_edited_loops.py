@@ -151,6 +151,25 @@ def normalised(x, g):
     return np.sum(g * u), (g - first / columns - u * second / columns) / sd
 
 
+def scaled(x, gamma, g):
+    c = x - x.mean(axis=1, keepdims=True)
+    s = np.sqrt(np.mean(c * c, axis=1, keepdims=True))
+    kept, dkept = c / s, g * gamma
+    dx = (dkept - dkept.mean(axis=1, keepdims=True) - kept * (dkept * kept).mean(axis=1, keepdims=True)) / s
+    return np.sum(dkept * c / s), dx, np.sum(g * kept, axis=0)
+
+
+def by_turns(w, X, g):
+    kept, loss, dw = [], 0.0, np.zeros_like(w)
+    for n in range(len(X)):
+        a = np.tanh(X[n] @ w)
+        kept.append((n, a))
+        loss += g[n] * a
+    for n in range(len(X)):
+        dw += g[n] * (1 - kept[n][1] ** 2) * X[n]
+    return loss, dw
+
+
 def of_a_norm(w, g, rate):
     return rate * np.sum(w**2) / 2 + np.sum(g * w), g + rate * w
 
@@ -210,6 +229,24 @@ def by_rows():
     return net
 
 
+def of_scaled_rows():
+    net = Network("of_scaled_rows", "Rows without their means, over their deviations, scaled")
+    N, D = net.sizes("N D")
+    x, gamma, g = net.parameter("x", N, D), net.parameter("gamma", D), net.input("g", N, D)
+    c = net.define("c", x - mean(x, axis=1, keepdims=True))
+    u = net.define("u", c / sqrt(mean(c**2, axis=1, keepdims=True)))
+    net.loss = total(g * gamma * u)
+    return net
+
+
+def of_turns():
+    net = Network("of_turns")
+    N, D = net.sizes("N D")
+    w, X, g = net.parameter("w", D), net.input("X", N, D), net.input("g", N)
+    net.loss = total(g * tanh(X @ w))
+    return net
+
+
 def penalised():
     net = Network("penalised")
     N = net.size("N")
@@ -240,6 +277,7 @@ def of_a_clamp():
     (of_two_numbers, unpacked, ("(kept, (a, b)) =", "(kept, (b, a)) ="), "should be `(kept, (a, b))`"),
     (in_other_axes, turned, ("V.T @ J @ (W @ S @ W.T)", "V.T @ J @ S"), "the product with W is missing"),
     (of_a_clamp, clamped, ("(1 + inside)", "2"), "`2` should be `1 + inside`"),
+    (of_turns, by_turns, ("kept[n][1]", "a"), "`a` should be `kept[n][1]`"),
     (of_sets, by_sets, ("        rows = X[n]\n", ""), "each has its own, `rows = X[n]`"),
     (of_sets, by_sets, ('cache["A"][n] * cache["A"][n]', 'cache["Z"][n] * cache["Z"][n]'),
      "cache['Z'] is read where logits should be"),
@@ -254,6 +292,8 @@ def test_one_line_that_was_edited_is_told(network, function, edit, told):
     (by_rows, normalised,
      ("first / columns - u * second / columns", "first / (len(x) * columns) - u * second / (len(x) * columns)"),
      "len(x) * columns is read where columns should be"),
+    (of_scaled_rows, scaled, ("kept, dkept = c / s,", "kept, dkept = c,"),
+     "c is read where u should be, in dgamma and dx"),
     (penalised, of_a_norm, ("g + rate * w", "g + rate * w / np.sqrt(np.sum(w**2))"),
      "dw has rate w/|w| where rate w should be: of the penalty, the norm is not squared"),
     (of_a_softmax, softmax_of_all, ("p * (g - np.sum(p * g))", "p * g * (1 - p)"),

@@ -12,6 +12,7 @@ from derive.terms import read_name, reads
 from .activations import slopes, softmaxes
 from .alike import same_changes
 from .axes import other_axes, summed_too
+from .cached import other_arrays
 from .carried import added_late, uncarried
 from .evaluate import Evaluated
 from .everywhere import same_slips
@@ -48,6 +49,7 @@ class Hypotheses:
                       *same_slips(program), *lost_factors(program, wording)]
         self.alike = Kept(same_changes(program, self.mutator, self.reached))
         self.values = Kept(mistaken_values(program, self.mutator))
+        self.cached = Kept(other_arrays(program, first))
         self.known: dict[tuple, Kept] = {}
 
     def of(self, equations: tuple[Equation, ...], far: bool = False) -> "Kept":
@@ -71,7 +73,8 @@ class Hypotheses:
 
     def throughout(self, rank: int, changed: Changed) -> list[Mutant]:
         """Return the mutants of one rank that change many equations at once."""
-        known = [*self.whole, *(self.alike if rank == RARE else self.values if rank == FARFETCHED else ())]
+        far = {RARE: (self.alike,), FARFETCHED: (self.cached, self.values)}
+        known = [*self.whole, *(m for some in far.get(rank, ()) for m in some)]
         return [m for m in known if m.rank == rank and not {e.name for e in m.equations} & set(changed)]
 
 

@@ -19,12 +19,14 @@ from .evaluate import Evaluated
 from .mutants import Mutator
 from .slips import FARFETCHED, LIKELY, POSSIBLE, Mutant
 
+CONSTANTS = "mean and variance are taken to be constants: "
+
 
 def compact_forms(program: Program, mutator: Mutator, ours: Evaluated, equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an adjoint that is the gradient of a normalisation in compact form."""
     for form, (factor, U, dU, over) in compact(program, ours, equation):
-        yield Mutant(equation.name, (equation.with_rhs(factor * dU),), "mean and variance are taken to be constants: "
-                     "what goes through them is missing", "term", POSSIBLE)
+        yield Mutant(equation.name, (equation.with_rhs(factor * dU),), f"{CONSTANTS}what goes through mean and "
+                     "variance is missing", "term", POSSIBLE)
         for mutant in mutator.of(form):
             if mutant.rank < FARFETCHED and mutant.kind in ("term", "mean", "scale", "factor", "sign", "array"):
                 yield replace(mutant, rank=max(POSSIBLE, mutant.rank))
@@ -48,9 +50,9 @@ def in_compact_form(program: Program, ours: Evaluated, other: Program) -> Progra
 
 
 def _scale(program, line):
-    """Return the factors of a line that lack one of its indices."""
-    return [f for f in Mul.make_args(line.rhs) if len(free_indices(f)) < len(line.free) and not f.is_number
-            and reads(f, program.variables)]
+    """Return the factors of a line that lack one of its indices, and read something; with sizes beside them."""
+    found = [f for f in Mul.make_args(line.rhs) if len(free_indices(f)) < len(line.free) and not f.is_number]
+    return found if any(reads(f, program.variables) for f in found) else []
 
 
 def compact(program: Program, ours: Evaluated, equation: Equation) -> Iterator[tuple[Equation, tuple]]:

@@ -42,6 +42,8 @@ class Repairs:
         self.guesses = guesses
         self.judge = Judge(patient, evidence, frozenset(wrong))
         self.reaches: dict[Slot, Line | None] = {}
+        self.edits: dict[Slot, list[Edit]] = {}             # of each place, as long as the code is as it is
+        self.around: dict[int, Surroundings] = {}           # of each unit, likewise
         self.lines: tuple[str, ...] = ()        # where a mistake may be that makes all wrong, and nothing else
         self.tried: list[Tried] = []            # what makes nothing right
 
@@ -77,6 +79,8 @@ class Repairs:
                 unit.run()
                 unit.keep()
                 self.reaches.clear()
+                self.edits.clear()
+                self.around.clear()
                 found.append(repair)
                 judge.wrong -= repair.mends
         return found if not judge.wrong else []
@@ -151,19 +155,29 @@ class Repairs:
 
     def _edits(self, places, rank, low, high) -> Iterator[tuple[Region, Edit]]:
         """Yield the edits of one rank in the regions of some tiers; the many of the last where a value mends all."""
-        around: dict[int, Surroundings] = {}
         for region in (r for r in places if low <= r.tier <= high):
-            own = around.setdefault(id(region.unit), Surroundings.of(region.unit.function, self.functions))
-            if isinstance(region.slot.node, list):
-                made = of_block(region.slot, region.slot.node, own)
-            elif isinstance(region.slot.node, ast.stmt):
-                made = of_statement(region.slot, own)
-            elif rank < FARTHER:
-                made = everywhere(region.slot, own)
-            else:
+            expression = isinstance(region.slot.node, ast.expr)
+            if expression and rank == FARTHER:
                 reach = self._reach(region)
-                made = fitting(reach, region.slot, own) if reach and reach.may() else iter(())
+                made = fitting(reach, region.slot, self._around(region.unit)) if reach and reach.may() else iter(())
+            else:
+                made = iter(self._made(region) if rank > FEW or not expression else ())
             yield from ((region, edit) for edit in made if edit.rank == rank)
+
+    def _made(self, region):
+        """Return the edits of all ranks in a region, made once."""
+        slot = region.slot
+        if slot not in self.edits:
+            node, around = slot.node, self._around(region.unit)
+            self.edits[slot] = list(of_block(slot, node, around) if isinstance(node, list) else
+                                    of_statement(slot, around) if isinstance(node, ast.stmt) else
+                                    everywhere(slot, around))
+        return self.edits[slot]
+
+    def _around(self, unit):
+        if id(unit) not in self.around:
+            self.around[id(unit)] = Surroundings.of(unit.function, self.functions)
+        return self.around[id(unit)]
 
     def _once_more(self, places, last) -> Iterator[tuple[Region, Edit]]:
         """Yield an edit that was made elsewhere at other places that say the same."""

@@ -13,6 +13,7 @@ from derive.program import Equation
 from derive.terms import read_name, reads
 
 from .evidence import Evidence, largest
+from .normalisations import CONSTANTS
 from .scales import named_ratio, times
 from .slips import RARE, Mutant
 
@@ -28,7 +29,7 @@ def weighted(
         named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
         if named is None or named[0] == 0:
             continue
-        words = mutant.words.removesuffix(" is missing")
+        words = mutant.words.removeprefix(CONSTANTS).removesuffix(" is missing")
         told = f"{words} has the wrong sign" if named[0] == -1 else f"{words} is {times(named[0])} what it should be"
         explained = tuple(n for n in evidence.usual if n in left)
         whole = {e.lhs: e.rhs for e in lines(mutant.name)}
