@@ -30,7 +30,7 @@ from .binders import is_binder
 from .errors import DefinitionError
 from .program import Equation, Program, Variable, is_cyclic
 from .ranges import Prover, conjuncts, index_range
-from .terms import read_name
+from .terms import free_indices, read_name
 
 _UNREAL = (S.NaN, S.ComplexInfinity, S.ImaginaryUnit)
 
@@ -121,7 +121,7 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
             raise DefinitionError(
                 f"{name} reads {read}: a remainder is no index here; expected sums and products of indices and sizes, "
                 "floor(i/b), or labels; count by two indices, q and r, and read at b*q + r where the whole is meant, "
-                f"or, where the ends are joined, {_joined(variable, axis, '1:', ':1')}"
+                f"or, where the ends are joined, {_around(read, axis, variable)}"
             )
         first = S.NegativeOne if variable.state and axis == 0 else S.Zero
         low, high = reading.ranges.get(index, index_range(index))
@@ -158,6 +158,16 @@ def _is_later(place: Expr) -> bool:
     """Tell whether a place is an index and more, t + 1."""
     inside = place.atoms(Idx)
     return len(inside) == 1 and bool((place - next(iter(inside))).is_positive)
+
+
+def _around(read, axis, variable):
+    """Return the code that reads the next entry where the ends of an axis are joined."""
+    if not variable.state:
+        return _joined(variable, axis, "1:", ":1")
+    index, size = (*free_indices(read.indices[axis]), variable.indices[axis])[0], variable.shape[axis]
+    first, after = ([*read.indices[:axis], place, *read.indices[axis + 1:]] for place in (0, index + 1))
+    one, other = (f"{variable.name}[{', '.join(map(str, places))}]" for places in (after, first))
+    return f"Piecewise(({one}, {index} + 1 < {size}), ({other}, True))"
 
 
 def _joined(variable, axis, *pieces):

@@ -58,6 +58,18 @@ def test_the_way_to_write_it_is_told(place, remedy):
     assert remedy in str(told.value)
 
 
+def test_the_way_to_write_it_in_a_recurrence_is_told():
+    net = Network("ring")
+    T, U = net.sizes("T U")
+    t, r = net.indices(t=T, r=U)
+    u = net.state("u", T, U, initial=net.parameter("u0", U))
+    with pytest.raises(DefinitionError) as told:
+        net.define(u, u[t - 1, Mod(r + 1, U)] / 2, over=(t, r))
+    remedy = "Piecewise((u[t - 1, r + 1], r + 1 < U), (u[t - 1, 0], True))"
+    assert remedy in str(told.value)
+    net.define(u, eval(remedy, {"Piecewise": Piecewise, "u": u, "t": t, "r": r, "U": U}) / 2, over=(t, r))
+
+
 def periodic(u, t, i, U):
     """Return the neighbours of u[t - 1, i] on a ring, chosen at its ends."""
     right = Piecewise((u[t - 1, i + 1], i < U - 1), (u[t - 1, 0], True))
