@@ -102,7 +102,7 @@ SABOTAGE = [                            # network, a text of its `backward`, wha
     ("solve", "-lam_Y @ Y.T", "-Y @ lam_Y.T"),                          # a transpose of the product
     ("gaussian", "np.outer(lam_alpha, alpha)", "0"),                    # a term
     ("gaussian", "lam_alpha = alpha / 2", "lam_alpha = alpha"),         # a factor
-    ("equilibrium", "-W * (1 - Y**2)[:, None, :]", "-W.T * (1 - Y**2)[:, None, :]"),
+    ("equilibrium", "matrix_lam_Y = W * (", "matrix_lam_Y = W.T * ("),
     ("equilibrium", "matrix_lam_Y[:, np.arange(H), np.arange(H)] += 1", "matrix_lam_Y = -matrix_lam_Y"),
     ("equilibrium", "lam_Y * (1 - Y**2)", "lam_Y"),
 ]
