@@ -65,15 +65,21 @@ def other_layouts(program: Program) -> Iterator[Layout]:
     """Yield layouts of a network's arrays, the simplest first; only what differs is in them.
 
     Arrays of a kind (matrices that are parameters, vectors that are inputs, ...) are laid out alike; a few also each in
-    its own way.
+    its own way, but not one of two of the same axes, as what comes from above has them, (N, C, H, W).
     """
     kinds: dict[tuple, list[Variable]] = {}
     for v in (*program.parameters, *program.inputs):
         if v.shape:
             kinds.setdefault((v.kind, len(v.shape)), []).append(v)
     choices = [list(_of_kind(variables)) for variables in kinds.values()]
+    same: dict[tuple, list[str]] = {}
+    for v in (*program.parameters, *program.inputs):
+        if len(v.shape) > 2:
+            same.setdefault(tuple(v.shape), []).append(v.name)
     for place in islice(_places([len(c) for c in choices]), MOST):
-        yield {n: f for c, k in zip(choices, place, strict=True) for n, f in c[k].items()}
+        layout = {n: f for c, k in zip(choices, place, strict=True) for n, f in c[k].items()}
+        if all(len({layout.get(n) for n in names}) == 1 for names in same.values()):
+            yield layout
 
 
 def _places(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -490,7 +490,7 @@ WRONG = [
     (kept, perceptron, [("np.outer(dr, v) * (1 - H**2)", "np.outer(dr, v * 0) * (1 - H**2)")], "zero"),
     (kept, perceptron, [("return np.mean(r**2)", "X -= X.mean(axis=0)\n    return np.mean(r**2)")], "writes into"),
     (sparse, sparse_autoencoder, [("sparsity[:, None]) * a2 * (1 - a2)", "sparsity[:, None] * a2) * (1 - a2)")],
-     r"divided by a|brackets"),
+     r"divided by a|brackets|factor a is missing"),
     (pairs, contrastive, [("(rows + cols - 2 * np.eye(N))", "(2 * rows - 2 * np.eye(N))")], "one of the two is cols"),
     (gated_recurrence, gated_through_time, [("np.outer(dh, r * before)", "np.outer(dh, r * after)")],
      "after is read where before should be"),

@@ -387,7 +387,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (gaussian_mixture, responsibilities, [("gamma = np.exp(joint - evidence[:, None])", "gamma = np.exp(joint)")],
      "evidence.* is missing"),
     (tags, forward_backward, [("beta[t] = log_sum_exp(A + e[t] + beta", "beta[t] = log_sum_exp(A + beta")],
-     r"the term e\[t\] is missing"),
+     r"the term e\[t\] is missing|alpha is read where lse_alpha"),
     (tags, forward_backward, [("beta[t + 1], axis=1)", "beta[t + 1], axis=0)")], "over axis 1, not over axis 0"),
 ]
 UNKNOWN = [               # caught, and where it shows is told, not what it is

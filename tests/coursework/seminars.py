@@ -276,7 +276,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "dV.*(transposed|exchanged)"),
     (multi_head_attention, heads_by_einsum, [("Q, K) / np.sqrt(E)", "Q, K) / np.sqrt(E * Q.shape[2])")], r"sqrt\(H\)"),
     (multi_head_attention, heads_by_einsum, [("    return 0.5 * np.mean(diff**2)", "    dWq[:, 1:] = 0\n"
-        "    return 0.5 * np.mean(diff**2)")], r"first h|`dWq\[:, 1:\] = 0` should"),
+        "    return 0.5 * np.mean(diff**2)")], r"first h|`dWq\[:, 1:\] = 0` (should|does not belong)"),
     (elman_rnn, unrolled, [("dh = ds @ V.T + dhnext", "dh = ds @ V.T")], "missing|later"),
     (elman_rnn, unrolled, [("h[t - 1].T @ dhraw", "h[t].T @ dhraw")], r"dU.*(step|h\[t)"),
     (elman_rnn, unrolled, [("for g in (dW, dU, db, dV, dc)]", "for g in (np.clip(d, -0.05, 0.05) for d in "
@@ -297,7 +297,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (gru, gated_steps, [("dh * (h - c) * z", "dh * (c - h) * z")], "sign"),
     (gru, gated_steps, [("dac = dh * (1 - z)", "dac = dh * z")], "1 - z|z"),
     (gru, gated_steps, [("(r * h).T @ dac", "h.T @ dac")], "dU.*r"),
-    (gru, gated_steps, [("dh + errors[t]", "errors[t]")], "only the term"),
+    (gru, gated_steps, [("dh + errors[t]", "errors[t]")], "only the term|nothing is carried"),
     (sequence_to_label, last_state_decides, [
         ('np.add.at(grads["E"], w[t], da @ W.T)', 'grads["E"][w[t]] += da @ W.T')],
      "dE.*overwritten"),
@@ -307,8 +307,9 @@ WRONG = [           # network, function, edits, what a good diagnosis says
      "step|h"),
     (multi_head_attention, heads_by_einsum, [
         ('dWo = np.einsum("nthe,ntd->hed", O, dZ)',
-         'dWo = np.einsum("nthe,ntd->hed", O.swapaxes(1, 2).reshape(O.shape), dZ)')], "swapaxes.* does not belong"),
-    (elman_rnn, unrolled, [("dhnext = dhraw @ U.T", "dhnext = dh @ U.T")], "dh is read where dhraw should be"),
+         'dWo = np.einsum("nthe,ntd->hed", O.swapaxes(1, 2).reshape(O.shape), dZ)')],
+     "swapaxes.* (does not belong|should be)"),
+    (elman_rnn, unrolled, [("dhnext = dhraw @ U.T", "dhnext = dh @ U.T")], "dh is read where (dhraw|dpre_h) should be"),
     (lstm, four_gates, [("dg * (1 - g**2)", "dg * (1 - g)**2")], r"\(1 - g\)\^2|brackets"),
     (lstm, four_gates, [("x[t].T @ da", "x[t - 1].T @ da")], r"`x\[t - 1\]` should be `x\[t\]`"),
     (gru, gated_steps, [("drh * h * r * (1 - r)", "drh * c * r * (1 - r)")], "`c` should be `h`"),
