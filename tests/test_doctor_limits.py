@@ -1,6 +1,7 @@
 """Edited code may ask for all memory or never end; the doctor goes on all the same."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -81,3 +82,27 @@ def test_the_doctor_works_in_other_threads():
     thread.start()
     thread.join()
     assert found[0].verdict == "wrong"
+
+
+def test_an_alarm_where_python_tidies_up_is_not_told():
+    def burnt(seconds):
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
+    class Slow:
+        def __del__(self):
+            burnt(0.1)
+
+    def tidied():
+        Slow()                          # the first alarm comes in its __del__, where Python ignores it
+        burnt(2)
+
+    told, hook = [], sys.unraisablehook
+    sys.unraisablehook = told.append
+    try:
+        with pytest.raises(TimeoutError), time_limited(0.02):
+            tidied()
+        assert sys.unraisablehook == told.append and not told
+    finally:
+        sys.unraisablehook = hook

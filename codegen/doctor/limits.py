@@ -4,6 +4,7 @@ An edit may make an array of n**n entries, or a loop of as many turns. Neither m
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,12 +47,14 @@ def time_limited(seconds: float) -> Iterator[None]:
     """Raise a TimeoutError after so many seconds of processor time; without a limit unless `can_stop`.
 
     Alarms come again, for one may do nothing: `except Exception` swallows it, and so does Python where it tidies up (in
-    `__del__`); where the system gives it to a thread of NumPy's, Python may not look at it for as long as a loop runs.
+    `__del__`), of which it tells nothing here; where the system gives it to a thread of NumPy's, Python may not look at
+    it for as long as a loop runs.
     """
     if not can_stop():
         yield
         return
-    before = signal.signal(signal.SIGVTALRM, _stopped)
+    before, told = signal.signal(signal.SIGVTALRM, _stopped), sys.unraisablehook
+    sys.unraisablehook = lambda ignored: None if isinstance(ignored.exc_value, Alarm) else told(ignored)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, AGAIN)
     try:
         yield
@@ -61,7 +64,12 @@ def time_limited(seconds: float) -> Iterator[None]:
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, before)
+            sys.unraisablehook = told
+
+
+class Alarm(TimeoutError):
+    """What stops code that takes too long."""
 
 
 def _stopped(*_):
-    raise TimeoutError("it takes longer than its like")
+    raise Alarm("it takes longer than its like")
