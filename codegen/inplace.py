@@ -277,10 +277,8 @@ class InPlacePrinter(NumpyPrinter):
             self.lines += [] if name == where else [f"{name} = {where}"]
             self.lines.append(f"np.matmul({found.left}, {found.right}, out={name}.reshape({self.product_shape}))")
         elif found and _keeps_rows(found.turn) and not found.sizes and not self.product_shape and asked:
-            places = _places(found.turn)
-            turned = ", ".join(str(places.index(k)) for k in range(len(places)))
-            self.lines += [f"{name} = {where}",
-                           f"np.matmul({found.left}, {found.right}, out={name}.transpose({turned}))"]
+            back = _back(_places(found.turn))
+            self.lines += [f"{name} = {where}", f"np.matmul({found.left}, {found.right}, out={name}{back})"]
         elif found and found.turn and bool(found.sizes) == bool(self.product_shape) and asked and not self.counters:
             sizes = found.sizes or ", ".join(self.lengths(_turned_back(node.axes, found.turn)))
             whole = f".reshape({self.product_shape})" if found.sizes else ""
@@ -294,8 +292,7 @@ class InPlacePrinter(NumpyPrinter):
         order = self.layouts.get(name)
         if not order or not re.fullmatch(ASKED, where):
             return where
-        turned = ", ".join(str(order.index(k)) for k in range(len(order)))
-        return f"{self.array(name, tuple(axes[k] for k in order))}.transpose({turned})"
+        return f"{self.array(name, tuple(axes[k] for k in order))}{_back(order)}"
 
     def _beforehand(self, node):
         """Return an operand of a product of matrices: what is computed entry by entry is in an array of its own."""
@@ -412,6 +409,11 @@ def _turned_back(axes, turn):
 def _places(turn):
     """Return the places of the axes in the code of a transposition."""
     return [int(k) for k in re.findall(r"\d+", turn)]
+
+
+def _back(places):
+    """Return the code that turns axes in these places back."""
+    return f".transpose({', '.join(str(places.index(k)) for k in range(len(places)))})"
 
 
 def _keeps_rows(turn):

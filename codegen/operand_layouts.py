@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from derive.forms import form
 from derive.nodes import Axes, Node, Product, Read, Transpose
 from derive.program import Equation, Program, is_cyclic, ordered
-from derive.terms import reads
+from derive.terms import read_name, reads
 
 Places = tuple[int, ...]
 
@@ -34,19 +34,22 @@ def layouts(program: Program) -> dict[str, Places]:
     """Return the order in memory of the axes of the products that are copied before they are read otherwise."""
     in_turns = {e.name for group in ordered(program.equations) if is_cyclic(group) for e in group}
     kept = {*program.wanted, *program.results.values(), *in_turns}
-    forms = {e.name: form(e.rhs, e.free) for e in program.equations}
+    stacked = [e for e in program.equations if e.name not in kept and _is_stacked(e)]
+    readers: dict[str, list[Equation]] = {e.name: [] for e in stacked}
+    for r in program.equations if stacked else ():
+        for name in dict.fromkeys(read_name(read) for read in reads(r.rhs, readers)):
+            readers[name].append(r)
     found: dict[str, Places] = {}
-    for e in program.equations:
-        if e.name not in kept and _is_stacked(e, forms[e.name]):
-            readers = [r for r in program.equations if reads(r.rhs, [e.name])]
-            uses = [use for r in readers for use in _uses(r, forms[r.name], e.name, r.name in in_turns)]
-            order = _best(len(e.free), uses)
-            found |= {e.name: order} if order else {}
+    for e in stacked:
+        uses = [use for r in readers[e.name] for use in _uses(r, e.name, r.name in in_turns)]
+        order = _best(len(e.free), uses)
+        found |= {e.name: order} if order else {}
     return found
 
 
-def _is_stacked(equation: Equation, node: Node) -> bool:
+def _is_stacked(equation: Equation) -> bool:
     """Tell whether an equation is a stack of products of matrices, each of which has rows of its own."""
+    node = form(equation.rhs, equation.free)
     return isinstance(node, Product) and equation.free == equation.indices and len(node.axes) > 3 \
         and node.axes[-1] in node.right.axes and len({*node.left.axes} & {*node.right.axes} - {*node.over}) > 1
 
@@ -62,8 +65,9 @@ def _best(rank: int, uses: list[Use | None]) -> Places | None:
     return None
 
 
-def _uses(reader: Equation, node: Node, name: str, in_turns: bool) -> list[Use | None]:
+def _uses(reader: Equation, name: str, in_turns: bool) -> list[Use | None]:
     """Return how an equation reads an array, None where that is not as an operand of contractions alone."""
+    node = form(reader.rhs, reader.free)
     found = [] if in_turns else list(_as_operand(node, name))
     places = {tuple(read.indices) for read in reads(reader.rhs, [name])}
     plain = {axes for axes, _ in found} == places and sum(n.name == name for n in _reads(node)) == len(found)

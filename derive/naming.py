@@ -132,9 +132,9 @@ class _Namer:
         """Tell whether a log-sum-exp is of what is not linear in all that varies: its derivative is read for each."""
         if not isinstance(binder, LogSumExp) or isinstance(binder.function, Piecewise):
             return False
-        return any(len(found) > 1 or (found and not f.is_Indexed) for f, found in (
-            (f, reads(f, self.varying)) for t in Add.make_args(binder.function)
-            for f in [Mul(*(f for f in Mul.make_args(t) if reads(f, self.varying)))]))
+        terms = Add.make_args(binder.function)
+        varying = (Mul(*(f for f in Mul.make_args(t) if reads(f, self.varying))) for t in terms)
+        return any(reads(f, self.varying) and not f.is_Indexed for f in varying)
 
     def _place_beside(self, terms, bound):
         """Return the index of the left-hand side at which terms stand beside their binder, else its own."""

@@ -66,11 +66,11 @@ class Surroundings:
                       and not (isinstance(n.value, ast.Name) and n.value.id in modules)]
         return cls(once(names), once(called), once(attributes),
                    once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
-                   once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
+                   turned := once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
                    sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
-                   _turns(nodes, once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name))))
+                   _turns(nodes, turned))
 
 
 def _turns(nodes, loops: Sequence[str]) -> dict[str, list[ast.expr]]:
