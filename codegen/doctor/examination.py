@@ -22,10 +22,11 @@ from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
-from .elsewhere import further, wrong_elsewhere
+from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
+from .kinds_of_data import own_data
 from .normalisations import in_compact_form
 from .other_networks import CHOICES, KINDS, on_values_of, rederived
 from .patient import Patient
@@ -172,35 +173,16 @@ class Examination:
 
     def _on_its_data(self, ordinary, evidence):
         """Return the answers on data of a narrower kind, where the code is right, or its loss is, on those only."""
-        most = how_many_wrong(evidence)
-        if not most:
+        found = own_data(self.patient, ordinary, evidence)
+        if found is None:
             return ordinary, evidence
-        best, loss_differs = None, bool(forward.differs(ordinary))
-        for words, moved in domains.narrower(self.program, [s.point for s in ordinary], loss_differs):
-            few = [Seen(p, self.patient.answer(p)) for p in moved[:2]]
-            if any(s.answer.failure for s in few) or how_many_wrong(Evidence(self.program, few)) >= most:
-                continue
-            seen = [Seen(p, self.patient.answer(p)) for p in moved]
-            narrow = Evidence(self.program, [s for s in seen if not s.answer.failure])
-            better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
-                not how_many_wrong(narrow) or loss_differs
-            if better and how_many_wrong(narrow) < most:
-                best, most = (words, narrow), how_many_wrong(narrow)
-        if best is None or (not most and self._hides(*best, loss_differs)):
-            return ordinary, evidence
-        words, narrow = best
+        words, narrow = found
         elsewhere = "at larger ones the code leaves its range" if words == domains.IN_RANGE else \
             "on other data the code computes another thing"
         self.diagnosis.remarks.append(f"judged on data where {words}: {elsewhere}")
         self.diagnosis.where = f" where {words}"
         self.diagnosis.disagreements = narrow.disagreements()
         return narrow.seen, narrow
-
-    def _hides(self, words, narrow, loss_differs):
-        """Tell whether data of a narrower kind only hid a mistake, which shows at further points of that kind."""
-        further_ones = (p for told, moved in domains.narrower(self.program, list(further(self.program)), loss_differs)
-                        if told == words for p in moved)
-        return bool(wrong_elsewhere(self.patient, narrow, further_ones))
 
     def _on_narrower_data(self, ordinary):
         """Look for the mistake once more on data of a narrower kind, which the code may be made for."""
@@ -484,16 +466,3 @@ class Examination:
 def _likely(ratio):
     """Return how likely it is that a gradient is so many times what it should be: by N, by 2, or by any number."""
     return LIKELY if ratio.free_symbols or ratio in PLAIN else RARE
-
-
-def _leaves_its_range(evidence: Evidence) -> bool:
-    """Tell whether code leaves its range, so that small parameters excuse it: not where less is active for them.
-
-    It gives numbers that are not finite; or gradients are right, and what keeps losses in range makes them smaller.
-    """
-    answers = [s.answer for s in evidence.seen]
-    if not all(np.isfinite(g).all() for a in answers for g in a.gradients.values()):
-        return True
-    losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
-              if a.loss is not None]
-    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + 1e-9) for own, true in losses)

@@ -1,0 +1,49 @@
+"""The data of a narrower kind that somebody's code is made for: one-hot rows, weights of 0 or 1, small parameters."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import domains, forward
+from .adapting import how_many_wrong
+from .elsewhere import further, wrong_elsewhere
+from .evidence import Evidence, Seen
+from .patient import Patient
+
+
+def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tuple[str, Evidence] | None:
+    """Return what data are like on which the code is right, or its loss is, and the answers there; None for others."""
+    most = how_many_wrong(evidence)
+    if not most:
+        return None
+    best, loss_differs = None, bool(forward.differs(seen))
+    for words, moved in domains.narrower(patient.program, [s.point for s in seen], loss_differs):
+        few = [Seen(p, patient.answer(p)) for p in moved[:2]]
+        if any(s.answer.failure for s in few) or how_many_wrong(Evidence(patient.program, few)) >= most:
+            continue
+        there = [Seen(p, patient.answer(p)) for p in moved]
+        narrow = Evidence(patient.program, [s for s in there if not s.answer.failure])
+        better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
+            not how_many_wrong(narrow) or loss_differs
+        if better and how_many_wrong(narrow) < most:
+            best, most = (words, narrow), how_many_wrong(narrow)
+    return None if best is None or (not most and _hides(patient, *best, loss_differs)) else best
+
+
+def _hides(patient, words, narrow, loss_differs):
+    """Tell whether data of a narrower kind only hid a mistake, which shows at further points of that kind."""
+    kinds = domains.narrower(patient.program, list(further(patient.program)), loss_differs)
+    return bool(wrong_elsewhere(patient, narrow, (p for told, moved in kinds if told == words for p in moved)))
+
+
+def _leaves_its_range(evidence: Evidence) -> bool:
+    """Tell whether code leaves its range, so that small parameters excuse it: not where less is active for them.
+
+    It gives numbers that are not finite; or gradients are right, and what keeps losses in range makes them smaller.
+    """
+    answers = [s.answer for s in evidence.seen]
+    if not all(np.isfinite(g).all() for a in answers for g in a.gradients.values()):
+        return True
+    losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
+              if a.loss is not None]
+    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + 1e-9) for own, true in losses)
