@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import permutations
 
-from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, S, exp, sign, sqrt
+from sympy import Add, Dummy, Expr, Function, Idx, Indexed, KroneckerDelta, Piecewise, Pow, Rational, S, exp, sign, sqrt
 
 from .binders import LogSumExp, has_binder
 from .checks import readings
@@ -152,8 +152,10 @@ class _Naming:
             own = self.program.variables[read_name(read)].indices
             if others or not isinstance(read, Indexed) or list(read.indices) != order or not all(map(_is_plain, own)):
                 return
-            term = term.xreplace({read: self.program.variables[read_name(read)].at(*own)})
-            term, order = rename(term, {i: k for i, k in zip(order, own, strict=True) if isinstance(i, Idx)}), list(own)
+            elsewhere = Dummy()     # its own indices may have the names of those that stand in other places of the read
+            term = rename(term.xreplace({read: elsewhere}),
+                          {i: k for i, k in zip(order, own, strict=True) if isinstance(i, Idx)})
+            term, order = term.xreplace({elsewhere: self.program.variables[read_name(read)].at(*own)}), list(own)
         if not self._is_always_in_range(term):
             return
         axes = sorted(order, key=self._place_of(term, order))

@@ -239,12 +239,24 @@ def a_read_in_two_choices():
     return net
 
 
+def a_root_read_from_the_last_row():
+    """What has the name of the root has its own indices, c and c2, where c stands in the other place of the read."""
+    net = Network("root")
+    C = net.size("C")
+    w, u = net.parameter("w", C, C), net.parameter("u")
+    [c] = net.indices(c=C)
+    h = net.state("h", C, initial=u)
+    net.define(h, tanh(sqrt(w[C - 1 - c, c]**2 + 1) * w[C - 1 - c, C - 1 - c] + h[c - 1]), over=c)
+    net.loss = Sum(h[c]**2, c)
+    return net
+
+
 FOUND = (others_of_a_product, a_read_in_a_choice, a_choice_in_a_system, a_logarithm_of_an_index, a_condition_on_labels,
          a_power_by_twice_a_size, a_zero_beside_a_read, a_choice_of_one_value,
          a_sum_in_the_adjoint_of_a_state, rows_backwards_beside_halves, labels_in_a_loop,
          a_row_after_the_largest, rows_under_two_conditions, halves_that_end_early, zeros_beside_an_adjoint_of_nothing,
          a_gradient_that_is_another, a_function_of_a_state_and_its_row,
-         a_read_in_two_choices)
+         a_read_in_two_choices, a_root_read_from_the_last_row)
 
 
 @pytest.mark.parametrize("network", FOUND, ids=lambda f: f.__name__)
