@@ -160,16 +160,20 @@ def _softplus_into(x, out, work):
 HELPERS["_row_sums"] = '''
 def _row_sums(x, over=1):
     """Return the sums over the last axes, which BLAS adds up faster; rows that are long, as exactly as np.sum."""
+    if x.dtype.kind not in "fc" or x.size == 0:
+        return x.sum(axis=tuple(range(-over, 0)))
     x = x.reshape(*x.shape[:x.ndim - over], -1)
-    if x.dtype.kind not in "fc" or x.shape[-1] > 2**14:
+    if x.shape[-1] > 2**14:
         return x.sum(axis=-1)
     return x @ np.ones(x.shape[-1], x.dtype)
 '''
 HELPERS["_column_sums"] = '''
 def _column_sums(x, kept=1):
     """Return the sums over all axes but the last ones, which BLAS adds up faster; those of many rows by np.sum."""
+    if x.dtype.kind not in "fc" or x.size == 0:
+        return x.sum(axis=tuple(range(x.ndim - kept)))
     x = x.reshape(-1, *x.shape[-kept:])
-    if x.dtype.kind not in "fc" or len(x) > 2**14:
+    if len(x) > 2**14:
         return x.sum(axis=0)
     return (np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape[1:])
 '''

@@ -7,22 +7,26 @@ An adjoint that is one product, and read by one line of its own turn, is put int
     dg = dc*i, dz = dg*(1 - g**2)                           dz = dc*slope_z, slope_z = i*(1 - g**2)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sympy import Expr, Idx, Indexed, Mul, Sum
 
 from derive.binders import Binder
+from derive.forms import form
 from derive.guards import is_guard
 from derive.program import Equation, Program, Variable, base_of, is_cyclic, ordered
-from derive.terms import bottom_up, free_indices, index_over, read_name, reads
+from derive.ranges import Prover, conjuncts
+from derive.terms import bottom_up, free_indices, index_over, read_name, reads, subterms
 
 from .lowering import Lowered
+from .nodes import may_overflow
 
 
 def with_known_factors_ahead(low: Lowered) -> Lowered:
     """Return a lowered program in which such factors, where they take an operation, are variables."""
     program = _with_products_put_in(low)
-    ahead = _Ahead(dict(program.variables))
+    ahead = _Ahead(dict(program.variables), program.prover)
     for group in ordered(program.equations):
         for e in group:
             if _is_loop(group, low) and e.free == e.indices:
@@ -63,6 +67,7 @@ class _Ahead:
     """Goes through the equations of loops; what is known before them stands before them."""
 
     variables: dict[str, Variable]
+    prover: Prover
     lines: list[Equation] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     known: dict[Expr, Variable] = field(default_factory=dict)
@@ -70,11 +75,14 @@ class _Ahead:
     def take(self, e: Equation, group: set[str]) -> None:
         """Append an equation of a loop, and before it the factors in it that are known."""
         turns = {i: index_over(i.name, i.upper + 1) for i in e.free}
+        sometimes = self._left_out_at_times(e, turns)
 
         def changed(term: Expr) -> Expr:
             known = self._known(term, e, group) if isinstance(term, Mul) and reads(term, group) else []
             factor = Mul(*known)
             if not known or isinstance(factor, Indexed) or not self._is_over_turns(factor, e):
+                return term
+            if term in sometimes and may_overflow(form(factor, e.free)):
                 return term
             whole = factor.xreplace(turns)
             if whole not in self.known:
@@ -83,6 +91,13 @@ class _Ahead:
             return Mul(self.known[whole].at(*e.free), *(f for f in term.args if f not in known))
 
         self.lines.append(e.with_rhs(bottom_up(e.rhs, changed)))
+
+    def _left_out_at_times(self, e: Equation, turns: Mapping[Expr, Expr]) -> set[Expr]:
+        """Return the products behind guards that leave some turns out: before the loop, a factor is of all turns."""
+        guards = [g for g in subterms(e.rhs) if is_guard(g)]
+        conditions = {g: [c.xreplace(turns) for c in conjuncts(g.args[0][1])] for g in guards}
+        partial = [g for g, needed in conditions.items() if not all(map(self.prover.nonnegative, needed))]
+        return {t for g in partial for t in subterms(g) if isinstance(t, Mul)}
 
     def _known(self, product: Mul, e: Equation, group: set[str]) -> list[Expr]:
         """Return the factors made of arrays that are there, at the indices as they are, or a state's turn before."""

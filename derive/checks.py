@@ -48,10 +48,9 @@ def readings(expr: Expr, guards: tuple = (), ranges: Mapping | None = None) -> I
     """Yield all reads in a right-hand side, those inside indices included."""
     ranges = ranges or {}
     if isinstance(expr, Piecewise):
-        for branch, condition in expr.args:
-            yield from readings(condition, guards, ranges)
-            yield from readings(branch, guards + _known_where(condition), ranges)
-            guards += _known_where(Not(condition)) if isinstance(condition, Relational) else ()
+        for branch, condition, known in branches(expr, guards):
+            yield from readings(condition, known, ranges)
+            yield from readings(branch, known + known_where(condition), ranges)
     elif isinstance(expr, Indexed | Symbol) and not isinstance(expr, Idx):
         yield Reading(expr, guards, ranges)
         for index in getattr(expr, "indices", ()):
@@ -63,7 +62,14 @@ def readings(expr: Expr, guards: tuple = (), ranges: Mapping | None = None) -> I
             yield from readings(a, guards, ranges)
 
 
-def _known_where(condition: Boolean) -> tuple[Expr, ...]:
+def branches(choice: Piecewise, guards: tuple = ()) -> Iterator[tuple[Expr, Boolean, tuple]]:
+    """Yield the branches of a choice, their conditions, and what must be >= 0 where none before them holds."""
+    for branch, condition in choice.args:
+        yield branch, condition, guards
+        guards += known_where(Not(condition)) if isinstance(condition, Relational) else ()
+
+
+def known_where(condition: Boolean) -> tuple[Expr, ...]:
     """Return what is >= 0 where a condition on indices holds; nothing for a condition on real values."""
     try:
         known = conjuncts(condition)

@@ -23,14 +23,15 @@ from sympy.logic.boolalg import BooleanFunction
 
 from .axis_order import as_stored
 from .binders import ArgMaximum, Binder, LogSumExp, Maximum, Product, has_binder, is_binder
-from .checks import readings
+from .checks import branches, known_where, readings
 from .determinants import Determinant
 from .errors import DerivationError
-from .guards import guarded
+from .guards import guarded, is_guard, unguarded
 from .nonlinear import adds_sums, argument_of
 from .operands import operands_of_several
 from .order import varying
 from .program import Equation, Program, Variable, base_of, companion_indices, companion_name
+from .ranges import conjuncts
 from .replacing import places, with_read, with_reads
 from .terms import (
     anonymous,
@@ -280,12 +281,27 @@ class _Namer:
             return expr
         if isinstance(expr, Add):
             return expr.func(*map(self._in_range, expr.args))
+        if isinstance(expr, Piecewise):
+            return self._choice_in_range(expr)
         total = next((a for a in Mul.make_args(expr) if isinstance(a, Sum)), None)
         if total is not None:
             return total.func(self._in_range(expr / total * total.function), *total.limits)
         if is_binder(expr):
             return expr.func(self._in_range(expr.function), *expr.limits)
         return guarded(expr, self._left_ranges(expr))
+
+    def _choice_in_range(self, choice):
+        """Return a choice whose branches count where they are in range, each where its own condition holds."""
+        cases = []
+        for branch, condition, known in branches(choice):
+            prover = self.program.prover.knowing((*known, *known_where(condition)))
+            left = [e for e in self._left_ranges(branch) if not prover.nonnegative(e)]
+            cases.append((guarded(branch, left), condition))
+        [(first, condition), *others] = cases
+        if is_guard(choice) and is_guard(first):
+            term, conditions = unguarded(first)
+            return guarded(term, [*conjuncts(condition), *conditions])
+        return choice.func((first, condition), *others, evaluate=False)
 
     def _left_ranges(self, expr):
         """Return what must be >= 0 for the reads of an expression to be in range, choices by conditions left out."""

@@ -1,8 +1,10 @@
 """What sweeps of random programs found, each fault in the smallest program that has it; PyTorch is the judge."""
 
+import numpy as np
 import pytest
-from sympy import Abs, Max, Piecewise, Rational, Sum, exp, sqrt, tanh
+from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
+import codegen
 from derive import (
     FirstMaximum,
     Maximum,
@@ -18,6 +20,7 @@ from derive import (
     total,
 )
 from derive.activations import hardsigmoid, hardswish, softshrink
+from derive.hessians import hessian_vector_product
 from derive.losses import huber
 
 pytest.importorskip("tests.torch_programs", reason="PyTorch is an extra", exc_type=ImportError)
@@ -179,6 +182,20 @@ def _guard_in_a_branch():
     w, u = net.parameter("w", A, C), net.parameter("u", A)
     v = net.define("v", Maximum(padded(u)[a + 1] + padded(w)[a, c - 1] * u[a], c), over=a)
     net.loss = Sum(v[a] ** 2, a)
+    return net
+
+
+def _mask_in_the_other_branch():
+    """Where a condition does not hold, a masked sum reads the row before, which the first row has none of."""
+    net = Network("other_branch")
+    A, C = net.sizes("A C")
+    a, c, k = net.indices(a=A, c=C, k=C)
+    w = net.parameter("w", A, C)
+    b = net.define("b", w**2, over=(a, c))
+    v = net.state("v", A, C, initial=0)
+    sums = Sum(Piecewise((exp(b[a - 1, k] - w[a, k] + v[a - 1, k]), k <= c), (0, True)), k)
+    net.define(v, Piecewise((b[a, c], a < 1), (log(sums), True)), over=(a, c))
+    net.loss = Sum(v[a, c] ** 2, a, c)
     return net
 
 
@@ -379,7 +396,8 @@ NETWORKS = {
     **{f.__name__.strip("_"): f for f in (
         _labels_of_the_row_below, _diagonal_of_windows, _slope_of_windows, _sum_of_brackets, _windows_of_a_state,
         _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch,
-        _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient, _condition_on_a_softmax,
+        _mask_in_the_other_branch, _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient,
+        _condition_on_a_softmax,
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
         _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards, _activation_of_an_activation,
@@ -392,6 +410,17 @@ NETWORKS = {
 def test_what_a_sweep_found_stays_mended(name):
     sweep_judges.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
     sweep_judges.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_fast_product_with_the_hessian_where_rows_are_left_out(rows):
+    """Of one row there are no others to add up; what is not counted in the first row is not divided by 0 there."""
+    program = _mask_in_the_other_branch().program()
+    sizes = {s: {"A": rows, "C": 2}[s.name] for s in program.sizes}
+    given, along = (sweep_judges.arguments(program, sizes, seed)["w"] for seed in (0, 1))
+    [product] = codegen.lambdify(hessian_vector_product(program), style="fast")(given, [along])
+    theirs = sweep_judges.torch_programs.hessian_product(program, sizes, {"w": given}, {"w": along})["w"]
+    assert np.allclose(product, theirs, rtol=1e-10)
 
 
 def test_a_log_sum_exp_inside_another_has_a_name():
