@@ -341,14 +341,15 @@ def _matched(part, indices, z, condition):
     e = part.equation
     bound = [limit[0] for limit in e.rhs.limits]
     wild = [Wild(f"w{k}") for k in range(len(bound))]
-    pattern, under = instantiated(e.rhs.function, dict(zip(e.free, indices, strict=True))), true
+    of_any = e.rhs.function.xreplace(dict(zip(bound, wild, strict=True)))
+    pattern, under = instantiated(of_any, dict(zip(e.free, indices, strict=True))), true
     if condition != True:
         if not isinstance(pattern, Piecewise) or [v for v, _ in pattern.args[1:]] != [S.NegativeInfinity]:
             return None
         pattern, under = pattern.args[0]
-    found = z.match(pattern.xreplace(dict(zip(bound, wild, strict=True))))
+    found = z.match(pattern)
     picked = [found[w] for w in wild] if found is not None and len(found) == len(wild) else None
-    return picked if picked and under.xreplace(dict(zip(bound, picked, strict=True))) == condition else None
+    return picked if picked and under.xreplace(dict(zip(wild, picked, strict=True))) == condition else None
 
 
 def _opened(total, parts, program):

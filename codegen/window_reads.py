@@ -3,7 +3,28 @@
 from collections.abc import Iterable
 from itertools import chain
 
-from sympy import Add, Expr, Idx, Indexed, Max, Mul, Piecewise, Pow, S, expand, log
+from sympy import (
+    Add,
+    And,
+    Eq,
+    Expr,
+    Ge,
+    Gt,
+    Idx,
+    Indexed,
+    Le,
+    Lt,
+    Max,
+    Mul,
+    Ne,
+    Or,
+    Piecewise,
+    Pow,
+    S,
+    expand,
+    log,
+    to_dnf,
+)
 
 from derive.arrays import Array
 from derive.binders import ArgMaximum, Maximum, is_binder
@@ -94,9 +115,10 @@ class ReadLowering:
 
     def _by_cases(self, choice):
         """Return a choice as the sum of its branches, each where it holds: a recurrence has no zeros around it."""
-        if not all(is_conjunction(condition) for _, condition in choice.args):
+        plain = _by_inequalities(choice)
+        if not all(is_conjunction(condition) for _, condition in plain.args):
             raise DerivationError(f"{self.of.name}: a branch of {choice} reads a recurrence outside its range")
-        cases = [(branch, self._open(conditions)) for branch, conditions in disjoint(choice)]
+        cases = [(branch, self._open(conditions)) for branch, conditions in disjoint(plain) if branch != 0]
         if choice not in self.alone and all(self._is_nameable(branch, conditions) for branch, conditions in cases):
             return self._named(choice, cases)
         result = S.Zero
@@ -434,6 +456,21 @@ class ReadLowering:
         names = tuple(i.name for i in indices)
         self.variables[name] = Variable(name, Array(name, shape, integer), shape, index_names=names)
         return self.variables[name]
+
+
+def _by_inequalities(choice: Piecewise) -> Piecewise:
+    """Return a choice whose conditions on indices are conjunctions of inequalities: a branch for each side of an or."""
+    parts = [(branch, part) for branch, condition in choice.args
+             for part in Or.make_args(to_dnf(condition.replace(Eq, _is_between).replace(Ne, _is_beside)))]
+    return choice.func(*parts, evaluate=False)
+
+
+def _is_between(a, b):
+    return And(Ge(a, b), Le(a, b)) if a.is_integer and b.is_integer else Eq(a, b)
+
+
+def _is_beside(a, b):
+    return Or(Gt(a, b), Lt(a, b)) if a.is_integer and b.is_integer else Ne(a, b)
 
 
 def from_zero(indices: Iterable[Idx]) -> tuple[tuple[Idx, ...], dict[Idx, Expr]]:

@@ -9,6 +9,7 @@
     [c] exp(f)                  exp(f where c, -infinity elsewhere), as all of an equation
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
+    sigmoid(x)**(1/4)           exp(-softplus(-x)/4)        exp(x)**g               exp(g x), g being no whole number
     beta(x, y)                  exp(log-gamma(x) + log-gamma(y) - log-gamma(x + y))
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
     exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
@@ -83,6 +84,8 @@ def _is_whole(e):
 def _changed(term: Expr, known: _Known) -> Expr:
     if isinstance(term, log):
         return _logarithm(term.args[0], known)
+    if isinstance(term, Pow) and not term.exp.is_integer:
+        return _power(term, known)
     if _is_divisor(term):
         return _reciprocal(term, known)
     if isinstance(term, Mul):
@@ -125,6 +128,16 @@ def _log_of_sigmoid(x, known):
         return -softplus(other.args[0]) if isinstance(other, sigmoid) else None
     seen = _seen_through(x, known)
     return -softplus(-seen.args[0]) if isinstance(seen, sigmoid) else None
+
+
+def _power(term, known):
+    """Return a power of a sigmoid or of an exponential by its logarithm: where they are 0, the power may be more."""
+    seen = _seen_through(term.base, known)
+    is_plain = isinstance(seen, exp) and not seen.has(S.NegativeInfinity)
+    logarithm = seen.args[0] if is_plain else _log_of_sigmoid(term.base, known)
+    if logarithm is not None:
+        return exp(term.exp * logarithm)
+    return _reciprocal(term, known) if _is_divisor(term) else term
 
 
 def _of_factors(x, known):

@@ -167,6 +167,35 @@ def test_elu_is_smooth_at_0():
 
 
 @every_dtype
+@pytest.mark.parametrize("write", [
+    lambda z: sigmoid(z) ** Rational(1, 4),
+    lambda z: (1 - sigmoid(-z)) ** Rational(1, 4),
+    lambda z: (1 + exp(-z)) ** Rational(-1, 4),
+], ids=["sigmoid", "1 - sigmoid", "written"])
+def test_a_root_of_a_sigmoid_that_is_too_small_for_the_dtype(write, dtype):
+    """Of exp(-200) the fourth root is exp(-50), in float32 too; and its second derivative a sixteenth of it."""
+    net = Network("root")
+    net.loss = write(net.parameter("z"))
+    loss, grads = codegen.lambdify(net.backward())(dtype(-200))
+    assert [loss, 4 * grads.z] == pytest.approx(2 * [np.exp(-50)], rel=5e-5, abs=0)
+    assert codegen.lambdify(net.hessian())(dtype(-200)) == pytest.approx(np.exp(-50) / 16, rel=5e-5, abs=0)
+    assert codegen.lambdify(net.hessian())(dtype(-1e4)) == 0
+
+
+@every_dtype
+def test_powers_of_a_softmax_that_is_0(dtype):
+    """Generalised cross-entropy, (1 - p**q)/q of a label's probability p (Zhang and Sabuncu, 2018)."""
+    net = Network("generalised")
+    N, C = net.sizes("N C")
+    Z, y, q = net.parameter("Z", N, C), net.labels("y", N, classes=C), net.parameter("q")
+    n, _ = net.indices(n=N, c=C)
+    P = net.define("P", softmax(Z))
+    net.loss = Sum((1 - P[n, y[n]] ** q) / q, n)
+    loss, grads = codegen.lambdify(net.backward())(np.array([[0, 1e4], [-1e4, 0]], dtype), dtype(0.5), [0, 1])
+    assert (loss, grads.q) == (2, -4) and not grads.Z.any()
+
+
+@every_dtype
 def test_a_lattice_of_logarithms(dtype):
     """log(exp(a) + [l > 0] exp(b)) in a recurrence, whose paths all come to T*z and are binomial(T, L - 1) many."""
     net = Network("lattice")

@@ -199,6 +199,20 @@ def _mask_in_the_other_branch():
     return net
 
 
+def _counted_down():
+    """A semi-Markov chain: what is left of a stay goes down by one, and at its end all states send to each other."""
+    net = Network("counted_down")
+    A, B, C = net.sizes("A B C")
+    a, b, c, k = net.indices(a=A, b=B, c=C, k=B)
+    w, m = net.parameter("w", A, B), net.parameter("m", B, B)
+    v = net.state("v", A, B, C, initial=0)
+    g = net.define("g", Sum(tanh(v[a - 1, k, 0] + m[k, b]), k), over=(a, b))
+    stay = log(exp(g[a, b] + m[b, 0]) + exp(v[a - 1, b, c + 1]))
+    net.define(v, Piecewise((w[a, b], a < 1), (w[a, b] + g[a, b], c > C - 2), (w[a, b] + stay, True)), over=(a, b, c))
+    net.loss = Sum(v[A - 1, b, c] ** 2, b, c)
+    return net
+
+
 def _labels_turned_round():
     """Labels of two axes lie along the axes of a sum the other way about."""
     net = Network("labels_turned")
@@ -396,8 +410,8 @@ NETWORKS = {
     **{f.__name__.strip("_"): f for f in (
         _labels_of_the_row_below, _diagonal_of_windows, _slope_of_windows, _sum_of_brackets, _windows_of_a_state,
         _two_conditions_on_a_row, _divided_by_what_is_padded, _branches_that_read_outside, _guard_in_a_branch,
-        _mask_in_the_other_branch, _labels_turned_round, _added_and_joined, _sides_of_a_maximum, _size_of_a_quotient,
-        _condition_on_a_softmax,
+        _mask_in_the_other_branch, _counted_down, _labels_turned_round, _added_and_joined, _sides_of_a_maximum,
+        _size_of_a_quotient, _condition_on_a_softmax,
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
         _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards, _activation_of_an_activation,
@@ -410,6 +424,10 @@ NETWORKS = {
 def test_what_a_sweep_found_stays_mended(name):
     sweep_judges.judge(NETWORKS[name](), {"A": 4, "B": 3, "C": 3, "P": 1, "I": 2}, judges=("torch", "differences"))
     sweep_judges.judge(NETWORKS[name](), {"A": 3, "B": 3, "C": 2, "P": 0, "I": 1}, judges=("torch",))
+
+
+def test_a_product_with_the_hessian_of_a_recurrence_by_cases():
+    sweep_judges.judge(_counted_down(), {"A": 3, "B": 2, "C": 2}, judges=("products",))
 
 
 @pytest.mark.parametrize("rows", [1, 3])
