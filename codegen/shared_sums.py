@@ -1,4 +1,4 @@
-"""Sums that several lines need are named and computed once: a product of matrices, a reduction of large arrays.
+"""Sums that several lines need are named and computed once: a product of matrices, a reduction, a running sum.
 
     dg[h] = Sum(dY[n, h]*Z[n, h], n)/s[h]               sum_dg[h] = Sum(dY[n, h]*Z[n, h], n)
     ds[h] = -g[h]*Sum(dY[n, h]*Z[n, h], n)/s[h]**2      dg[h] = sum_dg[h]/s[h],  ds[h] = -g[h]*sum_dg[h]/s[h]**2
@@ -12,6 +12,7 @@ from derive.program import Equation, Program, Variable, is_cyclic
 from derive.terms import anonymous, bottom_up, free_indices, reads, subterms
 
 from .products_named import introduced, is_whole
+from .running_sums import RunningSum
 
 
 def with_shared_sums(program: Program) -> Program:
@@ -58,7 +59,7 @@ def _sums(rhs: Expr, program: Program) -> list[Expr]:
 
 def _is_sum(term: Expr, program: Program) -> bool:
     """Tell whether a term is a sum of reads at indices as they are, which has the same value wherever it stands."""
-    if not isinstance(term, Sum):
+    if not isinstance(term, Sum | RunningSum):
         return False
     found = reads(term, program.variables)
     return bool(found) and all(is_whole(r) for r in found if isinstance(r, Indexed))

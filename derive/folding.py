@@ -4,7 +4,8 @@ SymPy 1.14 folds it out of inner sums: Sum(tanh(Sum(Piecewise((x[k], k > 0), (0,
 Sum(Piecewise((tanh(Sum(x[k], k)), k > 0), (0, True)), n), where k has lost its meaning, or, if the outer sum is over k
 too, has another. A user's expression would be changed before the toolkit sees it, so the repair is made on import:
 folding looks into no binder inside the one that is built, nor into sums of terms, each of which keeps its condition,
-nor into what says of itself that it is no value (`is_value = False`).
+nor into products of several choices, which would become one of all combinations, nor into what says of itself that it
+is no value (`is_value = False`).
 """
 
 from sympy import Add, Dummy, Mul, Piecewise, piecewise_fold
@@ -13,8 +14,10 @@ from sympy.concrete import expr_with_limits
 
 def fold(expr, evaluate=True):
     """Return what SymPy's `piecewise_fold` does, inner binders left as they are."""
-    if not getattr(expr, "has", lambda _: False)(Piecewise) or not getattr(expr, "is_value", True) or any(
-            isinstance(f, Add) and f.has(Piecewise) for f in Mul.make_args(expr)):
+    if not getattr(expr, "has", lambda _: False)(Piecewise) or not getattr(expr, "is_value", True):
+        return expr
+    choices = [f for f in Mul.make_args(expr) if f.has(Piecewise)]
+    if len(choices) > 1 or isinstance(choices[0], Add):
         return expr
     hidden = {binder: Dummy(extended_real=True) for binder in expr.atoms(expr_with_limits.ExprWithLimits)}
     folded = piecewise_fold(expr.xreplace(hidden), evaluate)

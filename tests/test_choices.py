@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from sympy import Eq, Ge, Gt, Le, Lt, Or, Piecewise, Sum
+from sympy import Abs, Eq, Ge, Gt, Le, Lt, Or, Piecewise, Sum
 
 import codegen
 from derive import Network, huber, mean, padded
@@ -73,3 +73,24 @@ def test_a_recurrence_that_chooses_where_one_of_two_conditions_holds(style):
     assert loss == pytest.approx(float(rows[2][3].subs(at)), rel=1e-13)
     expected = [float(rows[2][3].diff(entry).subs(at)) for entry in entries]
     np.testing.assert_allclose(grads.x.ravel(), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_products_of_choices_stay_products(style):
+    """The quantile Huber loss (Dabney et al., 2018), whose slope is |tau - [e < 0]| clip(e)."""
+    net = Network("quantile_huber")
+    N, Q = net.sizes("N Q")
+    q, t = net.parameter("q", N, Q), net.input("t", N, Q)
+    n, i, k = net.indices(n=N, i=Q, k=Q)
+    error = t[n, k] - q[n, i]
+    weight = Abs((2 * i + 1) / (2 * Q) - Piecewise((1, error < 0), (0, True)))
+    net.loss = Sum(weight * huber(t[n, k], q[n, i]), n, i, k)
+    program = net.backward()
+    random = np.random.default_rng(0)
+    q0, t0 = random.normal(size=(2, 4, 3))
+    e = t0[:, None, :] - q0[:, :, None]
+    weights = np.abs((np.arange(3) + 0.5)[:, None] / 3 - (e < 0))
+    loss, grads = codegen.lambdify(program, style=style)(q0, t0)
+    assert np.isclose(loss, np.sum(weights * np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5)))
+    assert np.allclose(grads.q, -np.sum(weights * np.clip(e, -1, 1), axis=2))
+    assert codegen.source(program, style=style).count("np.where(") <= 4
