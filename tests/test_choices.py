@@ -93,4 +93,4 @@ def test_products_of_choices_stay_products(style):
     loss, grads = codegen.lambdify(program, style=style)(q0, t0)
     assert np.isclose(loss, np.sum(weights * np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5)))
     assert np.allclose(grads.q, -np.sum(weights * np.clip(e, -1, 1), axis=2))
-    assert codegen.source(program, style=style).count("np.where(") <= 4
+    assert codegen.source(program).count("np.where(") <= 4
