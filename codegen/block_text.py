@@ -177,7 +177,7 @@ def computed(plan: Plan, called: Called, inner: Inner, by: str = "") -> str:
     body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
     if own.backward:
         known = [s.name for s in own.program.sizes]
-        body += parts.body(own, own.backward, "backward", arrays, own.texts.quotes(), known)
+        body += parts.body(own, own.backward, "backward", arrays, own.texts.comments(), known)
     what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
     told = f"fill {', '.join(inner.placed)}; " if inner.placed else ""
     return "\n".join([

@@ -53,22 +53,22 @@ class Row:
 
 
 class Line(NamedTuple):
-    """A line of code, and the variable that it begins to compute."""
+    """A line of code, and what it begins to compute: names of which the first that is known is quoted over it."""
 
     code: str
-    name: str = ""
+    names: tuple[str, ...] = ()
 
 
-def marked(lines: Iterable[str], row: Row) -> Iterator[Line]:
-    """Yield lines, the first of them as the one that begins to compute a row."""
+def marked(lines: Iterable[str], *names: str) -> Iterator[Line]:
+    """Yield lines, the first of them as the one that begins to compute what has these names."""
     for k, line in enumerate(lines):
-        yield Line(line, "" if k else row.equation.name)
+        yield Line(line, () if k else names)
 
 
 def inside(lines: Iterable[Line]) -> Iterator[Line]:
     """Yield the lines of a loop's body."""
     for line in lines:
-        yield Line(f"    {line.code}", line.name)
+        yield Line(f"    {line.code}", line.names)
 
 
 class Looped:
@@ -113,7 +113,7 @@ class Looped:
         weights, code = laid_out([line.code for line in lines], varying, shapes, taken)
         fetched, code = self.arrays.ahead(code)
         before = (*weights, *ahead, *fetched)
-        marks = tuple((k + len(before), line.name) for k, line in enumerate(lines) if line.name)
+        marks = tuple((k + len(before), *line.names) for k, line in enumerate(lines) if line.names)
         loop = Statement(self.names[-1], (*before, *code), tuple(n for n in needed if n not in self.names),
                          shown=False, risky=risky, marks=marks)
         return [self._with_dtype(s) for s in (*made, loop)]
@@ -126,7 +126,7 @@ class Looped:
         """Yield the lines of a loop inside a loop: what is known of all of its rows first."""
         for row in self.rows:
             for term in row.before:
-                yield from marked(self._assigned(row.equation, term), row)
+                yield from self._told(row.equation, term)
             if row.before or row.pushed:
                 self.begun.add(row.equation.name)
         yield from self._loop()
@@ -301,13 +301,13 @@ class Looped:
         for group in self.turn():
             rows = [r for r in self.rows if r.equation.name in {e.name for e in group}]
             if len(rows) == 1 and not reads(group[0].rhs, {group[0].name}):
-                yield from inside(marked(self.pulled(rows[0]), rows[0]))
+                yield from inside(self.pulled(rows[0]))
             elif any(r.equation.implicit for r in rows):
-                yield from inside(marked(newton_loops.lines(self, rows), rows[0]))
+                yield from inside(marked(newton_loops.lines(self, rows), rows[0].equation.name))
             else:
                 yield from inside(self._loop_inside(rows))
         for row in self.rows:
-            yield from inside(marked(self._pushed_lines(row), row))
+            yield from inside(self._pushed_lines(row))
 
     def _direction(self):
         shifts = {self._shift(r, row.equation) for row in self.rows for t in (*row.pulled, *(p for _, p in row.pushed))
@@ -354,7 +354,14 @@ class Looped:
         """Return the loop over the next index inside this one."""
         return Looped(equations, self.program, self.printer, self)
 
-    def pulled(self, row):
+    def _told(self, equation, term, fresh=False) -> Iterator[Line]:
+        """Yield what `_assigned` yields, under the forward equation whose adjoint is read, where it is one."""
+        variables = self.program.variables
+        sent = {variables[read_name(r)].primal for r in reads(term.expr, variables)} - {None, ""}
+        sender = [f"sent by {name}" for name in sent] if variables[equation.name].primal and len(sent) == 1 else []
+        yield from marked(self._assigned(equation, term, fresh), *sender, equation.name)
+
+    def pulled(self, row) -> Iterator[Line]:
         """Compute a row: what counts in full first, then what counts at some places or in some turns."""
         here = {self._index(row.equation): self.counter}
         lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
@@ -362,14 +369,14 @@ class Looped:
         whole = [t for t in terms if not self.left(t.conditions) and not places(t.expr, lhs)]
         parts = [t for t in terms if t not in whole]
         if whole:
-            yield from self._assigned(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
+            yield from self._told(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
         choice = self._choice(parts) if not whole and not self._is_begun(row) else None
         if choice:
-            yield from self._chosen(lhs, *choice)
+            yield from marked(self._chosen(lhs, *choice), row.equation.name)
             return
         apart = not whole and not self._is_begun(row) and self._is_tiled(lhs, parts)
         for term in parts:
-            yield from self._assigned(lhs, term, fresh=apart)
+            yield from self._told(lhs, term, fresh=apart)
 
     def _is_begun(self, row):
         return row.equation.name in self.begun
@@ -450,7 +457,7 @@ class Looped:
             return f"{self.printer.size(less).code} <= {more}"
         return f"{self.printer.size(more).code} >= {self.printer.size(less).code}"
 
-    def _pushed_lines(self, row):
+    def _pushed_lines(self, row) -> Iterator[Line]:
         """Add terms to the row that waits for them, in the turn that computes what they read."""
         e, index = row.equation, self._index(row.equation)
         by_place: dict[tuple, list[Expr]] = {}
@@ -462,12 +469,12 @@ class Looped:
             by_place.setdefault((shift, where, *self.left([*ends, *now.conditions])), []).append(now.expr)
         for (shift, _, *conditions), terms in by_place.items():
             lhs = Equation(e.lhs.xreplace({index: self.counter - shift}), e.rhs)
-            together = list(self._assigned(lhs, Term(Add(*terms), tuple(conditions))))
-            if len(together[-1]) < 100:
+            together = list(self._told(lhs, Term(Add(*terms), tuple(conditions))))
+            if len(together[-1].code) < 100:
                 yield from together
                 continue
             for term in terms:
-                yield from self._assigned(lhs, Term(term, tuple(conditions)))
+                yield from self._told(lhs, Term(term, tuple(conditions)))
 
 
 def _term(expr):

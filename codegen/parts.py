@@ -169,7 +169,7 @@ def backward(plan) -> str:
     lines = ["def backward(residuals):", '    """Return the gradients: each line of `forward` reversed in turn."""']
     if names:
         lines += assignment(names, "residuals")
-    lines += body(plan, plan.backward, "backward", variables, plan.texts.quotes(), names)
+    lines += body(plan, plan.backward, "backward", variables, plan.texts.comments(), names)
     gradients = ", ".join(program.adjoints[p.name] for p in program.parameters)
     result = textwrap.wrap(
         f"    return Params({gradients})", WIDTH, subsequent_indent="        ", break_long_words=False
@@ -216,31 +216,37 @@ def _told_at(s):
 
 def _quotes(statements, quoted):
     """Return for each statement the quotes that stand over its lines, none twice in a row."""
-    marks: list[tuple[tuple[int, str], ...]] = []
+    marks: list[tuple[tuple, ...]] = []
     for s in reversed(statements):
         own = ((0, s.name),) if s.marks is None else s.marks
         if s.marks is None and s.name not in quoted and marks and marks[0][:1]:     # a step towards the next one
-            own = ((0, marks[0][0][1]),)
+            own = ((0, *marks[0][0][1:]),)
         marks.insert(0, own)
     result: list[dict[int, str]] = []
     last = None
-    for own in marks:
+    for s, own in zip(statements, marks, strict=True):
         result.append({})
-        for line, name in own:
-            if name in quoted and quoted[name] != last:
-                result[-1][line] = last = quoted[name]
+        for line, *names in own:
+            quote = next((quoted[n] for n in names if n in quoted), "")
+            [*_, own_line] = quote.splitlines() or [last]
+            if own_line != last:
+                result[-1][line] = own_line if s.lines[line].startswith(" ") else quote
+                last = own_line
+        if s.marks and any(line.startswith("for ") for line in s.lines):        # what follows a loop is told anew
+            last = None
     return result
 
 
 def _comment(words, indent=""):
-    return textwrap.wrap(
-        f"# {words}",
+    """Return comment lines, folded, for each line of words."""
+    return [line for sentence in words.splitlines() for line in textwrap.wrap(
+        f"# {sentence}",
         WIDTH - 4,
         initial_indent=f"    {indent}",
         subsequent_indent=f"    {indent}#     ",
         break_long_words=False,
         break_on_hyphens=False,
-    )
+    )]
 
 
 def _with_comment(lines, comment):

@@ -30,7 +30,7 @@ class Statement:
     reads: tuple[str, ...]
     shown: bool = True                  # whether its shape stands beside it
     risky: bool = False                 # whether np.where computes branches that overflow where they do not count
-    marks: tuple[tuple[int, str], ...] | None = None    # the lines that begin to compute a variable; None for the first
+    marks: tuple[tuple, ...] | None = None  # lines and the names of what they begin to compute; None for the first
 
 
 @dataclass(frozen=True)

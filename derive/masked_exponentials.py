@@ -9,6 +9,7 @@ from sympy import Add, Expr, Idx, Indexed, Mul, Piecewise, S, exp
 from .binders import LogSumExp
 from .partial_sums import is_whole
 from .program import Equation, Program, Variable, base_of
+from .replacing import with_reads
 from .terms import bottom_up, free_indices, subterms
 
 
@@ -32,11 +33,16 @@ class _Naming:
         self.variables = dict(program.variables)
         self.taken = {*program.variables, *(s.name for s in program.sizes)}
         self.lines: list[Equation] = []
+        self.named: list[Equation] = []         # those of the equation that is taken
 
     def take(self, e):
-        """Append an equation, and before it the exponentials behind a condition in it."""
-        self.of = e
-        self.lines.append(e if e.implicit else e.with_rhs(bottom_up(e.rhs, self._changed)))
+        """Append an equation, and before it the exponentials behind a condition in it, read wherever they stand."""
+        self.of, self.named = e, []
+        rhs = e.rhs if e.implicit else bottom_up(e.rhs, self._changed)
+        for named in self.named:
+            for i in (i for i in named.free if i not in e.free):
+                rhs = with_reads(rhs, named.rhs, named.lhs, i)
+        self.lines.append(e.with_rhs(rhs))
 
     def _changed(self, term):
         if not isinstance(term, Piecewise) or term.args[1:] != ((S.Zero, S.true),):
@@ -68,5 +74,6 @@ class _Naming:
         self.taken.add(name)
         shape = tuple(i.upper + 1 for i in indices)
         self.variables[name] = Variable(name, base_of(name, shape), shape, index_names=tuple(i.name for i in indices))
-        self.lines.append(Equation(self.variables[name].at(*indices), exp(Add(scores, *shifts))))
-        return self.variables[name].at(*indices)
+        self.named.append(Equation(self.variables[name].at(*indices), exp(Add(scores, *shifts))))
+        self.lines.append(self.named[-1])
+        return self.named[-1].lhs

@@ -1,7 +1,9 @@
 """Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
@@ -133,9 +135,17 @@ def _tidy_sum(total: Sum) -> Expr:
     if len(limits) == len(total.limits) and not outside and not isinstance(body, Add):
         return total
     summed = Mul(*inside)
+    if limits and isinstance(summed, Add) and all(map(_is_narrower, summed.args, repeat(set(free_indices(summed))))):
+        return Mul(idle, *outside, Add(*(_tidy_sum(Sum(t, *limits)) for t in summed.args)))
     if limits and isinstance(summed, Add) and all(_coefficient(t).is_negative for t in summed.args):
         return Mul(-idle, *outside, Sum(-summed, *limits))
     return Mul(idle, *outside, Sum(summed, *limits) if limits else summed)
+
+
+def _is_narrower(term: Expr, indices: set[Idx]) -> bool:
+    """Tell whether a term is a product whose factors have fewer indices each, as those of a product of matrices."""
+    return not any(indices <= set(free_indices(f)) for f in Mul.make_args(term)) and not term.has(
+        KroneckerDelta, Piecewise)
 
 
 def _before_guard(total: Sum) -> Expr:
@@ -270,7 +280,7 @@ def _coefficient(term):
 
 
 def without_constants(program: Program) -> Program:
-    """Put adjoints that are constants (1, 1/N), or data (the weights of a mean), where they are read."""
+    """Put adjoints that are constants (1, 1/N), data (the weights of a mean) or the same along an axis where read."""
     times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
     adjoints = set(program.adjoints.values())
     known: dict[str, Equation] = {}
@@ -293,13 +303,30 @@ def _at(equation, read):
 
 
 def _is_given(equation, program, times):
-    """Tell whether a right-hand side is a constant, also on a diagonal, or times data: no dearer to read elsewhere."""
-    varying = [f for f in Mul.make_args(equation.rhs) if free_indices(f) or reads(f, program.variables)]
-    varying = [f for f in varying if not (isinstance(f, KroneckerDelta) and all(isinstance(i, Idx) for i in f.args))]
+    """Tell whether a right-hand side is a constant, also on a diagonal, times data or what has fewer axes.
+
+    It is no dearer to read elsewhere: what is multiplied with the second before it is spread along an axis is smaller.
+    """
+    varying = _varying_factors(equation.rhs, program.variables)
     read = program.variables.get(read_name(varying[0])) if len(varying) == 1 else None
-    if read is not None and read.kind == "input":
-        return times == 1 or varying[0] == equation.rhs
+    spread = is_spread(equation.rhs, equation.indices, program.variables)
+    if varying and (spread or (read is not None and read.kind == "input")):
+        return times == 1 or varying[0] == equation.rhs or not free_indices(equation.rhs)
     return not varying
+
+
+def is_spread(rhs: Expr, indices: Sequence[Expr], variables: Collection[str]) -> bool:
+    """Tell whether an entry is a constant, or times one read that is the same along an axis at least."""
+    varying = _varying_factors(rhs, variables)
+    if not varying:
+        return not free_indices(rhs)
+    return len(varying) == 1 and bool(read_name(varying[0])) and set(free_indices(rhs)) < set(indices)
+
+
+def _varying_factors(rhs, variables):
+    """Return the factors of an entry that are neither numbers nor brackets of two indices."""
+    found = [f for f in Mul.make_args(rhs) if free_indices(f) or reads(f, variables)]
+    return [f for f in found if not (isinstance(f, KroneckerDelta) and all(isinstance(i, Idx) for i in f.args))]
 
 
 def _is_gradient(program, name):

@@ -6,7 +6,7 @@ from .arrays import shape_text
 from .cost import operations_told
 from .paper.derivation import Derivation
 from .paper.language import Language
-from .paper.sheet import Sheet
+from .paper.sheet import Row, Sheet
 from .paper.text import Plain
 from .paper.writer import Writer
 from .program import Equation, Program, Variable
@@ -31,6 +31,34 @@ class Texts:
         for row in self.sheet.rows:
             quote = self._line(row.line)
             found |= {a.name: f"{quote}{self._since(a.name, '; ')}" for a in (*row.adjoints, *row.gradients)}
+        return found
+
+    def comments(self) -> dict[str, str]:
+        """Return what `quotes` returns, one equation a line, after those of which no line of code stands before it.
+
+        What an equation alone sends back is under "sent by" its variable.
+        """
+        quotes, computed = self.quotes(), {e.name for e in self.program.backward}
+        found: dict[str, str] = {}
+        passed: list[Row] = []
+        for row in self.sheet.rows:
+            found.setdefault(f"sent by {row.line.name}", self._line(row.line))
+            names = [a.name for a in (*row.adjoints, *row.gradients) if a.name in computed]
+            shown = [other for n in names for other in self._senders(n, row, passed)]
+            for n in names:
+                found[n] = "\n".join([*(self._line(other.line) for other in self._senders(n, row, passed)), quotes[n]])
+            passed = [other for other in passed if other not in shown] if names else [*passed, row]
+        return found
+
+    def _senders(self, adjoint, row, passed):
+        """Return which of the rows before send something to an adjoint: directly, or by what has no adjoint in code."""
+        read = {self.program.variables[adjoint].primal}
+        read |= set() if row.line.name in self.program.adjoints else {row.line.name}
+        found: list[Row] = []
+        for other in reversed(passed):
+            if read & self.sheet.needs(other.line):
+                found.insert(0, other)
+                read |= set() if other.line.name in self.program.adjoints else {other.line.name}
         return found
 
     def assumptions(self) -> list[str]:

@@ -38,6 +38,8 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     (x,) = residuals
 
+    # loss = z
+    # z = 2 y
     # y = x^2
     dx = 4 * x
     return Params(dx)

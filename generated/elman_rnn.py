@@ -81,6 +81,7 @@ def backward(residuals):
         dpre_h[t] = dh[t + 1] * (1 - h[t + 1]**2)
         # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
         dh[t] += dpre_h[t] @ U_T
+    # pre_h[t, n, k] = (sum_d x[t, n, d] * W[d, k]) + (sum_j h[t - 1, n, j] * U[j, k]) + b[k]
     dW = x.reshape(-1, D).T @ dpre_h.reshape(-1, K)     # (D, K)
     dU = h[:-1].reshape(-1, K).T @ dpre_h.reshape(-1, K)  # (K, K)
     db = dpre_h.sum(axis=(0, 1))                        # (K,)

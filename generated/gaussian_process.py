@@ -63,6 +63,7 @@ def backward(residuals):
     k, alpha, inverse_logdet_K, exp_length, exp_noise, diff_X = residuals
     D = len(exp_length)
 
+    # loss = 1/2 (y' alpha + logdet_K + log(2 pi) * N)
     # K alpha = y
     lam_alpha = alpha / 2                               # (N,)
     dK = inverse_logdet_K / 2 - np.outer(lam_alpha, alpha)  # (N, N)

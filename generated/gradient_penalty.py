@@ -79,6 +79,8 @@ def backward(residuals):
     # p = tanh_pre_p v
     dv = tanh_pre_q.mean(axis=0) + np.sum(df_pre_f * (1 - tanh_pre_f**2), axis=0) - tanh_pre_p.mean(axis=0)  # (H,)
     dpre_p = -v / N * (1 - tanh_pre_p**2)               # (N, H)
+    # pre_f = M W + 1 b'
+    # pre_q = Y W + 1 b'
     # pre_p = X W + 1 b'
     dW = M.T @ dpre_f + X.T @ dpre_p + Y.T @ dpre_q + dS.T @ f_pre_f  # (D, H)
     db = dpre_f.sum(axis=0) + dpre_p.sum(axis=0) + dpre_q.sum(axis=0)  # (H,)

@@ -112,6 +112,7 @@ def backward(residuals):
         dpre_r[t] = dr * r[t] / (E_r[t] + 1)
         # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
         dh[t] += dpre_r[t] @ Ur_T + dpre_z[t] @ Uz_T + dh_r * r[t] + dh[t + 1] * z[t]
+    # pre_r[t, n, k] = (sum_d x[t, n, d] * Wr[d, k]) + (sum_j h[t - 1, n, j] * Ur[j, k]) + br[k]
     dWr = x.reshape(-1, D).T @ dpre_r.reshape(-1, K)    # (D, K)
     dUr = h[:-1].reshape(-1, K).T @ dpre_r.reshape(-1, K)  # (K, K)
     dbr = dpre_r.sum(axis=(0, 1))                       # (K,)

@@ -65,6 +65,7 @@ def backward(residuals):
     dz = (_sigmoid(z) - t) / M                          # (M,)
     # s = X w
     lam_w = _solved("lam_w", matrix_w.T, dz @ V)        # (D,)
+    # z = V w
     # exp_rho * w = -X' inner_w_s
     drho = -exp_rho * lam_w * w                         # (D,)
     return Params(drho)

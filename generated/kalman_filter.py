@@ -94,6 +94,7 @@ def backward(residuals):
     D = len(exp_q)
     M = len(exp_r)
 
+    # loss = 1/2 sum_t (sum_a v[t, a] * w[t, a]) + logdet[t] + log(2 pi) * M
     # sum_b w[t, b] * S[t, a, b] = v[t, a]
     lam_w = w / 2                                       # (T, M)
     dv = np.empty((T, M), w.dtype)                      # (T, M)

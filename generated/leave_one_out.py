@@ -59,6 +59,8 @@ def backward(residuals):
     # e = (y - f) / (1 - h)
     dh = de * e / (1 - h)                               # (N,)
     df = -de / (1 - h)                                  # (N,)
+    # h = (B' * X) 1
+    # f = X B y
     # M B = X'
     dB = np.outer(df @ X, y) + dh * X.T                 # (D, N)
     lam_B = cho_solve((chol_M, True), dB)               # (D, N)

@@ -93,20 +93,24 @@ def backward(residuals):
     for t in reversed(range(T)):
         # h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]
         do = dh[t + 1] * tanh_c[t]
-        # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t + 1] += dh[t + 1] * o[t] * (1 - tanh_c[t]**2)
+        # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dg = dc[t + 1] * i[t]
         df = dc[t + 1] * c[t]
         di = dc[t + 1] * g[t]
-        # i[t, n, k] = sigmoid(z[t, n, 0, k])
+        # g[t, n, k] = tanh(z[t, n, 2, k])
         dz[t, :, 2] = dg * (1 - g[t]**2)
+        # f[t, n, k] = sigmoid(z[t, n, 1, k])
         dz[t, :, 1] = df * f[t] / (E_f[t] + 1)
+        # i[t, n, k] = sigmoid(z[t, n, 0, k])
         dz[t, :, 0] = di * i[t] / (E_i[t] + 1)
+        # o[t, n, k] = sigmoid(z[t, n, 3, k])
         dz[t, :, 3] = do * o[t] / (E_o[t] + 1)
         # c[t, n, k] = c[t - 1, n, k] * f[t, n, k] + g[t, n, k] * i[t, n, k]
         dc[t] += dc[t + 1] * f[t]
         # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
         dh[t] += dz[t].reshape(N, -1) @ U_T
+    # z[t, n, q, k] = (sum_d x[t, n, d] * W[d, q, k]) + (sum_j h[t - 1, n, j] * U[j, q, k]) + b[q, k]
     dW = (x.reshape(-1, D).T @ dz.reshape(-1, 4 * K)).reshape(D, 4, K)  # (D, 4, K)
     dU = (h[:-1].reshape(-1, K).T @ dz.reshape(-1, 4 * K)).reshape(K, 4, K)  # (K, 4, K)
     db = dz.sum(axis=(0, 1))                            # (4, K)

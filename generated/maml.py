@@ -69,6 +69,7 @@ def backward(residuals):
     dW1 = U.T @ dpre_loss                               # (D, H)
     # W1 = W - alpha X' inner_pre_inner
     dinner_pre_inner = -alpha * (X @ dW1)               # (N, H)
+    # v1 = v - alpha tanh_pre_inner' inner_pre_inner_2
     # inner_pre_inner = diag(inner_pre_inner_2) (1 - tanh_pre_inner^2) diag(v)
     dinner_pre_inner_2 = dinner_pre_inner * (1 - tanh_pre_inner**2) @ v - alpha * (tanh_pre_inner @ dv1)  # (N,)
     # inner_pre_inner_2 = 1/N pre_inner_2

@@ -69,12 +69,14 @@ def backward(residuals):
     dv_w_w = -2 * (du_xx @ (tanh_pre_u * (1 - tanh_pre_u**2)))  # (K,)
     # v_w_w = v_w * w
     dv_w = dv_w_w * w                                   # (K,)
+    # v_w = v * w
     # u = tanh_pre_u v
     dv = de @ tanh_pre_e + du @ tanh_pre_u + dv_w * w   # (K,)
     dpre_u = (
         du[:, None] * v * (1 - tanh_pre_u**2)
         + du_xx[:, None] * v_w_w * (4 * tanh_pre_u**2 * (1 - tanh_pre_u**2) - 2 * (1 - tanh_pre_u**2)**2)
     )                                                   # (N, K)
+    # pre_e = z w' + 1 b'
     # pre_u = x w' + 1 b'
     dw = x @ dpre_u + z @ dpre_e + dv_w * v + dv_w_w * v_w  # (K,)
     db = dpre_e.sum(axis=0) + dpre_u.sum(axis=0)        # (K,)

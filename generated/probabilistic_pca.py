@@ -52,6 +52,7 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     W, solve_C, inverse_logdet_C, exp_t = residuals
 
+    # loss = 1/2 ((sum_d solve_C[d, d]) + logdet_C)
     # C solve_C = S
     lam_solve_C = inverse_logdet_C / 2                  # (D, D)
     dC = inverse_logdet_C / 2 - lam_solve_C @ solve_C.T  # (D, D)

@@ -100,6 +100,7 @@ def backward(residuals):
         dpre_g[t] = dg[t + 1] * (1 - g[t + 1]**2)
         # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
         dg[t] += dpre_g[t] @ Q_T
+    # pre_g[t, n, k] = (sum_d F[u[t, n], d] * P[d, k]) + (sum_j g[t - 1, n, j] * Q[j, k]) + q[k]
     dF = np.zeros_like(F)                               # (C, D)
     _add_rows(dF, u, dpre_g @ P.T)
     dP = F[u].reshape(-1, D).T @ dpre_g.reshape(-1, K)  # (D, K)
@@ -114,6 +115,7 @@ def backward(residuals):
         dpre_h[s] = dh[s + 1] * (1 - h[s + 1]**2)
         # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
         dh[s] += dpre_h[s] @ U_T
+    # pre_h[s, n, k] = (sum_d E[w[s, n], d] * W[d, k]) + (sum_j h[s - 1, n, j] * U[j, k]) + b[k]
     dE = np.zeros_like(E)                               # (M, D)
     _add_rows(dE, w, dpre_h @ W.T)
     dW = E[w].reshape(-1, D).T @ dpre_h.reshape(-1, K)  # (D, K)

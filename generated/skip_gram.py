@@ -55,6 +55,7 @@ def backward(residuals):
     # s = (A * B) 1
     dB = ds[:, None] * A                                # (N, D)
     dA = ds[:, None] * B + (dq[:, None, :] @ R)[:, 0]   # (N, D)
+    # R[n, k, d] = F[r[n, k], d]
     # B[n, d] = F[c[n], d]
     dF = np.zeros_like(F)                               # (V, D)
     _add_rows(dF, c, dB)

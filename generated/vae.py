@@ -71,6 +71,7 @@ def backward(residuals):
     W2, W3, W4, W5, X, noise, Q, mu, sigma, Z, P, Y = residuals
     N = len(X)
 
+    # loss = 1/N (error + KL)
     # error = sum_{n, d} softplus(Y[n, d]) - X[n, d] * Y[n, d]
     dY = (_sigmoid(Y) - X) / N                          # (N, D)
     # Y = P W5 + 1 b5'
@@ -83,6 +84,7 @@ def backward(residuals):
     dW4 = Z.T @ dpre_P                                  # (K, H)
     db4 = dpre_P.sum(axis=0)                            # (H,)
     dZ = dpre_P @ W4.T                                  # (N, K)
+    # KL = 1/2 sum_{n, k} mu[n, k]^2 + sigma[n, k]^2 - 1 - v[n, k]
     # Z = noise * sigma + mu
     dsigma = sigma / N + dZ * noise                     # (N, K)
     dmu = mu / N + dZ                                   # (N, K)

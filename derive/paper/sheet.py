@@ -15,8 +15,8 @@ from ..naming import named
 from ..order import between
 from ..program import Equation, Program, companion_name
 from ..rule import adjoined
-from ..simplify import assumed, tidied
-from ..terms import free_indices, instantiated, read_name, reads
+from ..simplify import assumed, is_spread, tidied
+from ..terms import instantiated, read_name, reads
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,21 @@ class Sheet:
 
     @cached_property
     def constants(self) -> dict[str, Equation]:
-        """The adjoints that are constants and were put where they are read, by the name of the adjoint."""
+        """The adjoints that are constants, or the same along an axis, and were put where they are read, by name."""
         found: dict[str, Equation] = {}
         for e in self._plain.backward:
-            rhs = e.rhs.xreplace({r: found[name_of(r)].rhs for r in reads(e.rhs, found)})
-            dropped = self._plain.variables[e.name].primal not in self.program.adjoints
-            if dropped and not free_indices(rhs) and not reads(rhs, self._plain.variables):
+            rhs = self.inlined(e.rhs, found)
+            primal = self._plain.variables[e.name].primal
+            read = [name_of(r) for r in reads(rhs, self._plain.variables)]
+            if primal not in self.program.adjoints and is_spread(rhs, e.indices, self._plain.variables) and (
+                    not read or (read[0] in self.program.variables and not self._is_shared_value(primal))):
                 found[e.name] = Equation(e.lhs, rhs)
         return found
+
+    def _is_shared_value(self, name):
+        """Tell whether a line is a function value that has its name after the function: tanh_Z = tanh(Z)."""
+        line = self.definitions.get(name)
+        return line is not None and name.startswith(f"{getattr(line.rhs, 'word', type(line.rhs).__name__)}_")
 
     # ---- lines
 

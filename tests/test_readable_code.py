@@ -1,0 +1,107 @@
+"""Generated code reads as an expert's: products where an expert writes products, each line under what it comes from."""
+
+import re
+
+import numpy as np
+import pytest
+from sympy import Sum, exp, sqrt, tanh
+
+import codegen
+from derive import Network, matmul, mean, sigmoid, total
+from derive.notes import note
+from derive.referee import disagreement
+
+random = np.random.default_rng(0)
+
+
+def comments_over(source, line):
+    """Return the comments over a line of code, those that stand over lines before it too where none is its own."""
+    lines = [text.strip() for text in source.splitlines()]
+    k = next(k for k, text in enumerate(lines) if text.startswith(line))
+    while not lines[k].startswith("#"):
+        k -= 1
+    first = k
+    while lines[first - 1].startswith("#"):
+        first -= 1
+    return [text.split(" = ")[0].removeprefix("# ") for text in lines[first:k + 1] if " = " in text]
+
+
+def rotary():
+    """Return scores of queries and keys that are rotated in pairs: (q0 k0' + q1 k1')/sqrt(E)."""
+    net = Network("rotary", "Scores with rotary positions")
+    B, T, S, E = net.sizes("B T S E")
+    q0, q1 = net.parameter("q0", B, T, E), net.parameter("q1", B, T, E)
+    k0, k1 = net.parameter("k0", B, S, E), net.parameter("k1", B, S, E)
+    b, t, s, e = net.indices(b=B, t=T, s=S, e=E)
+    Z = net.define("Z", Sum(q0[b, t, e] * k0[b, s, e] + q1[b, t, e] * k1[b, s, e], e) / sqrt(E), over=(b, t, s))
+    net.loss = mean(tanh(Z))
+    return net
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_sum_of_products_is_a_sum_of_matrix_products(style):
+    source = codegen.source(rotary().backward(), style=style)
+    forward = source[source.index("def _computed" if style == "fast" else "def forward"):]
+    assert len(re.findall(r" @ |np\.matmul", forward.split("tanh")[0])) == 2
+    q0, q1, k0, k1 = (random.normal(size=(2, n, 3)) for n in (4, 4, 5, 5))
+    loss, grads = codegen.lambdify(rotary().backward(), style=style)(q0, q1, k0, k1)
+    A = np.tanh((q0 @ k0.mT + q1 @ k1.mT) / 3**0.5)
+    assert np.isclose(loss, A.mean())
+    assert np.allclose(grads.k1, ((1 - A**2) / A.size / 3**0.5).mT @ q1)
+
+
+def factorisation_machine():
+    """Return pairwise interactions by factors, ((X V)^2 - X^2 V^2) 1/2 (Rendle, 2010)."""
+    net = Network("machine", "A factorisation machine")
+    N, D, K = net.sizes("N D K")
+    V, X, y = net.parameter("V", D, K), net.input("X", N, D), net.input("y", N)
+    s, q = net.define("s", X @ V), net.define("q", matmul(X**2, V**2))
+    f = net.define("f", total(s**2 - q, axis=1) / 2)
+    net.loss = mean((f - y) ** 2) / 2
+    return net
+
+
+def test_adjoints_that_are_the_same_along_an_axis_are_not_spread():
+    program = factorisation_machine().backward()
+    source = codegen.source(program)
+    assert "broadcast_to" not in source and "(df @ X**2)[:, None]" in source
+    assert r"\delta_q &= -\tfrac12 \delta_f \mathbf 1_K^\top" in re.sub(" +", " ", note(program))
+    V, X, y = random.normal(size=(3, 2)), random.normal(size=(4, 3)), random.normal(size=4)
+    df = (((X @ V) ** 2 - X**2 @ V**2).sum(1) / 2 - y) / 4
+    _, grads = codegen.lambdify(program)(V, X, y)
+    assert np.allclose(grads.V, X.T @ (df[:, None] * (X @ V)) - V * (df @ X**2)[:, None])
+
+
+def test_adjoints_in_a_loop_stand_under_the_lines_that_send_them():
+    net = Network("cell", "A gated cell that looks at its memory")
+    T, K = net.sizes("T K")
+    U, w, x = net.parameter("U", K, K), net.parameter("w", K), net.input("x", T, K)
+    t, j, k = net.indices(t=T, j=K, k=K)
+    h, c = net.state("h", T, K, initial=0), net.state("c", T, K, initial=0)
+    i = net.define("i", sigmoid(Sum(h[t - 1, j] * U[j, k], j) + w[k] * c[t - 1, k] + x[t, k]), over=(t, k))
+    net.define(c, c[t - 1, k] + i[t, k] * x[t, k], over=(t, k))
+    net.define(h, tanh(c[t, k]), over=(t, k))
+    net.loss = mean(h**2)
+    source = codegen.source(net.backward())
+    assert comments_over(source, "dc[t + 1] +=") == ["h[t, k]"]
+    assert comments_over(source, "dpre_i[t] =") == ["i"]
+    assert comments_over(source, "dU =") == ["pre_i[t, k]"]
+
+
+def test_lines_that_nothing_is_computed_for_are_told_with_the_next():
+    net = Network("counts", "Poisson regression")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    eta = net.define("eta", X @ w)
+    net.loss = mean(exp(eta) - y * eta)
+    assert comments_over(codegen.source(net.backward()), "deta =") == ["loss", "exp_eta"]
+
+
+def test_exponentials_with_weights_over_their_sum_are_read_as_one_line():
+    net = Network("weights", "Attention over the edges of a graph")
+    N, K = net.sizes("N K")
+    S, M, V, Y = net.parameter("S", N, N), net.input("M", N, N), net.parameter("V", N, K), net.input("Y", N, K)
+    i, j = net.indices(i=N, j=N)
+    A = net.define("A", M[i, j] * exp(S[i, j]) / Sum(M[i, j] * exp(S[i, j]), j), over=(i, j))
+    net.loss = mean((A @ V - Y) ** 2)
+    assert max(disagreement(net.program(), net.backward()).values()) < 1e-50
