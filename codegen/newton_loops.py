@@ -101,7 +101,7 @@ def lines(loop: "Looped", rows: Sequence["Row"]) -> Iterator[str]:
     for [e] in groups:
         row = next(r for r in rows if names[r.equation.name] == e.name)
         if row.equation.name in wanted:
-            yield from loop.pulled(row)
+            yield from (line.code for line in loop.pulled(row))
 
 
 def _in_one_turn(loop, row, names, variables) -> Equation:
