@@ -39,7 +39,7 @@ from sympy.core.relational import Relational
 from derive.arrays import Array
 from derive.binders import LogSumExp, Maximum
 from derive.cases import by_place
-from derive.functions import relu, sigmoid
+from derive.functions import half_step, relu, sigmoid, step
 from derive.numbers_before_sums import with_numbers_before_sums
 from derive.program import Equation, Program, Variable
 from derive.sharing import with_named, with_named_invariants
@@ -121,7 +121,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
                 lines.append(Equation(e.lhs, _value(part, e.indices)))
         else:
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
-            lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known))))
+            lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known), enters=_is_no_comparison)))
     program = with_vanishing_powers(program.with_equations(still_read(lines, program), variables=variables))
     program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
@@ -359,6 +359,11 @@ def _opened(total, parts, program):
         return total
     part = parts[read_name(inside[0])]
     return _value(part, getattr(inside[0], "indices", ()), _without_lse(total - inside[0], parts, program))
+
+
+def _is_no_comparison(term):
+    """Tell whether a term is more than a comparison, which is of the values that the forward pass has compared."""
+    return not isinstance(term, step | half_step)
 
 
 def _stable(term, known):

@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import repeat
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum, expand_mul
 
 from .bracket import at_the_end, collapsed
 from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
-from .functions import relu, step
+from .functions import half_step, relu, step
 from .guards import disjoint, guarded, is_guard, proven_away, unguarded, with_possible_cases
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
@@ -75,7 +75,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         term = gathered(term)
     if isinstance(term, Add):
-        term = _one_sum_a_bracket(_without_both_sides(term))
+        term = _one_sum_a_bracket(_without_both_sides(_by_difference(term)))
     if isinstance(term, Add):
         return _common_factor(_together_by_place(term))
     if isinstance(term, Mul):
@@ -114,6 +114,23 @@ def _without_both_sides(total: Add) -> Expr:
             beyond = rest.xreplace({relu(x): x}) * (1 - side)
             if rest.has(relu(x)) and beyond in total.args:
                 return total - term - beyond + rest
+    return total
+
+
+def _by_difference(total: Add) -> Expr:
+    """Return b + (a - b) [x > 0] where a sum is a on one side of a comparison, b on the other, and a - b is one term.
+
+        u (tau - 1) (1 - [x > 0]) + u tau [x > 0]       is u (tau - 1) + u [x > 0]
+    """
+    for term in total.args:
+        for side in (f for f in Mul.make_args(term) if isinstance(1 - f, half_step)):
+            one = next((t for t in total.args if 1 - side in Mul.make_args(t)), None)
+            if one is None:
+                continue
+            above, below = one / (1 - side), term / side
+            difference = expand_mul(above - below)
+            if not isinstance(difference, Add):
+                return total - term - one + below + difference * (1 - side)
     return total
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from sympy import Sum, exp, sqrt, tanh
+from sympy import Max, Min, Sum, exp, sqrt, tanh
 
 import codegen
 from derive import Network, matmul, mean, sigmoid, total
@@ -105,3 +105,18 @@ def test_exponentials_with_weights_over_their_sum_are_read_as_one_line():
     A = net.define("A", M[i, j] * exp(S[i, j]) / Sum(M[i, j] * exp(S[i, j]), j), over=(i, j))
     net.loss = mean((A @ V - Y) ** 2)
     assert max(disagreement(net.program(), net.backward()).values()) < 1e-50
+
+
+def test_slopes_of_maxima_are_told_by_what_differs():
+    net = Network("pinball", "Quantile regression, and a clipped ratio")
+    N, Q = net.sizes("N Q")
+    e, tau, r, eps = net.parameter("e", N, Q), net.input("tau", Q), net.parameter("r", N), net.input("eps")
+    ratio = net.define("ratio", exp(r))
+    net.loss = mean(Max(tau * e, (tau - 1) * e)) - mean(Min(Max(ratio, 1 - eps), 1 + eps))
+    source = codegen.source(net.backward())
+    assert "de = (np.heaviside(e, 0.5) + tau - 1) / (N * Q)" in source
+    assert "expm1" not in source
+    e0, tau0, r0 = random.normal(size=(4, 3)), random.random(3), 0.3 * random.normal(size=4)
+    _, grads = codegen.lambdify(net.backward())(e0, r0, tau0, 0.2)
+    assert np.allclose(grads.e, (tau0 - (e0 < 0)) / 12)
+    assert np.allclose(grads.r, -np.exp(r0) * (np.abs(np.exp(r0) - 1) < 0.2) / 4)

@@ -122,7 +122,7 @@ class CompiledLoop(Looped):
                 yield call
                 call = None
             if mark:
-                call = _Call(mark[1], line.name, list(self.puts[int(mark[2])]))
+                call = _Call(mark[1], line.names, list(self.puts[int(mark[2])]))
             else:
                 yield line
         if call:
@@ -144,7 +144,7 @@ class CompiledLoop(Looped):
         done |= dict.fromkeys([*f.given, *f.made])
         buffers = [self._array(n, shape) for n, shape in f.buffers.items()]
         sizes = as_tuple([self.printer.size(s).code for s in f.sizes])
-        call.line = Line(f"{call.pad}{name}({', '.join(f.turns)})", call.name)
+        call.line = Line(f"{call.pad}{name}({', '.join(f.turns)})", call.names)
         return [f"{name} = _bound(compiled.{name}, {as_tuple([*f.given, *f.made, *buffers])}, {sizes})"]
 
     def _counters(self):
@@ -157,8 +157,8 @@ class CompiledLoop(Looped):
 class _Call:
     """A run of assignments that one C function computes in a turn."""
 
-    def __init__(self, pad: str, name: str, assignments: list[Assignment]):
-        self.pad, self.name, self.assignments = pad, name, assignments
+    def __init__(self, pad: str, names: tuple[str, ...], assignments: list[Assignment]):
+        self.pad, self.names, self.assignments = pad, names, assignments
         self.line: Line | None = None
 
     def mentions(self, name):
