@@ -45,7 +45,7 @@ from sympy import (
     tanh,
 )
 
-from .binders import LogSumExp
+from .binders import Binder, LogSumExp
 from .functions import relu, sigmoid, softplus
 from .guards import is_guard
 from .masked_exponentials import is_everywhere
@@ -141,17 +141,30 @@ def _power(term, known):
 
 
 def _of_factors(x, known):
-    """Return the logarithm of a product, or of a power, by those of its factors where all have a stable form."""
-    number, rest = x.as_coeff_Mul()
+    """Return the logarithm of a product, or of a power, by those of its factors where these have a stable form.
+
+    Exponentials and sigmoids are positive: what is beside them keeps a logarithm of its own.
+    """
+    number, rest = _product_seen_through(x, known).as_coeff_Mul()
     if x.is_number or not number.is_positive or not isinstance(rest, Mul | Pow):
         return log(x)
-    terms = [log(number)]
-    for base, power in (f.as_base_exp() for f in Mul.make_args(rest)):
-        term = _logarithm(base, known)
-        if term == log(base):
-            return log(x)
-        terms.append(power * term)
-    return Add(*terms)
+    factors = [(f, S.One) if isinstance(f, exp) else f.as_base_exp() for f in Mul.make_args(rest)]
+    terms = [(power * term, base**power) for base, power in factors if (term := _logarithm(base, known)) != log(base)]
+    if len(terms) < len(factors):
+        terms = [(power * term, base**power) for base, power in factors
+                 if (term := _log_of_exponentials(base, known, sigmoids=True)) is not None]
+    others = rest / Mul(*(factor for _, factor in terms))
+    return Add(*(term for term, _ in terms), log(number * others)) if terms else log(x)
+
+
+def _product_seen_through(x, known):
+    """Return the product that a read stands for, where an exponential or a sigmoid is among plain factors of it."""
+    definition = known.get(read_name(x))
+    if definition is None or not isinstance(definition.rhs, Mul):
+        return x
+    product = _defined(definition, x)
+    plain = [f for f in product.args if _log_of_exponentials(f, known, sigmoids=True) is None]
+    return product if len(plain) < len(product.args) and not any(f.has(Sum, Binder) for f in plain) else x
 
 
 def _log_of_sum(first, *others):

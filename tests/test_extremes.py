@@ -196,6 +196,19 @@ def test_powers_of_a_softmax_that_is_0(dtype):
 
 
 @every_dtype
+def test_the_logarithm_of_a_rate_that_is_0_to_the_last_digit(dtype):
+    """Poisson regression with exposures: mu - y log(mu), mu = t exp(eta) by name, has the slope mu - y."""
+    net = Network("exposure")
+    N = net.size("N")
+    eta, t, y = net.parameter("eta", N), net.input("t", N), net.input("y", N)
+    mu = net.define("mu", t * exp(eta))
+    net.loss = total(mu - y * log(mu))
+    f = codegen.lambdify(net.backward())
+    loss, grads = f(np.array([-1e4, 0], dtype), [2, 2], [3, 0])
+    assert loss == pytest.approx(2 - 3 * (np.log(2) - 1e4)) and grads.eta.tolist() == [-3, 2]
+
+
+@every_dtype
 def test_a_lattice_of_logarithms(dtype):
     """log(exp(a) + [l > 0] exp(b)) in a recurrence, whose paths all come to T*z and are binomial(T, L - 1) many."""
     net = Network("lattice")
