@@ -15,6 +15,7 @@ from .lowering import grouped
 from .nodes import (
     as_numbers,
     condition_of,
+    equal_where_zero,
     inverted,
     is_between,
     is_bracket,
@@ -199,6 +200,7 @@ class ElementwisePrinter(SumPrinter):
         if node.head is Piecewise:
             return self.code(condition_of(node))
         if node.head is not functions.step:
-            return f"{self.text(node.args[0]).inside(SUM)} == 0"
+            left, right = equal_where_zero(node.args[0])
+            return f"{self.text(left).inside(SUM)} == {self.text(right).inside(SUM)}"
         left, sign, right = positive_where(node.args[0])
         return f"{self.text(left).inside(SUM)} {sign} {self.text(right).inside(SUM)}"

@@ -2,6 +2,7 @@
 
 import re
 
+BEGINS = re.compile(r"([-+*/]|if|else|and|or) ")        # what a line of a formula begins with
 LOOSEST_FIRST = ((", ",), (" + ", " - "), (" * ", " / ", " @ "))
 
 
@@ -11,10 +12,31 @@ def folded(line: str, width: int) -> list[str]:
         return [line]
     pad, target, value = _assignment(line)
     start, end = _largest_bracket(value)
-    if " + " not in (outside := value[:start] + value[end:]) and " - " not in outside and len(outside) < width // 3:
+    outside = value[:start] + value[end:]
+    short = len(outside) < width // 3 or (start == 0 and value[end:].startswith(")."))      # (A @ B).reshape(...)
+    if short and " + " not in outside and " - " not in outside:
         first = f"{pad}{target}{value[:start + 1]}"     # one call or product: it is opened where it stands
         return [first, *_lines(value[start + 1:end], len(pad) + 4, width), pad + value[end:]]
     return [f"{pad}{target}(", *_lines(value, len(pad) + 4, width), f"{pad})"]
+
+
+def broken(formula: str, first: int, rest: int) -> list[str]:
+    """Return a formula in words as lines, the first of so many characters, broken where the fewest brackets are open.
+
+    An operator begins its line; no line is shorter than half of the room that it has.
+    """
+    lines: list[str] = []
+    while len(formula) > (room := rest if lines else first):
+        depths = _depths(formula)
+        spaces = [k for k, letter in enumerate(formula[:room + 1]) if letter == " "]
+        spaces = [k for k in spaces if k >= room // 2] or spaces[-1:] or [k for k in range(room, len(formula))
+                                                                          if formula[k] == " "][:1]
+        if not spaces:
+            break
+        place = min(spaces, key=lambda k: (depths[k], not BEGINS.match(formula, k + 1), -k))
+        lines.append(formula[:place])
+        formula = formula[place + 1:]
+    return [*lines, formula]
 
 
 def _assignment(line):

@@ -43,6 +43,15 @@ def positive_where(node):
     return node, ">", Scalar((), S.Zero)
 
 
+def equal_where_zero(node):
+    """Return what is equal where a node is 0: x and y for x - y."""
+    terms = [split_sign(t) for t in node.args] if isinstance(node, Apply) and node.head is Add else []
+    if sorted(negative for negative, _ in terms) == [False, True]:
+        (_, left), (_, right) = sorted(terms, key=lambda t: t[0])
+        return left, right
+    return node, Scalar((), S.Zero)
+
+
 def term_order(negative, node):
     """Return the key that orders the terms of a sum: positive first, products of matrices before the rest."""
     inner = node.body if isinstance(node, Spread) else node

@@ -134,7 +134,7 @@ def number(expr):
     if text.endswith("0000000.0"):
         digits = text[:-2].rstrip("0")
         text = f"{digits}e{len(text) - 2 - len(digits)}"
-    return Text(text, SIGN if text.startswith("-") else ATOM)
+    return Text(text.replace("e-0", "e-"), SIGN if text.startswith("-") else ATOM)
 
 
 def is_long(integer):

@@ -11,11 +11,12 @@ from derive.program import Variable
 from derive.wording import quoted
 
 from .checks import arguments, predict_inputs, required_arguments
-from .folding import folded
+from .folding import broken, folded
 from .layout import WIDTH, as_tuple, assignment, rows, signature, wrapped
 from .sizes import Sizes
 
 COLUMN = 56                 # where the shapes stand beside the code
+UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 # ---- the head
@@ -35,7 +36,8 @@ def docstring(plan, told="") -> str:
     if plan.keyword_sizes:
         facts.append(("Sizes", f"{', '.join(s.name for s in plan.keyword_sizes)}, given by keyword."))
     if program.derived:
-        facts.append(("where", "; ".join(f"{s} = {e}" for s, e in program.derived.items()) + "."))
+        relations = (f"{s} = {plan.texts.expression(e).replace(' ', UNBROKEN)}" for s, e in program.derived.items())
+        facts.append(("where", f"{'; '.join(relations)}."))
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
     facts += [("Assumes", f"{a}.") for a in plan.texts.assumptions()]
@@ -49,8 +51,9 @@ def docstring(plan, told="") -> str:
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:
-        lines += textwrap.wrap(
+        wrapped = textwrap.wrap(
             word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
+        lines += [line.replace(UNBROKEN, " ") for line in wrapped]
     lines += ["", *_names_told(program), *([told] if told else [])]
     lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
     if program.source:
@@ -83,7 +86,7 @@ def _table(rows):
     lines = []
     for line, shape, note in rows:
         room = min(100, WIDTH - 7 - len(shape))
-        first, *more = textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False)
+        first, *more = broken(line, room, room)
         whole = f"    {first.ljust(left)}   {shape.ljust(middle)}   {note}".rstrip()
         if len(whole) > WIDTH:
             whole, more = f"    {first.ljust(left)}   {shape}".rstrip(), [*more, f"({note})"]
@@ -96,13 +99,16 @@ def _shape(variable: Variable) -> str:
 
 
 def _listed(variables):
-    return ", ".join(f"{v.name} {shape_text(v.shape)}" if v.shape else f"{v.name}, a scalar" for v in variables)
+    """Return names with their shapes, which stay on one line."""
+    listed = (f"{v.name} {shape_text(v.shape)}" if v.shape else f"{v.name}, a scalar" for v in variables)
+    return ", ".join(words.replace(" ", UNBROKEN) for words in listed)
 
 
 def _inputs_listed(program):
     real = [v for v in program.inputs if v.kind == "input" and not v.tangent_of]
-    labels = [f"labels {v.name} {shape_text(v.shape)}, integers in [0, {v.classes})" if v.shape
-              else f"label {v.name}, an integer in [0, {v.classes})" for v in program.kind("labels")]
+    ranges = {v: f"[0, {v.classes})".replace(" ", UNBROKEN) for v in program.kind("labels")}
+    labels = [f"labels {_listed([v])}, integers in {within}" if v.shape else f"label {v.name}, an integer in {within}"
+              for v, within in ranges.items()]
     return "; ".join(([_listed(real)] if real else []) + labels)
 
 
@@ -188,7 +194,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
     for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
         lines += [""] if lines[-1] and s.lines[0].startswith("def ") else []
         if 0 in quotes:
-            lines += _comment(quotes[0])
+            lines += _quoted_over(quotes[0])
         part = next((p for p in plan.lowered.parts.values() if p.maxima.name == s.name), None)
         if part is not None:
             lines += _comment(_shift_comment(part, plan))
@@ -201,7 +207,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
         told = _told_at(s) if shape and s.shown and not any(n.has(Max) for n in shape) else None
         for k, line in enumerate(s.lines):
             if k > 0 and k in quotes:
-                lines += _comment(quotes[k], pad[4:] + " " * (len(line) - len(line.lstrip())))
+                lines += _quoted_over(quotes[k], pad[4:] + " " * (len(line) - len(line.lstrip())))
             beside = f"# {shape_text(shape)}" if k == told else ""
             lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
@@ -238,15 +244,17 @@ def _quotes(statements, quoted):
 
 
 def _comment(words, indent=""):
-    """Return comment lines, folded, for each line of words."""
-    return [line for sentence in words.splitlines() for line in textwrap.wrap(
-        f"# {sentence}",
-        WIDTH - 4,
-        initial_indent=f"    {indent}",
-        subsequent_indent=f"    {indent}#     ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )]
+    """Return the lines of a comment."""
+    first, rest = f"    {indent}# ", f"    {indent}#     "
+    return textwrap.wrap(words, WIDTH - 4, initial_indent=first, subsequent_indent=rest, break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def _quoted_over(quote, indent=""):
+    """Return comments that quote equations, one or more lines for each."""
+    first, rest = f"    {indent}# ", f"    {indent}#     "
+    return [(rest if k else first) + line for equation in quote.splitlines()
+            for k, line in enumerate(broken(equation, WIDTH - 4 - len(first), WIDTH - 4 - len(rest)))]
 
 
 def _with_comment(lines, comment):
@@ -258,7 +266,7 @@ def _with_comment(lines, comment):
     if len(last + comment) <= WIDTH:
         return [*before, last + comment]
     [*before, last] = folded(lines[0], WIDTH - len(comment) - 2)
-    return [*before, f"{last}  {comment}"]
+    return [*before, (last.ljust(COLUMN) if len(last) < COLUMN - 1 else f"{last}  ") + comment]
 
 
 def loss_and_grads(plan) -> str:

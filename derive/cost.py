@@ -164,7 +164,7 @@ def _powers(term):
 
 def _sum_text(terms):
     wide = any(len(s.name) > 1 for term in terms for s in term.free_symbols)
-    return " + ".join(_monomial(term, wide) for term in terms)
+    return " + ".join(_monomial(term, wide) for term in terms).replace(" + -", " - ")
 
 
 def _monomial(term, wide):

@@ -22,6 +22,7 @@ from sympy import (
     Symbol,
     Tuple,
     exp,
+    floor,
     log,
     sign,
 )
@@ -176,7 +177,8 @@ def derivative(expr: Expr, read: Expr) -> Expr:
     back = {placeholder: t for t, placeholder in there.items()}
     result = _scalar_derivative(expr.xreplace(there), there[read])
     if result is None:
-        raise DerivationError(f"no derivative is known of {expr} by {read}; use functions that SymPy can differentiate")
+        remedy = "a quotient is x / 2, not x // 2" if expr.has(floor) else "use functions that SymPy can differentiate"
+        raise DerivationError(f"no derivative is known of {expr} by {read}; {remedy}")
     return result.xreplace(back)
 
 

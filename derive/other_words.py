@@ -22,12 +22,17 @@ OTHERS = {                      # "" where there is nothing of the kind
     "hstack": "concatenate(Z, A, axis=1)", "item": "", "log1p": "log(1 + Z)", "logaddexp": "log(exp(Z) + exp(A))",
     "matmul": "Z @ A", "max": "maximum(Z)", "maximum": "Max(Z, A), and relu(Z) for Max(Z, 0)", "min": "-maximum(-Z)",
     "minimum": "Min(Z, A)", "mm": "Z @ A", "mul": "Z * A", "multiply": "Z * A", "mv": "Z @ A", "ndim": "",
-    "norm": "sqrt(total(Z**2))", "numpy": "", "outer": "Z[:, None] * A", "permute": "Z.T, or index notation",
+    "norm": "sqrt(total(Z**2))", "numpy": "", "outer": "Z[:, None] * A",
+    "permute": "Z.T, Z.mT for the last two axes of a stack, or index notation",
+
     "pow": "Z**2", "power": "Z**2", "prod": "product(Z)", "roll": "concatenate(Z[1:], Z[:1])", "size": "",
     "square": "Z**2", "squeeze": "Z[:, 0]",
     "stack": "concatenate(Z[None], A[None])", "std": "sqrt(mean((Z - mean(Z))**2))", "sub": "Z - A",
-    "sum": "total(Z)", "swapaxes": "Z.T, or index notation", "t": "Z.T", "trace": "total(diagonal(Z))",
-    "transpose": "Z.T", "unsqueeze": "Z[:, None]", "var": "mean((Z - mean(Z))**2)",
+    "sum": "total(Z)",
+    "swapaxes": "Z.T, Z.mT for the last two axes of a stack, or index notation",
+    "t": "Z.T", "trace": "total(diagonal(Z))",
+    "transpose": "Z.T, and Z.mT for the last two axes of a stack",
+    "unsqueeze": "Z[:, None]", "var": "mean((Z - mean(Z))**2)",
     "vstack": "concatenate(Z, A, axis=0)", "where": "Piecewise((a, condition), (b, True))",
 }  # fmt: skip
 

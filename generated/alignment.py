@@ -3,8 +3,8 @@
     S[i, j, n] = sum_{d, e} x[i, n, d] * y[j, n, e] * W[d, e]                  (I, J, N)   scores of pairs
     V[-1, m, n] = -g * m                                                       (I, M, N)
         (value of the first i + 1 against the first m)
-    V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m -   (I, M, N)
-        1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+    V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n])   (I, M, N)
+        + V[i, m - 1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
         (value of the first i + 1 against the first m)
     loss = -1/N sum_n V[I - 1, J, n]
 
@@ -67,8 +67,8 @@ def backward(residuals):
     dV[I, J] -= 1 / N
     for i in reversed(range(I)):
         for m in reversed(range(M)):
-            # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m -
-            #     1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+            # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n])
+            #     + V[i, m - 1, n] - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
             if m >= 1:
                 dV[i + 1, m - 1] += (
                     dV[i + 1, m] * _sigmoid(np.logaddexp(V[i + 1, m - 1], S[i, m - 1] + V[i, m - 1] + g) - V[i, m])
@@ -97,8 +97,8 @@ def backward(residuals):
         )
         - np.arange(M, dtype=dV.dtype) @ np.sum(dV[0], axis=1)
     )
-    # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m - 1, n] -
-    #     V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
+    # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m - 1, n]
+    #     - V[i - 1, m, n]) + V[i - 1, m, n] - g if m >= 1 else g * (-i - 1))
     dS = (
         dV[1:, 1:1 + J] * _sigmoid(np.logaddexp(V[1:, :J], S + V[:-1, :J] + g) - V[:-1, 1:1 + J])
         * _sigmoid(S + V[:-1, :J] + g - V[1:, :J])

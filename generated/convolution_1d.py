@@ -1,14 +1,14 @@
 """Convolution of signals, with stride, padding, dilation and groups: loss and gradients.
 
-    y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P] * w[M   (N, G, M, I)
-        * g + m, j, p]) + b[M * g + m]
+    y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P]   (N, G, M, I)
+        * w[M * g + m, j, p]) + b[M * g + m]
         (G groups of M channels)
     loss = 1/(2 N G M I) sum_{n, g, m, i} (y[n, g, m, i] - Y[n, g, m, i])^2
 
 Parameters  x (N, C, U), w (F, J, K), b (F,); their dtype is the result's.
 Inputs      Y (N, G, M, I).
 Sizes       S, L, P, given by keyword.
-where       C = G*J; F = G*M; I = floor((-L*(K - 1) + 2*P + U - 1)/S) + 1.
+where       C = G J; F = G M; I = floor((2 P + U - (K - 1) * L - 1)/S) + 1.
 Outputs     y (N, G, M, I), by `predict`.
 Cost        6CIKMN operations, 24(CNU + 3FIN + FJK) bytes read and written, 8FIN bytes kept for `backward`, to leading
             order.
@@ -69,8 +69,8 @@ def backward(residuals):
 
     # loss = 1/(2 N G M I) sum_{n, g, m, i} (y[n, g, m, i] - Y[n, g, m, i])^2
     dy = (y - Y) / (G * I * M * N)                      # (N, G, M, I)
-    # y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P] * w[M * g + m,
-    #     j, p]) + b[M * g + m]
+    # y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P]
+    #     * w[M * g + m, j, p]) + b[M * g + m]
     dwindows_x = (split_w.reshape(G, M, -1).mT @ dy).reshape(N, G, J, K, I)  # (N, G, J, K, I)
     dx_padded = np.zeros((N, G, J, 2 * P + U), dwindows_x.dtype)  # (N, G, J, 2*P + U)
     for p in range(K):

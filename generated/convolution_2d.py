@@ -1,14 +1,15 @@
 """Convolution of images, with stride, padding, dilation and groups: loss and gradients.
 
-    y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V] *   (N, G, M, A, B)
-        x[n, J * g + j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
+    y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V]   (N, G, M, A, B)
+        * x[n, J * g + j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
         (G groups of M channels)
     loss = 1/(2 N G M A B) sum_{n, g, m, i} sum_{k=0..B - 1} (y[n, g, m, i, k] - Y[n, g, m, i, k])^2
 
 Parameters  x (N, C, U, V), w (F, J, K, K), b (F,); their dtype is the result's.
 Inputs      Y (N, G, M, A, B).
 Sizes       S, L, P, given by keyword.
-where       C = G*J; F = G*M; A = floor((-L*(K - 1) + 2*P + U - 1)/S) + 1; B = floor((-L*(K - 1) + 2*P + V - 1)/S) + 1.
+where       C = G J; F = G M; A = floor((2 P + U - (K - 1) * L - 1)/S) + 1; B =
+            floor((2 P + V - (K - 1) * L - 1)/S) + 1.
 Outputs     y (N, G, M, A, B), by `predict`.
 Cost        6ABCK^2MN operations, 24(3ABFN + CNUV + FJK^2) bytes read and written, 8ABFN bytes kept for `backward`, to
             leading order.
@@ -76,11 +77,11 @@ def backward(residuals):
 
     # loss = 1/(2 N G M A B) sum_{n, g, m, i} sum_{k=0..B - 1} (y[n, g, m, i, k] - Y[n, g, m, i, k])^2
     dy = (y - Y) / (A * B * G * M * N)                  # (N, G, M, A, B)
-    # y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V] * x[n, J * g +
-    #     j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
+    # y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V]
+    #     * x[n, J * g + j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
     dwindows_x = (
         split_w.reshape(G, M, -1).mT @ dy.reshape(N, G, M, -1)
-    ).reshape(N, G, J, K, K, A, B)  # (N, G, J, K, K, A, B)
+    ).reshape(N, G, J, K, K, A, B)                      # (N, G, J, K, K, A, B)
     dx_padded = np.zeros((N, G, J, 2 * P + U, 2 * P + V), dwindows_x.dtype)  # (N, G, J, 2*P + U, 2*P + V)
     for p in range(K):
         for q in range(K):
@@ -88,10 +89,8 @@ def backward(residuals):
     dsplit_x = dx_padded[:, :, :, P:P + U, P:P + V]     # (N, G, J, U, V)
     dx = dsplit_x.reshape(N, C, U, V)                   # (N, C, U, V)
     dsplit_w = (
-        (
-            dy.reshape(N, G, M, -1) @ windows_x.reshape(N, G, -1, A * B).mT
-        ).sum(axis=0).reshape(G, M, J, K, K)
-    )  # (G, M, J, K, K)
+        dy.reshape(N, G, M, -1) @ windows_x.reshape(N, G, -1, A * B).mT
+    ).sum(axis=0).reshape(G, M, J, K, K)                # (G, M, J, K, K)
     dw = dsplit_w.reshape(F, J, K, K)                   # (F, J, K, K)
     dsplit_b = dy.sum(axis=(0, 3, 4))                   # (G, M)
     db = dsplit_b.reshape(F)                            # (F,)

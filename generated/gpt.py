@@ -55,13 +55,13 @@
     Z[n, t, v] = sum_d C[n, t, d] * We[v, d]                                   (N, T, V)      logits
     loss = 1/(N T) sum_{n, t} (log sum_v exp Z[n, t, v]) - Z[n, t, y[n, t]]
 
-Parameters  We (V, D), Wp (T, D), Wq1 (D, D), Wk1 (D, D), Wv1 (D, D), Wo1 (D, D), W1 (D, M), b1 (M,), U1 (M, D), c1
-            (D,), g_A1 (D,), b_A1 (D,), g_B1 (D,), b_B1 (D,), Wq2 (D, D), Wk2 (D, D), Wv2 (D, D), Wo2 (D, D), W2 (D, M),
-            b2 (M,), U2 (M, D), c2 (D,), g_A2 (D,), b_A2 (D,), g_B2 (D,), b_B2 (D,), g_C (D,), b_C (D,); their dtype is
-            the result's.
+Parameters  We (V, D), Wp (T, D), Wq1 (D, D), Wk1 (D, D), Wv1 (D, D), Wo1 (D, D), W1 (D, M), b1 (M,), U1 (M, D),
+            c1 (D,), g_A1 (D,), b_A1 (D,), g_B1 (D,), b_B1 (D,), Wq2 (D, D), Wk2 (D, D), Wv2 (D, D), Wo2 (D, D),
+            W2 (D, M), b2 (M,), U2 (M, D), c2 (D,), g_A2 (D,), b_A2 (D,), g_B2 (D,), b_B2 (D,), g_C (D,), b_C (D,);
+            their dtype is the result's.
 Inputs      epsilon, a scalar; labels w (N, T), integers in [0, V); labels y (N, T), integers in [0, V).
 Sizes       H, E, given by keyword.
-where       D = E*H.
+where       D = H E.
 Outputs     Z (N, T, V), by `predict`.
 Cost        2NT(24D^2 + 12DM + 12DT + 3DV + 10HT) operations, 288HNT^2 bytes read and written, 16HNT^2 bytes kept for
             `backward`, to leading order.
@@ -247,7 +247,7 @@ def backward(residuals):
     # mu_C[n, t] = 1/D sum_d X2[n, t, d]
     dX2 = (
         dC_hat / sqrt_var_C[:, :, None] + 2 / D * dvar_C[:, :, None] * diff_var_C + (dmu_C / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # X2[n, t, d] = (sum_m F2[n, t, m] * U2[m, d]) + R2[n, t, d] + c2[d]
     dU2 = F2.reshape(-1, M).T @ dX2.reshape(-1, D)      # (M, D)
     dc2 = dX2.sum(axis=(0, 1))                          # (D,)
@@ -272,7 +272,7 @@ def backward(residuals):
     dR2 = (
         dB2_hat / sqrt_var_B2[:, :, None] + 2 / D * dvar_B2[:, :, None] * diff_var_B2 + dX2
         + (dmu_B2 / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # R2[n, t, d] = (sum_{h, e} O2[n, t, h, e] * Wo2[E * h + e, d]) + X1[n, t, d]
     dsplit_Wo2 = (O2.reshape(-1, E * H).T @ dR2.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo2 = dsplit_Wo2.reshape(D, D)                     # (D, D)
@@ -311,7 +311,7 @@ def backward(residuals):
     dX1 = (
         dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * diff_var_A2 + dR2
         + (dmu_A2 / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # X1[n, t, d] = (sum_m F1[n, t, m] * U1[m, d]) + R1[n, t, d] + c1[d]
     dU1 = F1.reshape(-1, M).T @ dX1.reshape(-1, D)      # (M, D)
     dc1 = dX1.sum(axis=(0, 1))                          # (D,)
@@ -336,7 +336,7 @@ def backward(residuals):
     dR1 = (
         dB1_hat / sqrt_var_B1[:, :, None] + 2 / D * dvar_B1[:, :, None] * diff_var_B1 + dX1
         + (dmu_B1 / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # R1[n, t, d] = (sum_{h, e} O1[n, t, h, e] * Wo1[E * h + e, d]) + X0[n, t, d]
     dsplit_Wo1 = (O1.reshape(-1, E * H).T @ dR1.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo1 = dsplit_Wo1.reshape(D, D)                     # (D, D)
@@ -375,7 +375,7 @@ def backward(residuals):
     dX0 = (
         dA1_hat / sqrt_var_A1[:, :, None] + 2 / D * dvar_A1[:, :, None] * diff_var_A1 + dR1
         + (dmu_A1 / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # X0[n, t, d] = We[w[n, t], d] + Wp[t, d]
     dWe = dZ.reshape(-1, V).T @ C.reshape(-1, D)        # (V, D)
     _add_rows(dWe, w, dX0)

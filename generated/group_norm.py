@@ -15,7 +15,7 @@
 Parameters  W1 (C, D), gamma (C,), beta (C,), W2 (C, K), b2 (K,); their dtype is the result's.
 Inputs      X (N, D, H, W), epsilon, a scalar; labels y (N,), integers in [0, K).
 Sizes       G, M, given by keyword.
-where       C = G*M.
+where       C = G M.
 Outputs     Y (N, K), by `predict`.
 Cost        4CDHNW operations, 16HNW(13C + D) bytes read and written, 24CHNW bytes kept for `backward`, to leading
             order.

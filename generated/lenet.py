@@ -13,7 +13,7 @@
 
 Parameters  w1 (F, C, K, K), b1 (F,), w2 (G, F, K, K), b2 (G,), W3 (G, A2, B2, D), b3 (D,); their dtype is the result's.
 Inputs      x (N, C, U, V); labels y (N,), integers in [0, D).
-where       U1 = -K + U + 1; V1 = -K + V + 1; A1 = floor(U1/2); B1 = floor(V1/2); U2 = A1 - K + 1; V2 = B1 - K + 1; A2 =
+where       U1 = U + 1 - K; V1 = V + 1 - K; A1 = floor(U1/2); B1 = floor(V1/2); U2 = A1 + 1 - K; V2 = B1 + 1 - K; A2 =
             floor(U2/2); B2 = floor(V2/2).
 Outputs     z (N, D), by `predict`.
 Cost        2FK^2N(A1·B1·G + 2 C·U1·V1 + 2 G·U2·V2) operations, 8(7 A1·B1·F·N + 3 A2·B2·D·G + 7 A2·B2·G·N + 2 C·F·K^2 +
@@ -71,7 +71,7 @@ def forward(w1, b1, w2, b2, W3, b3, x, y):
     pre_h1 = (
         (w1.reshape(F, -1) @ windows_x.reshape(N, -1, U1 * V1)).reshape(N, F, U1, V1)
         + b1[:, None, None]
-    )  # (N, F, U1, V1)
+    )                                                   # (N, F, U1, V1)
     h1 = np.maximum(pre_h1, 0)                          # (N, F, U1, V1)
     windows_h1 = np.empty((2, 2, N, F, A1, B1), h1.dtype)  # (2, 2, N, F, A1, B1)
     for r in range(2):
@@ -86,7 +86,7 @@ def forward(w1, b1, w2, b2, W3, b3, x, y):
     pre_h2 = (
         (w2.reshape(G, -1) @ windows_m1.reshape(N, -1, U2 * V2)).reshape(N, G, U2, V2)
         + b2[:, None, None]
-    )  # (N, G, U2, V2)
+    )                                                   # (N, G, U2, V2)
     h2 = np.maximum(pre_h2, 0)                          # (N, G, U2, V2)
     windows_h2 = np.empty((2, 2, N, G, A2, B2), h2.dtype)  # (2, 2, N, G, A2, B2)
     for r in range(2):
@@ -139,7 +139,7 @@ def backward(residuals):
     # pre_h2[n, g, m, o] = (sum_{f, p, q} m1[n, f, m + p, o + q] * w2[g, f, p, q]) + b2[g]
     dw2 = (
         dpre_h2.reshape(N, G, -1) @ windows_m1.reshape(N, -1, U2 * V2).mT
-    ).sum(axis=0).reshape(G, F, K, K)  # (G, F, K, K)
+    ).sum(axis=0).reshape(G, F, K, K)                   # (G, F, K, K)
     db2 = dpre_h2.sum(axis=(0, 2, 3))                   # (G,)
     dwindows_m1 = (w2.reshape(G, -1).T @ dpre_h2.reshape(N, G, -1)).reshape(N, F, K, K, U2, V2)  # (N, F, K, K, U2, V2)
     dm1 = np.zeros((N, F, A1, B1), dwindows_m1.dtype)   # (N, F, A1, B1)
@@ -156,7 +156,7 @@ def backward(residuals):
     # pre_h1[n, f, u, v] = (sum_{c, p, q} x[n, c, p + u, q + v] * w1[f, c, p, q]) + b1[f]
     dw1 = (
         dpre_h1.reshape(N, F, -1) @ windows_x.reshape(N, -1, U1 * V1).mT
-    ).sum(axis=0).reshape(F, C, K, K)  # (F, C, K, K)
+    ).sum(axis=0).reshape(F, C, K, K)                   # (F, C, K, K)
     db1 = dpre_h1.sum(axis=(0, 2, 3))                   # (F,)
     return Params(dw1, db1, dw2, db2, dW3, db3)
 
@@ -194,7 +194,7 @@ def predict(w1, b1, w2, b2, W3, b3, x):
     pre_h1 = (
         (w1.reshape(F, -1) @ windows_x.reshape(N, -1, U1 * V1)).reshape(N, F, U1, V1)
         + b1[:, None, None]
-    )  # (N, F, U1, V1)
+    )                                                   # (N, F, U1, V1)
     h1 = np.maximum(pre_h1, 0)                          # (N, F, U1, V1)
     windows_h1 = np.empty((2, 2, N, F, A1, B1), h1.dtype)  # (2, 2, N, F, A1, B1)
     for r in range(2):
@@ -208,7 +208,7 @@ def predict(w1, b1, w2, b2, W3, b3, x):
     pre_h2 = (
         (w2.reshape(G, -1) @ windows_m1.reshape(N, -1, U2 * V2)).reshape(N, G, U2, V2)
         + b2[:, None, None]
-    )  # (N, G, U2, V2)
+    )                                                   # (N, G, U2, V2)
     h2 = np.maximum(pre_h2, 0)                          # (N, G, U2, V2)
     windows_h2 = np.empty((2, 2, N, G, A2, B2), h2.dtype)  # (2, 2, N, G, A2, B2)
     for r in range(2):

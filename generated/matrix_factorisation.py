@@ -1,8 +1,8 @@
 """Matrix factorisation with biases: penalised squared error of known ratings: loss and gradients.
 
     e[n] = r[n] - (sum_k P[who[n], k] * Q[what[n], k]) - b[who[n]] - c[what[n]] - mu   (N,)   errors
-    loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2) +
-        sum_{i, k} Q[i, k]^2)
+    loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2)
+        + sum_{i, k} Q[i, k]^2)
 
 Parameters  P (U, K), b (U,), Q (I, K), c (I,), mu, a scalar; their dtype is the result's.
 Inputs      r (N,), penalty, a scalar; labels who (N,), integers in [0, U); labels what (N,), integers in [0, I).
@@ -43,8 +43,8 @@ def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     P, b, Q, c, who, what, penalty, e = residuals
 
-    # loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2) + sum_{i, k} Q[i,
-    #     k]^2)
+    # loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2)
+    #     + sum_{i, k} Q[i, k]^2)
     de = 2 * e                                          # (N,)
     # e[n] = r[n] - (sum_k P[who[n], k] * Q[what[n], k]) - b[who[n]] - c[what[n]] - mu
     dP = 2 * penalty * P                                # (U, K)

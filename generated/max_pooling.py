@@ -7,7 +7,7 @@
 Parameters  x (N, C, U, V); their dtype is the result's.
 Inputs      Y (N, C, A, B).
 Sizes       K, S, given by keyword.
-where       A = floor((-K + U)/S) + 1; B = floor((-K + V)/S) + 1.
+where       A = floor((U - K)/S) + 1; B = floor((V - K)/S) + 1.
 Outputs     y (N, C, A, B), by `predict`.
 Cost        2ABCK^2N operations, 24CN(3AB + UV) bytes read and written, 16ABCN bytes kept for `backward`, to leading
             order.

@@ -11,8 +11,8 @@
 
 Parameters  E (M, D), F (C, D), W (D, K), U (K, K), b (K,), P (D, K), Q (K, K), q (K,), V (K, C), c (C,); their dtype is
             the result's.
-Inputs      labels w (S, N), integers in [0, M); labels u (T, N), integers in [0, C); labels y (T, N), integers in [0,
-            C).
+Inputs      labels w (S, N), integers in [0, M); labels u (T, N), integers in [0, C); labels y (T, N), integers in
+            [0, C).
 Outputs     z (T, N, C), by `predict`.
 Cost        6KN(CT + DS + DT + KS + KT) operations, 8N(7CT + 2DS + 2DT + 15KS + 16KT) bytes read and written, 8N(CT + KS
             + KT) bytes kept for `backward`, to leading order.

@@ -25,11 +25,11 @@
     Z[n, t, d] = (sum_m F[n, t, m] * W4[m, d]) + R[n, t, d] + b4[d]            (N, T, D)      second residual
     loss = 1/(2 N T D) sum_{n, t, d} (Z[n, t, d] - Y[n, t, d])^2
 
-Parameters  g1 (D,), b1 (D,), Wq (D, D), Wk (D, D), Wv (D, D), Wo (D, D), g2 (D,), b2 (D,), W3 (D, M), b3 (M,), W4 (M,
-            D), b4 (D,); their dtype is the result's.
+Parameters  g1 (D,), b1 (D,), Wq (D, D), Wk (D, D), Wv (D, D), Wo (D, D), g2 (D,), b2 (D,), W3 (D, M), b3 (M,),
+            W4 (M, D), b4 (D,); their dtype is the result's.
 Inputs      X (N, T, D), Y (N, T, D), epsilon, a scalar.
 Sizes       H, E, given by keyword.
-where       D = E*H.
+where       D = H E.
 Outputs     Z (N, T, D), by `predict`.
 Cost        2NT(12D^2 + 6DM + 6DT + 5HT) operations, 144HNT^2 bytes read and written, 8HNT^2 bytes kept for `backward`,
             to leading order.
@@ -131,7 +131,7 @@ def backward(residuals):
     # F[n, t, m] = 1/2 pre_F[n, t, m] * (1 + tanh_pre_F[n, t, m])
     dpre_F = dF * (
         (2 / np.pi)**0.5 * pre_F * (1 - tanh_pre_F**2) * (0.134145 * pre_F**2 + 1) + tanh_pre_F + 1
-    ) / 2  # (N, T, M)
+    ) / 2                                               # (N, T, M)
     # pre_F[n, t, m] = (sum_d A2[n, t, d] * W3[d, m]) + b3[m]
     dW3 = A2.reshape(-1, D).T @ dpre_F.reshape(-1, M)   # (D, M)
     db3 = dpre_F.sum(axis=(0, 1))                       # (M,)
@@ -148,7 +148,7 @@ def backward(residuals):
     dR = (
         dA2_hat / sqrt_var_A2[:, :, None] + 2 / D * dvar_A2[:, :, None] * diff_var_A2 + dZ
         + (dmu_A2 / D)[:, :, None]
-    )  # (N, T, D)
+    )                                                   # (N, T, D)
     # R[n, t, d] = (sum_{h, e} O[n, t, h, e] * Wo[E * h + e, d]) + X[n, t, d]
     dsplit_Wo = (O.reshape(-1, E * H).T @ dR.reshape(-1, D)).reshape(H, E, D)  # (H, E, D)
     dWo = dsplit_Wo.reshape(D, D)                       # (D, D)

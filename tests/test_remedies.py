@@ -51,6 +51,15 @@ SLIPS = {
     "mean(relu)": "relu(Z)",
     "mean(Q * Z)": "SymPy's own",
     "Sum(X[n, d], (n, 0, N), d)": "from 0 to N - 1",
+    "Sum(X[n, d] * W[d, 0])": "what a sum is over",
+    "mean(Z^2)": "a power is Z**2",
+    "mean(transpose(Z, (1, 0)))": "Z.mT",
+    "mean(Z.transpose(0, 1))": "Z.mT",
+    "mean(sofmax(Z))": "is softmax meant?",
+    "mean(Z) * K": 'K = net.size("K")',
+    "mean(Z @ weights)": 'net.parameter("weights", ...)',
+    "mean(nn(Z))": "net.input",
+    "mean(cross_entropy(Z, y, reduction='sum'))": "take its mean(...)",
     "total(solve(X[:, :, None] * X[:, None] + eye(D), X))": "solve(A, B[..., None])[..., 0]",
 }
 

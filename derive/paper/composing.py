@@ -281,7 +281,7 @@ class Composer:
         if len(terms) < 2:
             return self.formula(terms[0]) if terms else "0"
         common, left = grouped(terms)
-        text = f"{MARK} + ".join(map(self.formula, left))
+        text = f"{MARK} + ".join(map(self.formula, left)).replace(" + -", " - ")
         return text if common == 1 else f"{self.formula(common)} ({text})"
 
     def _kinks(self) -> Text:

@@ -132,7 +132,9 @@ class Matrices:
         """Return a scalar repeated along axes: b 1, or b 1 1'."""
         ones = [self._ones(i) for i in self._own(axes)]
         ones[1:] = map(self.style.transposed, ones[1:])
-        return self.style.times([*([] if node == ONE else [self.piece(node)]), *ones])
+        negative, node = signed(node)
+        repeated = self.style.times([*([] if node == ONE else [self.piece(node)]), *ones])
+        return self.style.negated(repeated) if negative else repeated
 
     def _ones(self, index):
         return self.style.ones(self.scalars.piece(size_of(index)))

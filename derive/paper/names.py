@@ -16,6 +16,7 @@ SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu x
     "psi omega"
 LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = frozenset(SMALL.split() + LARGE.split())
+SHORT = {"eps": "epsilon", "lam": "lambda", "lamb": "lambda", "lambd": "lambda"}     # Python keeps lambda for itself
 ACCENTS = ("hat", "bar", "tilde")
 REDUCTIONS = frozenset(["pre", "part", "mean", "sum", "max", "lse", "ties"])         # `mean_W_xh` is the mean of W_xh
 TANGENT_OF = "tangent "             # the name of the tangent of V is "tangent V"
@@ -65,8 +66,8 @@ def _head(word):
     number = [word[len(stem):]] if stem != word and stem else []
     if not stem:
         return rf"\mathrm{{{word}}}", []
-    if stem in GREEK:
-        return f"\\{stem}", number
+    if SHORT.get(stem, stem) in GREEK:
+        return f"\\{SHORT.get(stem, stem)}", number
     if len(stem) == 1:
         return r"\ell" if stem == "l" else stem, number
     if re.fullmatch(r"[A-Z][a-z]|[WUV][a-z]{2}|b[a-z]", stem):      # Wq, Wxh, bq: what it is, and where it stands

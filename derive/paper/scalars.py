@@ -105,8 +105,10 @@ class Scalars:
 
     def _term(self, expr, order):
         negative, factors = signed(expr)
+        inner = [is_guard(f) and is_negative(f.args[0][0]) for f in factors]
+        factors = [guarded_opposite(f) if turned else f for f, turned in zip(factors, inner, strict=True)]
         piece = self._product_of(factors) if len(factors) > 1 else self.piece(factors[0])
-        return Term(negative, piece, order(expr))
+        return Term(negative ^ (sum(inner) % 2 == 1), piece, order(expr))
 
     def _place(self, expr):
         places = self.style.names.places(map(read_name, subterms(expr)))
@@ -275,6 +277,12 @@ class Scalars:
         """Print a quotient in one line: (U - K)/S."""
         top, bottom = x.together().as_numer_denom()
         return self.style.solidus(self.piece(top), self.piece(bottom)) if bottom != 1 else self.piece(x)
+
+
+def guarded_opposite(guard: Piecewise) -> Piecewise:
+    """Return a guard of the opposite value."""
+    (value, condition), *others = guard.args
+    return guard.func((-value, condition), *others, evaluate=False)
 
 
 # ---- the order of summands

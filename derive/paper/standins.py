@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, S, Sum, exp
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Min, S, Sum, exp
 
 from ..arrays import Array
 from ..binders import LogSumExp, has_binder, is_binder
@@ -12,6 +12,14 @@ from .names import Names
 from .sheet import Sheet, name_of, written_out
 
 LETTERS = "kjilm"           # of an index that is introduced
+
+
+def lesser(term: Expr) -> Expr:
+    """Write x - relu(x) as min(x, 0), among other terms too."""
+    for t in term.args if isinstance(term, Add) else ():
+        if isinstance(-t, relu) and (-t).args[0] in term.args:
+            return term - t - (-t).args[0] + Min((-t).args[0], 0)
+    return term
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class StandIns:
             softmax = self._softmax_in(term)
             if softmax:
                 return self._softmax(softmax, reverse, matrix)
-            return self._one_hot(term) if matrix and _is_one_hot(term) else self._through_relu(term)
+            return self._one_hot(term) if matrix and _is_one_hot(term) else lesser(self._through_relu(term))
         expr = self.sheet.inlined(bottom_up(expr, change), self.sheet.hidden)
         taken = {i.name for i in free_indices(expr)} | outer
         return self._calm(apart(expr, taken), taken)
