@@ -42,9 +42,7 @@ class _Windows(FoldLowering):
             self.lines.append(e)
             return
         self.of = e
-        if e.name in self.cycle:
-            e = e.with_rhs(Add(*(guarded(*drawn_out(t)) if any(isinstance(f, Sum) for f in Mul.make_args(t)) else t
-                                 for t in Add.make_args(e.rhs))))
+        e = e.with_rhs(Add(*map(self._masked_last, Add.make_args(e.rhs))))
         factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
         self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
         self.alone = self.outermost & set(Add.make_args(e.rhs))
@@ -55,6 +53,13 @@ class _Windows(FoldLowering):
         rest = Add(*(t for t in Add.make_args(e.rhs) if t not in apart))
         terms = [self._folded(t) if t.has(KroneckerDelta) else t for t in map(self._scattering, Add.make_args(rest))]
         self.lines.append(e.with_rhs(Add(self._changed(Add(*terms)), *apart)))
+
+    def _masked_last(self, term):
+        """Return a term whose sums are masked once they are there, where no mask says what may be read of them."""
+        if not any(isinstance(f, Sum) for f in Mul.make_args(term)):
+            return term
+        whole, conditions = drawn_out(term)
+        return guarded(whole, conditions) if self.of.name in self.cycle or not self._reads_outside(whole) else term
 
 
 def _is_whole(position):
