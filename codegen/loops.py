@@ -23,7 +23,7 @@ from derive.nodes import Spread
 from derive.program import Equation, Program, Variable, ordered
 from derive.terms import free_indices, read_name, reads
 
-from . import newton_loops
+from . import label_updates, newton_loops
 from .loop_arrays import NewArrays
 from .numpy_text import NumpyPrinter
 from .statements import Statement, added, signed, update_of
@@ -190,12 +190,18 @@ class Looped:
         variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
         if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
             return False
-        if any(self.left(t.conditions) for t in row.pulled) or self._waits(row):
+        if any(self.left(t.conditions) or self._updates(row, t) for t in row.pulled) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
                      for e in users for r in reads(e.rhs, {variable.name}))
         return bool(users) and around and all(self._reads_here(r, variable.name) for r in self.rows)
+
+    def _updates(self, row, term):
+        """Return what a term adds at the places of labels in a turn: the array that it is added to has rows."""
+        here = {self._index(row.equation): self.counter}
+        turn = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
+        return label_updates.taken_apart(turn, term.at(here).expr, self.program)[1]
 
     def _reads_here(self, row, name):
         """Tell whether a row reads a variable in the turn that computes it only: what is pushed, it always does."""
@@ -256,7 +262,7 @@ class Looped:
         """Allocate a variable, with all that is known of it before the loop."""
         e, v = row.equation, self.program.variables[row.equation.name]
         needed = [read_name(r) for t in row.before for r in reads(t.expr, self.program.variables)]
-        updates = [(t, None if t.conditions else update_of(t.expr, e, self.program)) for t in row.before]
+        updates = [(t, self._known_update(e, t)) for t in row.before]
         whole = [t for t, u in updates if u is None and not t.conditions and e.free[0].lower == 0 and not v.state]
         ranged = [t for t, u in updates if u is None and t not in whole]
         dense = Add(*(t.expr for t in whole))
@@ -273,12 +279,20 @@ class Looped:
         first = not whole and not any(u for _, u in updates)
         for k, term in enumerate(ranged):
             lines += self._assigned(e, term, fresh=first and k == 0)
-        lines += [added(e, u, self.printer) for _, u in updates if u is not None]
+        lines += [added(*u, self.printer) for _, u in updates if u is not None]
         for start in (i for i in self.initial if i.name == e.name):
             node = form(start.rhs, start.free)
             lines.append(f"{e.name}[0] = {self.printer.code(node)}")
             needed += [read_name(r) for r in reads(start.rhs, self.program.variables)]
         return Statement(e.name, tuple(lines), tuple(dict.fromkeys(needed)), marks=())
+
+    def _known_update(self, equation, term):
+        """Return an equation, of a state perhaps without its row -1, and the update of it that a term is, or None."""
+        rows, expr = label_updates.without_first_row(equation, term.expr, term.conditions)
+        if rows is equation and term.conditions:
+            return None
+        update = update_of(expr, rows, self.program)
+        return (rows, update) if update is not None and (rows is equation or update.over) else None
 
     def _allocated(self, v: Variable, how, *value):
         sizes = [self.printer.size(s + 1 if v.state and axis == 0 else s).code for axis, s in enumerate(v.shape)]
@@ -416,7 +430,18 @@ class Looped:
     def _assigned(self, equation, term, fresh=False) -> Iterator[str]:
         """Yield the lines that add a term to the places where it counts, or assign it where they hold nothing yet."""
         here, left = self._narrowed(equation, term)
-        sign, expr = "=", term.expr
+        sign, expr, updates = "=", term.expr, []
+        if not here and equation.name not in self.local:
+            expr, updates = label_updates.taken_apart(equation, expr, self.program)
+        if updates:
+            if expr != 0:
+                yield from self._assigned(equation, Term(expr, term.conditions), fresh)
+            elif equation.name not in self.begun:
+                self.summed.add(equation.name)
+            view = label_updates.seen(equation, self.printer.code(form(equation.lhs, equation.free)))
+            plain = (replace(u, term=self.plain(u.term)) for u in updates)
+            yield from self._under(left, [added(view, u, self.printer) for u in plain])
+            return
         if not fresh:
             negative, expr = signed(expr)
             sign = "-=" if negative else "+="

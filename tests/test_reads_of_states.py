@@ -6,7 +6,7 @@ several lags.
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Rational, Sum, tanh
+from sympy import KroneckerDelta, Piecewise, Rational, Sum, tanh
 
 import codegen
 from derive import Network, Product, concatenate, padded, sigmoid, total
@@ -128,12 +128,44 @@ def at_lags_in_torch(w, x):
     return sum((row**2).sum() for row in rows) + (w**2).sum()
 
 
+def on_edges(net):
+    """Messages along edges, and receivers that read every state at two labels."""
+    T, V, E, R = net.sizes("T V E R")
+    w, x, D = net.parameter("w", V, 2), net.input("x", E), net.input("D", T, R)
+    src, dst = net.labels("src", E, classes=V), net.labels("dst", E, classes=V)
+    y, z = net.labels("y", R, classes=V), net.labels("z", R, classes=2)
+    t, v, e, d, r = net.indices(t=T, v=V, e=E, d=2, r=R)
+    h = net.state("h", T, V, 2, initial=w)
+    sent = Sum(KroneckerDelta(dst[e], v) * x[e] * h[t - 1, src[e], d], e)
+    a = net.define("a", sent + h[t - 1, v, d], over=(t, v, d))
+    net.define(h, tanh(a[t, v, d]) * w[v, d], over=(t, v, d))
+    net.loss = Sum((h[t, y[r], z[r]] - D[t, r]) ** 2, t, r)
+
+
+def on_edges_in_torch(w, x, D, src, dst, y, z):
+    h, loss = w, 0
+    for data in D:
+        h = torch.tanh(h.index_add(0, dst, x[:, None] * h[src])) * w
+        loss = loss + ((h[y, z] - data) ** 2).sum()
+    return loss
+
+
+EDGES = {"x": (4,), "D": (3, 3), "src": [0, 2, 1, 0], "dst": [1, 1, 2, 1], "y": [0, 1, 1], "z": [1, 0, 0]}
 RECURRENCES = [
     (convolved, convolved_in_torch, "plain", {"h0": (4,), "w": (3, 3)}, {"x": (3, 4)}),
     (convolved, convolved_in_torch, "compiled", {"h0": (1,), "w": (3, 3)}, {"x": (2, 1)}),
     (kept_after_its_length, kept_after_its_length_in_torch, "plain", {"w": (3,)}, {"x": (4, 3), "last": [0, 3, 1]}),
     (at_lags, at_lags_in_torch, "plain", {"w": (3, 2)}, {"x": (5, 2)}),
+    (on_edges, on_edges_in_torch, "plain", {"w": (3, 2)}, EDGES),
+    (on_edges, on_edges_in_torch, "fast", {"w": (3, 2)}, EDGES),
 ]
+
+
+def test_messages_along_edges_take_no_masks_of_nodes_by_edges():
+    net = Network("edges")
+    on_edges(net)
+    source = codegen.source(net.backward())
+    assert "np.arange(V)" not in source and source.count("_add_rows(") == 3        # two calls, and where it is defined
 
 
 @pytest.mark.parametrize(("declare", "theirs", "style", "parameters", "inputs"), RECURRENCES,
