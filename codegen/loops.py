@@ -26,7 +26,7 @@ from derive.terms import free_indices, read_name, reads
 from . import label_updates, newton_loops
 from .loop_arrays import NewArrays
 from .numpy_text import NumpyPrinter
-from .statements import Statement, added, signed, update_of
+from .statements import Statement, Update, added, signed, update_of
 from .transposes import laid_out
 
 
@@ -279,14 +279,14 @@ class Looped:
         first = not whole and not any(u for _, u in updates)
         for k, term in enumerate(ranged):
             lines += self._assigned(e, term, fresh=first and k == 0)
-        lines += [added(*u, self.printer) for _, u in updates if u is not None]
+        lines += [added(*update, self.printer) for _, update in updates if update is not None]
         for start in (i for i in self.initial if i.name == e.name):
             node = form(start.rhs, start.free)
             lines.append(f"{e.name}[0] = {self.printer.code(node)}")
             needed += [read_name(r) for r in reads(start.rhs, self.program.variables)]
         return Statement(e.name, tuple(lines), tuple(dict.fromkeys(needed)), marks=())
 
-    def _known_update(self, equation, term):
+    def _known_update(self, equation: Equation, term: Term) -> tuple[Equation, Update] | None:
         """Return an equation, of a state perhaps without its row -1, and the update of it that a term is, or None."""
         rows, expr = label_updates.without_first_row(equation, term.expr, term.conditions)
         if rows is equation and term.conditions:
@@ -430,18 +430,12 @@ class Looped:
     def _assigned(self, equation, term, fresh=False) -> Iterator[str]:
         """Yield the lines that add a term to the places where it counts, or assign it where they hold nothing yet."""
         here, left = self._narrowed(equation, term)
-        sign, expr, updates = "=", term.expr, []
+        sign, expr = "=", term.expr
         if not here and equation.name not in self.local:
             expr, updates = label_updates.taken_apart(equation, expr, self.program)
-        if updates:
-            if expr != 0:
-                yield from self._assigned(equation, Term(expr, term.conditions), fresh)
-            elif equation.name not in self.begun:
-                self.summed.add(equation.name)
-            view = label_updates.seen(equation, self.printer.code(form(equation.lhs, equation.free)))
-            plain = (replace(u, term=self.plain(u.term)) for u in updates)
-            yield from self._under(left, [added(view, u, self.printer) for u in plain])
-            return
+            if updates:
+                yield from self._added_at_labels(equation, Term(expr, term.conditions), updates, fresh)
+                return
         if not fresh:
             negative, expr = signed(expr)
             sign = "-=" if negative else "+="
@@ -453,6 +447,16 @@ class Looped:
         yield from self._under(left, self.put(equation, target, sign, value, axes))
         if fresh and not here and not left:
             self.begun.add(equation.name)
+
+    def _added_at_labels(self, equation, rest, updates, fresh):
+        """Yield the lines that add the rest of a term everywhere, and updates where labels say."""
+        if rest.expr != 0:
+            yield from self._assigned(equation, rest, fresh)
+        elif equation.name not in self.begun:
+            self.summed.add(equation.name)
+        view = label_updates.seen(equation, self.printer.code(form(equation.lhs, equation.free)))
+        plain = (replace(u, term=self.plain(u.term)) for u in updates)
+        yield from self._under(self.left(rest.conditions), [added(view, u, self.printer) for u in plain])
 
     def put(self, equation: Equation, target: Expr, sign: str, value: Expr, axes: tuple[Idx, ...]) -> list[str]:
         """Return the lines that assign a value of an equation to its target ("="), or add it."""

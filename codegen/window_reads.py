@@ -31,7 +31,7 @@ from derive.binders import ArgMaximum, Maximum, is_binder
 from derive.errors import DerivationError
 from derive.guards import disjoint, guarded, is_guard
 from derive.program import Equation, Program, Variable, is_cyclic
-from derive.ranges import conjuncts, index_atoms, is_conjunction
+from derive.ranges import Prover, conjuncts, index_atoms, is_conjunction
 from derive.terms import free_indices, fresh, holds, index_over, multiplied_out, reads, subterms
 
 from .positions import boxed, canonical, is_label, mixed_radix, radix_number
@@ -43,6 +43,7 @@ class ReadLowering:
     of: Equation                    # the one that is taken
     outermost: frozenset[Expr]      # the guards and choices that are terms of it, or factors of one
     alone: frozenset[Expr]          # those that are terms
+    counted: Prover | None = None   # what knows the conditions around an expression, which the loop sees to
 
     def __init__(self, program: Program):
         self.program = program
@@ -111,7 +112,12 @@ class ReadLowering:
             return []
         inside = [r for a in expr.args if isinstance(a, Expr) for r in self._bare_reads(a)]
         leaves = isinstance(expr, Indexed) and any(ends != (0, 0) for ends in self._paddings(expr))
-        return [expr, *inside] if leaves else inside
+        return [expr, *inside] if leaves and not self._is_counted(expr) else inside
+
+    def _is_counted(self, read):
+        """Tell whether the conditions around it keep a read in its range, where a loop counts by them."""
+        return self.counted is not None and all(
+            self.counted.within(p, i.lower, i.upper) for p, i in zip(read.indices, self._axes(read), strict=True))
 
     def _by_cases(self, choice):
         """Return a choice as the sum of its branches, each where it holds: a recurrence has no zeros around it."""
@@ -141,7 +147,10 @@ class ReadLowering:
         body = guard.args[0][0]
         conditions = self._open(conjuncts(guard.args[0][1]))
         if self._is_in_slices(body, conditions) and guard in self.outermost:
-            return guarded(self._changed(body), conditions)         # the loop's range and its slices see to it
+            self.counted = self.program.prover.knowing(conditions)
+            changed = self._changed(body)
+            self.counted = None
+            return guarded(changed, conditions)                     # the loop's range and its slices see to it
         if self._is_nameable(body, conditions) and any(self._is_waited_for(r) for r in reads(body, self.recurrent)):
             return self._named(guard, [(body, conditions)])
         return Add(*(self._zero_outside(term, conditions) for term in self._terms(body)))
