@@ -45,6 +45,7 @@ from derive.program import Equation, Program, Variable
 from derive.sharing import with_named, with_named_invariants
 from derive.terms import bottom_up, holds, index_over, instantiated, read_name, reads, subterms
 
+from .chosen_places import with_places_chosen
 from .gram import with_weighted
 from .log_sums import with_sums_of_two
 from .pairs import with_pairs
@@ -128,7 +129,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
     program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
-    program, backward, taps = windowed(with_named_invariants(program))
+    program, backward, taps = windowed(with_named_invariants(with_places_chosen(program)))
     return Lowered(_with_parts_added_first(program), parts, backward, taps)
 
 

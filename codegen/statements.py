@@ -6,14 +6,16 @@ Most equations are one assignment. A Kronecker delta that picks entries of the l
 
 from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum, Tuple
+from sympy import Add, Expr, Idx, Indexed, Integer, KroneckerDelta, Mul, Piecewise, S, Sum, Tuple
 
+from derive.binders import has_binder
 from derive.forms import arranged, form
 from derive.nodes import Gather, Read, Scalar, Spread, Transpose
 from derive.program import Equation, Program
 from derive.terms import free_indices, holds, read_name, reads
 
 from . import stretches, taps
+from .chosen_places import by_data
 from .loop_arrays import NewArrays, fresh_array
 from .nodes import as_numbers, is_condition
 from .numpy_text import NumpyPrinter
@@ -37,13 +39,15 @@ class Statement:
 class Update:
     """Entries of a variable that a delta picks: their positions, what is added, and over which summed indices.
 
-    Or those along a stretch of an axis, whose position has an index of its own.
+    Or those along a stretch of an axis, whose position has an index of its own. What is `chosen` by a condition on data
+    is 0 where that does not hold; there the position may be none.
     """
 
     positions: dict[Idx, Expr]
     term: Expr
     over: tuple[Idx, ...] = ()
     along: bool = False
+    chosen: bool = False
 
 
 def statement(equation: Equation, program: Program, printer: NumpyPrinter) -> Statement:
@@ -186,8 +190,11 @@ def _one_a_place(updates):
     return list(together.values())
 
 
-def update_of(term: Expr, equation: Equation, program: Program) -> Update | None:
-    """Return the update that a term stands for, None where its deltas pick no entries of the left-hand side."""
+def update_of(term: Expr, equation: Equation, program: Program, anywhere: bool = False) -> Update | None:
+    """Return the update that a term stands for, None where its deltas pick no entries of the left-hand side.
+
+    With `anywhere`, labels may be moved out of the axis.
+    """
     limits: tuple[Tuple, ...] = ()
     constant = S.One
     for f in Mul.make_args(term):
@@ -196,6 +203,8 @@ def update_of(term: Expr, equation: Equation, program: Program) -> Update | None
         else:
             constant *= f
     body = constant * inside if limits else term
+    if limits and by_data(inside):
+        return _update_by_data(constant, inside, limits, equation, program)
     positions: dict[Idx, Expr] = {}
     rest = []
     for f in Mul.make_args(body):
@@ -206,13 +215,22 @@ def update_of(term: Expr, equation: Equation, program: Program) -> Update | None
             positions |= target
     positions = {i: place.xreplace(positions) for i, place in positions.items()}
     if not positions or any(r.has(KroneckerDelta) for r in rest) or not all(
-            _is_place(i, place, program) and not set(free_indices(place)) & set(positions)
-            for i, place in positions.items()):
+            (_is_place(i, place, program) or (anywhere and place.has(Indexed)))
+            and not set(free_indices(place)) & set(positions) for i, place in positions.items()):
         return None
     chosen = {i for p in positions.values() for i in free_indices(p)}
     inner = [limit for limit in limits if limit[0] not in chosen]
     added = Mul(*rest).xreplace(positions)
     return Update(positions, Sum(added, *inner) if inner else added, tuple(i for i, *_ in limits if i in chosen))
+
+
+def _update_by_data(constant, choice, limits, equation, program):
+    """Return the update that a sum of what counts under a condition on labels stands for, None where it is none."""
+    value, condition = choice.args[0]
+    found = update_of(Sum(constant * value, *limits), equation, program, anywhere=True)
+    if found is None or not found.over or has_binder(found.term):
+        return None
+    return replace(found, term=Piecewise((found.term, condition), (S.Zero, True), evaluate=False), chosen=True)
 
 
 def _picked(delta, equation, positions):
@@ -300,7 +318,8 @@ def added(equation, update, printer, fresh=False, text=None):
         if index in update.positions and not free_indices(position):
             parts.append(printer.place(name, axis, position))
         elif index in update.positions or index in rows:
-            parts.append(printer.at(printer.stored(name, axis, position), axes).code)
+            at = printer.at(printer.stored(name, axis, position), axes).code
+            parts.append(f"np.clip({at}, 0, {printer.size(index.upper).code})" if update.chosen else at)
         else:
             parts.append(":")
     before = _slices_before(parts) if axes else 0

@@ -16,6 +16,8 @@ from sympy import (
     Idx,
     Indexed,
     KroneckerDelta,
+    Le,
+    Lt,
     Mul,
     Ne,
     Piecewise,
@@ -34,6 +36,8 @@ from .guards import unguarded
 from .nodes import Apply, Axes, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
 from .numbers_before_sums import with_numbers_before_sums
 from .terms import count, divided, free_indices, runs_over, subterms
+
+TURNED = {Gt: Lt, Lt: Gt, Ge: Le, Le: Ge}       # what a comparison is with its sides exchanged
 
 
 @lru_cache(maxsize=1 << 13)
@@ -91,7 +95,7 @@ def _form(expr, axes):
     if isinstance(expr, KroneckerDelta):
         return _bracket(KroneckerDelta, expr.args, axes)
     if isinstance(expr, Relational):
-        head, sides = _strict(type(expr), *_balanced(*expr.args))
+        head, sides = _strict(*_label_first(type(expr), *_balanced(*expr.args)))
         return _bracket(head, sides, axes)
     if isinstance(expr, Mul):
         return _product(Mul.make_args(expr), axes)
@@ -152,6 +156,20 @@ def _balanced(left, right):
     difference = expand(left - right)
     minus = Add(*(t for t in Add.make_args(difference) if t.as_coeff_Mul()[0].is_negative))
     return expand(difference - minus), -minus
+
+
+def _label_first(head, left, right):
+    """Return a comparison of one label with numbers as one reads it: y < K - 1 for K - y >= 2."""
+    difference = expand(left - right) if head in TURNED and left.is_integer and right.is_integer else S.Zero
+    labels = [t for t in Add.make_args(difference) if t.has(Indexed)]
+    if len(labels) != 1 or abs(labels[0].as_coeff_Mul()[0]) != 1:
+        return head, left, right
+    [label] = labels
+    number = label - difference
+    if label.as_coeff_Mul()[0] == -1:
+        head, label, number = TURNED[head], -label, -number
+    least = number.as_coeff_Add()[0] < 0
+    return (Lt, label, number + 1) if head is Le and least else (head, label, number)
 
 
 def _strict(head, left, right):

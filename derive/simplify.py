@@ -297,7 +297,7 @@ def _coefficient(term):
 
 
 def without_constants(program: Program) -> Program:
-    """Put adjoints that are constants (1, 1/N), data (the weights of a mean) or the same along an axis where read."""
+    """Put adjoints that are constants (1, 1/N), data, the same along an axis or those of others where they are read."""
     times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
     adjoints = set(program.adjoints.values())
     known: dict[str, Equation] = {}
@@ -311,7 +311,15 @@ def without_constants(program: Program) -> Program:
             known[e.name] = e
         else:
             lines.append(e)
+    lines = [e.with_rhs(_without(e.rhs, known)) for e in lines]         # in a loop, others are read before their line
     return _dropped(program, known).with_equations(lines, since={n: facts for n, facts in since.items() if facts})
+
+
+def _without(rhs, known):
+    """Return an expression without reads of what is known."""
+    while found := reads(rhs, known):
+        rhs = rhs.xreplace({r: _at(known[read_name(r)], r) for r in found})
+    return rhs
 
 
 def _at(equation, read):
@@ -324,12 +332,19 @@ def _is_given(equation, program, times):
 
     It is no dearer to read elsewhere: what is multiplied with the second before it is spread along an axis is smaller.
     """
+    if is_another(equation.rhs, equation.indices) and program.variables[read_name(equation.rhs)].primal:
+        return True
     varying = _varying_factors(equation.rhs, program.variables)
     read = program.variables.get(read_name(varying[0])) if len(varying) == 1 else None
     spread = is_spread(equation.rhs, equation.indices, program.variables)
     if varying and (spread or (read is not None and read.kind == "input")):
         return times == 1 or varying[0] == equation.rhs or not free_indices(equation.rhs)
     return not varying
+
+
+def is_another(rhs: Expr, indices: Sequence[Expr]) -> bool:
+    """Tell whether an array is another one, entry by entry."""
+    return isinstance(rhs, Indexed) and tuple(rhs.indices) == tuple(indices)
 
 
 def is_spread(rhs: Expr, indices: Sequence[Expr], variables: Collection[str]) -> bool:

@@ -14,7 +14,7 @@
 Parameters  length (D,), signal, a scalar, noise, a scalar; their dtype is the result's.
 Inputs      X (N, D), y (N,).
 Outputs     alpha (N,), by `predict`.
-Cost        N^2(10D + 7/3 N) operations, 8N(2D + 23N) bytes read and written, 16N^2 bytes kept for `backward`, to
+Cost        N^2(10D + 7/3 N) operations, 8N(2D + 21N) bytes read and written, 16N^2 bytes kept for `backward`, to
             leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
@@ -69,9 +69,8 @@ def backward(residuals):
     dK = inverse_logdet_K / 2 - np.outer(lam_alpha, alpha)  # (N, N)
     # K = k + exp_noise I
     dnoise = 2 * exp_noise * np.trace(dK)
-    dk = dK                                             # (N, N)
     # k = exp(pre_k)
-    dpre_k = dk * k                                     # (N, N)
+    dpre_k = dK * k                                     # (N, N)
     # pre_k[n, m] = 2 signal - 1/2 r[n, m]
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)

@@ -13,7 +13,7 @@
 Parameters  length (D,), signal, a scalar, noise, a scalar, u (N,); their dtype is the result's.
 Inputs      X (N, D), y (N,).
 Outputs     f (N,), by `predict`.
-Cost        N^2(10D + 13/3 N) operations, 8N(2D + 31N) bytes read and written, 16N^2 bytes kept for `backward`, to
+Cost        N^2(10D + 13/3 N) operations, 8N(2D + 29N) bytes read and written, 16N^2 bytes kept for `backward`, to
             leading order.
 
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
@@ -73,9 +73,8 @@ def backward(residuals):
     dK = (lam_L.T + lam_L) / 2                          # (N, N)
     # K = k + exp_noise I
     dnoise = 2 * exp_noise * np.trace(dK)
-    dk = dK                                             # (N, N)
     # k = exp(pre_k)
-    dpre_k = dk * k                                     # (N, N)
+    dpre_k = dK * k                                     # (N, N)
     # pre_k[n, m] = 2 signal - 1/2 r[n, m]
     dsignal = 2 * np.sum(dpre_k)
     dr = -dpre_k / 2                                    # (N, N)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from sympy import Max, Min, Sum, exp, sqrt, tanh
+from sympy import Max, Min, Piecewise, Sum, exp, log, sqrt, tanh
 
 import codegen
 from derive import Network, matmul, mean, sigmoid, total
@@ -120,3 +120,33 @@ def test_slopes_of_maxima_are_told_by_what_differs():
     _, grads = codegen.lambdify(net.backward())(e0, r0, tau0, 0.2)
     assert np.allclose(grads.e, (tau0 - (e0 < 0)) / 12)
     assert np.allclose(grads.r, -np.exp(r0) * (np.abs(np.exp(r0) - 1) < 0.2) / 4)
+
+
+def ordinal():
+    """Return proportional odds: P(y <= k) = sigmoid(a[k] - x), of K classes by K - 1 thresholds (McCullagh, 1980)."""
+    net = Network("ordinal", "Ordinal regression")
+    N, K = net.sizes("N K")
+    x, a, y = net.parameter("x", N), net.parameter("a", K - 1), net.labels("y", N, classes=K)
+    (n,) = net.indices(n=N)
+    above = Piecewise((sigmoid(a[y[n]] - x[n]), y[n] < K - 1), (1, True))
+    below = Piecewise((sigmoid(a[y[n] - 1] - x[n]), y[n] > 0), (0, True))
+    net.loss = -Sum(log(net.define("p", above - below, over=n)[n]), n) / N
+    return net
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_thresholds_that_labels_choose_are_added_at_their_places(style):
+    program = ordinal().backward()
+    assert "np.arange(K - 1)" not in codegen.source(program, style=style)
+    assert "K >= y" not in codegen.source(program, style=style)
+    x, a, y = random.normal(size=7), np.array([-1.0, 0.3, 1.2]), np.array([0, 3, 1, 2, 3, 0, 1])
+    c = np.concatenate([[-np.inf], a, [np.inf]])
+    s = 1 / (1 + np.exp(-(c[:, None] - x)))
+    above, below, n = s[y + 1, np.arange(7)], s[y, np.arange(7)], len(x)
+    slopes = (above * (1 - above), below * (1 - below))
+    da = np.zeros(5)
+    np.add.at(da, y + 1, -slopes[0] / (above - below) / n)
+    np.add.at(da, y, slopes[1] / (above - below) / n)
+    loss, grads = codegen.lambdify(program, style=style)(x, a, y)
+    assert np.isclose(loss, -np.mean(np.log(above - below)))
+    assert np.allclose(grads.a, da[1:-1]) and np.allclose(grads.x, (slopes[0] - slopes[1]) / (above - below) / n)

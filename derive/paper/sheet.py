@@ -15,7 +15,7 @@ from ..naming import named
 from ..order import between
 from ..program import Equation, Program, companion_name
 from ..rule import adjoined
-from ..simplify import assumed, is_spread, tidied
+from ..simplify import assumed, is_another, is_spread, tidied
 from ..terms import instantiated, read_name, reads
 
 
@@ -71,7 +71,8 @@ class Sheet:
             rhs = self.inlined(e.rhs, found)
             primal = self._plain.variables[e.name].primal
             read = [name_of(r) for r in reads(rhs, self._plain.variables)]
-            if primal not in self.program.adjoints and is_spread(rhs, e.indices, self._plain.variables) and (
+            told = is_another(rhs, e.indices) or is_spread(rhs, e.indices, self._plain.variables)
+            if primal not in self.program.adjoints and told and (
                     not read or (read[0] in self.program.variables and not self._is_shared_value(primal))):
                 found[e.name] = Equation(e.lhs, rhs)
         return found
