@@ -7,6 +7,7 @@ from functools import partial
 
 from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
+from derive.binders import has_binder
 from derive.program import Program
 from derive.terms import bottom_up, free_indices, holds
 
@@ -27,14 +28,22 @@ def by_data(term: Expr) -> bool:
 
 
 def _chosen(equation, term):
-    if not isinstance(term, Sum) or not by_data(term.function):
+    """Return a product with a sum under a condition on labels as one that is said of the places that these choose."""
+    factors = Mul.make_args(term) if isinstance(term, Mul | Sum) else ()
+    total = next((f for f in factors if isinstance(f, Sum) and by_data(f.function)), None)
+    if total is None:
         return term
-    value, condition = term.function.args[0]
+    value, condition = total.function.args[0]
     for bracket in (f for f in Mul.make_args(value) if isinstance(f, KroneckerDelta)):
         for index, place in (bracket.args, bracket.args[::-1]):
             if isinstance(index, Idx) and index in equation.free and place.has(Indexed) and index not in free_indices(
                     place):
-                rest = Mul(*(f for f in Mul.make_args(value) if f != bracket)).xreplace({index: place})
-                chosen = Piecewise((bracket * rest, condition), (S.Zero, True), evaluate=False)
-                return Sum(chosen, *term.limits)
+                before = [f for f in factors if f is not total and index in free_indices(f)]
+                if any(map(has_binder, before)):        # whose own index may be that of the sum
+                    continue
+                inside = [f for f in (*before, *Mul.make_args(value)) if f != bracket]
+                chosen = bracket * Mul(*inside).xreplace({index: place})
+                counts = Piecewise((chosen, condition), (S.Zero, True), evaluate=False)
+                rest = [f for f in factors if f is not total and f not in before]
+                return Mul(*rest, Sum(counts, *total.limits))
     return term

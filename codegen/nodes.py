@@ -43,6 +43,16 @@ def positive_where(node):
     return node, ">", Scalar((), S.Zero)
 
 
+def counted(node):
+    """Return the condition of a choice of 1 where it holds and 0 elsewhere, of all entries; None for another node."""
+    if not isinstance(node, Apply) or node.head is not Piecewise or len(node.args) != 4:
+        return None
+    (one, zero), condition = node.args[::2], node.args[1]
+    if (one, zero) != (Scalar((), S.One), Scalar((), S.Zero)) or condition.axes != node.axes:
+        return None
+    return condition
+
+
 def equal_where_zero(node):
     """Return what is equal where a node is 0: x and y for x - y."""
     terms = [split_sign(t) for t in node.args] if isinstance(node, Apply) and node.head is Add else []

@@ -13,6 +13,7 @@ from derive.wording import quoted
 from .checks import arguments, predict_inputs, required_arguments
 from .folding import broken, folded
 from .layout import WIDTH, as_tuple, assignment, rows, signature, wrapped
+from .named_masks import with_masks_named
 from .sizes import Sizes
 
 COLUMN = 56                 # where the shapes stand beside the code
@@ -190,7 +191,10 @@ def body(plan, statements, part, variables, quoted=None, given=()):
         kept = _residual_names(plan)
         needed |= {s for s in plan.program.sizes if s.name in kept}
     lines = [f"    {line}" for line in Sizes(plan.program, variables, given).lines(needed)]
+    known = [*(v.name for v in variables), *(s.name for s in plan.program.sizes)]
+    masks, statements = with_masks_named(statements, known, [*known, *plan.lowered.program.variables])
     lines += [""] if statements else []
+    lines += [text for mask in masks for text in folded(f"    {mask}", WIDTH)]
     for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
         lines += [""] if lines[-1] and s.lines[0].startswith("def ") else []
         if 0 in quotes:

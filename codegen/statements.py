@@ -230,6 +230,9 @@ def _update_by_data(constant, choice, limits, equation, program):
     found = update_of(Sum(constant * value, *limits), equation, program, anywhere=True)
     if found is None or not found.over or has_binder(found.term):
         return None
+    others = Mul(constant, *(f for f in Mul.make_args(value) if not isinstance(f, KroneckerDelta)))
+    if set(free_indices(others)) & set(found.positions):        # it may be none of the entries that are read there
+        return None
     return replace(found, term=Piecewise((found.term, condition), (S.Zero, True), evaluate=False), chosen=True)
 
 

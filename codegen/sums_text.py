@@ -12,7 +12,7 @@ from derive.forms import arranged
 from derive.nodes import Apply, Gather, Read, Reduction, Scalar, Transpose
 
 from .contractions import contraction, einsum
-from .nodes import as_numbers, is_condition, is_plain_parameter
+from .nodes import as_numbers, counted, is_condition, is_plain_parameter
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
 from .vectors_of_stacks import by_vectors
@@ -66,6 +66,9 @@ class SumPrinter(PlacePrinter):
         if function == "np.sum" and (rows := by_vectors(node, self)):
             return rows
         places = sorted(node.body.axes.index(i) for i in node.over)
+        if function == "np.sum" and (condition := counted(node.body)) is not None and len(places) < len(node.body.axes):
+            axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+            return f"np.sum({self.code(condition)}, axis={axis}, dtype={self.like}.dtype)"
         body = self.text(as_numbers(node.body) if is_condition(node.body) else node.body)
         if len(places) == len(node.body.axes):
             single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)

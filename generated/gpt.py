@@ -127,6 +127,7 @@ def forward(
     T = len(Wp)
     D = len(Wq1)
 
+    mask = np.arange(T) <= np.arange(T)[:, None]
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
@@ -140,7 +141,7 @@ def forward(
     split_K1 = K1.reshape(N, T, H, E)                   # (N, T, H, E)
     split_Q1 = Q1.reshape(N, T, H, E)                   # (N, T, H, E)
     sum_S1 = split_Q1.transpose(0, 2, 1, 3) @ split_K1.transpose(0, 2, 3, 1)  # (N, H, T, T)
-    S1 = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S1 / E**0.5, -np.inf)  # (N, H, T, T)
+    S1 = np.where(mask, sum_S1 / E**0.5, -np.inf)       # (N, H, T, T)
     # log sum_s2 exp S1[n, h, t, s2] = T_S1 + log S_S1, shifted by the maxima T_S1 so that exp stays in range
     T_S1 = _finite(S1.max(axis=3))                      # (N, H, T)
     E_S1 = np.exp(S1 - T_S1[:, :, :, None])             # (N, H, T, T)
@@ -172,7 +173,7 @@ def forward(
     split_K2 = K2.reshape(N, T, H, E)                   # (N, T, H, E)
     split_Q2 = Q2.reshape(N, T, H, E)                   # (N, T, H, E)
     sum_S2 = split_Q2.transpose(0, 2, 1, 3) @ split_K2.transpose(0, 2, 3, 1)  # (N, H, T, T)
-    S2 = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S2 / E**0.5, -np.inf)  # (N, H, T, T)
+    S2 = np.where(mask, sum_S2 / E**0.5, -np.inf)       # (N, H, T, T)
     # log sum_s2 exp S2[n, h, t, s2] = T_S2 + log S_S2, shifted by the maxima T_S2 so that exp stays in range
     T_S2 = _finite(S2.max(axis=3))                      # (N, H, T)
     E_S2 = np.exp(S2 - T_S2[:, :, :, None])             # (N, H, T, T)
@@ -412,6 +413,7 @@ def predict(
     T = len(Wp)
     D = len(Wq1)
 
+    mask = np.arange(T) <= np.arange(T)[:, None]
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
@@ -425,7 +427,7 @@ def predict(
     split_K1 = K1.reshape(N, T, H, E)                   # (N, T, H, E)
     split_Q1 = Q1.reshape(N, T, H, E)                   # (N, T, H, E)
     sum_S1 = split_Q1.transpose(0, 2, 1, 3) @ split_K1.transpose(0, 2, 3, 1)  # (N, H, T, T)
-    S1 = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S1 / E**0.5, -np.inf)  # (N, H, T, T)
+    S1 = np.where(mask, sum_S1 / E**0.5, -np.inf)       # (N, H, T, T)
     # log sum_s2 exp S1[n, h, t, s2] = T_S1 + log S_S1, shifted by the maxima T_S1 so that exp stays in range
     T_S1 = _finite(S1.max(axis=3))                      # (N, H, T)
     E_S1 = np.exp(S1 - T_S1[:, :, :, None])             # (N, H, T, T)
@@ -457,7 +459,7 @@ def predict(
     split_K2 = K2.reshape(N, T, H, E)                   # (N, T, H, E)
     split_Q2 = Q2.reshape(N, T, H, E)                   # (N, T, H, E)
     sum_S2 = split_Q2.transpose(0, 2, 1, 3) @ split_K2.transpose(0, 2, 3, 1)  # (N, H, T, T)
-    S2 = np.where(np.arange(T) <= np.arange(T)[:, None], sum_S2 / E**0.5, -np.inf)  # (N, H, T, T)
+    S2 = np.where(mask, sum_S2 / E**0.5, -np.inf)       # (N, H, T, T)
     # log sum_s2 exp S2[n, h, t, s2] = T_S2 + log S_S2, shifted by the maxima T_S2 so that exp stays in range
     T_S2 = _finite(S2.max(axis=3))                      # (N, H, T)
     E_S2 = np.exp(S2 - T_S2[:, :, :, None])             # (N, H, T, T)

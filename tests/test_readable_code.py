@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from sympy import Max, Min, Piecewise, Sum, exp, log, sqrt, tanh
+from sympy import Eq, Max, Min, Ne, Piecewise, Sum, exp, log, sqrt, tanh
 
 import codegen
 from derive import Network, matmul, mean, sigmoid, total
@@ -150,3 +150,24 @@ def test_thresholds_that_labels_choose_are_added_at_their_places(style):
     loss, grads = codegen.lambdify(program, style=style)(x, a, y)
     assert np.isclose(loss, -np.mean(np.log(above - below)))
     assert np.allclose(grads.a, da[1:-1]) and np.allclose(grads.x, (slopes[0] - slopes[1]) / (above - below) / n)
+
+
+def test_a_mask_of_several_lines_has_a_name():
+    net = Network("contrast", "Supervised contrast (Khosla et al., 2020)")
+    N, E, C = net.sizes("N E C")
+    Z, y = net.parameter("Z", N, E), net.labels("y", N, classes=C)
+    i, j, k = net.indices(i=N, j=N, k=N)
+    S = net.define("S", Z @ Z.T)
+    L = net.define("L", log(Sum(Piecewise((exp(S[i, k]), Ne(i, k)), (0, True)), k)), over=i)
+    P = net.define("P", Sum(Piecewise((1, Eq(y[i], y[j]) & Ne(i, j)), (0, True)), j), over=i)
+    net.loss = Sum(Piecewise((L[i] - S[i, j], Eq(y[i], y[j]) & Ne(i, j)), (0, True)) / P[i], i, j) / N
+    source = codegen.source(net.backward())
+    assert "P = np.sum(mask, axis=1, dtype=Z.dtype)" in source and source.count("y[:, None] == y") == 2
+    Z0, labels = random.normal(size=(6, 3)), np.array([0, 1, 0, 1, 1, 0])
+    same = (labels[:, None] == labels) & ~np.eye(6, dtype=bool)
+    A = np.exp(Z0 @ Z0.T) * ~np.eye(6, dtype=bool)
+    dS = (A / A.sum(1, keepdims=True) - same / same.sum(1, keepdims=True)) / 6
+    for style in ("plain", "fast"):
+        loss, grads = codegen.lambdify(net.backward(), style=style)(Z0, labels, C=2)
+        assert np.isclose(loss, np.mean(np.log(A.sum(1)) - (same * (Z0 @ Z0.T)).sum(1) / same.sum(1)))
+        assert np.allclose(grads.Z, (dS + dS.T) @ Z0)
