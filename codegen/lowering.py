@@ -406,11 +406,12 @@ def _kept_between(choice):
     distance, end = near.args if isinstance(near, Le) else reversed(near.args)
     if not isinstance(distance, Abs) or not (end.is_number and end.is_positive):
         return choice
-    x = distance.args[0]
-    scale = inside / x
-    if scale.has(x) or beyond not in (scale * end * sign(x), -scale * end * sign(-x)):
-        return choice
-    return scale * Piecewise((-end, Le(x, -end)), (end, Ge(x, end)), (x, True))
+    for x in (distance.args[0], -distance.args[0]):
+        scale = inside / x
+        slopes = scale * end * sign(x), -scale * end * sign(-x)
+        if not scale.has(x, -x) and not scale.could_extract_minus_sign() and beyond in slopes:
+            return scale * Piecewise((-end, Le(x, -end)), (end, Ge(x, end)), (x, True), evaluate=False)
+    return choice
 
 
 def _sloped(product, known):

@@ -26,7 +26,7 @@ UNBROKEN = "\N{NO-BREAK SPACE}"
 def docstring(plan, told="") -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
-    lines = [f"{program.title}: {program.subject or 'loss and gradients'}.", ""]
+    lines = [f"{program.title}{';' if ':' in program.title else ':'} {program.subject or 'loss and gradients'}.", ""]
     lines += _table([(line, _shape(v), v.note) for line, v in plan.texts.system()])
     lines.append("")
     facts = []

@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import repeat
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum, expand_mul
+from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum, expand_mul
 
+from .binders import has_binder
 from .bracket import at_the_end, collapsed
 from .cases import added_up
 from .consequences import with_assumptions
@@ -348,9 +349,12 @@ def is_another(rhs: Expr, indices: Sequence[Expr]) -> bool:
 
 
 def is_spread(rhs: Expr, indices: Sequence[Expr], variables: Collection[str]) -> bool:
-    """Tell whether an entry is a constant, or times one read that is the same along an axis at least."""
+    """Tell whether an entry is a constant, or times one read that is the same along an axis at least.
+
+    What is the same along all axes may be of several scalars.
+    """
     varying = _varying_factors(rhs, variables)
-    if not varying:
+    if not varying or (indices and not free_indices(rhs) and not rhs.has(Function) and not has_binder(rhs)):
         return not free_indices(rhs)
     return len(varying) == 1 and bool(read_name(varying[0])) and set(free_indices(rhs)) < set(indices)
 

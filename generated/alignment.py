@@ -1,4 +1,4 @@
-"""Alignment of two sequences by a dynamic programme: its log likelihood: loss and gradients.
+"""Alignment of two sequences by a dynamic programme: its log likelihood; loss and gradients.
 
     S[i, j, n] = sum_{d, e} x[i, n, d] * y[j, n, e] * W[d, e]                  (I, J, N)   scores of pairs
     V[-1, m, n] = -g * m                                                       (I, M, N)

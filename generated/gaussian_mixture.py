@@ -1,4 +1,4 @@
-"""Mixture of Gaussians: the mean negative log likelihood: loss and gradients.
+"""Mixture of Gaussians: the mean negative log likelihood; loss and gradients.
 
     exp_s = exp(-2 s)                                                          (K, D)
     q[n, k] = a[k] - sum_d 1/2 exp_s[k, d] * (X[n, d] - mu[k, d])^2 + s[k, d]   (N, K)

@@ -1,4 +1,4 @@
-"""Kalman filter: negative log-likelihood of a linear Gaussian state-space model: loss and gradients.
+"""Kalman filter: negative log-likelihood of a linear Gaussian state-space model; loss and gradients.
 
     m[-1, i] = m0[i]                                                  (T, D)      filtered mean
     P[-1, i, j] = sum_k L0[i, k] * L0[j, k]                           (T, D, D)   filtered covariance

@@ -1,4 +1,4 @@
-"""Ridge regression: leave-one-out error: loss and gradients.
+"""Ridge regression: leave-one-out error; loss and gradients.
 
     exp_penalty = exp(penalty)     (D,)
     M = X' X + diag(exp_penalty)   (D, D)

@@ -1,4 +1,4 @@
-"""Meta-learning: the loss after one inner step of gradient descent: loss and gradients.
+"""Meta-learning: the loss after one inner step of gradient descent; loss and gradients.
 
     pre_inner = X W                                                            (N, H)
     tanh_pre_inner = tanh(pre_inner)                                           (N, H)

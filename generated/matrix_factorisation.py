@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases: penalised squared error of known ratings: loss and gradients.
+"""Matrix factorisation with biases: penalised squared error of known ratings; loss and gradients.
 
     e[n] = r[n] - (sum_k P[who[n], k] * Q[what[n], k]) - b[who[n]] - c[what[n]] - mu   (N,)   errors
     loss = (sum_n e[n]^2) + penalty * ((sum_u b[u]^2) + (sum_{u, k} P[u, k]^2) + (sum_i c[i]^2)

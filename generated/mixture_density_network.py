@@ -1,4 +1,4 @@
-"""Mixture density network: the mean negative log likelihood of its targets: loss and gradients.
+"""Mixture density network: the mean negative log likelihood of its targets; loss and gradients.
 
     pre_A = X W1 + 1 b1'                                                       (N, H)
     A = tanh(pre_A)                                                            (N, H)   hidden units

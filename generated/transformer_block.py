@@ -1,4 +1,4 @@
-"""Transformer block: attention and a perceptron, each after a normalisation: loss and gradients.
+"""Transformer block: attention and a perceptron, each after a normalisation; loss and gradients.
 
     mu_A1[n, t] = 1/D sum_d X[n, t, d]                                         (N, T)         mean
     var_A1[n, t] = 1/D sum_d (X[n, t, d] - mu_A1[n, t])^2                      (N, T)         variance

@@ -1,4 +1,4 @@
-"""Gaussian process classification, whitened: negative log joint density: loss and gradients.
+"""Gaussian process classification, whitened: negative log joint density; loss and gradients.
 
     exp_length = exp(-2 length)                             (D,)
     r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]   (N, N)   squared distances

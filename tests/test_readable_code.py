@@ -7,7 +7,7 @@ import pytest
 from sympy import Eq, Max, Min, Ne, Piecewise, Sum, exp, log, sqrt, tanh
 
 import codegen
-from derive import Network, matmul, mean, sigmoid, total
+from derive import Network, cross_entropy, huber, matmul, mean, sigmoid, total
 from derive.notes import note
 from derive.referee import disagreement
 
@@ -171,3 +171,20 @@ def test_a_mask_of_several_lines_has_a_name():
         loss, grads = codegen.lambdify(net.backward(), style=style)(Z0, labels, C=2)
         assert np.isclose(loss, np.mean(np.log(A.sum(1)) - (same * (Z0 @ Z0.T)).sum(1) / same.sum(1)))
         assert np.allclose(grads.Z, (dS + dS.T) @ Z0)
+
+
+@pytest.mark.parametrize("name", ["a", "yhat"])
+def test_hubers_slope_is_an_error_kept_between(name):
+    net = Network("huber", "Two losses, weighted by numbers")
+    N, C = net.sizes("N C")
+    p, y, u = net.parameter(name, N), net.input("y", N), net.input("u")
+    Z, c = net.parameter("Z", N, C), net.labels("c", N, classes=C)
+    net.loss = mean((1 - u) * cross_entropy(Z, c) + u * huber(p, y))
+    source = codegen.source(net.backward())
+    assert f"np.clip({name} - y, -1, 1)" in source and "broadcast_to" not in source
+    p0, y0, Z0 = random.normal(size=5), 2 * random.normal(size=5), random.normal(size=(5, 3))
+    c0 = np.array([0, 2, 1, 1, 0])
+    _, grads = codegen.lambdify(net.backward())(p0, Z0, y0, 0.3, c0)
+    assert np.allclose(grads[0], 0.3 * np.clip(p0 - y0, -1, 1) / 5)
+    P = np.exp(Z0) / np.exp(Z0).sum(1, keepdims=True)
+    assert np.allclose(grads.Z, 0.7 * (P - np.eye(3)[c0]) / 5)
