@@ -6,6 +6,7 @@ from itertools import permutations
 
 from sympy import (
     Abs,
+    And,
     Derivative,
     Expr,
     Idx,
@@ -15,6 +16,7 @@ from sympy import (
     Min,
     Mod,
     Not,
+    Or,
     Piecewise,
     S,
     Subs,
@@ -51,6 +53,10 @@ def readings(expr: Expr, guards: tuple = (), ranges: Mapping | None = None) -> I
         for branch, condition, known in branches(expr, guards):
             yield from readings(condition, known, ranges)
             yield from readings(branch, known + known_where(condition), ranges)
+    elif isinstance(expr, And | Or):
+        for part in expr.args:
+            others = (p if isinstance(expr, And) else Not(p) for p in expr.args if p is not part)
+            yield from readings(part, guards + tuple(e for p in others for e in known_where(p)), ranges)
     elif isinstance(expr, Indexed | Symbol) and not isinstance(expr, Idx):
         yield Reading(expr, guards, ranges)
         for index in getattr(expr, "indices", ()):
@@ -71,10 +77,12 @@ def branches(choice: Piecewise, guards: tuple = ()) -> Iterator[tuple[Expr, Bool
 
 def known_where(condition: Boolean) -> tuple[Expr, ...]:
     """Return what is >= 0 where a condition on indices holds; nothing for a condition on real values."""
-    try:
-        known = conjuncts(condition)
-    except ValueError:
-        return ()
+    known: list[Expr] = []
+    for part in sorted(And.make_args(condition), key=str):
+        try:
+            known += conjuncts(part)
+        except ValueError:
+            continue
     return tuple(e for e in known if e.is_integer)
 
 

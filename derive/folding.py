@@ -8,8 +8,10 @@ nor into products of several choices, which would become one of all combinations
 is no value (`is_value = False`).
 """
 
-from sympy import Add, Dummy, Mul, Piecewise, piecewise_fold
+from sympy import Add, Dummy, Indexed, Mul, Piecewise, S, piecewise_fold
 from sympy.concrete import expr_with_limits
+
+from .ranges import is_conjunction
 
 
 def fold(expr, evaluate=True):
@@ -17,11 +19,22 @@ def fold(expr, evaluate=True):
     if not getattr(expr, "has", lambda _: False)(Piecewise) or not getattr(expr, "is_value", True):
         return expr
     choices = [f for f in Mul.make_args(expr) if f.has(Piecewise)]
-    if len(choices) > 1 or isinstance(choices[0], Add):
+    if len(choices) > 1 or isinstance(choices[0], Add) or _is_nested(choices[0]) or _is_masked(choices[0]):
         return expr
     hidden = {binder: Dummy(extended_real=True) for binder in expr.atoms(expr_with_limits.ExprWithLimits)}
     folded = piecewise_fold(expr.xreplace(hidden), evaluate)
     return folded.xreplace({placeholder: binder for binder, placeholder in hidden.items()})
+
+
+def _is_nested(choice):
+    """Tell whether a choice is made in a branch of another: what is read in range there, its own conditions say."""
+    return isinstance(choice, Piecewise) and any(branch.has(Piecewise) for branch, _ in choice.args)
+
+
+def _is_masked(choice):
+    """Tell whether a choice is a read where a condition other than an inequality holds, and 0 elsewhere."""
+    return isinstance(choice, Piecewise) and choice.args[1:] == ((S.Zero, S.true),) and isinstance(
+        choice.args[0][0], Indexed) and not is_conjunction(choice.args[0][1])
 
 
 expr_with_limits.piecewise_fold = fold

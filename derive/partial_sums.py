@@ -3,7 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Abs, Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Pow, Sum, Symbol, atan, cos, erf, sign, sin, tanh
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Idx,
+    Indexed,
+    KroneckerDelta,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    atan,
+    cos,
+    erf,
+    sign,
+    sin,
+    tanh,
+)
 
 from .functions import at_zero, half_step, relu, sigmoid, softplus, step
 from .guards import guarded, unguarded
@@ -87,6 +105,8 @@ def is_always_finite(factor: Expr) -> bool:
     """Tell whether a factor is a number for all values of what it reads, at whole indices alone."""
     if is_whole(factor) or (isinstance(factor, KroneckerDelta) and not factor.has(Indexed)):
         return True
+    if isinstance(factor, Piecewise):
+        return not factor.has(Indexed) and all(value.is_number for value, _ in factor.args)
     if isinstance(factor, Pow):
         return factor.exp.is_Integer and factor.exp > 0 and is_always_finite(factor.base)
     return isinstance(factor, FINITE) and all(map(is_always_finite, factor.args))

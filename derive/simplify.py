@@ -16,7 +16,7 @@ from .functions import half_step, relu, step
 from .guards import disjoint, guarded, is_guard, proven_away, unguarded, with_possible_cases
 from .inverses import with_known_inverses, with_shared_solutions
 from .like_terms import gathered
-from .partial_sums import is_always_finite, running_inside
+from .partial_sums import is_always_finite, is_whole, running_inside
 from .program import Equation, Program
 from .ranges import Prover, is_conjunction
 from .shared_factors import with_shared_factors
@@ -65,6 +65,8 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         return guarded(inner, proven_away(conditions, prover, {}))
     if isinstance(term, Piecewise) and term.args[0][0] == 0:
         return _guarded_once(term)
+    if isinstance(term, Piecewise) and isinstance(masked := _with_one_factor_masked(term), Mul):
+        return masked
     if isinstance(term, Piecewise) and len(term.args) == 2 and term.args[1][0] == 0:
         number, rest = term.args[0][0].as_coeff_Mul()
         kept = Piecewise((rest, term.args[0][1]), (S.Zero, True), evaluate=False)
@@ -94,6 +96,28 @@ def _guarded_once(choice: Piecewise) -> Expr:
         return choice
     cases = [case for case in disjoint(choice) if case[0] != 0]
     return guarded(*cases[0]) if len(cases) == 1 else choice
+
+
+def _with_one_factor_masked(choice: Piecewise) -> Expr:
+    """Return a product that counts at some indices alone as one with a masked factor: [c] w x is ([c] w) x.
+
+    That is said of conditions which are no inequalities together, as guards are, and of factors that are always finite.
+    """
+    (value, condition), *others = choice.args
+    if others != [(S.Zero, S.true)] or is_guard(choice) or condition.has(Indexed):
+        return choice
+    factors, asked = Mul.make_args(value), set(free_indices(condition))
+    reads = (f for f in factors if isinstance(f, Indexed) and is_whole(f))
+    masked = next((r for r in reads if asked <= set(free_indices(r))), None)
+    rest = [f for f in factors if f is not masked]
+    if masked is None or not all(is_always_finite(unguarded(f)[0]) or _is_read_in_range(f) for f in rest):
+        return choice
+    return Mul(Piecewise((masked, condition), (S.Zero, True), evaluate=False), *rest)
+
+
+def _is_read_in_range(factor):
+    """Tell whether a factor is a read behind a guard, which says where it is in its range."""
+    return is_guard(factor) and isinstance(factor.args[0][0], Indexed)
 
 
 def _without_idle_steps(product: Mul) -> Expr:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from sympy import Abs, Eq, Ge, Gt, Le, Lt, Or, Piecewise, Sum
+from sympy import Abs, And, Eq, Ge, Gt, Le, Lt, Ne, Or, Piecewise, Sum
 
 import codegen
 from derive import Network, huber, mean, padded
@@ -94,3 +94,44 @@ def test_products_of_choices_stay_products(style):
     assert np.isclose(loss, np.sum(weights * np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5)))
     assert np.allclose(grads.q, -np.sum(weights * np.clip(e, -1, 1), axis=2))
     assert codegen.source(program).count("np.where(") <= 4
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_taps_are_masked_by_any_condition(style):
+    """A convolution of PixelCNN (van den Oord et al., 2016): rows above, and what is on the left in the same row."""
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    net = Network("pixel_cnn")
+    N, C, D, U = net.sizes("N C D U")
+    w, x = net.parameter("w", D, C, 3, 3), net.parameter("x", N, C, U, U)
+    n, c, d, u, v, p, q = net.indices(n=N, c=C, d=D, u=U, v=U, p=3, q=3)
+    term = w[d, c, p, q] * padded(x)[n, c, u + p - 1, v + q - 1]
+    y = net.define("y", Sum(Piecewise((term, Or(p < 1, And(Eq(p, 1), q < 1))), (0, True)), c, p, q), over=(n, d, u, v))
+    net.loss = Sum(y[n, d, u, v] ** 2, n, d, u, v)
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(2, 3, 3, 3)), random.normal(size=(2, 3, 4, 4))]
+    weights, images = (torch.tensor(a, requires_grad=True) for a in given)
+    mask = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 0]])
+    expected = (torch.nn.functional.conv2d(images, weights * mask, padding=1) ** 2).sum()
+    expected.backward()
+    loss, grads = codegen.lambdify(net.backward(), style=style)(*given)
+    assert loss == pytest.approx(expected.item())
+    assert np.allclose(grads.w, weights.grad) and np.allclose(grads.x, images.grad)
+    assert "np.arange(U)" not in codegen.source(net.backward())
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_labels_are_compared_where_another_condition_keeps_them_in_range(style):
+    """The terms of CTC that skip a blank: where there are two labels before, and the first of them is another one."""
+    net = Network("skip")
+    S, K = net.sizes("S K")
+    x, y = net.parameter("x", S), net.labels("y", S, classes=K)
+    (s,) = net.indices(s=S)
+    other, same = And(s > 1, Ne(y[s], y[s - 2])), Or(s < 1, Eq(y[s], y[s - 1]))
+    net.loss = Sum(Piecewise((x[s] ** 2, other), (x[s], same), (0, True)), s)
+    labels = np.array([0, 0, 1, 0, 1, 1])
+    x0 = np.arange(1.0, 7.0)
+    loss, grads = codegen.lambdify(net.backward(), style=style)(x0, labels, K=2)
+    squared = np.array([False, False, True, False, False, True])
+    linear = np.array([True, True, False, False, False, False])
+    assert loss == np.sum(x0[squared] ** 2) + np.sum(x0[linear])
+    assert np.allclose(grads.x, 2 * x0 * squared + linear)
