@@ -27,8 +27,10 @@ def fold(expr, evaluate=True):
 
 
 def _is_nested(choice):
-    """Tell whether a choice is made in a branch of another: what is read in range there, its own conditions say."""
-    return isinstance(choice, Piecewise) and any(branch.has(Piecewise) for branch, _ in choice.args)
+    """Tell whether a choice has another in a branch, and indices choose by other conditions than inequalities."""
+    inside = [c for branch, _ in choice.args for c in branch.atoms(Piecewise)] if isinstance(choice, Piecewise) else []
+    conditions = [condition for c in (choice, *inside) for _, condition in c.args] if inside else []
+    return not all(is_conjunction(condition) or condition.has(Indexed) for condition in conditions)
 
 
 def _is_masked(choice):

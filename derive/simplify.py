@@ -107,8 +107,8 @@ def _with_one_factor_masked(choice: Piecewise) -> Expr:
     if others != [(S.Zero, S.true)] or is_guard(choice) or condition.has(Indexed):
         return choice
     factors, asked = Mul.make_args(value), set(free_indices(condition))
-    reads = (f for f in factors if isinstance(f, Indexed) and is_whole(f))
-    masked = next((r for r in reads if asked <= set(free_indices(r))), None)
+    found = (f for f in factors if isinstance(f, Indexed) and is_whole(f))
+    masked = next((r for r in found if asked <= set(free_indices(r))), None)
     rest = [f for f in factors if f is not masked]
     if masked is None or not all(is_always_finite(unguarded(f)[0]) or _is_read_in_range(f) for f in rest):
         return choice
