@@ -19,6 +19,7 @@ from .linear_algebra import Unknown
 from .long_parts import with_long_parts_named
 from .matrices import axes_of, is_algebra
 from .matrix_notation import MatrixNotation
+from .nested_choices import nested
 from .notations import Notation
 from .program import Assumption, Equation, Program, Variable
 from .ranges import Prover
@@ -385,13 +386,20 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             if shape_of(value) not in ((), shape) and shape_of(value) != shape:
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
-        value = without_choices(value)
+        value = without_choices(nested(value, self._leaves_its_range))
         value = without_idle(apart(value, {i.name for i in indices}))
         value = without_idle(with_whole_ranges(value, self._prover(), name))
         if value.has(S.ComplexInfinity):            # log(0) or 1/0 in a case that SymPy made of several choices
             value = with_possible_choices(value, self._prover())
         self._check(value, indices, name)
         return value
+
+    def _leaves_its_range(self, read):
+        """Tell whether a read may leave the range of what it reads, if nothing is known of where it is made."""
+        variable, prover = self._variables.get(read_name(read)), self._prover()
+        return variable is not None and not all(
+            prover.within(index, S.NegativeOne if variable.state and axis == 0 else S.Zero, size - 1)
+            for axis, (index, size) in enumerate(zip(read.indices, variable.shape, strict=True)))
 
     def _check(self, value, indices, name):
         for free in free_indices(value):
