@@ -128,9 +128,13 @@ def _shape_checks(plan, optional):
 
 
 def _brought(variable, known):
-    """Return the sizes that the lengths of an argument's axes tell, and how, by the axis: Q + 1, 4*H."""
-    told = {k: solved(s) for k, s in enumerate(variable.shape) if not s.is_Symbol}
-    return {k: found for k, found in told.items() if found and found[0] not in known | set(variable.shape)}
+    """Return the sizes that the lengths of an argument's axes tell, and how, by the axis: Q + 1, 4*H, 2*O + R."""
+    known, brought = known | {s for s in variable.shape if s.is_Symbol}, {}
+    for k, length in enumerate(variable.shape):
+        if found := solved(length, known):
+            brought[k] = found
+            known = known | {found[0]}
+    return brought
 
 
 def _tied(variable, brought, optional):
@@ -142,7 +146,9 @@ def _tied(variable, brought, optional):
     lines = [f'    _match("{name}", {name}, ({shown}{"," if len(axes) == 1 else ""}), sizes)']
     for k, (size, factor, start) in brought.items():
         place = f"{name}.shape[{k}]"
-        value, told = (quotient(Symbol(p, integer=True), factor, start) for p in (f'sizes["{place}"]', place))
+        inside = {s: Symbol(f'sizes["{s}"]', integer=True) for s in start.free_symbols}
+        value = quotient(Symbol(f'sizes["{place}"]', integer=True), factor, start.xreplace(inside))
+        told = quotient(Symbol(place, integer=True), factor, start)
         lines.append(f'    _follows("{size}", {value}, "{told}", sizes)')
     exact = {f"{name}.shape[{k}]" for k, (_, factor, _) in brought.items() if factor == 1}
     lines += [f'    _follows("{p}", {_in_sizes(s)}, "{text(s)}", sizes)' for p, s in places.items() if p not in exact]

@@ -1,6 +1,7 @@
 """Where a generated function gets its sizes from: an array that shows one, a formula, or a keyword."""
 
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from sympy import Expr, Mul, Symbol
@@ -37,9 +38,9 @@ class Sizes:
             return
         code, formula = self._read_off(size), self._formula(size, ())
         if code is None and formula is not None:
-            for s in sorted(formula.free_symbols, key=str):
+            for s in sorted(self._sizes_in(formula), key=str):
                 self._emit(s, done, lines)
-            code = text(formula) if not self._is_solved(size) else self._quotient(size)
+            code = text(formula) if size in self.program.derived else self._quotient(size)
         if code is not None:
             done.add(size.name)
             lines.append(f"{size} = {code}")
@@ -51,8 +52,11 @@ class Sizes:
         if formula is None:
             found.add(size)
         else:
-            for s in formula.free_symbols:
+            for s in self._sizes_in(formula):
                 self._collect(s, found, (*trail, size))
+
+    def _sizes_in(self, formula):
+        return formula.free_symbols & {*self.program.sizes, *self.program.derived}
 
     def _read_off(self, size) -> str | None:
         """Return the code that reads a size off the first array that shows it, first axes and data preferred."""
@@ -82,7 +86,7 @@ class Sizes:
     @cached_property
     def _solved(self):
         """The best place at which the length of an axis tells a size: Q + 1, 4*H."""
-        best: dict[Symbol, tuple[int, bool, int, int, int]] = {}
+        best: dict[Symbol, tuple[int, bool, int, int, Expr]] = {}
         for k, v in enumerate(self.arrays):
             for axis, length in enumerate(v.shape):
                 if (axis or not v.state) and (told := solved(length)):
@@ -98,7 +102,16 @@ class Sizes:
         for whole, product in self._products(size, trail):
             if whole not in trail and size not in trail:
                 return whole / Mul(*(f for f in Mul.make_args(product) if f != size))
-        return None
+        return next(((length - rest) / factor for length, factor, rest in self._sums(size, trail)), None)
+
+    def _sums(self, size, trail=()):
+        """Yield lengths of axes that are a multiple of `size` and sizes that are known, 2 O + R, with both."""
+        for k, v in enumerate(self.arrays):
+            for axis, length in enumerate(v.shape):
+                told = solved(length, length.free_symbols - {size}) if axis or not v.state else None
+                if told and told[0] == size and size not in trail and all(
+                        self._is_known(s, (*trail, size)) for s in told[2].free_symbols):
+                    yield Symbol(self._length(k, axis), integer=True), *told[1:]
 
     def _products(self, size, trail=()):
         """Yield the derived sizes that an array shows and that are a product of `size` and of sizes that are known."""
@@ -117,30 +130,30 @@ class Sizes:
             return True
         return size not in trail and self._formula(size, trail) is not None
 
-    def _is_solved(self, size):
-        return size not in self.program.derived
-
     def _quotient(self, size):
-        whole, product = next(self._products(size))
-        rest = [str(f) for f in Mul.make_args(product) if f != size]
-        return f"{whole} // {rest[0]}" if len(rest) == 1 else f"{whole} // ({' * '.join(rest)})"
+        for whole, product in self._products(size):
+            rest = [str(f) for f in Mul.make_args(product) if f != size]
+            return f"{whole} // {rest[0]}" if len(rest) == 1 else f"{whole} // ({' * '.join(rest)})"
+        return quotient(*next(self._sums(size)))
 
 
-def solved(length: Expr) -> tuple[Symbol, int, int] | None:
-    """Return (size, factor, start) of a length factor*size + start with whole numbers, None for another."""
-    if len(length.free_symbols) != 1 or length.is_Symbol:
+def solved(length: Expr, known: AbstractSet[Symbol] = frozenset()) -> tuple[Symbol, int, Expr] | None:
+    """Return (size, factor, rest) of a length factor*size + rest in whole numbers and known sizes, None for another."""
+    unknown = length.free_symbols - known
+    if len(unknown) != 1 or length.is_Symbol:
         return None
-    [size] = length.free_symbols
+    [size] = unknown
     factor = length.coeff(size, 1)
-    start = (length - factor * size).expand()
-    return (size, int(factor), int(start)) if factor.is_Integer and factor > 0 and start.is_Integer else None
+    rest = (length - factor * size).expand()
+    whole = factor.is_Integer and factor > 0 and rest.is_polynomial(*rest.free_symbols) and rest.is_integer
+    return (size, int(factor), rest) if whole and not rest.has(size) else None
 
 
-def quotient(length: Symbol, factor: int, start: int) -> str:
-    """Return the code of (length - start)/factor."""
+def quotient(length: Symbol, factor: int, rest: Expr) -> str:
+    """Return the code of (length - rest)/factor."""
     if factor == 1:
-        return text(length - start)
-    return f"{text(length - start)} // {factor}" if start == 0 else f"({text(length - start)}) // {factor}"
+        return text(length - rest)
+    return f"{text(length - rest)} // {factor}" if rest == 0 else f"({text(length - rest)}) // {factor}"
 
 
 def text(expr: Expr) -> str:

@@ -165,3 +165,17 @@ def test_sizes_are_read_off_lengths_that_they_make():
         assert f(np.arange(8.0))[0] == 3.5
         with pytest.raises(ValueError, match=r"b.shape\[0\] is 9; expected 4 \* H = 8"):
             f(np.arange(9.0))
+
+
+def test_a_length_of_two_sizes_tells_the_one_that_is_not_known():
+    """W is 3 R + O wide: O is known by its rows, or by those of y."""
+    for rows in ("O", "O + 1"):
+        net = Network("sums", "A row of W at each label")
+        O, R, C = net.sizes("O R C")
+        W, y = net.parameter("W", C, 3 * R + O), net.labels("y", O if rows == "O" else O + 1, classes=C)
+        net.loss = total(W[0, :R] ** 2) + total(W[y]) / R
+        f = codegen.lambdify(net.backward())
+        y, w = np.arange(3), np.arange(24.0).reshape(3, 8) if rows == "O + 1" else np.arange(27.0).reshape(3, 9)
+        assert f(w, y)[0] == 1 + w.sum() / 2
+        with pytest.raises(ValueError, match=r"W.shape\[1\] is 10; expected 3 \* R \+ O = "):
+            f(np.ones((3, 10)), y)
