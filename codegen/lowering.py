@@ -28,6 +28,7 @@ from sympy import (
     Symbol,
     Wild,
     erf,
+    erfc,
     exp,
     log,
     sign,
@@ -156,14 +157,14 @@ def _from_zero(equation):
 
 
 class _Exponentials:
-    """The equations of sigmoids, exponentials and erf, and of a number times what one of these is called."""
+    """The equations of sigmoids, exponentials, erf and erfc, and of a number times what one of these is called."""
 
     def __init__(self, program, parts):
         self.variables, self.prover = program.variables, program.prover
         self.equations: dict[str, Equation] = {}
         for e in program.equations:
             inner = e.rhs.as_coeff_Mul()[1]
-            if (isinstance(inner, sigmoid | exp | erf) or read_name(inner) in self.equations) \
+            if (isinstance(inner, sigmoid | exp | erf | erfc) or read_name(inner) in self.equations) \
                     and e.free == e.indices and not reads(e.rhs, parts):
                 self.equations[e.name] = e
 
@@ -426,18 +427,22 @@ def _sloped(product, known):
 
 
 def _by_erfc(total, known):
-    """Return c + c erf(x) as c erfc(-x), and c - c erf(x) as c erfc(x); None for anything else."""
+    """Return c + c erf(x) as c erfc(-x), c - c erf(x) as c erfc(x), 2 c - c erfc(x) as c erfc(-x); None for others."""
     if not isinstance(total, Add) or len(total.args) != 2:
         return None
     for t, other in (total.args, total.args[::-1]):
         coefficient, inner = _definition(t, known)
         if isinstance(inner, erf) and abs(coefficient) == other:
             return other * tail(-inner.args[0] if coefficient == other else inner.args[0])
+        if isinstance(inner, erfc) and -2 * coefficient == other:
+            return -coefficient * tail(-inner.args[0])
+        if isinstance(inner, erfc) and -coefficient == other:
+            return other * erf(inner.args[0])
     return None
 
 
 def _definition(term, known):
-    """Return a term as a number times what it stands for, seen through the names of sigmoids, exponentials and erf."""
+    """Return a term as a number times what it stands for, seen through names of functions."""
     coefficient, inner = term.as_coeff_Mul()
     while (value := known.value(inner)) is not None:
         factor, inner = value.as_coeff_Mul()

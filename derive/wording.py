@@ -22,15 +22,12 @@ RESERVED = (
             "sgd_step",
             "loss",
             "residuals",
-            "params",
             "grads",
             "learning_rate",
             "sizes",
             "name",
-            "value",
             "shape",
             "axes",
-            "expected",
             "axis",
             "size",
             "floats",
@@ -53,7 +50,7 @@ RESERVED = (
         ]
     )
     | frozenset(keyword.kwlist)
-    | frozenset(keyword.softkwlist) - {"_"}
+    | {"type"}
 )
 
 

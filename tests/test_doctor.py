@@ -104,6 +104,15 @@ def test_parameters_may_be_given_back_beside_their_gradients(given):
     assert alone["W"] is W and alone["b"] is B
 
 
+def test_a_pair_in_the_order_of_the_arguments_beside_the_loss():
+    order = Taker(["A", "V"], (), ["V", "A"])
+    A, V = np.ones((3, 2)), np.zeros((4, 2, 3))
+    for given in ((np.float64(1.5), (A, V)), (np.float64(1.5), (V, A))):
+        gradients = order(given, {"A": A.shape, "V": V.shape})[1]
+        assert gradients["A"] is A and gradients["V"] is V
+        order.form = None
+
+
 def test_a_list_may_have_itself_in_it():
     endless = [W]
     endless.append(endless)

@@ -9,7 +9,7 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from sympy import Abs, Expr, Piecewise, Rational, Sum, Symbol, cosh, diff, erf, exp, lambdify, log, pi, sqrt, tanh
+from sympy import Abs, Expr, Piecewise, Rational, Sum, Symbol, cosh, diff, erf, erfc, exp, lambdify, log, pi, sqrt, tanh
 
 import codegen
 from derive import (
@@ -148,10 +148,12 @@ def test_numbers_before_exponentials(name, dtype):
 
 
 @every_dtype
+@pytest.mark.parametrize("written", ["erf", "erfc"])
 @pytest.mark.parametrize("side", [1, -1])
-def test_the_logarithm_of_the_normal_distribution_function(side, dtype):
+def test_the_logarithm_of_the_normal_distribution_function(side, written, dtype):
     """A probit's log-likelihood, where 1 + erf is 0 to the last digit, and its slope, the inverse Mills ratio."""
-    f = scalar(lambda net, z: log((1 + side * erf(z / sqrt(2))) / 2))
+    f = scalar(lambda net, z: log((1 + side * erf(z / sqrt(2))) / 2 if written == "erf" else
+                                  erfc(-side * z / sqrt(2)) / 2))
     furthest = 30.0 if dtype is np.float64 else 12.0
     for x in map(dtype, (-furthest, -9.0, -1.0, 0.0, 1.0, 9.0)):
         loss, grads = f(side * x)

@@ -5,16 +5,18 @@ import inspect
 import re
 from functools import partial
 from os import system as ask_the_system
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
-from codegen.doctor.edits import Surroundings
+from codegen.doctor.edits import Edit, Surroundings
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.judge import LOSS
 from codegen.doctor.patient import Patient
+from codegen.doctor.regions import Region, idle
 from codegen.doctor.repairs import Repairs
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
@@ -180,6 +182,48 @@ def test_a_name_is_another_in_a_part_of_a_line():
     right = "return loss, (p * p + p / (1 + p * p))"
     found, _ = examined(net, edited(weighted, (right, right.replace("p", "q"))))
     assert len(found) == 1 and "q is read where p should be, in q * q + q / (1 + q * q)" in found[0].words, found
+
+
+def straight_line(w, X, y):
+    doubled = 2 * y
+
+    def gradient(w):
+        residual = X @ w - doubled
+        return X.T @ residual
+
+    return np.sum((X @ w - doubled) ** 2) / 2, gradient(w)
+
+
+def doubled_targets():
+    net = Network("straight_line")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    net.loss = total((X @ w - 2 * y) ** 2) / 2
+    return net
+
+
+def test_a_name_of_the_function_around_may_be_what_is_missing():
+    found, _ = examined(doubled_targets(), edited(straight_line, ("X @ w - doubled\n", "X @ w - (y > 0)\n")))
+    assert len(found) == 1 and "y > 0 is read where doubled should be" in found[0].words, found
+
+
+@pytest.mark.parametrize(("line", "value", "hides"), [(2, "b * 0", True), (1, "x", False), (1, "a + 2", False)])
+def test_an_edit_that_makes_what_was_computed_idle_is_seen(line, value, hides):
+    """Times 0, nothing shows of a and b any more; where b is no sum of a, a is not computed for anything."""
+    tree = ast.parse("def f(x):\n    a = 2 * x\n    b = a + 1\n    return b * 3")
+    body, unit = tree.body[0].body, SimpleNamespace(run=lambda: True, reset=lambda: None)
+
+    def given():
+        names = {}
+        exec(compile(ast.fix_missing_locations(tree), "<f>", "exec"), names)
+        return names["f"](5.0)
+
+    slot = Slot(body[line], "value")
+    edit = Edit(slot, slot.node, ast.parse(value, mode="eval").body, "", 1)
+    regions = [Region(unit, Slot(statement, "value"), statement.lineno, 0) for statement in body]
+    with slot.holding(edit.new):
+        before = given()
+        assert idle(regions, edit, lambda: given() != before) is hides
 
 
 CELLS = [("after**2", "before**2", "after"), ("self.U.T", "self.U", "transposed"),

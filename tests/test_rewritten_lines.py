@@ -20,12 +20,14 @@ SLIPS = [                               # what was written, and what was meant
     ("g[:-1] += k * w[:-1]", "g[1:] += k * w[1:]"),
     ("d = [1] + a", "d = a + [1]"),
     ("d = a[:, :n - 2 * p]", "d = a[:, p:n - 2 * p + p]"),
+    ("d = np.linalg.norm(a) + e", "d = np.linalg.norm(a, axis=1, keepdims=True) + e"),
+    ("d = w[j1, f2] + k * w[j1, f2]", "d = w[j1, f2] + k * w[j2, f1]"),
 ]
 
 
 @pytest.mark.parametrize(("written", "meant"), SLIPS)
 def test_a_slip_is_undone(written, meant):
-    tree = ast.parse(f"def mine(a, b, e, g, gs, k, n, p, s, w, y, d):\n    {written}\n    return d")
+    tree = ast.parse(f"def mine(a, b, e, f1, f2, g, gs, j1, j2, k, n, p, s, w, y, d):\n    {written}\n    return d")
     statement = Slot(tree.body[0], "body", 0)
     around, made = Surroundings.of(tree.body[0]), set()
     for edit in (*of_statement(statement, around), *everywhere(Slot(statement.node, "value"), around)):

@@ -173,3 +173,16 @@ def test_a_size_that_a_number_of_times_is_shown_is_read_off():
     assert np.allclose(grads.w, np.roll(w0, 2, axis=1), rtol=1e-14)
     with pytest.raises(ValueError, match=r"D is 3; expected 2 \* E = 2"):
         run(w0[:, :3])
+
+
+def test_names_of_modules_own_helpers_may_be_a_network_s():
+    net = Network("names", "Attention's value, what is expected, and the like")
+    N, D, K = net.sizes("N D K")
+    value, params, case = net.parameter("value", D), net.input("params", N, D), net.labels("case", N, classes=D)
+    match = net.define("match", params @ value)
+    net.loss = total((match - net.input("expected", N)) ** 2) / K + total(value[case])
+    for style in ("plain", "fast", "compiled"):
+        module = lambdify(net.backward(), style).module
+        rows, labels = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
+        loss, gradients = module.loss_and_grads(value=np.ones(2), params=rows, case=labels, expected=np.zeros(3), K=2)
+        assert loss == (1 + 25 + 81) / 2 + 3 and np.array_equal(gradients.value, rows.T @ [1, 5, 9] + [1, 2])

@@ -49,6 +49,7 @@ class Surroundings:
     plain_methods: tuple[str, ...]      # that are called without arguments, for what they do
     parts: dict[str, ast.expr]
     turns: dict[str, list[ast.expr]] = field(default_factory=dict)      # by name, where loops keep its values
+    terms: dict[str, ast.expr] = field(default_factory=dict)            # of other functions, in names of this one
 
     @classmethod
     def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
@@ -70,7 +71,14 @@ class Surroundings:
                    sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
-                   _turns(nodes, turned))
+                   _turns(nodes, turned), _terms(others, {*names, *modules}, parts))
+
+
+def _terms(functions, known, own):
+    """Return the products and calls of other functions that name nothing but what is known here, by their texts."""
+    nodes = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.BinOp | ast.Call)]
+    return {said: copy.deepcopy(n) for n in nodes if sum(1 for _ in ast.walk(n)) <= MOST_NODES
+            and {m.id for m in ast.walk(n) if isinstance(m, ast.Name)} <= known and (said := text(n)) not in own}
 
 
 def _turns(nodes, loops: Sequence[str]) -> dict[str, list[ast.expr]]:

@@ -162,14 +162,20 @@ class Examination:
             self._step(self._longer, evidence)
 
     def _longer(self, evidence):
-        """Go on looking in the lines for what is unknown still."""
-        told, (search, wrong) = self.diagnosis.findings, self.searched
-        self.diagnosis.findings = [f for f in told if f.kind != "unknown"]
-        self.deadline = time.thread_time() + LONGER * self.seconds
-        self._step(self._repaired, evidence, wrong)
-        self._step(self._mended, search)
-        if evidence.wrong():
-            self.diagnosis.findings = told
+        """Go on looking in the lines for what is unknown still, and once more where a part of that is found."""
+        search, wrong = self.searched
+        for _ in range(2):
+            told = self.diagnosis.findings
+            known = [f for f in told if f.kind != "unknown"]
+            self.diagnosis.findings = list(known)
+            self.deadline = time.thread_time() + LONGER * self.seconds
+            self._step(self._repaired, evidence, wrong)
+            self._step(self._mended, search)
+            if evidence.wrong() and self.diagnosis.findings == known:
+                self.diagnosis.findings = told
+            if not evidence.wrong() or self.diagnosis.findings is told:
+                return
+            self._unexplained(evidence, search.reached)
 
     def _on_its_data(self, ordinary, evidence):
         """Return the answers on data of a narrower kind, where the code is right, or its loss is, on those only."""
@@ -341,7 +347,11 @@ class Examination:
         if left:
             repairs = Repairs(self.patient, evidence, left, self._left(0.5), lambda k, names: search.effects(
                 k, names, time.thread_time() + self._left(0.5)))
-            self._edited(evidence, repairs.several(), left)
+            if found := repairs.several():
+                self._edited(evidence, found, left)
+            else:
+                for repair in repairs.some:
+                    self._edited(evidence, [repair], sorted(repair.mends))
             self.lines = repairs.lines
             self._reread(evidence)
 

@@ -217,6 +217,8 @@ def _read(expr, context):
         where = []
         for axis, place in enumerate(places):
             at = place(scope) + shift if axis == 0 else place(scope)
+            if np.asarray(at).dtype.kind not in "iub":
+                raise NotImplementedError(f"{name} is read at what is no integer")
             where.append(np.minimum(np.maximum(at, 0), array.shape[axis] - 1))
         if may_be_fixed and all(scope.is_fixed(i) for i in expr.indices):
             scope.keep(key, tuple(where))

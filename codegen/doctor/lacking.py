@@ -16,7 +16,7 @@ import numpy as np
 
 from .edits import FARTHER, Edit, Surroundings, made, quoted
 from .lines import Line
-from .slots import Slot, expressions
+from .slots import Slot, expressions, text
 from .source import value_code
 
 FUNCTIONS = (
@@ -52,7 +52,8 @@ def fitting(line: Line, slot: Slot, around: Surroundings) -> Iterator[Edit]:
         short = [p for p in around.parts.values() if isinstance(p, ast.Name | ast.Subscript | ast.Attribute)]
         short += [ast.Subscript(ast.Name(n, ast.Load()), s.slice, ast.Load()) for s in ast.walk(slot.node)
                   if isinstance(s, ast.Subscript) and isinstance(s.value, ast.Name) for n in around.names]
-        atoms = list(_different(line, (_of(shape, p) for shape in SHAPES[::-1] for p in short)))[:ALONE]
+        made = (_of(shape, p) for shape in SHAPES[::-1] for p in short)
+        atoms = list(_different(line, (*around.terms.values(), *made)))[:ALONE]
         plain = list(_different(line, short))[:PAIRED]
         here = [s for s in expressions(slot) if not _is_called(s)
                 and not isinstance(s.node, ast.Slice | ast.Tuple | ast.Constant | ast.Lambda | ast.GeneratorExp)]
@@ -131,11 +132,13 @@ def _joined(a, op, b):
 
 
 def _different(line, nodes) -> Iterator[Part]:
-    """Yield the parts that are numbers, of those with the same values the last."""
+    """Yield the parts that are numbers, of those with the same values the shortest."""
     found: dict[Any, Part] = {}
     for node in nodes:
         if part := _valued(line, node):
-            found[tuple((v.shape, v.astype(float).tobytes()) for v in map(np.asarray, part.values))] = part
+            key = tuple((v.shape, v.astype(float).tobytes()) for v in map(np.asarray, part.values))
+            if key not in found or len(text(node)) <= len(text(found[key].node)):
+                found[key] = part
     yield from found.values()
 
 

@@ -75,14 +75,17 @@ class Line:
     def __post_init__(self) -> None:
         self.spans: dict[frozenset[str], tuple[np.ndarray, np.ndarray]] = {}
         self.first = self.values[0].size
+        self.touched = frozenset(n for n in self.wrong if np.any(self.reach[self.rows[n]]))
 
     def mends(self, new: ast.expr) -> frozenset[str] | None:
-        """Return which results may be right if the line is `new`, None where that has another shape.
+        """Return which results may be right if the line is `new`, None where it has another shape or new names.
 
         Where the line reads what it gave before, only what it gives the first time is known.
         """
         try:
             added = self.given(value_code(new))
+        except NameError:               # of the function around this one, which the line has not read until now
+            return None
         except (Exception, SystemExit):
             return frozenset()
         if added is None:
@@ -111,13 +114,14 @@ class Line:
             return False
 
     def right(self, added: np.ndarray) -> np.ndarray:
-        """Tell which additions to the values, a column each, make all right, as far as the first time tells."""
-        return self._within(added, self.wrong, not self.moving)
+        """Tell which additions to the values, a column each, make right all they touch, as the first time tells."""
+        return self._within(added, self.touched, not self.moving)
 
     def may(self) -> bool:
-        """Tell whether some value makes all right."""
-        step = np.linalg.lstsq(self.reach, self.missing, rcond=1e-10)[0]
-        return largest(self.reach @ step - self.missing) <= 10 * FITS
+        """Tell whether some value makes right all that it touches."""
+        reach, missing = self._span(self.touched, known=True)
+        step = np.linalg.lstsq(reach, missing, rcond=1e-10)[0]
+        return largest(reach @ step - missing) <= 10 * FITS
 
     def given(self, code: CodeType, more: Sequence[dict[str, Any]] = ()) -> np.ndarray | None:
         """Return what some code gives more than the line does, None where that has another shape."""

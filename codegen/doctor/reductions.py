@@ -11,13 +11,13 @@ AXES = ("None", "0", "1", "-1", "2", "(0, 1)", "(1, 2)", "(0, 2)", "(0, 2, 3)", 
 REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "argmax", "argmin", "any", "all",
               "norm", "cumsum", "cumprod", "logsumexp", "flip", "concatenate", "stack", "repeat", "argsort",
               "sort", "softmax"}
+MODULES = ("np", "numpy", "linalg", "np.linalg", "numpy.linalg", "LA", "special", "scipy.special")
 KEEPING = {"sum", "mean", "max", "min", "amax", "amin", "prod", "var", "std", "any", "all", "norm", "logsumexp"}
 
 
 def over_axes(node: ast.Call, name: str) -> Iterator[tuple[ast.expr, str, int]]:
     """Yield a reduction over other axes, over all, or with axes kept or not."""
-    free = isinstance(node.func, ast.Attribute) and not (isinstance(node.func.value, ast.Name)
-                                                         and node.func.value.id in ("np", "numpy", "linalg"))
+    free = isinstance(node.func, ast.Attribute) and text(node.func.value) not in MODULES
     several = [text(a) for a in node.args[:1] if isinstance(a, ast.List | ast.Tuple)]
     first = 0 if free and not (several and not re.fullmatch(r"[(\d, )]+", several[0])) else 1
     arguments = node.args[:first]

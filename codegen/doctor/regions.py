@@ -7,6 +7,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .edits import Edit
 from .slots import Slot, parts
 from .source import Unit
 
@@ -32,6 +33,36 @@ def likely(units: Sequence[Unit], changed: Callable[[], frozenset[str] | None], 
     found = [r for unit in units if isinstance(unit.function, ast.FunctionDef)
              for r in _of_block(unit, Slot(unit.function, "body"), changed, wrong)]
     return sorted(found, key=lambda r: r.tier)
+
+
+def idle(regions: Sequence[Region], edit: Edit, changed: Callable[[], bool]) -> bool:
+    """Tell whether some values do nothing as long as an edit is made, that all wrong gradients came from.
+
+    What the edit takes out is not meant, and what was computed for that alone. `changed` runs the code, and tells
+    whether it gives anything else than with the edit alone.
+    """
+    gone = _nodes(edit.old)
+    freed = _names(gone) - _names(_nodes(edit.new))
+    for region in regions:
+        slot = region.slot
+        if region.tier > FIRST or isinstance(slot.node, list) or any(n is slot.node for n in gone):
+            continue
+        targets = _names(_nodes(slot.owner.targets)) if isinstance(slot.owner, ast.Assign) else set()
+        if slot.name == "value" and targets and not targets & freed:
+            with _moved(slot):
+                same = not region.unit.run() or not changed()
+            region.unit.reset()
+            if same:
+                return True
+    return False
+
+
+def _nodes(part) -> list[ast.AST]:
+    return [n for whole in (part if isinstance(part, list) else [part]) for n in ast.walk(whole)]
+
+
+def _names(nodes):
+    return {n.id for n in nodes if isinstance(n, ast.Name)}
 
 
 def _of_block(unit, block, changed, wrong) -> list[Region]:

@@ -26,7 +26,7 @@ from .two_edits import Guesses, Tried, both, located
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
 PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
-          (FARTHER, FIRST, FIRST), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
+          (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
 
@@ -46,6 +46,7 @@ class Repairs:
         self.around: dict[int, Surroundings] = {}           # of each unit, likewise
         self.lines: tuple[str, ...] = ()        # where a mistake may be that makes all wrong, and nothing else
         self.tried: list[Tried] = []            # what makes nothing right
+        self.some: list[Repair] = []            # edits that were found, though more is wrong
 
     def one(self) -> list[Repair]:
         """Return the single likely edit that makes all right, [] where there is none."""
@@ -70,7 +71,7 @@ class Repairs:
                 self.tried, self.now = [], judge.answer(judge.order[0]).gradients
                 best = self._best(places, phases, last, most)
                 if most > 1 and best is None:
-                    pair = both(judge, self.tried, self.guesses)
+                    pair = both(judge, self.tried, self.guesses, places)
                     return [*found, *pair] if pair else []
                 if best is None or (most == 1 and best[2].mends != judge.wrong):
                     return []
@@ -82,6 +83,7 @@ class Repairs:
                 self.edits.clear()
                 self.around.clear()
                 found.append(repair)
+                self.some = found
                 judge.wrong -= repair.mends
         return found if not judge.wrong else []
 

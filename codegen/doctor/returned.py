@@ -161,7 +161,7 @@ class Taker:
 
     def _fits(self, order, flat, shapes):
         return len(order) >= len(self.parameters) and all(
-            np.shape(flat[k]) == shapes[p] for p, k in zip(self.parameters, order, strict=False))
+            _shape(flat[k]) == shapes[p] for p, k in zip(self.parameters, order, strict=False))
 
     def _cut(self, vector, shapes):
         """Return the gradients that one vector has, end to end in the order of the parameters."""
@@ -194,6 +194,14 @@ def _is_called(name, parameter):
 
 def _plain(name):
     return str(name).replace("_", "").lower()
+
+
+def _shape(gradient):
+    """Return the shape of an array, or of what may be one, None of arrays that are no array together."""
+    try:
+        return np.shape(gradient)
+    except ValueError:
+        return None
 
 
 def _bare(name):

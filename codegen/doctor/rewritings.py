@@ -13,6 +13,7 @@ from typing import cast
 from .arrangements import cut, laid_out, replaced
 from .bracketing import bracketed
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted
+from .numbered import renumbered
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
 
@@ -430,4 +431,4 @@ MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,), ast.Call: (_calls, laid_out),
     ast.Subscript: (subscripts, cut),
 }  # fmt: skip
-ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere)
+ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)

@@ -14,14 +14,17 @@ from derive.terms import reads
 
 from .edits import Edit
 from .effects import Effects
-from .evidence import Evidence
+from .evidence import Evidence, near
 from .influence import Influence
 from .judge import LOSS, Judge, Repair
 from .pairs import MOST_PAIRS, candidates, funnels
+from .regions import Region, idle
 from .slots import text
 from .source import Unit
 
 SECONDS = 5.0               # for all pairs
+FEW = 4                     # numbers: an edit and a formula that agree with fewer tell little
+COPIED = (ast.Name, ast.Attribute, ast.Subscript)
 BOTH = "with both mended"
 OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
 LACKING = ("term", "factor", "upstream", "overwritten", "detached")
@@ -38,7 +41,9 @@ class Tried:
     gradients: Mapping[str, Any]
 
 
-def both(judge: Judge, tried: Sequence[Tried], guesses: Guesses | None) -> list[Repair]:
+def both(
+    judge: Judge, tried: Sequence[Tried], guesses: Guesses | None, regions: Sequence[Region] = (),
+) -> list[Repair]:
     """Return two mistakes that make all wrong together: two edits, or an edit and a formula; [] where none do.
 
     Where an edit was made before, that and a formula are two: then the formula alone is returned.
@@ -62,13 +67,28 @@ def both(judge: Judge, tried: Sequence[Tried], guesses: Guesses | None) -> list[
             break
         if _right_with(judge, tried[a], tried[b]):
             return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (tried[a], tried[b])]
-    if guesses is None:
+    if guesses is None or right.size < FEW:
         return []
     effects = guesses(k, names)
     for _, mutant in effects.matching((before - right)[None]):
         if (left := _judged_with(judge, mutant)) and _right_with(left):
             return [_told(effects, mutant, judge.wrong, "with that mended")]
-    return _with_a_formula(judge, tried, rows - right, effects)
+    return _with_a_formula(judge, tried, rows - right, effects, regions)
+
+
+def _hides(judge, tried, regions):
+    """Tell whether an edit keeps what is elsewhere from the gradients: what is wrong there is not seen then."""
+    k = judge.order[0]
+
+    def changed():
+        now = judge.answer(k)
+        return bool(now.failure) or any(not near(judge.evidence.seen[k], now.gradients[n], tried.gradients[n])
+                                        for n in judge.wrong)
+
+    with tried.edit.slot.holding(located(tried.edit)):
+        hides = tried.unit.run() and idle(regions, tried.edit, changed)
+    tried.unit.reset()
+    return hides
 
 
 def _leaves(tried, names):
@@ -101,16 +121,16 @@ def _right_with(judge, *edits):
     return mends == judge.wrong
 
 
-def _with_a_formula(judge, tried, gaps, effects) -> list[Repair]:
+def _with_a_formula(judge, tried, gaps, effects, regions) -> list[Repair]:
     """Return an edit that leaves just what a mistake in an equation makes, and that; or the edit that mends it."""
     deadline = time.thread_time() + SECONDS
     for a, mutant in effects.matching(gaps):
         if time.thread_time() > deadline:
             break
-        if _reads_nothing_from_above(judge.evidence.program, mutant):
+        if _cuts_a_path(tried[a].edit) or _reads_nothing_from_above(judge.evidence.program, mutant):
             continue
         left = _judged_with(judge, mutant)
-        if left is None or not _right_with(left, tried[a]):
+        if left is None or not _right_with(left, tried[a]) or _hides(judge, tried[a], regions):
             continue
         first = Repair(tried[a].line, tried[a].edit.words, judge.wrong, BOTH)
         for t in tried:
@@ -128,6 +148,12 @@ def _reads_nothing_from_above(program, mutant):
     adjoints = set(program.adjoints.values())
     above = [bool(reads(e.rhs, adjoints)) for e in mutant.equations if e.name == mutant.name]
     return not any(above) and any(reads(e.rhs, adjoints) for e in program.defining(mutant.name))
+
+
+def _cuts_a_path(edit):
+    """Tell whether an edit leaves out a copy, previous = now: what is wrong further on that path is not seen then."""
+    gone = [s for s in edit.old if s not in edit.new] if isinstance(edit.new, list) else []
+    return any(isinstance(s, ast.Assign) and isinstance(s.value, COPIED) for s in gone)
 
 
 def _exchanged(tried, mutant):

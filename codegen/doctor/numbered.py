@@ -1,0 +1,36 @@
+"""Names with other numbers in all of an expression: what was copied for another layer, w[j1, f2] for w[j2, f1]."""
+
+import ast
+import copy
+from collections.abc import Iterator
+from itertools import permutations
+
+from .edits import FAR, OTHER, Surroundings
+
+DIGITS = "0123456789"
+
+
+def renumbered(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield an expression of several numbered names with one number for another in all, or with two exchanged."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and _number(n.id)}
+    if len(names) < 2 or not isinstance(node, ast.BinOp | ast.Call | ast.Subscript | ast.Tuple):
+        return
+    here, there = {*map(_number, names)}, {*map(_number, around.names)} - {""}
+    for old, new in permutations(sorted(here | there), 2):
+        for numbers in ({old: new}, {old: new, new: old}) if old in here else ():
+            changes = {n: n.rstrip(DIGITS) + numbers[_number(n)] for n in names if _number(n) in numbers}
+            if len(changes) > 1 and set(changes.values()) <= {*around.names}:
+                rank = FAR if isinstance(node, ast.BinOp) else OTHER
+                yield _renamed(node, changes), "the numbers of the names are those of another place", rank
+
+
+def _number(name):
+    return name[len(name.rstrip(DIGITS)):]
+
+
+def _renamed(node, changes):
+    other = copy.deepcopy(node)
+    for n in ast.walk(other):
+        if isinstance(n, ast.Name):
+            n.id = changes.get(n.id, n.id)
+    return other
