@@ -1,5 +1,6 @@
 """The pieces of a generated module, each a function from a plan to text."""
 
+import re
 import textwrap
 
 from sympy import Max, sympify
@@ -17,6 +18,7 @@ from .named_masks import with_masks_named
 from .sizes import Sizes
 
 COLUMN = 56                 # where the shapes stand beside the code
+POWER, INVERSE = re.compile(r"\w\^[\w(]|\)\^(?!\(-1\))"), re.compile(r"diag\(\w+\)\^\(-1\)")
 UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -55,11 +57,19 @@ def docstring(plan, told="") -> str:
         wrapped = textwrap.wrap(
             word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
         lines += [line.replace(UNBROKEN, " ") for line in wrapped]
-    lines += ["", *_names_told(program), *([told] if told else [])]
+    lines += ["", *_powers_told(plan), *_names_told(program), *([told] if told else [])]
     lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
     if program.source:
         lines += [f"The derivation is typeset in {program.name}.tex."]
     return quoted("\n".join([*lines, ""]))
+
+
+def _powers_told(plan):
+    """Say what a power of a whole array is, and that of a diagonal matrix."""
+    whole = [line for line, v in plan.texts.system() if v.shape and "[" not in line]
+    if any(POWER.search(line) for line in whole):
+        inverse = "; diag(v)^(-1) is an inverse matrix" if any(INVERSE.search(line) for line in whole) else ""
+        yield f"Powers, * and / act entry by entry{inverse}."
 
 
 def _names_told(program):

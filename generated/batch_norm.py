@@ -21,6 +21,7 @@ Cost        2HN(3C + 2D) operations, 8(3CH + 7CN + 2DH + 2DN + 31HN) bytes read 
             `backward`, to leading order.
 Convention  relu'(0) = 0.
 
+Powers, * and / act entry by entry; diag(v)^(-1) is an inverse matrix.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/batch_norm.py by `derive build batch_norm`; do not edit.
 The derivation is typeset in batch_norm.tex.

@@ -19,6 +19,7 @@ Inputs      X (N, D), Y (N, D), M (N, D), penalty, a scalar.
 Cost        18DHN operations, 24(2DH + 4DN + 11HN) bytes read and written, 8N(D + 4H) bytes kept for `backward`, to
             leading order.
 
+Powers, * and / act entry by entry.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/gradient_penalty.py by `derive build gradient_penalty`; do not edit.
 The derivation is typeset in gradient_penalty.tex.

@@ -17,6 +17,7 @@ Outputs     S (N, N), by `predict`.
 Cost        2KN(2D + 2F + 3N) operations, 16(DK + DN + FK + FN + 13KN + 3N^2) bytes read and written, 8N(4K + N) bytes
             kept for `backward`, to leading order.
 
+Powers, * and / act entry by entry; diag(v)^(-1) is an inverse matrix.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/info_nce.py by `derive build info_nce`; do not edit.
 The derivation is typeset in info_nce.tex.

@@ -18,6 +18,7 @@ Cost        2HN(2D + 3K) operations, 8(2DH + 2DN + 3HK + 32HN + 9KN) bytes read 
             `backward`, to leading order.
 Convention  relu'(0) = 0.
 
+Powers, * and / act entry by entry; diag(v)^(-1) is an inverse matrix.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/layer_norm.py by `derive build layer_norm`; do not edit.
 The derivation is typeset in layer_norm.tex.

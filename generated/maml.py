@@ -17,6 +17,7 @@ Inputs      X (N, D), y (N,), U (M, D), z (M,), alpha, a scalar.
 Cost        4DH(M + 2N) operations, 8(8DH + 2DM + 4DN + 8HM + 17HN) bytes read and written, 8H(M + N) bytes kept for
             `backward`, to leading order.
 
+Powers, * and / act entry by entry.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/maml.py by `derive build maml`; do not edit.
 The derivation is typeset in maml.tex.

@@ -17,6 +17,7 @@ Outputs     u (N,), by `predict`.
 Cost        3K(5M + 14N) operations, 8K(9M + 11N) bytes read and written, 8K(M + N) bytes kept for `backward`, to
             leading order.
 
+Powers, * and / act entry by entry.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/physics_informed.py by `derive build physics_informed`; do not edit.
 The derivation is typeset in physics_informed.tex.

@@ -16,6 +16,7 @@ Outputs     Y (N, K), by `predict`.
 Cost        2HN(2D + 3K) operations, 8(2DH + 2DN + 3HK + 28HN + 8KN) bytes read and written, 8N(5H + K) bytes kept for
             `backward`, to leading order.
 
+Powers, * and / act entry by entry; diag(v)^(-1) is an inverse matrix.
 dV is the adjoint of V: the gradient of the loss with respect to V, in V's shape.
 Generated from derive/networks/rms_norm.py by `derive build rms_norm`; do not edit.
 The derivation is typeset in rms_norm.tex.

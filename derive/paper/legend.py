@@ -10,6 +10,7 @@ from .latex import plain
 
 LETTERS = "V" + ascii_uppercase + ascii_lowercase
 FUNCTION = re.compile(r"\\(operatorname\{(?!diag|tr|softmax)|exp|log(?!\\sum)|(tan|sin|cos)h?|sqrt)|\^[2-9{]")
+INVERSE = re.compile(r"\\operatorname\{diag\}(?:\([^()]*\)|\\[bB]igg?l\(.*?\\[bB]igg?r\))\^\{-1\}")
 BRACKET = re.compile(r"(?<!\\)\[(?!1ex|-1)")
 
 
@@ -65,6 +66,7 @@ class Legend:
             (re.search(rf"(?<![A-Za-z]){re.escape(identity)}_", self.body), "identity", Formula(f"{identity}_r")),
             (r"\odot" in self.body, "hadamard"),
             (r"\oslash" in self.body, "quotient"),
+            (r"\operatorname{diag}" in self.body, "diagonal" if not INVERSE.search(self.body) else "diagonal, inverse"),
             (r"\langle" in self.body, "inner"),
             (r"\operatorname*{arg\,max}" in self.body, "place"),
             (matrix and functions and FUNCTION.search(self.body), "elementwise"),

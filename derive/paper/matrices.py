@@ -1,6 +1,6 @@
 """Matrix notation: one array form in, one piece out. Vectors are columns; what has no such form raises NotMatrix."""
 
-from sympy import Add, Idx, KroneckerDelta, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
+from sympy import Add, Idx, KroneckerDelta, Max, Min, Mul, Piecewise, Pow, Rational, S, Sum, Symbol, exp
 from sympy.logic.boolalg import And, Not, Or
 
 from ..nodes import Apply, Bracket, Gather, Index, Node, Outer, Product, Read, Reduction, Scalar, Spread, Transpose
@@ -27,6 +27,11 @@ from .styles import Style
 
 class NotMatrix(ValueError):
     """An expression that is written with indices."""
+
+
+def _is_number(node):
+    """Tell whether a node is a number or a scalar, also for all entries."""
+    return isinstance(node.body if isinstance(node, Spread) else node, Scalar)
 
 
 def _is_identity(node):
@@ -310,7 +315,8 @@ class Matrices:
     def _function(self, node):
         if node.head in INDICATORS:
             return self._indicator(INDICATORS[node.head], node.args[0])
-        pieces = [self.piece(a) for a in node.args]
+        args = sorted(node.args, key=_is_number) if node.head in (Max, Min) else node.args      # min(x, 0)
+        pieces = [self.piece(a) for a in args]
         return self.style.call("exp", pieces) if node.head is exp else self.scalars.applied(node.head, pieces)
 
     def _indicator(self, head, x):

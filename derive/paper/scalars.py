@@ -258,7 +258,8 @@ class Scalars:
             return indicator(self.style, INDICATORS[type(expr)], *sides(expr.args[0]), self.piece)
         if isinstance(expr, floor | ceiling):
             return self.style.floor(self._solidus(expr.args[0]), "floor" if isinstance(expr, floor) else "ceil")
-        return self.applied(type(expr), [self.piece(a) for a in expr.args])
+        args = sorted(expr.args, key=is_constant) if isinstance(expr, Max | Min) else expr.args     # min(x, 0)
+        return self.applied(type(expr), [self.piece(a) for a in args])
 
     def applied(self, head: type, pieces: list[Piece]) -> Piece:
         """Return an elementwise function of pieces."""

@@ -24,6 +24,9 @@ WORDS = {
     "identity": "{symbol} is the identity matrix of $r$ rows",
     "hadamard": r"$\odot$ is the elementwise product",
     "quotient": r"$\oslash$ is the elementwise quotient",
+    "diagonal": r"$\operatorname{diag}(\cdot)$ is the diagonal matrix of a vector",
+    "diagonal, inverse": r"$\operatorname{diag}(\cdot)$ is the diagonal matrix of a vector and "
+                         r"$\operatorname{diag}(\cdot)^{-1}$ its inverse",
     "inner": r"$\langle A, B\rangle = \operatorname{tr}(A^\top B)$",
     "place": r"$\operatorname*{arg\,max}$ is the place of the first of the largest, row by row from $0$",
     "elementwise": "functions and powers act elementwise",

@@ -28,6 +28,9 @@ WORDS = {
     "identity": "{symbol} 기호는 $r$차 단위행렬",
     "hadamard": r"$\odot$ 기호는 원소별 곱",
     "quotient": r"$\oslash$ 기호는 원소별 나눗셈",
+    "diagonal": r"$\operatorname{diag}(\cdot)$ 기호는 벡터를 대각 성분으로 하는 대각행렬",
+    "diagonal, inverse": r"$\operatorname{diag}(\cdot)$ 기호는 벡터를 대각 성분으로 하는 대각행렬, "
+                         r"$\operatorname{diag}(\cdot)^{-1}$ 기호는 그 역행렬",
     "inner": r"내적은 $\langle A, B\rangle = \operatorname{tr}(A^\top B)$",
     "place": r"$\operatorname*{arg\,max}$ 기호는 최댓값이 처음 나타나는 위치(행 순서로 $0$부터)",
     "elementwise": "함수와 거듭제곱은 원소별 연산",
