@@ -13,6 +13,7 @@ from sympy import Add, Idx, Integer, KroneckerDelta, Mul, Piecewise, Sum
 
 from derive.guards import drawn_out, guarded
 from derive.program import Equation, Program
+from derive.terms import read_name, reads
 
 from . import joins, stretches
 from .window_folds import FoldLowering
@@ -32,7 +33,16 @@ def windowed(program: Program) -> Windowed:
     for e in program.equations:
         lowering.take(e)
     lowered = program.with_equations(lowering.lines, variables=lowering.variables)
-    return Windowed(lowered, frozenset(lowering.backward), lowering.taps)
+    return Windowed(lowered, frozenset(lowering.backward - _read_before(lowering)), lowering.taps)
+
+
+def _read_before(lowering: "_Windows") -> set[str]:
+    """Return the arrays that the backward pass asked for first, and what is computed before it reads, too."""
+    found: set[str] = set()
+    while more := {read_name(r) for e in lowering.lines if e.name not in lowering.backward - found
+                   for r in reads(e.rhs, lowering.backward - found)}:
+        found |= more
+    return found
 
 
 class _Windows(FoldLowering):

@@ -390,6 +390,18 @@ def _activation_of_an_activation():
     return net
 
 
+def _padding_that_the_loop_asks_for_first():
+    """The sigmoid is computed in the forward pass, and reads zeros around w that the adjoint's loop reads, too."""
+    net = Network("both")
+    C = net.size("C")
+    w, v = net.parameter("w", C), net.input("v", C)
+    [c] = net.indices(c=C)
+    h = net.state("h", C, initial=w[0])
+    net.define(h, padded(w)[c - 1] * padded(v)[c - 1] * sigmoid(padded(v)[c + 1]) * h[c - 1] + 1, over=c)
+    net.loss = Sum(h[c] ** 2, c)
+    return net
+
+
 def _shifted_by_one_backwards():
     """A read at one shifted index, and one that goes backwards, of windows with no taps."""
     net = Network("shifted")
@@ -415,7 +427,7 @@ NETWORKS = {
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
         _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards, _activation_of_an_activation,
-        _shifted_by_one_backwards)},
+        _shifted_by_one_backwards, _padding_that_the_loop_asks_for_first)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
