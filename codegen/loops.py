@@ -190,12 +190,17 @@ class Looped:
         variable, depth = self.program.variables[row.equation.name], len(self.outer) + 1
         if row.before or row.pushed or variable.state or variable.name in self.program.outputs:
             return False
-        if any(self.left(t.conditions) or self._updates(row, t) for t in row.pulled) or self._waits(row):
+        if any(self._by_turns(row, t) or self._updates(row, t) for t in row.pulled) or self._waits(row):
             return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
                      for e in users for r in reads(e.rhs, {variable.name}))
         return bool(users) and around and all(self._reads_here(r, variable.name) for r in self.rows)
+
+    def _by_turns(self, row, term):
+        """Tell whether a term counts in some turns only, rather than in a slice of each."""
+        index = self._index(row.equation)
+        return any(index in free_indices(c) or not free_indices(c) for c in self.left(term.conditions))
 
     def _updates(self, row, term):
         """Return what a term adds at the places of labels in a turn: the array that it is added to has rows."""
@@ -389,8 +394,16 @@ class Looped:
             yield from marked(self._chosen(lhs, *choice), row.equation.name)
             return
         apart = not whole and not self._is_begun(row) and self._is_tiled(lhs, parts)
+        if not whole and row.equation.name in self.local:
+            yield Line(self._made_in_turn(row.equation, "empty" if apart else "zeros"))
         for term in parts:
             yield from self._told(lhs, term, fresh=apart)
+
+    def _made_in_turn(self, equation, how):
+        """Return the line that makes an array of one turn, whose slices are filled or added to."""
+        sizes = [self.printer.size(i.upper + 1).code for i in equation.free if i != self._index(equation)]
+        arrays = NewArrays(self.printer) if self.outer or self.unknowns else self.arrays
+        return arrays.allocated(equation.name, sizes, how)
 
     def _is_begun(self, row):
         return row.equation.name in self.begun
