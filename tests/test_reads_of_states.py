@@ -161,6 +161,13 @@ RECURRENCES = [
 ]
 
 
+def test_what_a_turn_pads_for_itself_has_no_rows():
+    net = Network("convolved")
+    convolved(net)
+    source = codegen.source(net.backward())
+    assert "wide_h[" in source and "wide_h[t" not in source
+
+
 def test_messages_along_edges_take_no_masks_of_nodes_by_edges():
     net = Network("edges")
     on_edges(net)
