@@ -14,6 +14,7 @@
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
     exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
     1/(exp(x) + exp(y))         exp(-x - softplus(y - x))
+    exp(g)/(1 + Sum(exp(f)))    exp(g - softplus(log-sum-exp))
     Sum(a exp(g))/Sum(exp(f))   Sum(a exp(g - log-sum-exp))
 
 Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n]), is -softplus(-z[n]); p[n]/m[n],
@@ -405,12 +406,14 @@ def _exponential(factors, known):
 
 
 def _of_two(factors, bottom, power, a, b):
-    """Change the factors that make a quotient of 1/(exp(a) + exp(b)) to a power sigmoids, or powers of tanh."""
+    """Change the factors that make a quotient of 1/(exp(a) + exp(b)) to powers of sigmoids or tanh, or a softmax."""
     for top, value in ((exp(a) - exp(b), tanh((a - b) / 2)), (exp(b) - exp(a), tanh((b - a) / 2))):
         if top**power in factors:
             return [f for f in factors if f not in (bottom, top**power)] + [value**power]
     top = next((f for f in factors if isinstance(f, exp)), None)
     found = None if top is None else _of_sigmoids(top.args[0], power, a, b)
+    if found is None and top is not None and (a.has(LogSumExp) or b.has(LogSumExp)):    # a class whose score is 0
+        found = exp(top.args[0] - power * _log_of_sum(a, b))
     return factors if found is None else [f for f in factors if f not in (bottom, top)] + [found]
 
 

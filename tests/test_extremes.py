@@ -211,6 +211,26 @@ def test_the_logarithm_of_a_rate_that_is_0_to_the_last_digit(dtype):
 
 
 @every_dtype
+@pytest.mark.parametrize("named", [False, True])
+def test_a_softmax_beside_a_class_whose_score_is_0(named, dtype):
+    """Multinomial logit with a reference class: its probabilities are those of a softmax with a 0 among the scores."""
+    net = Network("reference_class")
+    N, C = net.sizes("N C")
+    Z, a = net.parameter("Z", N, C), net.input("a", N, C)
+    n, c, k = net.indices(n=N, c=C, k=C)
+    whole = 1 + Sum(exp(Z[n, k]), k)
+    P = net.define("P", exp(Z[n, c]) / (net.define("D", whole, over=n)[n] if named else whole), over=(n, c))
+    net.loss = total(P * a)
+    scores, weights = np.array([[1e4, 0], [-1e4, 2], [-1e4, -1e4], [0.5, 1]], dtype), np.array([[1, 2]] * 4)
+    loss, grads = codegen.lambdify(net.backward())(scores, weights)
+    e = np.exp(scores.astype(float) - np.maximum(scores.max(axis=1), 0)[:, None])
+    p = e / (e.sum(axis=1) + np.exp(-np.maximum(scores.max(axis=1), 0)))[:, None]
+    np.testing.assert_allclose(loss, np.sum(p * weights), rtol=10 * np.finfo(dtype).eps)
+    expected = p * (weights - np.sum(p * weights, axis=1, keepdims=True))
+    np.testing.assert_allclose(grads.Z, expected, atol=10 * np.finfo(dtype).eps)
+
+
+@every_dtype
 def test_a_lattice_of_logarithms(dtype):
     """log(exp(a) + [l > 0] exp(b)) in a recurrence, whose paths all come to T*z and are binomial(T, L - 1) many."""
     net = Network("lattice")
