@@ -40,7 +40,7 @@ class NumberPrinter(Surroundings):
         if expr == sympy.E:
             return Text("np.e")
         if isinstance(expr, Add):
-            parts = map(without_sign, positive_first(expr.args))
+            parts = map(without_sign, positive_first(with_common_size(expr)))
             return self._sum([(self.size(part), negative) for part, negative in parts])
         if isinstance(expr, Mul):
             return self._quotient(
@@ -135,6 +135,21 @@ def number(expr):
         digits = text[:-2].rstrip("0")
         text = f"{digits}e{len(text) - 2 - len(digits)}"
     return Text(text.replace("e-0", "e-"), SIGN if text.startswith("-") else ATOM)
+
+
+def with_common_size(total):
+    """Return the terms of a sum of whole numbers, those with one size in common as a product: L (K - k - 1) and T."""
+    sizes = [f for t in total.args for f in Mul.make_args(t) if isinstance(f, Symbol)] if total.is_integer else []
+    common = max(sizes, key=lambda s: (sizes.count(s), s.name), default=None)
+    inside = [t for t in total.args if common in Mul.make_args(t)]
+    if len(inside) < 2:
+        return total.args
+    rest = Add(*(t / common for t in inside))
+    if not isinstance(rest, Add):
+        return total.args
+    if all(map(is_negative, rest.args)):
+        return total.args
+    return (Mul(rest, common, evaluate=False), *(t for t in total.args if t not in inside))
 
 
 def is_long(integer):

@@ -7,7 +7,7 @@ import pytest
 from sympy import Eq, Max, Min, Ne, Piecewise, Sum, exp, log, sqrt, tanh
 
 import codegen
-from derive import Network, cross_entropy, huber, matmul, mean, sigmoid, total
+from derive import Network, cross_entropy, huber, matmul, mean, padded, sigmoid, total
 from derive.notes import note
 from derive.referee import disagreement
 
@@ -188,3 +188,17 @@ def test_hubers_slope_is_an_error_kept_between(name):
     assert np.allclose(grads[0], 0.3 * np.clip(p0 - y0, -1, 1) / 5)
     P = np.exp(Z0) / np.exp(Z0).sum(1, keepdims=True)
     assert np.allclose(grads.Z, 0.7 * (P - np.eye(3)[c0]) / 5)
+
+
+def test_windows_of_a_dilated_causal_convolution_are_told_by_their_distance():
+    net = Network("dilated", "A dilated causal convolution")
+    T, K, L = net.sizes("T K L")
+    w, x = net.parameter("w", K), net.input("x", T)
+    t, k = net.indices(t=T, k=K)
+    net.loss = total(net.define("y", Sum(padded(x)[t - L * k] * w[k], k), over=t) ** 2)
+    source = codegen.source(net.backward())
+    assert "np.pad(x, (((K - 1) * L, 0),))" in source and "x_padded[(K - k - 1) * L:(K - k - 1) * L + T]" in source
+    w0, x0 = random.normal(size=3), random.normal(size=9)
+    X = np.array([[x0[t - 2 * k] if t >= 2 * k else 0 for k in range(3)] for t in range(9)])
+    _, grads = codegen.lambdify(net.backward())(w0, x0, L=2)
+    assert np.allclose(grads.w, 2 * X.T @ (X @ w0))
