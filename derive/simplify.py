@@ -324,6 +324,7 @@ def _coefficient(term):
 def without_constants(program: Program) -> Program:
     """Put adjoints that are constants (1, 1/N), data, the same along an axis or those of others where they are read."""
     times = Counter(read_name(t) for e in program.equations for t in subterms(e.rhs))
+    together = [{read_name(t) for t in subterms(e.rhs)} for e in program.equations]
     adjoints = set(program.adjoints.values())
     known: dict[str, Equation] = {}
     lines, since = [], dict(program.since)
@@ -332,7 +333,10 @@ def without_constants(program: Program) -> Program:
             since[e.name] = tuple(dict.fromkeys([*since.get(e.name, ()), *since.get(read_name(r), ())]))
         e = e.with_rhs(e.rhs.xreplace({r: _at(known[read_name(r)], r) for r in reads(e.rhs, known)}))
         inner = e.name in adjoints and not _is_gradient(program, e.name) and not e.implicit
-        if inner and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(e, program, times[e.name]):
+        beside = {read_name(r) for r in reads(e.rhs, adjoints)}         # a line that reads both keeps two terms
+        apart = not any(e.name in names and beside & names for names in together)
+        if inner and apart and e.free == e.indices and all(i.lower == 0 for i in e.free) and _is_given(
+                e, program, times[e.name]):
             known[e.name] = e
         else:
             lines.append(e)

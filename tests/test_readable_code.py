@@ -202,3 +202,12 @@ def test_windows_of_a_dilated_causal_convolution_are_told_by_their_distance():
     X = np.array([[x0[t - 2 * k] if t >= 2 * k else 0 for k in range(3)] for t in range(9)])
     _, grads = codegen.lambdify(net.backward())(w0, x0, L=2)
     assert np.allclose(grads.w, 2 * X.T @ (X @ w0))
+
+
+def test_adjoints_of_others_stay_where_a_line_reads_both():
+    net = Network("residual", "A residual layer")
+    N, D = net.sizes("N D")
+    W, X, T = net.parameter("W", D, D), net.input("X", N, D), net.input("T", N, D)
+    Z = net.define("Z", X @ W)
+    net.loss = mean((net.define("R", net.define("A", tanh(Z)) + Z) - T) ** 2)
+    assert "dZ = dA * (1 - A**2) + dR" in codegen.source(net.backward())
