@@ -16,7 +16,7 @@ from codegen.doctor.edits import Edit, Surroundings
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.judge import LOSS
 from codegen.doctor.patient import Patient
-from codegen.doctor.regions import Region, idle
+from codegen.doctor.regions import Region, alive, beside
 from codegen.doctor.repairs import Repairs
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
@@ -207,10 +207,11 @@ def test_a_name_of_the_function_around_may_be_what_is_missing():
     assert len(found) == 1 and "y > 0 is read where doubled should be" in found[0].words, found
 
 
-@pytest.mark.parametrize(("line", "value", "hides"), [(2, "b * 0", True), (1, "x", False), (1, "a + 2", False)])
-def test_an_edit_that_makes_what_was_computed_idle_is_seen(line, value, hides):
-    """Times 0, nothing shows of a and b any more; where b is no sum of a, a is not computed for anything."""
-    tree = ast.parse("def f(x):\n    a = 2 * x\n    b = a + 1\n    return b * 3")
+@pytest.mark.parametrize(("line", "value", "left"), [
+    (2, "b * 0", []), (1, "x", [4]), (1, "0 * a", []), (1, "a + 2", [2, 4])])
+def test_what_an_edit_keeps_from_the_results_is_seen(line, value, left):
+    """Times 0, nothing shows of a and b any more; where b is no sum of a, a was computed for that alone."""
+    tree = ast.parse("def f(x):\n    a = 2 * x\n    b = a + 1\n    c = b * 3\n    return c")
     body, unit = tree.body[0].body, SimpleNamespace(run=lambda: True, reset=lambda: None)
 
     def given():
@@ -221,9 +222,13 @@ def test_an_edit_that_makes_what_was_computed_idle_is_seen(line, value, hides):
     slot = Slot(body[line], "value")
     edit = Edit(slot, slot.node, ast.parse(value, mode="eval").body, "", 1)
     regions = [Region(unit, Slot(statement, "value"), statement.lineno, 0) for statement in body]
+    before = given()
+    some = alive(regions, lambda: given() != before)
+    assert [r.line for r in some] == [2, 3, 4]
+    some = beside(some, edit)
     with slot.holding(edit.new):
         before = given()
-        assert idle(regions, edit, lambda: given() != before) is hides
+        assert [r.line for r in alive(some, lambda: given() != before)] == left
 
 
 CELLS = [("after**2", "before**2", "after"), ("self.U.T", "self.U", "transposed"),

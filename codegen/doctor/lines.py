@@ -84,8 +84,8 @@ class Line:
         """
         try:
             added = self.given(value_code(new))
-        except NameError:               # of the function around this one, which the line has not read until now
-            return None
+        except NameError as error:      # perhaps of the function around this one, which it has not read until now
+            return frozenset() if any(error.name in names for names in self.names) else None
         except (Exception, SystemExit):
             return frozenset()
         if added is None:

@@ -35,30 +35,38 @@ def likely(units: Sequence[Unit], changed: Callable[[], frozenset[str] | None], 
     return sorted(found, key=lambda r: r.tier)
 
 
-def idle(regions: Sequence[Region], edit: Edit, changed: Callable[[], bool]) -> bool:
-    """Tell whether some values do nothing as long as an edit is made, that all wrong gradients came from.
+def alive(regions: Sequence[Region], changed: Callable[[], bool]) -> list[Region]:
+    """Return the regions of the first tier whose values the results vary with; from one that is 0 they do not.
 
-    What the edit takes out is not meant, and what was computed for that alone. `changed` runs the code, and tells
-    whether it gives anything else than with the edit alone.
+    `changed` runs the code, and tells whether it gives anything else than as it is.
     """
-    gone = _nodes(edit.old)
-    freed = _names(gone) - _names(_nodes(edit.new))
+    found = []
     for region in regions:
-        slot = region.slot
-        if region.tier > FIRST or isinstance(slot.node, list) or any(n is slot.node for n in gone):
-            continue
-        targets = _names(_nodes(slot.owner.targets)) if isinstance(slot.owner, ast.Assign) else set()
-        if slot.name == "value" and targets and not targets & freed:
-            with _moved(slot):
-                same = not region.unit.run() or not changed()
+        if region.tier == FIRST and isinstance(region.slot.owner, ast.Assign) and region.slot.name == "value":
+            with _moved(region.slot, 0.0):
+                if region.unit.run() and changed():
+                    found.append(region)
             region.unit.reset()
-            if same:
-                return True
-    return False
+    return found
+
+
+def beside(regions: Sequence[Region], edit: Edit) -> list[Region]:
+    """Return the regions that an edit leaves as they are, but for what is computed for what it takes out."""
+    gone = _nodes(edit.old)
+    freed = {*(_names(gone) - _names(_nodes(edit.new))), ""}
+    return [r for r in regions if not any(n is r.slot.node for n in gone)
+            and not freed & set(map(_root, getattr(r.slot.owner, "targets", ())))]
 
 
 def _nodes(part) -> list[ast.AST]:
     return [n for whole in (part if isinstance(part, list) else [part]) for n in ast.walk(whole)]
+
+
+def _root(target):
+    """Return the name of what is set, or of what an entry of is set; "" where there are several."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
 
 
 def _names(nodes):
@@ -101,11 +109,11 @@ def _tier(unit, slot, changed, wrong):
     return FIRST if found == wrong else SECOND
 
 
-def _moved(slot):
-    """Let a value be another one: v + v^2/100 + 1/1000."""
+def _moved(slot, constant=0.001):
+    """Let a value be another one: v + v^2/100 + a constant."""
     node = slot.node
     if isinstance(slot.owner, ast.Expr) and isinstance(node, ast.Call) and node.args:
         slot, node = Slot(node, "args", len(node.args) - 1), node.args[-1]
     square = ast.BinOp(ast.Constant(0.01), ast.Mult(), ast.BinOp(node, ast.Pow(), ast.Constant(2)))
-    moved = ast.BinOp(ast.BinOp(node, ast.Add(), square), ast.Add(), ast.Constant(0.001))
+    moved = ast.BinOp(ast.BinOp(node, ast.Add(), square), ast.Add(), ast.Constant(constant))
     return slot.holding(ast.fix_missing_locations(ast.copy_location(moved, node)))

@@ -6,6 +6,7 @@ makes a gradient right is for others to find.
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import cast
@@ -17,6 +18,7 @@ from .numbered import renumbered
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
 
+COUNTED = 4                 # axes of which several may be counted
 MOST_PARTS = 16             # of an expression that are exchanged two by two
 READ = ast.Attribute | ast.Subscript
 OPERATORS: dict[type, tuple[type, ...]] = {
@@ -342,6 +344,19 @@ def subscripts(node: ast.Subscript, around: Surroundings) -> Iterator[tuple[ast.
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "another place should be read", SLIP
 
 
+def counted(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield what else there may be to count, where the length of one axis is read: several axes, or all entries."""
+    read = text(node)
+    array = read[:read.rindex(".shape[")] if re.fullmatch(r".*\.shape\[-?\d\]", read) else \
+        read[4:-1] if read.startswith("len(") and read.count("(") == 1 else ""
+    if not array:
+        return
+    axes = [f"{array}.shape[{k}]" for k in range(COUNTED)]
+    for several in (s for n in (2, 3) for s in combinations(axes, n)):
+        yield parsed(" * ".join(several)), f"the entries of {len(several)} axes are to be counted", OTHER
+    yield parsed(f"{array}.size"), "all entries are to be counted", OTHER
+
+
 def _at(node, parts):
     where = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
     return ast.Subscript(node.value, where, ast.Load())
@@ -405,7 +420,10 @@ def _elsewhere(node, around):
     for name in around.names if not isinstance(node, ast.Constant) else ():
         for slope in (f"{name} * (1 - {name})", f"(1 - {name}**2)", f"({name} > 0)"):
             yield ast.BinOp(node, ast.Mult(), parsed(slope)), f"the slope {slope} is missing", FAR
-        yield from ((new, f"the product with {name} is missing", FAR) for new in _turned(node, name))
+        yield from ((new, f"the product with {name} is missing", FAR) for new in _turned(node, parsed(name)))
+    for part in around.parts.values() if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
+        if isinstance(part, ast.Attribute):
+            yield from ((new, f"the product with {quoted(part)} is missing", FAR) for new in _turned(node, part))
     for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
         if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
             wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []
@@ -414,9 +432,8 @@ def _elsewhere(node, around):
                     yield ast.BinOp(node, op(), other), f"{_part(op)} {quoted(other)} is missing", FAR
 
 
-def _turned(node, name):
+def _turned(node, matrix):
     """Yield what stands in a place times a matrix: A x, x A, and A x A' or A' x A as for other axes."""
-    matrix: ast.expr = ast.Name(name, ast.Load())
     for a, b in ((matrix, _transposed(matrix)), (_transposed(matrix), matrix)):
         left = ast.BinOp(a, ast.MatMult(), node)
         yield from (left, ast.BinOp(node, ast.MatMult(), a), ast.BinOp(left, ast.MatMult(), b))
@@ -428,7 +445,7 @@ def _widened(node):
 
 MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
-    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,), ast.Call: (_calls, laid_out),
-    ast.Subscript: (subscripts, cut),
+    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,),
+    ast.Call: (_calls, laid_out, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)

@@ -12,6 +12,7 @@ from .rewritings import OPERATORS, everywhere, moved, names, subscripts
 from .sharing import added_up, unshared
 from .slots import Slot, places, text
 
+MOST_STATEMENTS = 15        # of a block in which each is moved to any other place
 INDEX = (ast.Name, ast.Load, ast.BinOp, ast.Add, ast.Sub, ast.IfExp, ast.Compare, ast.cmpop)     # what it is made of
 
 
@@ -118,6 +119,12 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
         if after:
             words = f"{said} should come after `{quoted(after[0])}`"
             yield made([*before, after[0], statement, *after[1:]], words, SLIP)
+        for later in range(1, len(after) if len(block) <= MOST_STATEMENTS else 0):
+            words = f"{said} should come after `{quoted(after[later])}`"
+            yield made([*before, *after[:later + 1], statement, *after[later + 1:]], words, OTHER)
+        for earlier in range(k - 1 if len(block) <= MOST_STATEMENTS else 0):
+            words = f"{said} should come before `{quoted(before[earlier])}`"
+            yield made([*before[:earlier], statement, *before[earlier:], *after], words, OTHER)
         for new in _alike(statement, block):
             yield made([*before, statement, new, *after], f"`{quoted(new)}` is missing: there is {said} alone", OTHER)
         for new in _masks(statement, before):

@@ -18,7 +18,7 @@ from .evidence import Evidence, near
 from .influence import Influence
 from .judge import LOSS, Judge, Repair
 from .pairs import MOST_PAIRS, candidates, funnels
-from .regions import Region, idle
+from .regions import Region, alive, beside
 from .slots import text
 from .source import Unit
 
@@ -80,13 +80,17 @@ def _hides(judge, tried, regions):
     """Tell whether an edit keeps what is elsewhere from the gradients: what is wrong there is not seen then."""
     k = judge.order[0]
 
-    def changed():
-        now = judge.answer(k)
-        return bool(now.failure) or any(not near(judge.evidence.seen[k], now.gradients[n], tried.gradients[n])
-                                        for n in judge.wrong)
+    def alive_among(some, usual):
+        def changed():
+            now = judge.answer(k)
+            return bool(now.failure) or any(not near(judge.evidence.seen[k], now.gradients[n], usual[n])
+                                            for n in judge.wrong)
 
+        return alive(some, changed)
+
+    some = beside(alive_among(regions, judge.answer(k).gradients), tried.edit)
     with tried.edit.slot.holding(located(tried.edit)):
-        hides = tried.unit.run() and idle(regions, tried.edit, changed)
+        hides = tried.unit.run() and len(alive_among(some, tried.gradients)) < len(some)
     tried.unit.reset()
     return hides
 
