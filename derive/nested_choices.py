@@ -25,7 +25,8 @@ class _Nesting:
     leaves_its_range: Callable[[Indexed], bool]
 
     def of(self, term: Expr) -> Expr:
-        if not isinstance(term, Piecewise) or not any(self._leaves(condition) for _, condition in term.args):
+        if not isinstance(term, Piecewise) or not any(self._leaves(condition) for _, condition in term.args) \
+                or not any(self._leaves(value) and not is_guard(value) for value, _ in term.args):
             return term
         *cases, (rest, _) = term.args
         for value, condition in reversed(cases):

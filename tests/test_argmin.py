@@ -58,8 +58,8 @@ def test_an_unknown_is_declared_where_it_is_defined():
     net = Network("solve")
     N, M = net.sizes("N M")
     A, B, T = net.parameter("A", N, N), net.parameter("B", N, M), net.input("T", N, M)
-    i, j, k = net.indices(i=N, j=M, k=N)
-    Y = net.implicitly("Y", lambda Y: Eq(Sum(A[i, k] * Y[k, j], k), B[i, j]), over=(i, j))
+    n, m, k = net.indices(n=N, m=M, k=N)
+    Y = net.implicitly("Y", lambda Y: Eq(Sum(A[n, k] * Y[k, m], k), B[n, m]), over=(n, m))
     net.loss = total((Y - T) ** 2) / 2
     assert codegen.source(net.backward()).split('"""', 2)[2] == \
         codegen.source(implicit_zoo.solve().backward()).split('"""', 2)[2]

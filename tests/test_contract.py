@@ -298,7 +298,8 @@ def test_shape_comments_are_true(name, seed):
             expected = {str(s): int(n) for s, n in sizes(name, seed).items()}
             assert comment is None or eval(comment, expected) == np.shape(value), f"{function}: {variable}"
             told |= {variable} if comment else set()
-            assert np.ndim(value) == 0 or variable in told, f"{function}: {variable} has no shape beside it"
+            shown = variable in told or variable.startswith("mask")        # of a comparison of data and places
+            assert np.ndim(value) == 0 or shown, f"{function}: {variable} has no shape beside it"
 
 
 def traced(name, given, extra):
@@ -355,7 +356,7 @@ def test_text_is_tidy(name):
 def test_names_are_the_papers(name):
     """Every name that a module assigns is a variable of its program, an index, a size, or made of a variable's name.
 
-    U_T and U_blocks are U laid out for a loop, diff_v is a difference that v is made of.
+    U_T and U_blocks are U laid out for a loop, diff_v is a difference that v is made of; mask is what lines choose by.
     """
     p = with_complements(lowered(loading.named(name).backward())).program
     known = {*p.variables, *map(str, p.sizes), *(i for v in p.variables.values() for i in v.index_names)}
@@ -365,7 +366,7 @@ def test_names_are_the_papers(name):
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     counters = {n.target.id for n in nodes if isinstance(n, ast.For)}
     made = {name for n in p.variables for name in (f"{n}_T", f"{n}_blocks", f"diff_{n}")}
-    assert assigned - counters <= known | made | {"_"} and all(len(c) == 1 for c in counters)
+    assert assigned - counters <= known | made | {"_", "mask"} and all(len(c) == 1 for c in counters)
 
 
 @every_module

@@ -13,6 +13,7 @@ MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
 INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end
 SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
+DIGITS = "0123456789"       # that names of a kind end with
 MOST_WORDS = 60             # letters of what is quoted
 
 
@@ -63,8 +64,9 @@ class Surroundings:
                    and n.value.id not in names}
         parts = {text(n): n for n in nodes if isinstance(n, PARTS) and sum(1 for _ in ast.walk(n)) <= MOST_NODES
                  and isinstance(getattr(n, "ctx", ast.Load()), ast.Load) and not is_indexer(n)}
-        attributes = [n.attr for n in nodes if isinstance(n, ast.Attribute)
-                      and not (isinstance(n.value, ast.Name) and n.value.id in modules)]
+        attributes = _attributes(nodes, modules)
+        stems = {a.rstrip(DIGITS) for a in attributes}
+        attributes += [a for o in others for a in _attributes(ast.walk(o), modules) if a.rstrip(DIGITS) in stems]
         return cls(once(names), once(called), once(attributes),
                    once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
                    turned := once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
@@ -72,6 +74,11 @@ class Surroundings:
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
                    _turns(nodes, turned), _terms(others, {*names, *modules}, parts))
+
+
+def _attributes(nodes, modules):
+    return [n.attr for n in nodes if isinstance(n, ast.Attribute)
+            and not (isinstance(n.value, ast.Name) and n.value.id in modules)]
 
 
 def _terms(functions, known, own):

@@ -170,7 +170,7 @@ class Examination:
             self.diagnosis.findings = list(known)
             self.deadline = time.thread_time() + LONGER * self.seconds
             self._step(self._repaired, evidence, wrong)
-            self._step(self._mended, search)
+            self._step(self._mended, search, True)
             if evidence.wrong() and self.diagnosis.findings == known:
                 self.diagnosis.findings = told
             if not evidence.wrong() or self.diagnosis.findings is told:
@@ -341,17 +341,18 @@ class Examination:
                 self.diagnosis.findings = [f for f in self.diagnosis.findings if f.kind in CALLS]
                 self._edited(evidence, found, wrong, () if evidence.wrong() else told)
 
-    def _mended(self, search):
-        """Name the lines that, edited, make right what is left."""
+    def _mended(self, search, last=False):
+        """Name the lines that, edited, make right what is left; at last with formulas, too, or a part of it."""
         evidence, left = search.evidence, search.evidence.wrong()
         if left:
-            repairs = Repairs(self.patient, evidence, left, self._left(0.5), lambda k, names: search.effects(
-                k, names, time.thread_time() + self._left(0.5)))
+            def guesses(k, names):
+                return search.effects(k, names, time.thread_time() + self._left(0.5))
+
+            repairs = Repairs(self.patient, evidence, left, self._left(0.5), guesses if last else None)
             if found := repairs.several():
                 self._edited(evidence, found, left)
-            else:
-                for repair in repairs.some:
-                    self._edited(evidence, [repair], sorted(repair.mends))
+            for repair in repairs.some if last and not found else ():
+                self._edited(evidence, [repair], sorted(repair.mends))
             self.lines = repairs.lines
             self._reread(evidence)
 

@@ -5,9 +5,7 @@ import copy
 from collections.abc import Iterator
 from itertools import permutations
 
-from .edits import FAR, OTHER, Surroundings
-
-DIGITS = "0123456789"
+from .edits import DIGITS, FAR, OTHER, Surroundings
 
 
 def renumbered(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
