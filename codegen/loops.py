@@ -192,10 +192,27 @@ class Looped:
             return False
         if any(self._by_turns(row, t) or self._updates(row, t) for t in row.pulled) or self._waits(row):
             return False
+        if self._begins_as_a_view(row):
+            return False
         users = [e for e in self.program.equations if reads(e.rhs, {variable.name})]
         around = all(e.name in self.names and r.indices[:depth - 1] == e.indices[:depth - 1]
                      for e in users for r in reads(e.rhs, {variable.name}))
         return bool(users) and around and all(self._reads_here(r, variable.name) for r in self.rows)
+
+    def _begins_as_a_view(self, row):
+        """Tell whether slices are added to what is another array's row, or has not all of the axes."""
+        whole, parts = self._apart(row)
+        first = Add(*(t.expr for t in whole))
+        axes = {i for i in row.equation.free[len(self.outer):] if i != self._index(row.equation)}
+        return bool(whole and parts) and (first.is_Indexed or not axes <= set(free_indices(first)))
+
+    def _apart(self, row):
+        """Return the terms of a turn that count in full, and those that count at some places or in some turns."""
+        here = {self._index(row.equation): self.counter}
+        lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
+        terms = [t.at(here) for t in row.pulled]
+        whole = [t for t in terms if not self.left(t.conditions) and not places(t.expr, lhs)]
+        return whole, [t for t in terms if t not in whole]
 
     def _by_turns(self, row, term):
         """Tell whether a term counts in some turns only, rather than in a slice of each."""
@@ -384,9 +401,7 @@ class Looped:
         """Compute a row: what counts in full first, then what counts at some places or in some turns."""
         here = {self._index(row.equation): self.counter}
         lhs = Equation(row.equation.lhs.xreplace(here), row.equation.rhs)
-        terms = [t.at(here) for t in row.pulled]
-        whole = [t for t in terms if not self.left(t.conditions) and not places(t.expr, lhs)]
-        parts = [t for t in terms if t not in whole]
+        whole, parts = self._apart(row)
         if whole:
             yield from self._told(lhs, Term(Add(*(t.expr for t in whole))), fresh=not self._is_begun(row))
         choice = self._choice(parts) if not whole and not self._is_begun(row) else None

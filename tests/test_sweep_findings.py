@@ -402,6 +402,18 @@ def _padding_that_the_loop_asks_for_first():
     return net
 
 
+def _slices_added_to_the_row_before():
+    """What a turn begins with is the row before, which is not to be changed."""
+    net = Network("before")
+    A, C = net.sizes("A C")
+    v, w = net.parameter("v", A), net.parameter("w", A)
+    a, c = net.indices(a=A, c=C)
+    h = net.state("h", C, A, initial=w)
+    net.define(h, tanh(padded(v)[a + 1] * w[A - 1 - a] * w[a] + h[c - 1, a]), over=(c, a))
+    net.loss = Sum(h[c, a] ** 2, c, a)
+    return net
+
+
 def _shifted_by_one_backwards():
     """A read at one shifted index, and one that goes backwards, of windows with no taps."""
     net = Network("shifted")
@@ -427,7 +439,8 @@ NETWORKS = {
         _difference_of_conditions, _rows_of_windows, _joined_before_it_has_a_name,
         _windows_in_the_adjoint_of_a_state, _state_that_does_not_wait, _number_in_a_recurrence, _place_of_a_maximum,
         _sum_that_vanishes, _guard_times_a_read, _size_of_a_read_backwards, _activation_of_an_activation,
-        _shifted_by_one_backwards, _padding_that_the_loop_asks_for_first)},
+        _shifted_by_one_backwards, _padding_that_the_loop_asks_for_first,
+        _slices_added_to_the_row_before)},
     "softplus of 0": lambda: _function_of_a_scalar(lambda w: w * softplus(0)),
 }
 
