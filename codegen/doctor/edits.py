@@ -2,7 +2,7 @@
 
 import ast
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,6 +176,15 @@ def quoted(node: ast.AST) -> str:
 
 def _cut(said, most):
     return said if len(said) <= most else f"{said[:most - 3]}..."
+
+
+def with_names(node: ast.AST, names: Mapping[str, str]) -> Any:
+    """Return a copy of a node in which some names are others."""
+    other = copy.deepcopy(node)
+    for n in ast.walk(other):
+        if isinstance(n, ast.Name):
+            n.id = names.get(n.id, n.id)
+    return other
 
 
 def parsed(source: str) -> Any:

@@ -1,11 +1,10 @@
 """Names with other numbers in all of an expression: what was copied for another layer, w[j1, f2] for w[j2, f1]."""
 
 import ast
-import copy
 from collections.abc import Iterator
 from itertools import permutations
 
-from .edits import DIGITS, FAR, OTHER, Surroundings
+from .edits import DIGITS, FAR, OTHER, Surroundings, with_names
 
 
 def renumbered(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
@@ -19,16 +18,8 @@ def renumbered(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr,
             changes = {n: n.rstrip(DIGITS) + numbers[_number(n)] for n in names if _number(n) in numbers}
             if len(changes) > 1 and set(changes.values()) <= {*around.names}:
                 rank = FAR if isinstance(node, ast.BinOp) else OTHER
-                yield _renamed(node, changes), "the numbers of the names are those of another place", rank
+                yield with_names(node, changes), "the numbers of the names are those of another place", rank
 
 
 def _number(name):
     return name[len(name.rstrip(DIGITS)):]
-
-
-def _renamed(node, changes):
-    other = copy.deepcopy(node)
-    for n in ast.walk(other):
-        if isinstance(n, ast.Name):
-            n.id = changes.get(n.id, n.id)
-    return other

@@ -13,7 +13,7 @@ from typing import cast
 
 from .arrangements import cut, laid_out, replaced
 from .bracketing import bracketed
-from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted, with_names
 from .numbered import renumbered
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
@@ -74,7 +74,7 @@ def _in_a_part(slot, around):
             for new in around.names:
                 if new != old:
                     words = f"{old} is read where {new} should be, in {quoted(part.node)}"
-                    yield made(part, _with_names(part.node, {old: new}), words, FAR)
+                    yield made(part, with_names(part.node, {old: new}), words, FAR)
 
 
 def _names_in(node):
@@ -86,12 +86,12 @@ def throughout(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     used = _names_in(slot.node)
     own = [n for n in dict.fromkeys(used) if n in around.names]
     for a, b in combinations(own, 2):
-        yield made(slot, _with_names(slot.node, {a: b, b: a}), f"{a} and {b} are exchanged", SLIP)
+        yield made(slot, with_names(slot.node, {a: b, b: a}), f"{a} and {b} are exchanged", SLIP)
     yield from _exchanged(slot)
     for old in (n for n in own if used.count(n) > 1):
         for new in around.names:
             if new != old:
-                yield made(slot, _with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
+                yield made(slot, with_names(slot.node, {old: new}), f"{old} is read where {new} should be", OTHER)
     said = [text(part.node) for part in expressions(slot) if isinstance(part.node, ast.BinOp | ast.Call | READ)]
     others = {n: ast.Name(n, ast.Load()) for n in around.names} | {
         t: n for t, n in around.parts.items() if isinstance(n, READ)}
@@ -110,14 +110,6 @@ def _exchanged(slot):
             with a.holding(second), b.holding(first):
                 whole = copy.deepcopy(slot.node)
             yield made(slot, whole, f"{quoted(first)} and {quoted(second)} are exchanged", OTHER)
-
-
-def _with_names(node, names):
-    other = copy.deepcopy(node)
-    for n in ast.walk(other):
-        if isinstance(n, ast.Name):
-            n.id = names.get(n.id, n.id)
-    return other
 
 
 # ---- operations
