@@ -201,10 +201,11 @@ def body(plan, statements, part, variables, quoted=None, given=()):
         kept = _residual_names(plan)
         needed |= {s for s in plan.program.sizes if s.name in kept}
     lines = [f"    {line}" for line in Sizes(plan.program, variables, given).lines(needed)]
-    known = [*(v.name for v in variables), *(s.name for s in plan.program.sizes)]
+    known = {v.name: v.shape for v in variables} | {s.name: () for s in plan.program.sizes}
     masks, statements = with_masks_named(statements, known, [*known, *plan.lowered.program.variables])
     lines += [""] if statements else []
-    lines += [text for mask in masks for text in folded(f"    {mask}", WIDTH)]
+    for mask, shape in masks:
+        lines += _with_comment(folded(f"    {mask}", WIDTH), f"# {shape_text(shape)}" if shape else "")
     for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
         lines += [""] if lines[-1] and s.lines[0].startswith("def ") else []
         if 0 in quotes:

@@ -30,7 +30,8 @@ from .scalar import all_sizes
 
 HERE = Path(__file__).parents[1]
 DIFFERENCES, HANDWRITTEN = 1e-6, 1e-10                       # the largest disagreement that passes
-POINTS = 20                                                  # tried at most, until no gradient is 0 at one of them
+LEAST_POINTS, POINTS = 3, 20                                 # tried, until no gradient is near 0 at one of them
+LIVELY = 1e-3                                                # of the largest that a gradient is at any of them
 JUDGES = ("explicit SymPy", "finite differences", "hand-written")
 
 
@@ -191,19 +192,22 @@ def sample(
 def lively_sample(
     program: Program, module: ModuleType, first: int = 0, fixed: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """Return random arguments at which no gradient is zero, or those of twenty at which the fewest are."""
-    def dead(arguments):
-        return sum(not np.any(g) for g in module.loss_and_grads(**arguments)[1])
+    """Return random arguments at which every gradient is far from zero, or those of twenty that come nearest to that.
 
-    best: tuple[int, dict[str, Any]] | None = None
+    A gradient is measured by the largest that it is at any of the points: where a single example is saturated, all are
+    1e-20 of what they are elsewhere, and the loss is flat to the last digit.
+    """
+    points: list[dict[str, Any]] = []
+    largest: list[list[float]] = []
     for seed in range(first, first + POINTS):
-        arguments = sample(program, module, seed, fixed)
-        if best is None or dead(arguments) < best[0]:
-            best = dead(arguments), arguments
-        if not best[0]:
+        points.append(sample(program, module, seed, fixed))
+        largest.append([float(np.max(np.abs(g), initial=0.0)) for g in module.loss_and_grads(**points[-1])[1]])
+        scale = np.max(largest, axis=0)
+        lively = np.min(np.divide(largest, scale, out=np.zeros_like(largest), where=scale > 0), axis=1, initial=1.0)
+        best = int(np.argmax(lively))
+        if len(points) >= LEAST_POINTS and lively[best] > LIVELY:
             break
-    assert best is not None
-    return best[1]
+    return points[best]
 
 
 def _keyword_only(function):

@@ -78,21 +78,45 @@ def sizes_for(program: Program, largest: int = 5) -> dict[Symbol, int]:
         sizes = {s: (3, 4, 2, 5)[k % 4] for k, s in enumerate(free)}
         if _has_entries(program, sizes):
             return sizes
-    random = Random(0)
-    tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(600)]
-    found = [sizes for chosen in tries if (sizes := with_derived(program, chosen)) is not None]
+    found = _drawn(program, free, largest)
     if not found:
         wanted = [*map(str, program.derived), *(f"an axis of {e}" for e in _computed_axes(program))]
         raise DerivationError(f"{program.name}: no sizes up to {largest} fit {', '.join(wanted)}")
     work = _work(program)
-    dullness = [_dullness(program, sizes) + _number_of(work, sizes) // 5000 for sizes in found]
-    return found[dullness.index(min(dullness))]
+
+    def cost(sizes):
+        return _dullness(program, sizes) + _number_of(work, sizes) // 5000
+
+    best = min(found, key=cost)
+    wider = [] if not _has_ones(best, free) else [
+        sizes for sizes in _drawn(program, free, 2 * largest) if not _has_ones(sizes, free)]
+    return _descended(program, min(wider, key=cost), free, cost) if wider else best
+
+
+def _drawn(program, free, largest):
+    """Return those of 600 random choices of the free sizes that fit, with the sizes that follow."""
+    random = Random(0)
+    tries = [{s: random.randint(program.least.get(s, 1), largest) for s in free} for _ in range(600)]
+    return [sizes for chosen in tries if (sizes := with_derived(program, chosen)) is not None]
+
+
+def _has_ones(sizes, free):
+    """Tell whether a free size is 1: windows of one place show nothing of windows."""
+    return any(sizes[s] == 1 for s in free)
+
+
+def _descended(program, sizes, free, cost):
+    """Return sizes of a lower cost, reached by changing one free size at a time for a smaller one."""
+    for s in free:
+        smaller = (with_derived(program, {**{f: sizes[f] for f in free}, s: n}) for n in range(2, sizes[s]))
+        sizes = min([sizes, *filter(None, smaller)], key=cost)
+    return sizes
 
 
 def _dullness(program, sizes):
     """Tell how many sizes are at their least (the worse) or alike: such sizes show less."""
     least = sum(n == program.least.get(s, 1) for s, n in sizes.items())
-    return 2 * least + len(sizes) - len(set(sizes.values()))
+    return 8 * least + len(sizes) - len(set(sizes.values()))
 
 
 def _work(program):

@@ -127,7 +127,7 @@ def forward(
     T = len(Wp)
     D = len(Wq1)
 
-    mask = np.arange(T) <= np.arange(T)[:, None]
+    mask = np.arange(T) <= np.arange(T)[:, None]        # (T, T)
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)
@@ -413,7 +413,7 @@ def predict(
     T = len(Wp)
     D = len(Wq1)
 
-    mask = np.arange(T) <= np.arange(T)[:, None]
+    mask = np.arange(T) <= np.arange(T)[:, None]        # (T, T)
     X0 = We[w] + Wp                                     # (N, T, D)
     mu_A1 = X0.mean(axis=2)                             # (N, T)
     diff_var_A1 = X0 - mu_A1[:, :, None]                # (N, T, D)

@@ -127,6 +127,13 @@ def test_sizes_are_small_distinct_and_follow_from_each_other():
     assert len(set(sizes.values())) == 4 and max(sizes.values()) <= 6
 
 
+@pytest.mark.parametrize("name", ["gpt", "lenet", "convolution_2d", "max_pooling"])
+def test_sizes_of_one_are_not_chosen_where_others_fit(name):
+    program = networks.named(name).backward()       # a context of one token, a kernel of one place would show nothing
+    sizes = sizes_for(program)
+    assert all(sizes[s] > 1 for s in program.sizes if s not in program.derived)
+
+
 def test_sizes_that_cannot_be_are_refused():
     net = Network("sizes")
     N = net.size("N")

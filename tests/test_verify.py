@@ -1,12 +1,13 @@
 """The judges of a build are asked where they have something to say, and where they have not, that is told."""
 
 import numpy as np
+import pytest
 from sympy import sign
 
 import codegen
 from codegen.memory import module_from
 from codegen.verify import finite_differences, sample
-from derive import Network, mean, relu, total
+from derive import Network, cross_entropy, mean, relu, total
 
 
 def test_differences_are_taken_where_gradients_are_not_0():
@@ -34,3 +35,17 @@ def test_a_gradient_that_is_always_0_is_told():
     assert not finite_differences(program, module).passed
     module.forward = lambda w: (1.0, (w,))
     assert "is 0 at all 20 points tried, where differences say nothing" in finite_differences(program, module).notes[0]
+
+
+@pytest.mark.parametrize("seed", [3, 6, 21])           # p - y is 1e-16 and less, and log p is 0 to the last digit
+def test_differences_are_not_taken_where_a_single_example_is_saturated(seed):
+    net = Network("n", "One example")
+    D, H, C = net.sizes("D H C")
+    x, y = net.input("x", D), net.labels("y", classes=C)
+    h = net.define("h", relu(net.parameter("W", H, D) @ x + net.parameter("b", H)))
+    net.loss = cross_entropy(net.define("z", net.parameter("U", C, H) @ (10 * h) + net.parameter("c", C)), y)
+    program = net.backward()
+    text = codegen.source(program)
+    right, wrong = (module_from("saturated", t) for t in (text, text.replace("Params(dW, db", "Params(2 * dW, db")))
+    assert max(np.max(np.abs(g)) for g in right.loss_and_grads(**sample(program, right, seed))[1]) < 1e-9
+    assert finite_differences(program, right, seed).passed and not finite_differences(program, wrong, seed).passed
