@@ -18,7 +18,8 @@ from .statements import Statement
 from .workspace import ASKED
 
 BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows that are as long, it reads where it is
-BLOCK = 2**22       # bytes that all arrays of a block take together, of which a few at a time are at work
+ARRAY = 2**18       # bytes that an array of a block takes on average: a call of NumPy costs little beside what it does
+FEWEST, MOST = 4, 16    # arrays that a block has room for, of which a few at a time are at work
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def _whole(called, inner, call, pad="    ") -> list[str]:
 
 def _through_blocks(plan, called, inner, block) -> list[str]:
     program, names = plan.program, arguments(plan.program)
-    per_row, common = _numbers(called, inner, block)
+    per_row, common = _per_row(inner, block), _common(called, inner, block)
     shapes = {n: program.variables[n].shape for n in called.results}
-    needed = {s for e in (per_row, common, block.whole, *(s for shape in shapes.values() for s in shape))
+    needed = {s for e in (*per_row, common, block.whole, *(s for shape in shapes.values() for s in shape))
               for s in e.free_symbols}
     every = [*program.parameters, *program.inputs]
     sizes = Sizes(program, every, [s.name for s in plan.keyword_sizes])
@@ -108,7 +109,8 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
     return [
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
-        *wrapped(f"    rows = max(1, {_at_once(names[0], common)} // ({text(per_row)}))  # a block stays in cache"),
+        *wrapped(f"    size = {_at_once(names[0], per_row, common)}  # a block stays in cache"),
+        *wrapped(f"    rows = max(1, size // {_in_brackets(Add(*per_row), Add | Mul)})"),
         f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(parts.COLUMN)
         + "# and is as large as the others",
         f"    if rows >= {block.whole}:",
@@ -125,12 +127,18 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
     ]
 
 
-def _at_once(first, common):
+def _at_once(first, per_row, common):
     """Return how many numbers a block may take: more where there are many that all blocks add to."""
-    numbers = f"2**{BLOCK.bit_length() - 1} // {first}.itemsize"
+    arrays = min(max(sum(numbers != 1 for numbers in per_row), FEWEST), MOST)
+    numbers = f"{arrays} * 2**{ARRAY.bit_length() - 1} // {first}.itemsize"
     if common == 0:
         return numbers
-    return f"max({numbers}, 4 * {f'({text(common)})' if isinstance(common, Add) else text(common)})"
+    return f"max({numbers}, 4 * {_in_brackets(common, Add)})"
+
+
+def _in_brackets(expr, kinds):
+    """Return the text of an expression, in brackets if it is of these kinds."""
+    return f"({text(expr)})" if isinstance(expr, kinds) else text(expr)
 
 
 def _array(name, result, shapes):
@@ -155,13 +163,18 @@ def _added(called, inner, block, call, here):
     return [f"{called.part} = {call}", *(f"{target} {called.results[n]}" for n, target in targets.items())]
 
 
-def _numbers(called: Called, inner: Inner, block: Blocked) -> tuple[Expr, Expr]:
-    """Return how many numbers a block takes for each row, and how many results all rows have in common."""
+def _per_row(inner: Inner, block: Blocked) -> list[Expr]:
+    """Return how many numbers each array of a block has for a row."""
     own = inner.plan
     known = own.lowered.program.variables
     made = {*arguments(own.program), *(n for s in (*own.forward, *own.backward) for n in _arrays(s))}
-    per_row = Add(*(Mul(*v.shape[1:]) for n, v in known.items() if n in made and v.shape[:1] == (block.part,)))
-    return per_row, Add(*(Mul(*known[n].shape) for n in called.results if n not in block.rows))
+    return [Mul(*v.shape[1:]) for n, v in known.items() if n in made and v.shape[:1] == (block.part,)]
+
+
+def _common(called: Called, inner: Inner, block: Blocked) -> Expr:
+    """Return how many numbers the results have that all rows have in common."""
+    known = inner.plan.lowered.program.variables
+    return Add(*(Mul(*known[n].shape) for n in called.results if n not in block.rows))
 
 
 def _arrays(s: Statement) -> list[str]:

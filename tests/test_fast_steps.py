@@ -152,22 +152,25 @@ def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_blocks_leave_the_buffer_of_numpy_as_it_was(fails, monkeypatch):
+def test_blocks_stay_in_cache_and_leave_the_buffer_of_numpy_as_it_was(fails, monkeypatch):
     net = Network("rows", "Rows that go through in blocks")
     N, D = net.sizes("N D")
     X, w = net.input("X", N, D), net.parameter("w", D)
     net.loss = total(net.define("A", tanh(X * w)))
     module = codegen.lambdify(net.backward(), style="fast").module
-    X, before, used = np.ones((300, 3000)), np.getbufsize(), []
+    X, before, used, blocks = np.ones((300, 3000)), np.getbufsize(), [], []
 
     def computed(*arguments, computed=module._computed, **sizes):
         used.append(np.getbufsize())
+        blocks.append(len(arguments[1]))
         return computed(*arguments, **sizes) if not fails else 1 / 0
 
     monkeypatch.setattr(module, "_computed", computed)
     with pytest.raises(ZeroDivisionError) if fails else nullcontext():
         module.loss_and_grads(np.ones(3000), X)
     assert np.getbufsize() == before > used[-1]
+    assert max(blocks) * 3000 * X.itemsize < 1.1 * 2**19        # X and A take about 1 MB together
+    assert fails or (sum(blocks) == 300 and max(blocks) - min(blocks) <= len(blocks))
 
 
 def test_a_bias_of_channels_takes_sums_over_the_axes_around_them():
