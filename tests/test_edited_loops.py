@@ -184,6 +184,27 @@ def clamped(t, g):
     return np.sum(g * t * np.clip(t, -0.5, 0.5)), g * (1 + inside) * np.clip(t, -0.5, 0.5)
 
 
+def in_windows(x, b, g):
+    loss, dx, db = 0.0, np.zeros_like(x), 0.0
+    for k in range(len(g)):
+        window = x[2 * k:2 * (k + 1)] + b
+        at = np.argmax(window)
+        loss += g[k] * window[at]
+        dx[2 * k + at] += g[k]
+        db += g[k]
+    return loss, dx, np.sum(dx)
+
+
+def of_windows():
+    net = Network("of_windows", "The largest of each pair, moved by a number")
+    M = net.size("M")
+    x, b, g = net.parameter("x", 2 * M), net.parameter("b"), net.input("g", M)
+    k, i = net.indices(k=M, i=2)
+    U = net.define("U", x[2 * k + i] + b, over=(k, i))
+    net.loss = Sum(g[k] * FirstMaximum(U[k, i], i), k)
+    return net
+
+
 def of_two_numbers():
     net = Network("of_two_numbers")
     N = net.size("N")
@@ -277,6 +298,7 @@ def of_a_clamp():
     (of_two_numbers, unpacked, ("(kept, (a, b)) =", "(kept, (b, a)) ="), "should be `(kept, (a, b))`"),
     (in_other_axes, turned, ("V.T @ J @ (W @ S @ W.T)", "V.T @ J @ S"), "the product with W is missing"),
     (of_a_clamp, clamped, ("(1 + inside)", "2"), "`2` should be `1 + inside`"),
+    (of_windows, in_windows, ("dx[2 * k + at]", "dx[at]"), "`dx[2 * k + at]`: it is counted from 2 * k"),
     (of_turns, by_turns, ("kept[n][1]", "a"), "`a` should be `kept[n][1]`"),
     (of_sets, by_sets, ("        rows = X[n]\n", ""), "each has its own, `rows = X[n]`"),
     (of_sets, by_sets, ('cache["A"][n] * cache["A"][n]', 'cache["Z"][n] * cache["Z"][n]'),

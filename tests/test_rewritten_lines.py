@@ -4,10 +4,10 @@ import ast
 
 import pytest
 
-from codegen.doctor.edits import Surroundings
+from codegen.doctor.edits import Surroundings, made
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
-from codegen.doctor.statements import of_statement
+from codegen.doctor.statements import of_block, of_statement
 from codegen.doctor.two_edits import located
 
 SLIPS = [                               # what was written, and what was meant
@@ -21,6 +21,8 @@ SLIPS = [                               # what was written, and what was meant
     ("d = [1] + a", "d = a + [1]"),
     ("d = a[:, :n - 2 * p]", "d = a[:, p:n - 2 * p + p]"),
     ("d = np.linalg.norm(a) + e", "d = np.linalg.norm(a, axis=1, keepdims=True) + e"),
+    ("d = w[k:k + 2, 0] * a[k:k + n:p + 1, 0]", "d = w[k:k + n:p + 1, 0] * a[k:k + n:p + 1, 0]"),
+    ("d = a[k * n:k * n + p].max() + w[f1, f2]", "d = a[k * n:k * n + p].max() + w[f1, k * n + f2]"),
     ("d = w[j1, f2] + k * w[j1, f2]", "d = w[j1, f2] + k * w[j2, f1]"),
 ]
 
@@ -34,3 +36,19 @@ def test_a_slip_is_undone(written, meant):
         with edit.slot.holding(located(edit)):
             made.add(text(statement.node))
     assert text(ast.parse(meant).body[0]) in made
+
+
+def test_values_of_two_lines_are_exchanged_back():
+    tree = ast.parse("def mine(a, b, e, g, n):\n    a[:n] = g * e[:n]\n    b = n\n    a[2 * n:] = g * e[2 * n:]")
+    block = Slot(tree.body[0], "body")
+    edits = [e for e in of_block(block, block.node, Surroundings.of(tree.body[0])) if "two values" in e.words]
+    [told] = [e.words for e in edits]
+    assert "`a[:n] = g * e[:n]` should be `a[:n] = g * e[2 * n:]` and `a[2 * n:] =" in told
+    assert [text(s) for s in edits[0].new] == ["a[:n] = g * e[2 * n:]", "b = n", "a[2 * n:] = g * e[:n]"]
+
+
+def test_long_lines_are_quoted_where_they_differ():
+    tree = ast.parse("d = gradient_of_data[example, row * pool_width + place_in_row, place_in_column]")
+    new = ast.parse(text(tree.body[0].value).replace("place_in_column", "column * pool_height + place_in_column"))
+    told = made(Slot(tree.body[0], "value"), new.body[0].value, "", 1).words
+    assert "place_in_row, place_in_column]` should be" in told and "place_in_row, column * pool_height + plac" in told

@@ -95,17 +95,22 @@ def _number(node):
 
 
 def cut(node: ast.Subscript, around: Surroundings) -> Made:
-    """Yield slices that begin or end elsewhere: at another size, from the other end, or moved by some places."""
+    """Yield slices that begin or end elsewhere: as another does, at a size, from the other end, or moved a little."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     slices = {k: p for k, p in enumerate(parts) if isinstance(p, ast.Slice) and (p.lower or p.upper)}
     sizes = [*around.sizes.values(), ast.Constant(2), ast.Constant(1)]
     for k, part in slices.items():
+        for new in (n for said, n in around.slices.items() if said != text(part)):
+            yield _at(node, [*parts[:k], new, *parts[k + 1:]]), f"elsewhere it is [{text(new)}]", OTHER
         for new in other_slices(part, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
         for new in _strided(part, around.loops, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "the stride is forgotten, or is none", OTHER
     for other, stride in _strided_together(parts, around):
         yield _at(node, other), f"the stride {text(stride)} is forgotten in both places", OTHER
+    for k, begin in _begun(parts, around):
+        counted = ast.BinOp(begin, ast.Add(), parts[k])
+        yield _at(node, [*parts[:k], counted, *parts[k + 1:]]), f"it is counted from {text(begin)}", OTHER
     for k, new in _paired(parts, sizes):
         yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "each row has one index of its own, not all of them", OTHER
     ends = [k for k, part in slices.items() if part.upper is not None]
@@ -183,6 +188,13 @@ def replaced(node: ast.expr, old: str, new: ast.expr) -> ast.expr:
         if isinstance(value, ast.expr):
             setattr(other, field, replaced(value, old, new))
     return other
+
+
+def _begun(parts, around):
+    """Yield the places of an index, and where a window begins that it may be counted from."""
+    begins = {text(s.lower): s.lower for s in around.slices.values() if isinstance(s.lower, ast.Name | ast.BinOp)}
+    for k in (k for k, p in enumerate(parts) if isinstance(p, ast.Name | ast.BinOp)):
+        yield from ((k, begin) for said, begin in begins.items() if said != text(parts[k]))
 
 
 def _paired(parts, sizes):

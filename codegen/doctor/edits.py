@@ -15,6 +15,7 @@ INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at
 SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
 DIGITS = "0123456789"       # that names of a kind end with
 MOST_WORDS = 60             # letters of what is quoted
+CONTEXT = 12                # of them, that stand before where two quotes differ
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Edit:
     def words(self) -> str:
         """What should be written there, and why."""
         if isinstance(self.new, ast.AST):
-            return f"`{quoted(self.old)}` should be `{quoted(self.new)}`: {self.reason}"
+            old, new = _apart(quoted(self.old), quoted(self.new), text(self.old), text(self.new))
+            return f"`{old}` should be `{new}`: {self.reason}"
         return str(self.reason)
 
 
@@ -51,6 +53,7 @@ class Surroundings:
     parts: dict[str, ast.expr]
     turns: dict[str, list[ast.expr]] = field(default_factory=dict)      # by name, where loops keep its values
     terms: dict[str, ast.expr] = field(default_factory=dict)            # of other functions, in names of this one
+    slices: dict[str, ast.Slice] = field(default_factory=dict)          # from somewhere, or to somewhere
 
     @classmethod
     def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
@@ -73,7 +76,8 @@ class Surroundings:
                    sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
-                   _turns(nodes, turned), _terms(others, {*names, *modules}, parts))
+                   _turns(nodes, turned), _terms(others, {*names, *modules}, parts),
+                   {text(n): copy.deepcopy(n) for n in nodes if isinstance(n, ast.Slice) and (n.lower or n.upper)})
 
 
 def _attributes(nodes, modules):
@@ -172,6 +176,15 @@ def quoted(node: ast.AST) -> str:
         target, sign = said[:len(said) - len(value)].rstrip().rsplit(" ", 1)
         return f"{_cut(target, MOST_WORDS // 2)} {sign} {_cut(value, MOST_WORDS // 2)}"
     return _cut(said, MOST_WORDS)
+
+
+def _apart(old, new, all_old, all_new):
+    """Return two quotes, from a little before where the texts differ if that is not seen in them."""
+    k = next((k for k, (a, b) in enumerate(zip(all_old, all_new, strict=False)) if a != b), len(all_old))
+    if (old, new) == (all_old, all_new) or k < MOST_WORDS // 2:
+        return old, new
+    begin = all_old.rfind(" ", 0, k - CONTEXT) + 1
+    return tuple(_cut(f"...{said[begin:]}", MOST_WORDS) for said in (all_old, all_new))
 
 
 def _cut(said, most):

@@ -80,11 +80,15 @@ def _of_block(unit, block, changed, wrong) -> list[Region]:
         inner = [r for name in BLOCKS if getattr(statement, name, None)
                  for r in _of_block(unit, Slot(statement, name), changed, wrong)]
         within = min((r.tier for r in inner), default=None)         # a header is as likely as what is under it
+        elsewhere = UNLIKELY
         for slot in _values(statement):
-            own = _tier(unit, slot, changed, wrong) if within is None else within
-            inner.append(Region(unit, slot, statement.lineno, own))
+            reached = _reached(unit, slot, changed) if within is None else frozenset()
+            inner.append(Region(unit, slot, statement.lineno, _tier(reached, wrong) if within is None else within))
+            if reached and reached > wrong and _puts(statement):        # sums are right, wherever it is put
+                elsewhere = SECOND
         if not isinstance(statement, ast.Return | ast.FunctionDef):
             tier = min((r.tier for r in inner), default=UNLIKELY)
+            tier = min(tier, elsewhere)
             inner.append(Region(unit, here, statement.lineno, tier))
         found += inner
     tier = min((r.tier for r in found), default=UNLIKELY)
@@ -98,15 +102,27 @@ def _values(statement) -> Iterator[Slot]:
             yield from parts(Slot(statement, name))
 
 
-def _tier(unit, slot, changed, wrong):
+def _puts(statement):
+    """Tell whether a statement puts what it computes into places of an array."""
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    return any(isinstance(t, ast.Subscript) for t in targets)
+
+
+def _reached(unit, slot, changed):
+    """Return which results are other ones with a value moved, None where the code fails so."""
     with _moved(slot):
         found = changed() if unit.run() else None
     unit.reset()
-    if found is None:
+    return found
+
+
+def _tier(reached, wrong):
+    """Tell how likely a mistake is in a value that reaches these results."""
+    if reached is None:
         return MAYBE
-    if not found or found - wrong:
+    if not reached or reached - wrong:
         return UNLIKELY
-    return FIRST if found == wrong else SECOND
+    return FIRST if reached == wrong else SECOND
 
 
 def _moved(slot, constant=0.001):

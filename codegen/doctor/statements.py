@@ -13,6 +13,7 @@ from .sharing import added_up, unshared
 from .slots import Slot, places, text
 
 MOST_STATEMENTS = 15        # of a block in which each is moved to any other place
+NEAR = 3                    # statements further on: with these, values are exchanged
 INDEX = (ast.Name, ast.Load, ast.BinOp, ast.Add, ast.Sub, ast.IfExp, ast.Compare, ast.cmpop)     # what it is made of
 
 
@@ -136,6 +137,9 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
                 yield made([*before, loop, *after], words, rank)
         for pair, words in _both_off(statement, after[0]) if after else ():
             yield made([*before, *pair, *after[1:]], words, OTHER)
+        for j, other in enumerate(after[:NEAR]):
+            for first, second, words in _values_exchanged(statement, other):
+                yield made([*before, first, *after[:j], second, *after[j + 1:]], words, OTHER)
 
 
 def _both_off(first, second):
@@ -145,6 +149,22 @@ def _both_off(first, second):
         new = [ast.copy_location(ast.Assign(s.targets, v), s) for s, v in zip((first, second), pair, strict=True)]
         said = [f"`{quoted(s)}` should be `{quoted(n)}`" for s, n in zip((first, second), new, strict=True)]
         yield new, f"two indices are off: {' and '.join(said)}"
+
+
+def _values_exchanged(first, second):
+    """Yield two statements with each other's values, where these are made alike: of gates, each by the other's."""
+    if isinstance(first, ast.Assign | ast.AugAssign) and type(first) is type(second) \
+            and _made_of(first.value) == _made_of(second.value) and text(first.value) != text(second.value):
+        new = [copy.copy(first), copy.copy(second)]
+        new[0].value, new[1].value = second.value, first.value
+        said = [f"`{quoted(s)}` should be `{quoted(n)}`" for s, n in zip((first, second), new, strict=True)]
+        yield *new, f"two values are exchanged: {' and '.join(said)}"
+
+
+def _made_of(node):
+    """Return the operations that a value is made by, without what they are applied to, and where that is read."""
+    parts = [p for n in ast.iter_child_nodes(node) if not isinstance(node, ast.Subscript) for p in _made_of(n)]
+    return [type(node), *parts] if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Call | ast.operator) else parts
 
 
 def _other_indices_than(value):
