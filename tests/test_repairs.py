@@ -16,7 +16,7 @@ from codegen.doctor.edits import Edit, Surroundings
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.judge import LOSS
 from codegen.doctor.patient import Patient
-from codegen.doctor.regions import Region, alive, beside
+from codegen.doctor.regions import SECOND, UNLIKELY, Region, alive, beside, likely
 from codegen.doctor.repairs import Repairs
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.slots import Slot, text
@@ -229,6 +229,29 @@ def test_what_an_edit_keeps_from_the_results_is_seen(line, value, left):
     with slot.holding(edit.new):
         before = given()
         assert [r.line for r in alive(some, lambda: given() != before)] == left
+
+
+def test_entries_may_be_put_elsewhere_where_a_sum_of_them_is_right():
+    tree = ast.parse("def f(g):\n    d = {}\n    d[0] = 2 * g\n    e = 3 * g\n    kept.update(d=d, s=d[0], e=e)")
+    unit = SimpleNamespace(function=tree.body[0], run=lambda: True, reset=lambda: None)
+
+    def given():
+        names = {"kept": {}}
+        exec(compile(ast.fix_missing_locations(tree), "<f>", "exec"), names)
+        try:
+            names["f"](5.0)
+        except TypeError:
+            return None
+        return names["kept"]
+
+    def changed():
+        now = given()
+        return None if now is None else frozenset(n for n in now if now[n] != before[n])
+
+    before = given()
+    regions = likely([unit], changed, frozenset("d"))
+    tiers = {r.line: r.tier for r in regions if isinstance(r.slot.node, ast.Assign)}
+    assert tiers[3] == SECOND and tiers[4] == UNLIKELY         # of e, whatever is put there, d does not come
 
 
 CELLS = [("after**2", "before**2", "after"), ("self.U.T", "self.U", "transposed"),
