@@ -110,7 +110,7 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
         *(f"    {line}" for line in sizes.lines(needed)),
         "",
         *wrapped(f"    size = {_at_once(names[0], per_row, common)}  # a block stays in cache"),
-        *wrapped(f"    rows = max(1, size // {_in_brackets(Add(*per_row), Add | Mul)})"),
+        *wrapped(f"    rows = size / {_in_brackets(Add(*per_row), Add | Mul)}"),
         f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(parts.COLUMN)
         + "# and is as large as the others",
         f"    if rows >= {block.whole}:",
