@@ -1,6 +1,6 @@
 """Derivatives of a loss along directions: values with error bars, and the interval where there is a kink."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,3 +127,16 @@ def rounding_error(f: Callable[[int], float]) -> float:
     differences = np.diff([f(k) for k in range(16)], n=4)
     differences = differences[np.isfinite(differences)]
     return float(np.median(np.abs(differences)) / (0.67 * 70**0.5)) if differences.size else float("inf")
+
+
+def rounding_of_gradients(gradients: Callable[[float], Mapping[str, Array]]) -> dict[str, float]:
+    """Return the rounding errors that gradients are seen to have, by name.
+
+    `gradients` computes them with all that is real multiplied by a factor, of which they are functions as slow as that.
+    """
+    seen = [gradients(1 + k * 1e-9) for k in range(1, 13)]
+    result = {}
+    for n in seen[0]:
+        fourth = np.abs(np.diff(np.stack([np.asarray(g[n], float) for g in seen]), n=4, axis=0)) / 70**0.5
+        result[n] = 8 * float(np.median(fourth, axis=0).max(initial=0.0))
+    return result

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress
-from .along import Slopes, confirmed_close_by, rounding_error, slopes
+from .along import Slopes, confirmed_close_by, rounding_error, rounding_of_gradients, slopes
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
 from .stepping import sweeps
@@ -131,23 +131,19 @@ def _noises(function, subject, names, given):
         return {}
     arguments = subject.arguments
     reals = [n for n in given if np.asarray(arguments[n]).dtype.kind == "f"]
-    seen: dict[str, list] = {n: [] for n in reals}
-    for k in range(1, 13):
-        moved = {n: np.asarray(arguments[n]) * (1 + k * 1e-9) if n in reals else arguments[n] for n in names}
+
+    def gradients(factor):
+        moved = {n: np.asarray(arguments[n]) * factor if n in reals else arguments[n] for n in names}
         args = moved if subject.by_name else tuple(moved.values())
-        try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = claimed(function, subject.f, args, names)[0]
-        except Exception:
-            return {}
-        for n in reals:
-            seen[n].append(np.asarray(found[n], float))
-    result = {}
-    for n in reals:
-        fourth = np.abs(np.diff(np.stack(seen[n]), n=4, axis=0)) / 70**0.5
-        result[n] = 8 * float(np.median(fourth, axis=0).max(initial=0.0))
-    return result
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = claimed(function, subject.f, args, names)[0]
+        return {n: found[n] for n in reals}
+
+    try:
+        return rounding_of_gradients(gradients)
+    except Exception:
+        return {}
 
 
 def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
