@@ -6,6 +6,7 @@ from dataclasses import replace
 from derive.forms import form
 from derive.nodes import Apply, Gather, Node, Product, Read, Reduction, Scalar, Spread, Transpose
 from derive.program import Equation, Program, is_cyclic, ordered
+from derive.simplify import without_outputs
 from derive.terms import reads
 
 from . import assumptions, newton_text, taps, workspace
@@ -43,7 +44,7 @@ def pieces(plan: Plan, called: Called) -> list[str]:
 
 def scheduled(program: Program, called: Called) -> Inner:
     """Return the statements of a program, in place, over a block of its rows where they do not depend on each other."""
-    program = with_gates_apart(with_relus_after_maxima(program))
+    program = with_gates_apart(with_relus_after_maxima(without_outputs(program)))
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     own = block.program if block else program
     low = with_complements(lowered(with_shared_differences(with_numbers_inside(own))))

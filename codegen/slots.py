@@ -25,14 +25,22 @@ def in_slots(statements: Sequence[Statement], program: Program, kept: Collection
         if _fills(s):
             free = waiting.setdefault(program.variables[s.name].shape, [])
             dying = [n for n in _written_over(s, program, views) if n in slot and last.get(n) == k and n not in kept]
-            free += map(slot.pop, dying)
+            left = {n: slot.pop(n) for n in dying}
+            free += left.values()
             slot[s.name] = free.pop() if free and s.name not in kept else s.name
             mark, new = f'array("{s.name}"', f'array("{slot[s.name]}"'
-            s = replace(s, lines=tuple(line.replace(mark, new) for line in s.lines))
+            here = [n for n in left if left[n] == slot[s.name]]
+            s = replace(s, lines=tuple(_uncopied(line.replace(mark, new), s.name, here) for line in s.lines))
         result.append(s)
         for name in [n for n in slot if last.get(n, k) <= k and n not in kept]:
             waiting.setdefault(program.variables[name].shape, []).append(slot.pop(name))
     return result
+
+
+def _uncopied(line, name, here):
+    """Return a line, without the copy that it makes of an array to where it is."""
+    copied = re.match(rf"{name} = np\.positive\((\w+), out=array\(", line)
+    return f"{name} = {copied[1]}" if copied and copied[1] in here else line
 
 
 def _fills(s):

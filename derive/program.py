@@ -298,8 +298,8 @@ def ordered(equations: Iterable[Equation]) -> list[list[Equation]]:
     for e in equations:
         lines.setdefault(e.name, []).append(e)
     place = {name: k for k, name in enumerate(lines)}
-    needs = {name: sorted({read_name(r) for e in group for r in reads(e.rhs, lines)}, key=place.__getitem__)
-             for name, group in lines.items()}
+    needs = {name: sorted({read_name(r) for e in group for side in (e.rhs, e.start) for r in reads(side, lines)},
+                          key=place.__getitem__) for name, group in lines.items()}
     if all(place[n] < place[name] for name in lines for n in needs[name]):
         return [lines[name] for name in lines]
     components = strongly_connected_components((list(lines), [(a, b) for a in lines for b in needs[a]]))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 
@@ -429,7 +430,8 @@ def without_dead(program: Program) -> Program:
     """Drop equations that nothing which the program is for needs."""
     needs: dict[str, set[str]] = {}
     for e in program.equations:
-        needs.setdefault(e.name, set()).update(map(read_name, reads(e.rhs, program.variables)))
+        for side in (e.rhs, e.start):
+            needs.setdefault(e.name, set()).update(map(read_name, reads(side, program.variables)))
     live, todo = set(), list(program.wanted)
     while todo:
         name = todo.pop()
@@ -439,3 +441,8 @@ def without_dead(program: Program) -> Program:
     dead = {e.name for e in program.equations} - live
     since = {n: facts for n, facts in program.since.items() if n in live}
     return _dropped(program, dead).with_equations((e for e in program.equations if e.name in live), since=since)
+
+
+def without_outputs(program: Program) -> Program:
+    """Drop the outputs beside the loss, and what nothing but them needs."""
+    return without_dead(replace(program, outputs=())) if program.outputs else program

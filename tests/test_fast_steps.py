@@ -16,7 +16,7 @@ from codegen.shared_exponentials import capped_exp, with_shared_exponentials
 from codegen.slots import in_slots
 from codegen.statements import Statement
 from codegen.unstacked import with_gates_apart
-from derive import FirstMaximum, Maximum, Network, mean, relu, sigmoid, softmax, softplus, total
+from derive import FirstMaximum, Maximum, Network, cross_entropy, mean, relu, sigmoid, softmax, softplus, total
 from derive.functions import softplus as softplus_function
 from derive.networks import named
 from derive.program import is_cyclic
@@ -239,6 +239,26 @@ def test_a_dead_array_is_written_over_where_it_is_read_and_is_dead_once_it_is_su
     lines = [made["A1"], made["dA1"], masked, Statement("db1", (f"db1 = {read}",), ("dZ1",)), made["Z1"]]
     found = in_slots(lines, named("mlp").backward(), {"db1"})
     assert 'out=array("dA1"' in found[2].lines[0] and f'out=array("{then}"' in found[4].lines[0]
+
+
+@pytest.mark.parametrize("style", ["fast", "compiled"])
+def test_outputs_that_the_loss_does_not_need_are_computed_by_predict_alone(style):
+    net = Network("outputs", "A classifier whose outputs are probabilities and a norm")
+    N, D, C = net.sizes("N D C")
+    X, y, W = net.input("X", N, D), net.labels("y", N, classes=C), net.parameter("W", D, C)
+    Z = net.define("Z", X @ W)
+    net.loss = mean(cross_entropy(Z, y))
+    net.output(net.define("P", softmax(Z)), net.define("R", total(tanh(Z)**2)))
+    text = codegen.source(net.backward(), style=style)
+    assert "tanh" not in text[text.index("def _computed"):text.index("def predict")] and "np.positive" not in text
+    rng = np.random.default_rng(0)
+    given = {"W": rng.normal(size=(3, 4)), "X": rng.normal(size=(5, 3)), "y": np.array([0, 3, 1, 1, 2])}
+    module = module_from("outputs", text)
+    for _, grads in (module.loss_and_grads(**given), module.loss_and_grads(**given, workspace=module.Workspace())):
+        P = np.exp(given["X"] @ given["W"])
+        P /= P.sum(axis=1, keepdims=True)
+        assert np.allclose(module.predict(given["W"], given["X"])[0], P)
+        assert np.allclose(grads.W, given["X"].T @ (P - np.eye(4)[given["y"]]) / 5)
 
 
 def test_an_array_is_not_written_over_while_it_is_read_by_another_name():

@@ -6,7 +6,7 @@ from sympy import Eq, Sum
 
 import codegen
 from codegen import verify
-from derive import DefinitionError, Network
+from derive import DefinitionError, Network, total
 from derive.networks import named
 from derive.referee import TOLERANCE, disagreement
 
@@ -72,6 +72,21 @@ def test_modules_agree_with_finite_differences(made):
     program = made().backward()
     verdict = verify.finite_differences(program, codegen.lambdify(program).module)
     assert verdict.passed, verdict.complaints
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_start_may_be_computed_for_it_alone(style):
+    net = Network("started", "A square root, of which the start says which")
+    N = net.size("N")
+    x = net.parameter("x", N)
+    (n,) = net.indices(n=N)
+    begin = net.define("begin", -1 - x[n], over=n)
+    y = net.unknown("y", N)
+    net.implicitly(y, Eq(y[n] ** 2, x[n]), over=n, start=begin[n])
+    net.loss = total(y)
+    given = np.array([0.3, 1.0, 4.0])
+    loss, grads = codegen.lambdify(net.backward(), style=style)(x=given)
+    assert np.isclose(loss, -np.sqrt(given).sum()) and np.allclose(grads.x, -0.5 / np.sqrt(given))
 
 
 def test_a_matrix_is_factorised_once_and_never_inverted():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from derive.program import Program, is_cyclic
+from derive.simplify import without_outputs
 from derive.terms import read_name, reads
 
 from .. import called, newton_text, parts, workspace
@@ -36,7 +37,7 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
 
     Rows go through in blocks where NumPy computes something between the functions in C, each of which goes by rows.
     """
-    program = with_relus_after_maxima(plan.program)
+    program = with_relus_after_maxima(without_outputs(plan.program))
     block = None if program.checked else blocked(program)
     own, made, alone = _planned(block.program if block else program)
     if not made:
