@@ -13,7 +13,8 @@ from .derivatives import Part
 from .errors import DefinitionError
 from .hessians import blocks_of, for_results, parameters_named, tangent_name
 from .jacobians import Jacobians
-from .order import behind
+from .naming import named
+from .order import behind, moved
 from .per_example import apart
 from .pipeline import differentiated
 from .program import Equation, Program
@@ -34,16 +35,18 @@ def gauss_newton(program: Program, outputs: Sequence[str] = (), names: Sequence[
     DefinitionError
         No outputs are known, or a name is not a variable's that the loss depends on by parameters.
     """
-    gradients = with_named_exponentials(differentiated(program))
-    held = _held(gradients, _outputs(gradients, outputs))
+    outputs = _outputs(program, outputs)
+    gradients = named(with_named_exponentials(differentiated(program, outputs)))
+    held = _held(gradients, outputs)
     extended, blocks = blocks_of(gradients, parameters_named(program, names), "G", held)
     return for_results(extended, "gauss_newton", blocks, "Gauss-Newton matrix of the loss")
 
 
 def gauss_newton_vector_product(program: Program, outputs: Sequence[str] = ()) -> Program:
     """Return the product of the Gauss-Newton matrix with a direction, one array for each parameter."""
-    gradients = differentiated(program)
-    moving = tangent(gradients, through=_held(gradients, _outputs(gradients, outputs)))
+    outputs = _outputs(program, outputs)
+    gradients = named(differentiated(program, outputs))
+    moving = tangent(gradients, through=_held(gradients, outputs))
     results = {p.name: tangent_name(moving, moving.adjoints[p.name]) for p in program.parameters}
     return for_results(moving, "gauss_newton_vector_product", results,
                        "product of the Gauss-Newton matrix with a direction")
@@ -107,8 +110,12 @@ def _outputs(program: Program, outputs: Sequence[str]) -> list[str]:
 
 
 def _held(program: Program, outputs: Collection[str]) -> Callable[[Equation], list[Part]]:
-    """Return what tells the parts of an equation apart: terms, and the variables whose movement counts in each."""
-    adjoints = {program.adjoints[n] for n in behind(program, outputs) if n in program.adjoints}
+    """Return what tells the parts of an equation apart: terms, and the variables whose movement counts in each.
+
+    What moves are the adjoints of what the outputs depend on, and the sums that these read which have names of their own.
+    """
+    known = {program.adjoints[n] for n in behind(program, outputs) if n in program.adjoints}
+    adjoints = moved(program, known)
 
     def parts(e: Equation) -> list[Part]:
         if e.name not in adjoints:

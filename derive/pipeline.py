@@ -1,5 +1,7 @@
 """The way of a program through `derive`: recognised, differentiated, simplified."""
 
+from collections.abc import Collection
+
 from .consequences import with_assumptions
 from .masked_exponentials import with_masked_exponentials
 from .program import Program
@@ -8,9 +10,12 @@ from .simplify import simplified, tidied
 from .textbook import recognised
 
 
-def differentiated(program: Program) -> Program:
-    """Return the forward and adjoint equations of a forward program, a term for each reader of a variable."""
-    return backward(tidied(with_masked_exponentials(recognised(program))))
+def differentiated(program: Program, kept: Collection[str] = ()) -> Program:
+    """Return the forward and adjoint equations of a forward program, a term for each reader of a variable.
+
+    What reads a variable that is `kept` goes on reading it: log(p[n]) is not taken for what p is made of.
+    """
+    return backward(tidied(with_masked_exponentials(recognised(program, kept))))
 
 
 def derived(program: Program) -> Program:

@@ -21,6 +21,7 @@ Logarithms and quotients look through names: log(p[n]), where p[n] = sigmoid(z[n
 where m[n] = p[n] + q[n] and both are exponentials, is a sigmoid.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sympy import (
@@ -55,8 +56,8 @@ from .running_products import with_running_products
 from .terms import apart, bottom_up, free_indices, index_names, instantiated, read_name, subterms
 
 
-def recognised(program: Program) -> Program:
-    """Return the program with the textbook's formulas recognised."""
+def recognised(program: Program, kept: Collection[str] = ()) -> Program:
+    """Return the program with the textbook's formulas recognised; names that are `kept` are not looked through."""
     known = _Known({v.name for v in (*program.inputs, *program.kind("labels"))})
     equations = []
     program = with_running_products(program)
@@ -64,7 +65,8 @@ def recognised(program: Program) -> Program:
         rhs = bottom_up(bottom_up(e.rhs, lambda term: _changed(term, known)), _divided)
         e = e.with_rhs(exp(_exponent(rhs)) if isinstance(rhs, Piecewise) and _exponent(rhs) is not None else rhs)
         equations.append(e)
-        if not e.implicit and _is_whole(e) and not any(read_name(t) == e.name for t in subterms(e.rhs)):
+        seen = not e.implicit and e.name not in kept and _is_whole(e)
+        if seen and not any(read_name(t) == e.name for t in subterms(e.rhs)):
             known[e.name] = e
     return program.with_equations(equations)
 

@@ -7,7 +7,7 @@ import pytest
 from sympy import Sum, exp, log, tanh
 
 import codegen
-from derive import DefinitionError, Network, mean, total
+from derive import DefinitionError, Network, mean, sigmoid, total
 from derive.cost import operations
 from derive.networks import named
 from derive.notes import note
@@ -124,6 +124,41 @@ def test_penalties_keep_their_curvature_and_are_shared_by_examples():
     np.testing.assert_allclose(computed(net.gauss_newton(), given)["w_w"], s.T @ s / 5 + 6 * np.eye(3))
     _, gradient = codegen.lambdify(net.backward())(**given)
     np.testing.assert_allclose(computed(net.per_example_gradients(), given)["w"].sum(0), gradient.w)
+
+
+@pytest.mark.parametrize("kind", ["decays", "counts", "probabilities"])
+def test_the_network_is_held_behind_its_outputs(kind):
+    """Where an adjoint's sum has a name of its own, and where the loss's logarithm undoes what the outputs are made of."""
+    net = Network(kind)
+    N, K = net.sizes("N K")
+    a, b, x, y = net.parameter("a", K), net.parameter("b", K), net.input("x", N), net.input("y", N)
+    n, k = net.indices(n=N, k=K)
+    if kind == "probabilities":
+        f = net.define("f", sigmoid(Sum(a[k] * tanh(b[k] * x[n]), k)), over=n)
+    else:
+        f = net.define("f", Sum(exp((a[k] if kind == "counts" else 0) - exp(b[k]) * x[n]) * (
+            1 if kind == "counts" else a[k]), k), over=n)
+    net.output(f)
+    net.loss = {"decays": mean((f - y) ** 2), "counts": mean(f - y * log(f)),
+                "probabilities": -mean(y * log(f) + (1 - y) * log(1 - f))}[kind]
+
+    def output(a, b):
+        terms = {"decays": a * torch.exp(-torch.exp(b) * x[:, None]), "counts": torch.exp(a - torch.exp(b) * x[:, None]),
+                 "probabilities": a * torch.tanh(b * x[:, None])}[kind].sum(1)
+        return torch.sigmoid(terms) if kind == "probabilities" else terms
+
+    random = np.random.default_rng(0)
+    given = {"a": random.normal(size=2), "b": random.normal(size=2), "x": random.random(5), "y": random.random(5)}
+    a, b, x, y = (torch.tensor(v) for v in given.values())
+    f = output(a, b)
+    H = {"decays": 2 + 0 * f, "counts": y / f**2, "probabilities": y / f**2 + (1 - y) / (1 - f) ** 2}[kind] / 5
+    J = flat(torch.autograd.functional.jacobian(output, (a, b)), 5, (a, b))
+    G = J.T @ (H.numpy()[:, None] * J)
+    found = computed(net.gauss_newton(), given)
+    np.testing.assert_allclose(np.block([[found["a_a"], found["a_b"]], [found["a_b"].T, found["b_b"]]]), G, rtol=1e-10)
+    v = random.normal(size=4)
+    product = computed(net.gauss_newton_vector_product(), given, [v[:2], v[2:]])
+    np.testing.assert_allclose(np.concatenate(list(product.values())), G @ v, rtol=1e-10)
 
 
 def test_what_has_no_meaning_is_refused():
