@@ -112,7 +112,7 @@ def _outputs(program: Program, outputs: Sequence[str]) -> list[str]:
 def _held(program: Program, outputs: Collection[str]) -> Callable[[Equation], list[Part]]:
     """Return what tells the parts of an equation apart: terms, and the variables whose movement counts in each.
 
-    What moves are the adjoints of what the outputs depend on, and the sums that these read which have names of their own.
+    What moves are the adjoints of what the outputs depend on, and sums in these that have names of their own.
     """
     known = {program.adjoints[n] for n in behind(program, outputs) if n in program.adjoints}
     adjoints = moved(program, known)

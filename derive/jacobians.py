@@ -9,11 +9,11 @@ have, and a Hessian costs what its closed form costs.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Sum
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum
 
 from .bracket import collapsed
 from .derivatives import partials_of_parts
-from .guards import guarded, unguarded
+from .guards import drawn_out, guarded, unguarded
 from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of, is_cyclic
@@ -109,17 +109,27 @@ class Jacobians:
         return [self._name(Mul(large, *inside), name), *(f for f in factors if f is not large and f not in inside)]
 
     def _without_sum(self, name, term):
-        """Return a term with its sum named, factors apart that do not depend on what is summed."""
-        if not isinstance(term, Sum):
-            return term if not term.has(Sum) else Mul(*(self._without_sum(name, f) for f in Mul.make_args(term)))
-        varying = set(free_indices(term.function))
-        limits = [limit for limit in term.limits if limit[0] in varying]
-        idle = count([limit for limit in term.limits if limit[0] not in varying])
+        """Return a term with its sums named. Where a condition fails a sum is 0 by its name, and is not computed."""
+        if not term.has(Sum):
+            return term
+        inner, conditions = drawn_out(term)
+        named = [self._named_sum(name, f, conditions) if isinstance(f, Sum) else f for f in Mul.make_args(inner)]
+        return guarded(*unguarded(Mul(*named, guarded(S.One, conditions))))
+
+    def _named_sum(self, name, total, conditions):
+        """Return a sum named, where conditions hold, factors apart that do not depend on what is summed."""
+        varying = set(free_indices(total.function))
+        limits = [limit for limit in total.limits if limit[0] in varying]
+        idle = count([limit for limit in total.limits if limit[0] not in varying])
         bound = {limit[0] for limit in limits}
-        factors = Mul.make_args(term.function)
+        factors = Mul.make_args(total.function)
         outside = [f for f in factors if not bound & set(free_indices(f))]
         inside = Mul(*(f for f in factors if bound & set(free_indices(f))))
-        return Mul(idle, *outside, self._name(Sum(inside, *limits), name) if limits else inside)
+        if not limits:
+            return Mul(idle, *outside, inside)
+        part = Sum(inside, *limits)
+        own = [c for c in conditions if set(free_indices(c)) <= set(free_indices(part))]
+        return Mul(idle, *outside, self._name(guarded(part, own), name))
 
     # ---- recurrences
 

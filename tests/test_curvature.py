@@ -128,7 +128,7 @@ def test_penalties_keep_their_curvature_and_are_shared_by_examples():
 
 @pytest.mark.parametrize("kind", ["decays", "counts", "probabilities"])
 def test_the_network_is_held_behind_its_outputs(kind):
-    """Where an adjoint's sum has a name of its own, and where the loss's logarithm undoes what the outputs are made of."""
+    """Where an adjoint's sum has a name of its own, and where a logarithm undoes what the outputs are made of."""
     net = Network(kind)
     N, K = net.sizes("N K")
     a, b, x, y = net.parameter("a", K), net.parameter("b", K), net.input("x", N), net.input("y", N)
@@ -143,7 +143,8 @@ def test_the_network_is_held_behind_its_outputs(kind):
                 "probabilities": -mean(y * log(f) + (1 - y) * log(1 - f))}[kind]
 
     def output(a, b):
-        terms = {"decays": a * torch.exp(-torch.exp(b) * x[:, None]), "counts": torch.exp(a - torch.exp(b) * x[:, None]),
+        falling = -torch.exp(b) * x[:, None]
+        terms = {"decays": a * torch.exp(falling), "counts": torch.exp(a + falling),
                  "probabilities": a * torch.tanh(b * x[:, None])}[kind].sum(1)
         return torch.sigmoid(terms) if kind == "probabilities" else terms
 

@@ -123,6 +123,30 @@ def test_a_slice_backwards():
     np.testing.assert_array_equal(grads.X, 2 * value[:, ::-1])
 
 
+def test_the_hessian_of_halves_that_a_recurrence_reads():
+    """A block's sum over the turns reads rows from K on: it has a name where that is in range."""
+    net = Network("halves")
+    T, K = net.sizes("T K")
+    b, x = net.parameter("b", 2 * K), net.input("x", T, K)
+    t, k = net.indices(t=T, k=K)
+    h = net.state("h", T, K, initial=0)
+    net.define(h, sympy.tanh(b[k] * h[t - 1, k] + b[K + k] + x[t, k]), over=(t, k))
+    net.loss = total(h**2) / 2
+    random = np.random.default_rng(0)
+    b0, x0 = random.normal(size=4), random.normal(size=(3, 2))
+
+    def loss(b):
+        h, value = 0.0, 0.0
+        for row in torch.tensor(x0):
+            h = torch.tanh(b[:2] * h + b[2:] + row)
+            value = value + (h**2).sum() / 2
+        return value
+
+    want = torch.autograd.functional.hessian(loss, torch.tensor(b0)).numpy()
+    np.testing.assert_allclose(codegen.lambdify(net.hessian())(b0, x0), want, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(codegen.lambdify(net.hessian_trace())(b0, x0), np.trace(want))
+
+
 def test_the_trace_of_the_hessian_where_ends_may_be_one_entry():
     net = Network("ends")
     W = net.parameter("W", *net.sizes("N D"))
