@@ -8,7 +8,7 @@ from sympy import Add, Expr, Idx, Max
 
 from derive.forms import form
 from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
-from derive.program import Equation
+from derive.program import Equation, Program
 
 from .inplace import InPlacePrinter
 from .numpy_text import NumpyPrinter
@@ -38,6 +38,14 @@ class NewArrays:
     def assigned(self, where: str, sign: str, node: Node, axes: Axes) -> list[str]:
         """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""
         return [f"{where} {sign} {self.printer.code(node)}"]
+
+    def laid_out(self, name: str, code: str, shape: Sequence[Expr]) -> str:
+        """Return the line that lays out weights by which all turns of a loop multiply."""
+        return f"{name} = np.ascontiguousarray({code})"
+
+    def elsewhere(self, program: Program) -> set[str]:
+        """Return the names of weights that all turns are better multiplied by in an array of ours."""
+        return set()
 
     def ahead(self, lines: Sequence[str]) -> tuple[list[str], list[str]]:
         """Return what a loop fetches before its first turn, and the lines of its turns."""
@@ -91,6 +99,13 @@ class WorkspaceArrays(NewArrays):
         filling.like, filling.counters, filling.risky = self.printer.like, self.printer.counters, False
         yield filling
         self.printer.risky |= filling.risky
+
+    def laid_out(self, name, code, shape):
+        sizes = ", ".join(self.printer.size(s).code for s in shape)
+        return f'{name} = np.positive({code}, out=array("{name}", {sizes}))'
+
+    def elsewhere(self, program):
+        return {v.name for v in program.kind("parameter", "input")}
 
     def ahead(self, lines):
         """Name the arrays that all turns ask the workspace for by the same sizes, if these names are no others' too."""

@@ -110,7 +110,8 @@ class Looped:
         varying = {*self.names, *(c.name for c in self.printer.counters)}
         shapes = {n: v.shape for n, v in self.program.variables.items() if not v.state}
         taken = {*self.program.variables, *(s.name for s in self.program.sizes)}
-        weights, code = laid_out([line.code for line in lines], varying, shapes, taken)
+        weights, code = laid_out([line.code for line in lines], varying, shapes, taken, self.arrays.laid_out,
+                                 self.arrays.elsewhere(self.program))
         fetched, code = self.arrays.ahead(code)
         before = (*weights, *ahead, *fetched)
         marks = tuple((k + len(before), *line.names) for k, line in enumerate(lines) if line.names)

@@ -32,17 +32,25 @@ def test_sigmoid_is_exact_at_both_ends(style, dtype, end):
     assert all(abs(mpf(a) - t) <= 4 * np.finfo(dtype).eps * t for a, t in zip(single, exact, strict=True))
 
 
-def test_transposed_weights_are_laid_out_before_the_loop():
+def test_weights_are_laid_out_before_the_loop():
     lines = ["for t in reversed(range(T)):", "    da = dz[t] @ U.T",
              "    dh[t] += da @ V.reshape(K, -1).T + b[t] @ h[t].T"]
     D, K = symbols("D K")
-    before, inside = laid_out(lines, {"h", "da", "t"}, {"U": (D, K), "V": (K, 2, D), "h": (K, D)}, {"U_T"})
+
+    def put(name, code, shape):
+        return f"{name} = np.ascontiguousarray({code})"
+
+    before, inside = laid_out(lines, {"h", "da", "t"}, {"U": (D, K), "V": (K, 2, D), "h": (K, D)}, {"U_T"}, put)
     assert [" ".join(line.split()) for line in before] == [
         "U_T2 = np.ascontiguousarray(U.T) # (K, D)", "V_T = np.ascontiguousarray(V.reshape(K, -1).T) # (2*D, K)"]
     assert inside == [lines[0], "    da = dz[t] @ U_T2", "    dh[t] += da @ V_T + b[t] @ h[t].T"]
-    before, inside = laid_out(["z[t] += (h[t] @ V.transpose(1, 0, 2)).mT"], {"h", "z", "t"}, {"V": (K, 2, D)}, ())
+    before, inside = laid_out(["z[t] += (h[t] @ V.transpose(1, 0, 2)).mT"], {"h", "z", "t"}, {"V": (K, 2, D)}, (), put)
     assert (before[0].split("  ")[0], inside) == (
         "V_blocks = np.ascontiguousarray(V.transpose(1, 0, 2))", ["z[t] += (h[t] @ V_blocks).mT"])
+    line = "np.matmul(h[t], V[:, 1], out=work) + np.matmul(U, h[t]) @ V[t]"
+    before, inside = laid_out([line], {"h", "z", "t"}, {"V": (K, 2, D), "U": (K, K)}, (), put, {"V", "U"})
+    assert [" ".join(line.split()) for line in before] == ["V_aligned = np.ascontiguousarray(V[:, 1]) # (K, D)"]
+    assert inside == [line.replace("V[:, 1]", "V_aligned")]
 
 
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
