@@ -8,12 +8,13 @@ have, and a Hessian costs what its closed form costs.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum
 
 from .bracket import collapsed
 from .derivatives import partials_of_parts
-from .guards import drawn_out, guarded, unguarded
+from .guards import drawn_out, guarded, is_guard, unguarded
 from .naming import named
 from .order import moved
 from .program import Equation, Program, Variable, base_of, is_cyclic
@@ -62,7 +63,7 @@ class Jacobians:
                 found |= self._recurrent(group, name, slots)
             for e in group:
                 terms = [t for p in partials_of_parts(e, active, through(e)) if read_name(p.read) in found
-                         for t in self._carried(p, found[read_name(p.read)])]
+                         for t in self._carried(self._with_choices_named(p, e.name), found[read_name(p.read)])]
                 if waiting:
                     self._define(found[e.name], e, terms)
                 elif terms:
@@ -70,6 +71,16 @@ class Jacobians:
         return {n: j for n, j in found.items() if j != 0}
 
     # ---- one line
+
+    def _with_choices_named(self, partial, of):
+        """Return a partial derivative whose choices by data have names: in a sum they are factors like others."""
+        factors = Mul.make_args(partial.coefficient)
+        chosen = [f for f in factors if isinstance(f, Piecewise) and f.has(Indexed) and not is_guard(f) and any(
+            condition.has(Indexed) for _, condition in f.args)]
+        if not chosen:
+            return partial
+        return replace(partial, coefficient=Mul(
+            *(f for f in factors if f not in chosen), *(self._name(f, of) for f in chosen)))
 
     def _carried(self, partial, jacobian) -> Iterable[Expr]:
         """Yield the terms that one read contributes, sums collapsed at the brackets inside them."""

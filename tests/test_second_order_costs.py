@@ -3,9 +3,12 @@
 from itertools import product as pairs
 from math import prod
 
+import numpy as np
 import pytest
 from sympy import Poly, lambdify
 
+import codegen
+from derive import Network, huber, mean
 from derive.cost import operations
 from derive.networks import named
 
@@ -37,6 +40,20 @@ def test_a_hessian_costs_its_closed_form(name):
     gradient = named(name).backward()
     columns = sum(prod(at(s, gradient, sizes) for s in p.shape) for p in gradient.parameters)
     assert done < 0.7 * columns * executed(gradient, drawn(gradient, sizes))            # as many backward passes
+
+
+def test_the_hessian_of_a_loss_in_pieces_costs_its_closed_form():
+    """X' diag([|Xw - y| <= 1]) X: the pieces are weights of examples, not a choice for each example and pair."""
+    net = Network("robust", "Huber regression")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    net.loss = mean(huber(net.define("z", X @ w), y))
+    hessian = net.hessian()
+    arguments = drawn(hessian, at_sizes(hessian, {"N": 300, "D": 25}))
+    assert executed(hessian, arguments) <= 1.2 * 2 * 300 * 25**2
+    w0, X0, y0 = arguments
+    near = X0[np.abs(X0 @ w0 - y0) <= 1]
+    np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), near.T @ near / 300, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", CLOSED)
