@@ -63,7 +63,7 @@ class Jacobians:
                 found |= self._recurrent(group, name, slots)
             for e in group:
                 terms = [t for p in partials_of_parts(e, active, through(e)) if read_name(p.read) in found
-                         for t in self._carried(self._with_choices_named(p, e.name), found[read_name(p.read)])]
+                         for t in self._carried(e, self._with_choices_named(p, e.name), found[read_name(p.read)])]
                 if waiting:
                     self._define(found[e.name], e, terms)
                 elif terms:
@@ -82,17 +82,14 @@ class Jacobians:
         return replace(partial, coefficient=Mul(
             *(f for f in factors if f not in chosen), *(self._name(f, of) for f in chosen)))
 
-    def _carried(self, partial, jacobian) -> Iterable[Expr]:
+    def _carried(self, e, partial, jacobian) -> Iterable[Expr]:
         """Yield the terms that one read contributes, sums collapsed at the brackets inside them."""
         target = self.program.variables[read_name(partial.read)]
         places = dict(zip(target.indices, getattr(partial.read, "indices", ()), strict=True))
         for term in Add.make_args(rename(jacobian, places)):
-            for opened in _opened(term):
-                product = partial.coefficient * opened
-                if partial.limits:
-                    yield collapsed(Sum(product, *partial.limits), self.program.prover)
-                else:
-                    yield guarded(*unguarded(product))              # read only where it counts
+            for opened in _apart_from_sum(_opened(term), _other_row(e, partial.limits)):
+                product = guarded(*unguarded(partial.coefficient * opened))         # read only where it counts
+                yield collapsed(Sum(product, *partial.limits), self.program.prover) if partial.limits else product
 
     def _settled(self, name, terms, slots):
         """Return a Jacobian as few terms without sums: factors that all have in common, then what is left of each."""
@@ -100,14 +97,21 @@ class Jacobians:
         common, rest = _common([list(Mul.make_args(p)) for p in _merged(products)])
         plain = [r for r in rest if not r.has(KroneckerDelta)]
         alike = len({frozenset(free_indices(r)) for r in plain}) == 1
-        if len(plain) > 1 and (alike or len(rest) > MOST_TERMS):
+        if len(plain) > 1 and (alike or len(rest) > MOST_TERMS) and not self._is_of_pairs(name, plain):
             rest = [*(r for r in rest if r not in plain), self._name(Add(*plain), name)]
         total = Add(*rest)
-        if isinstance(total, Add) and set(free_indices(total)) & set(slots) and common and _is_small(total):
+        small = isinstance(total, Add) and common and _is_small(total) and not self._is_of_pairs(name, total.args)
+        if small and set(free_indices(total)) & set(slots):
             inside = [f for f in common if set(free_indices(f)) <= set(free_indices(total))]
             total = self._name(Add(*(Mul(*inside, t) for t in total.args)), name)
             common = [f for f in common if f not in inside]
         return Mul(*self._scaled(name, common), total)
+
+    def _is_of_pairs(self, name, terms):
+        """Tell whether a variable is of pairs of rows, times what is of one row: what reads it sums over rows."""
+        own = self.program.variables[name].indices
+        return len(own) == 2 and own[0].upper == own[1].upper and not any(
+            set(own) < set(free_indices(f)) for t in terms for f in Mul.make_args(unguarded(t)[0]))
 
     def _scaled(self, name, factors):
         """Return factors with a large array named together with what scales it: so it is scaled once."""
@@ -232,6 +236,29 @@ def _opened(term: Expr) -> Iterable[Expr]:
     rest = Mul(*(f for f in Mul.make_args(term) if f is not total))
     for t in total.args:
         yield from _opened(rest * t)
+
+
+def _other_row(e, limits):
+    """Return the index that a row of an equation sums over, if it is that of another row: of all pairs of rows."""
+    if len(e.free) == len(limits) == 1 and limits[0][0].upper == e.free[0].upper:
+        return limits[0][0]
+    return None
+
+
+def _apart_from_sum(terms: Iterable[Expr], bound: Idx | None) -> Iterable[Expr]:
+    """Yield products, in which the terms of a sum that do not vary with an index have a product of their own.
+
+    Sum(p[n, m]*(X[n, d] - Y[m, d]), m) is Sum(p[n, m], m)*X[n, d] less a product of matrices; there is no (N, N, D).
+    """
+    for term in terms:
+        total = next((f for f in Mul.make_args(term) if isinstance(f, Add)
+                      and len({bound in free_indices(t) for t in f.args}) == 2), None)
+        if total is None:
+            yield term
+            continue
+        rest = Mul(*(f for f in Mul.make_args(term) if f is not total))
+        for varies in (True, False):
+            yield rest * Add(*(t for t in total.args if (bound in free_indices(t)) == varies))
 
 
 def _merged(products: list[Expr]) -> list[Expr]:

@@ -5,10 +5,10 @@ from math import prod
 
 import numpy as np
 import pytest
-from sympy import Poly, lambdify
+from sympy import Poly, Sum, lambdify
 
 import codegen
-from derive import Network, huber, mean
+from derive import LogSumExp, Network, huber, mean
 from derive.cost import operations
 from derive.networks import named
 
@@ -54,6 +54,25 @@ def test_the_hessian_of_a_loss_in_pieces_costs_its_closed_form():
     w0, X0, y0 = arguments
     near = X0[np.abs(X0 @ w0 - y0) <= 1]
     np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), near.T @ near / 300, rtol=1e-12, atol=1e-15)
+
+
+def test_sums_over_all_pairs_of_rows_are_matrix_products():
+    """Cox's partial likelihood: sum_n e_n (sum_m p_nm x_m x_m' - xbar_n xbar_n'), and no array of N N D entries."""
+    net = Network("cox", "Those at risk come first")
+    N, D = net.sizes("N D")
+    w, X, e = net.parameter("w", D), net.input("X", N, D), net.input("e", N)
+    n, m = net.indices(n=N, m=N)
+    z = net.define("z", X @ w)
+    net.loss = Sum(e[n] * (LogSumExp(z[m], (m, 0, n)) - z[n]), n)
+    hessian = net.hessian()
+    assert max(len(line.free) for line in hessian.equations) == 2
+    w0, X0, e0 = arguments = drawn(hessian, at_sizes(hessian, {"N": 7, "D": 3}))
+    want = np.zeros((3, 3))
+    for k in range(7):
+        p = np.exp(X0[:k + 1] @ w0)
+        centred = X0[:k + 1] - p @ X0[:k + 1] / p.sum()
+        want += e0[k] * (centred.T * p) @ centred / p.sum()
+    np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), want, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CLOSED)
