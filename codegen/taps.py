@@ -38,7 +38,7 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter, arrays: N
             and not rhs.atoms(Indexed) - {rhs}:
         return _windows(equation, printer, arrays) if equation.name in printer.taps else _split(equation, printer)
     if isinstance(rhs, Sum):
-        return _fold(equation, printer, arrays)
+        return _fold(equation, program, printer, arrays)
     return _placed(equation, printer, arrays)
 
 
@@ -89,8 +89,8 @@ def _windows(equation, printer, arrays):
     ]
 
 
-def _fold(equation, printer, arrays):
-    """Add one slice for each tap into zeros; a fold of mixed radix numbers is a reshape."""
+def _fold(equation, program, printer, arrays):
+    """Add one slice for each tap into zeros, or put it there alone; a fold of mixed radix numbers is a reshape."""
     factors = Mul.make_args(equation.rhs.function)
     positions = {k: p for k, p in (_picked(f, equation) for f in factors) if k is not None}
     others = [f for f in factors if _picked(f, equation)[0] is None]
@@ -104,12 +104,31 @@ def _fold(equation, printer, arrays):
     axes = tuple(i for p in target.indices for i in free_indices(p))
     where = printer.code(form(target, axes))
     summand = summand.xreplace(counters)
-    negative = summand.as_coeff_Mul()[0].is_negative
-    what = printer.code(form(-summand if negative else summand, axes))
-    return [
-        arrays.allocated(equation.name, _sizes(equation, printer), "zeros"),
-        *_nested(taps, [f"{where} {'-' if negative else '+'}= {what}"], printer),
-    ]
+    if _are_apart(taps, positions.values(), program.prover):
+        slices = arrays.assigned(where, "=", form(summand, axes), axes)
+    else:
+        negative = summand.as_coeff_Mul()[0].is_negative
+        what = printer.code(form(-summand if negative else summand, axes))
+        slices = [f"{where} {'-' if negative else '+'}= {what}"]
+    return [arrays.allocated(equation.name, _sizes(equation, printer), "zeros"), *_nested(taps, slices, printer)]
+
+
+def _are_apart(taps, positions, prover):
+    """Tell whether no two taps reach one entry: windows that stand at steps as long as they are, or longer."""
+    reached = set()
+    for position in positions:
+        own = [i for i in free_indices(position) if i in taps]
+        others = [i for i in free_indices(position) if i not in taps]
+        if not own:
+            continue
+        if len(own) != 1 or len(others) != 1:
+            return False
+        step, between = (position.expand().coeff(i, 1) for i in (*others, *own))
+        if free_indices((position - step * others[0] - between * own[0]).expand()) or not between.is_positive \
+                or not prover.nonnegative(step - between * own[0].upper - 1):
+            return False
+        reached.update(own)
+    return reached == set(taps)
 
 
 def _picked(factor, equation):

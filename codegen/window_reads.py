@@ -362,6 +362,9 @@ class ReadLowering:
             based, here = from_zero(stored)
             new = self._declared(f"windows_{read.base.name.removesuffix('_padded')}", based)
             self.taps[new.name] = taps
+            for indices, (pattern, _) in axes:
+                if len(indices) > 1:
+                    self.tapped.setdefault(pattern, [k for k, i in enumerate(indices) if i in first])
             self.lines.append(Equation(new.at(*based), read.xreplace(here)))
             self.known[key] = new, [order.index(i) for i in stored]
         if key not in self.known:

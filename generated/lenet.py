@@ -133,7 +133,7 @@ def backward(residuals):
     dh2 = np.zeros((N, G, U2, V2), dm2.dtype)           # (N, G, U2, V2)
     for r in range(2):
         for s in range(2):
-            dh2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2] += dm2 * (2 * r + s == first_m2)
+            dh2[:, :, r:r + 2 * A2:2, s:s + 2 * B2:2] = dm2 * (2 * r + s == first_m2)
     # h2[n, g, m, o] = relu(pre_h2[n, g, m, o])
     dpre_h2 = dh2 * (h2 > 0)                            # (N, G, U2, V2)
     # pre_h2[n, g, m, o] = (sum_{f, p, q} m1[n, f, m + p, o + q] * w2[g, f, p, q]) + b2[g]
@@ -150,7 +150,7 @@ def backward(residuals):
     dh1 = np.zeros((N, F, U1, V1), dm1.dtype)           # (N, F, U1, V1)
     for r in range(2):
         for s in range(2):
-            dh1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2] += dm1 * (2 * r + s == first_m1)
+            dh1[:, :, r:r + 2 * A1:2, s:s + 2 * B1:2] = dm1 * (2 * r + s == first_m1)
     # h1[n, f, u, v] = relu(pre_h1[n, f, u, v])
     dpre_h1 = dh1 * (h1 > 0)                            # (N, F, U1, V1)
     # pre_h1[n, f, u, v] = (sum_{c, p, q} x[n, c, p + u, q + v] * w1[f, c, p, q]) + b1[f]

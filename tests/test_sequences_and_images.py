@@ -6,8 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+import codegen
 from codegen.memory import lambdify
 from codegen.verify import finite_differences, handwritten_function, referee, relative
+from derive import FirstMaximum, Network, total
 from derive.networks import named
 
 CLOSE = 1e-10
@@ -156,3 +158,27 @@ def test_the_first_of_equal_pixels_takes_the_gradient_of_a_maximum():
     (torch.nn.functional.max_pool2d(tensor, 3, 2) ** 2).mean().div(2).backward()
     _, grads = made("max_pooling")[2].loss_and_grads(x, Y, K=3, S=2)
     assert relative(tensor.grad.numpy(), grads.x) <= CLOSE
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize(("length", "step", "between"), [(2, 2, 1), (2, 3, 1), (3, 2, 1), (2, 4, 2), (2, 2, 2)])
+def test_windows_that_are_apart_are_put_where_they_were(length, step, between, style):
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
+    net = Network("windows", "The first largest entry of each window, and what is left over")
+    N, U = net.sizes("N U")
+    A = net.size("A", (U - between * (length - 1) - 1) // step + 1)
+    x, y = net.parameter("x", N, U), net.input("y", N, A)
+    n, i, r = net.indices(n=N, i=A, r=length)
+    m = net.define("m", FirstMaximum(x[n, step * i + between * r], r), over=(n, i))
+    net.loss = total(m**2 * y)
+    rng = np.random.default_rng(0)
+    X, U = rng.integers(-2, 3, (3, 12)).astype(float), 12                   # ties
+    Y = rng.normal(size=(3, (U - between * (length - 1) - 1) // step + 1))
+    tensor = torch.tensor(X, requires_grad=True)
+    pooled = torch.nn.functional.max_pool1d(tensor, length, step, dilation=between)
+    (pooled**2 * torch.tensor(Y)).sum().backward()
+    function = codegen.lambdify(net.backward(), style=style)
+    for _ in range(2):
+        assert np.allclose(function(x=X, y=Y)[1].x, tensor.grad)
+    overlap = between * (length - 1) >= step
+    assert ("] += d" in codegen.source(net.backward(), style=style)) == overlap
