@@ -1,8 +1,10 @@
 """The doctor names slips that are made in several equations at once, and none that leave nothing of what is wrong."""
 
+import math
+
 import numpy as np
 import pytest
-from sympy import Rational, Sum, sqrt, tanh
+from sympy import Rational, Sum, erf, log, sqrt, tanh
 
 from codegen.doctor import diagnose
 from derive import Network, mean, sigmoid, total
@@ -206,3 +208,21 @@ def test_a_value_that_is_computed_anew_without_a_term():
     assert diagnose(net, by_hand).right
     diagnosis = diagnose(net, lambda w, a, X, e, y: by_hand(w, a, X, e, y, anew=0))
     assert "z: the term e[n] is missing in the value that the gradients are computed from" in str(diagnosis)
+
+
+def test_the_error_of_a_sigmoid_for_a_probit():
+    net = Network("probit", "Probit regression")
+    N, D = net.sizes("N D")
+    w, X, t = net.parameter("w", D), net.input("X", N, D), net.input("t", N)
+    a = net.define("a", X @ w)
+    y = net.define("y", (1 + erf(a / sqrt(2))) / 2)
+    net.loss = -total(t * log(y) + (1 - t) * log(1 - y))
+
+    def by_hand(w, X, t, density):
+        a = X @ w
+        y = np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in a])
+        return X.T @ ((y - t) * density(a, y) / (y * (1 - y)))
+
+    assert diagnose(net, lambda w, X, t: by_hand(w, X, t, lambda a, y: np.exp(-a**2 / 2) / np.sqrt(2 * np.pi))).right
+    found = str(diagnose(net, lambda w, X, t: by_hand(w, X, t, lambda a, y: y * (1 - y))))
+    assert "the derivative is taken to be y (1 - y)" in found

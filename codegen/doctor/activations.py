@@ -31,7 +31,8 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
                  and not isinstance(f, KroneckerDelta)]
         known = _functions_of(program, program.variables[equation.name].primal)
         part = [f for f in slope if {read_name(r) for r in reads(f, program.variables)} <= known]
-        lost = [some for some in (slope, part, *([f] for f in slope)) if some]
+        numbers = [f for f in product.args if f.is_number and f != -1]      # of the slope of tanh(2 z), or of an erf
+        lost = [some for some in (slope, part, *([f] for f in slope), [*slope, *numbers]) if some]
         rests = [Mul(*(f for f in product.args if f not in some)) for some in lost]
         values = list(_assigned(program, product, equation))
         for words, other, rank in _others(program, read, equation):
