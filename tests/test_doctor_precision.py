@@ -1,11 +1,17 @@
 """Right code that rounds inside is right; wrong code that does is wrong, and its mistake named."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sympy import tanh
 
 from codegen.doctor import diagnose
-from derive import Network, mean, softplus
+from codegen.doctor.elsewhere import wrong_elsewhere
+from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.patient import Answer
+from codegen.doctor.trials import points
+from derive import Network, mean, relu, softplus
 from tests.coursework.editing import edited
 
 
@@ -90,3 +96,20 @@ def test_a_loss_that_leaves_the_range_of_floats_is_told_and_no_mistake_of_the_gr
     found = diagnose(net, mine)
     assert found.verdict == verdict, str(found)
     assert "the loss is inf" in str(found) and "leaves the range of floats" in str(found)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_float32_that_cancels_at_further_points_is_rounding_there_too(single):
+    net = Network("units", "Relus, the mean of their sum")
+    N, D = net.sizes("N D")
+    net.loss = mean(relu(net.input("X", N, D) @ net.parameter("w", D)))
+    program = net.backward()
+
+    def rounded(point):                         # by 0.4 % of the largest entry
+        g = point.ours.gradients()["w"]
+        noise = np.sin(1e7 * (g + np.sum(point.arguments["X"])))
+        return Answer(gradients={"w": g + 4e-3 * np.abs(g).max() * noise}, single=single)
+
+    patient = SimpleNamespace(program=program, single=False, answer=rounded)
+    evidence = Evidence(program, [Seen(p, rounded(p)) for p in points(program)])
+    assert bool(wrong_elsewhere(patient, evidence)) == (not single)

@@ -318,6 +318,8 @@ def test_one_line_that_was_edited_is_told(network, function, edit, told):
      "c is read where u should be, in dgamma and dx"),
     (penalised, of_a_norm, ("g + rate * w", "g + rate * w / np.sqrt(np.sum(w**2))"),
      "dw has rate w/|w| where rate w should be: of the penalty, the norm is not squared"),
+    (penalised, of_a_norm, ("g + rate * w", "g - rate * w / (rate * len(w))"),
+     "dw: rate * w[n] is -1 / (N * rate) times what it should be"),
     (of_a_softmax, softmax_of_all, ("p * (g - np.sum(p * g))", "p * g * (1 - p)"),
      "dx: the softmax's Jacobian is its diagonal only"),
 ], ids=lambda value: getattr(value, "__name__", ""))
@@ -355,3 +357,13 @@ def test_more_of_a_regulariser_than_the_loss_has():
             more = np.sqrt(own.size) * point.arguments[name]
             seen.append(Seen(point, Answer(0.0, {name: own + more})))
         assert words in leaves.relation(Evidence(seen[0].point.program, seen), name)
+
+
+def test_what_is_there_of_a_regulariser_is_told_where_it_has_a_name():
+    program, seen = penalised().backward(), []
+    for point in points(program):
+        rate, w = point.arguments["rate"], point.arguments["w"]
+        given = point.ours.gradients()["w"] - rate * w - w / len(w)
+        seen.append(Seen(point, Answer(gradients={"w": given})))
+    told = leaves.relation(Evidence(program, seen), "w")
+    assert told == "has -1/(N rate) times the term rate * w[n] of the regulariser, not that itself"

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from sympy import Rational, Sum, erf, log, sqrt, tanh
+from sympy import Ne, Piecewise, Rational, Sum, erf, log, sqrt, tanh
 
 from codegen.doctor import diagnose
-from derive import Network, mean, sigmoid, total
+from derive import Network, mean, relu, sigmoid, total
+from tests.coursework.editing import edited
 
 
 def gru():
@@ -226,3 +227,49 @@ def test_the_error_of_a_sigmoid_for_a_probit():
     assert diagnose(net, lambda w, X, t: by_hand(w, X, t, lambda a, y: np.exp(-a**2 / 2) / np.sqrt(2 * np.pi))).right
     found = str(diagnose(net, lambda w, X, t: by_hand(w, X, t, lambda a, y: y * (1 - y))))
     assert "the derivative is taken to be y (1 - y)" in found
+
+
+def normalised():
+    net = Network("normalised", "Rows without means, over deviations, scaled; hinges of all classes")
+    N, D, C = net.sizes("N D C")
+    x, gamma, W = net.parameter("x", N, D), net.parameter("gamma", D), net.parameter("W", D, C)
+    y, T = net.labels("y", N, classes=C), net.input("T", note="temperature")
+    n, c = net.indices(n=N, c=C)
+    mu = net.define("mu", mean(x, axis=0))
+    var = net.define("var", mean((x - mu) ** 2, axis=0))
+    s = net.define("s", gamma * (x - mu) / sqrt(var + 1) + 2)
+    f = net.define("f", 2 * (s @ W) / T)
+    margins = Piecewise((relu(1 + f[n, c] - f[n, y[n]]), Ne(c, y[n])), (0, True))
+    net.loss = Sum(margins, n, c) / N
+    return net
+
+
+def in_numpy(x, gamma, W, y, T):
+    rows = np.arange(len(x))
+    c, v = x - x.mean(axis=0), x.var(axis=0) + 1
+    u = c / np.sqrt(v)
+    s = gamma * u + 2
+    f = 2 * s @ W / T
+    margins = np.maximum(0, 1 + f - f[rows, y][:, None])
+    margins[rows, y] = 0
+    loss = margins.sum() / len(x)
+    df = (margins > 0) / len(x)
+    df[rows, y] = -df.sum(axis=1)
+    ds = 2 * df @ W.T / T
+    dgamma = np.sum(ds * u, axis=0)
+    du = ds * gamma
+    dx = (du - du.mean(axis=0) - u * (du * u).mean(axis=0)) / np.sqrt(v)
+    return loss, {"x": dx, "gamma": dgamma, "W": 2 * s.T @ df / T}
+
+
+def test_what_slips_are_made_in_is_right():
+    assert diagnose(normalised(), in_numpy).right
+
+
+@pytest.mark.parametrize(("slip", "told"), [
+    (("np.sum(ds * u,", "np.sum(ds * s,"), "dgamma: s[n, d] stands where (x[n, d] - mu[d]) / sqrt_var[d] should"),
+    (("-df.sum(axis=1)", "-1 / len(x)"), "the true class is counted once, whether any margin is positive or not"),
+    (("ds = 2 * df", "ds = df"), "ds: the factor 2 is missing"),
+])
+def test_slips_that_are_told_as_they_were_made(slip, told):
+    assert told in str(diagnose(normalised(), edited(in_numpy, slip)))

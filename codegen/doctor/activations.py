@@ -5,7 +5,7 @@ And in the gradient of a softmax: its diagonal only, the true class only, a smal
 
 from collections.abc import Iterator
 
-from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, Pow, S, Sum, exp, sign, tanh
+from sympy import Add, Expr, Float, Function, Idx, KroneckerDelta, Mul, Piecewise, Pow, S, Sum, exp, sign, tanh
 
 from derive.binders import Maximum
 from derive.functions import relu, sigmoid, step
@@ -141,13 +141,36 @@ def _true_class(program, equation, total):
     """The entry of the true class, [c = y[n]], of margins: left at 0, or counted once rather than for each margin."""
     labels = {v.name for v in program.kind("labels")}
     for term in total.args:
-        for y in (f for f in Mul.make_args(term) if isinstance(f, KroneckerDelta) and reads(f, labels)):
+        factors = _drawn_out(term)
+        for y in (f for f in factors if isinstance(f, KroneckerDelta) and reads(f, labels)):
             yield _mutant(equation, total, (1 - y) * total, "the entry of the true class is left at 0", "softmax", RARE)
-            for part in (f for f in Mul.make_args(term) if isinstance(f, Sum)):
-                once = term.xreplace({part: Maximum(part.function, *part.limits)})
+            for part in (f for f in factors if isinstance(f, Sum)):
+                weight = Mul(*(f for f in factors if f is not part))
+                once = weight * Maximum(part.function, *part.limits)
                 for value in (total - term + once, (1 - y) * (total - term) + once):
                     yield _mutant(equation, total, value, "the true class is counted once, however many margins are "
                                   "positive", "softmax", RARE)
+                if part.has(step):
+                    yield _mutant(equation, total, (1 - y) * (total - term) + weight, "the true class is counted once, "
+                                  "whether any margin is positive or not", "softmax", POSSIBLE)
+
+
+def _drawn_out(term):
+    """Return the factors of a term, those in a sum that do not depend on its indices before it."""
+    found = []
+    for f in Mul.make_args(term):
+        value, where = _chosen(f.function) if isinstance(f, Sum) else (S.One, S.true)
+        before = [g for g in Mul.make_args(value) if not g.has(*(i for i in f.atoms(Idx) if i not in free_indices(f)))]
+        rest = Piecewise((Mul(*(g for g in Mul.make_args(value) if g not in before)), where), (S.Zero, True))
+        found += [*before, Sum(rest, *(tuple(limit) for limit in f.limits))] if isinstance(f, Sum) else [f]
+    return found
+
+
+def _chosen(expr):
+    """Return a value and the condition where it is that; elsewhere it is 0."""
+    if isinstance(expr, Piecewise) and len(expr.args) == 2 and expr.args[1][0] == 0:
+        return expr.args[0]
+    return expr, S.true
 
 
 def _signs_by_class(program, equation):

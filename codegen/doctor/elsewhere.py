@@ -11,6 +11,7 @@ from derive.program import Program
 from .domains import with_small
 from .evidence import Evidence, Seen
 from .patient import Patient
+from .precision import mark_rounded
 from .trials import Point, drawn, has_kinks, small_sizes
 
 SEEDS = range(50, 70)
@@ -30,9 +31,15 @@ def wrong_elsewhere(patient: Patient, evidence: Evidence, points: Iterable[Point
             return []
         answer.gradients = {n: np.reshape(answer.gradients[n], np.shape(g)) for n, g in ours.items()}
         seen.append(Seen(point, answer))
-        if max(evidence.beside(seen[-1]).disagreements().values(), default=0.0) > PLAINLY:
-            return seen[-2:]
+        if _apart(evidence, seen[-1]) > PLAINLY:
+            mark_rounded(patient, patient.program, seen[-1:])
+            if _apart(evidence, seen[-1]) > max(PLAINLY, seen[-1].tolerance):
+                return seen[-2:]
     return []
+
+
+def _apart(evidence, seen):
+    return max(evidence.beside(seen).disagreements().values(), default=0.0)
 
 
 def further(program: Program) -> Iterator[Point]:

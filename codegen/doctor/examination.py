@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sympy import Max, Min, S
+from sympy import Max, Min
 
 from derive.program import Program
 from derive.terms import subterms
@@ -21,6 +21,7 @@ from . import domains, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
+from .constant_ratios import multiples
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
@@ -32,19 +33,16 @@ from .other_networks import CHOICES, KINDS, on_values_of, rederived
 from .patient import Patient
 from .precision import mark_rounded
 from .repairs import Repairs
-from .scales import named_ratio, ratios
 from .search import Search
 from .second_order import Judged
 from .shapes import in_shape
 from .single_gradients import alone, lower
-from .slips import LIKELY, RARE, Mutant
 from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
 
 SECONDS = 30.0          # of searching
 LONGER = 2              # times that again, in the lines alone, where nothing is found in it
-PLAIN = (-1, 2, -2, S.Half, -S.Half)                                # numbers that people lose or add
 FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 STRICT = False          # whether errors of the search itself are raised, as tests want them
@@ -266,7 +264,7 @@ class Examination:
             if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
                 self._set_aside(evidence, name)
         search = Search(hypotheses, evidence, self._left(0.35) if seconds is None else seconds,
-                        partial(self._ratios, evidence, mutator), pairs=False)
+                        partial(multiples, evidence, mutator), pairs=False)
         self._unsent(evidence, search.reached)
         for name in evidence.wrong():
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
@@ -313,7 +311,7 @@ class Examination:
     def _apart(self, search):
         """Take mistakes for ones of single gradients, where that explains what is left."""
         left, wording = search.evidence.wrong(), search.hypotheses.mutator.wording
-        hits = alone(search, left, self._left(0.3), self._ratios) if left and search.found else []
+        hits = alone(search, left, self._left(0.3), multiples) if left and search.found else []
         if hits:
             plain = Evidence(search.program, search.evidence.seen)
             told = {finding(hit, search.evidence, wording): finding(lower(search, hit, left), search.evidence, wording)
@@ -405,20 +403,6 @@ class Examination:
         for k, s in enumerate(evidence.seen):
             s.answer.gradients[name] = evidence.gradients(k)[name]
 
-    def _ratios(self, evidence, mutator, places) -> list[Mutant]:
-        """Return mutants that have an equation times what the code's gradients are of ours."""
-        found: dict = {}
-        for name in evidence.wrong():
-            numbers = ratios(evidence, name)
-            named = numbers and named_ratio(mutator.program, [s.point for s in evidence.seen], numbers, evidence.exact)
-            if named:
-                found.setdefault(named[0], named[1])
-        lines = {e.name: e for e in mutator.program.backward}
-        simplest = sorted(found.items(), key=lambda pair: pair[0].count_ops())
-        return [replace(mutator.scaled(lines[n], expr, words, _likely(expr)),
-                        kind="sign" if expr == -1 else "mean" if expr.free_symbols else "scale")
-                for expr, words in simplest for n in places]
-
     def _related(self, evidence):
         """Say of each gradient that is left what it is by itself, or what they are together."""
         wrong = evidence.wrong()
@@ -472,8 +456,3 @@ class Examination:
 
     def _left(self, part):
         return max(0.5, part * (self.deadline - time.thread_time()))
-
-
-def _likely(ratio):
-    """Return how likely it is that a gradient is so many times what it should be: by N, by 2, or by any number."""
-    return LIKELY if ratio.free_symbols or ratio in PLAIN else RARE

@@ -5,13 +5,14 @@ from itertools import chain, combinations, permutations
 from math import prod
 
 import numpy as np
-from sympy import Symbol
+from sympy import Add, Mul, Symbol
 
 from derive.program import Program
 from derive.terms import read_name, reads
 
 from .evidence import Evidence, largest, near
-from .scales import named_ratio, ratio_of
+from .scales import named_ratio, ratio_of, times, value_at
+from .wording import Wording
 
 
 def relation(evidence: Evidence, name: str) -> str:
@@ -136,8 +137,27 @@ def _regulariser(evidence, name):
         return f"has {words}/|{name}| where {words} should be: of the penalty, the norm is not squared"
     if named is None and np.size(evidence.seen[0].point.arguments[name]) == 1:
         return ""               # any number is a multiple of another
+    if named is None and (told := _of_the_penalty(evidence, name, rates)):
+        return told
     times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
     return f"has {times} {name} added{regulariser(evidence.program, name)}"
+
+
+def _of_the_penalty(evidence, name, rates):
+    """Say what the code's part of a regulariser is of what it should be, where that is a number with a name."""
+    program = evidence.program
+    own = [t for t in Add.make_args(program.gradients[name].rhs) if any(read_name(f) == name for f in Mul.make_args(t))]
+    if len(own) != 1:
+        return ""
+    factor = Mul(*(f for f in Mul.make_args(own[0]) if read_name(f) != name))
+    points = [s.point for s in evidence.seen]
+    should = [value_at(factor, p) for p in points]
+    shares = [1 + rate / value for rate, value in zip(rates, should, strict=True)] if np.all(should) else []
+    for sign in (1, -1) if np.all(np.isfinite(shares)) and shares else ():
+        if share := named_ratio(program, points, [sign * s for s in shares], evidence.exact):
+            term = Wording(program).text(own[0])
+            return f"has {times(sign * share[0])} the term {term} of the regulariser, not that itself"
+    return ""
 
 
 def regulariser(program: Program, name: str) -> str:

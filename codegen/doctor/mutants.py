@@ -37,6 +37,7 @@ from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
 from .masks import of_mask, of_some_cases
 from .positions import ignored_sizes
+from .scales import words_of
 from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Found, Mutant, instead
 from .wording import Wording
 
@@ -81,7 +82,7 @@ class Mutator:
         yield Found(-rhs, "the sign is wrong", "sign", LIKELY)
         yield Found(S.Zero, "nothing is sent back through it: it is 0", "detached", RARE)
         yield Found(2 * rhs, "a factor 2 too many", "scale", RARE)
-        yield Found(rhs / 2, "a factor 1/2 too many", "scale", RARE)
+        yield Found(rhs / 2, words_of(S.Half), "scale", RARE)
         yield from self._walk(rhs, equation)
         yield from self._exchanged(equation)
         for read in reads(rhs, self.variables):

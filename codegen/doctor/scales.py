@@ -51,7 +51,7 @@ def named_ratio(
     exact = exact or [EXACT] * len(numbers)
     wanted = [(p, r, e) for p, r, e in zip(points, numbers, exact, strict=True) if not np.isnan(r)]
     for expr in _expressions(program):
-        if all(abs(_at(expr, p) - r) <= e * abs(r) + 1e-300 for p, r, e in wanted):
+        if all(abs(value_at(expr, p) - r) <= e * abs(r) + 1e-300 for p, r, e in wanted):
             return expr, words_of(expr)
     if not wanted:
         return None
@@ -65,7 +65,7 @@ def named_ratio(
 
 def constants(program: Program, point: Point) -> list[tuple[Expr, float]]:
     """Return what a ratio may be, the simplest first, with its value at a point."""
-    return [(e, _at(e, point)) for e in (S.One, *_expressions(program))]
+    return [(e, value_at(e, point)) for e in (S.One, *_expressions(program))]
 
 
 def _expressions(program: Program) -> tuple[Expr, ...]:
@@ -85,7 +85,7 @@ def _made_of(sizes, scalars, computed):
     for s in sizes:
         yield from (s, 1 / s, -s, -1 / s, 2 * s, 2 / s, s / 2)
     for s in scalars:
-        yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2, *(f for n in sizes for f in (s / n, s * n)))
+        yield from (s, 1 / s, 1 - s, 1 / (1 - s), s**2, *(f for n in sizes for f in (s / n, s * n, 1 / (s * n))))
     for s in computed:                                          # how many labels are kept, what weights sum to
         for count in (0, 1, 2, 3):
             yield from (f for chosen in combinations(sizes, count) for f in (s / Mul(*chosen), Mul(*chosen) / s))
@@ -100,7 +100,8 @@ def _made_of(sizes, scalars, computed):
                 yield from (a / b, -a / b, sqrt(a / b))
 
 
-def _at(expr, point):
+def value_at(expr: Expr, point: Point) -> float:
+    """Return the number that an expression of sizes and scalars is at a point, nan where it is none."""
     if expr not in point.numbers:
         point.numbers[expr] = _evaluated(expr, point)
     return point.numbers[expr]
@@ -122,7 +123,8 @@ def words_of(expr: Expr) -> str:
     if expr == -1:
         return "the sign is wrong"
     if expr.is_number:
-        return f"a factor {expr} too many"
+        missing = f", or a factor {1 / expr} is missing" if expr.is_Rational and abs(expr.p) == 1 else ""
+        return f"a factor {expr} too many{missing}"
     top, bottom = expr.as_numer_denom()
     if top == 1 and bottom.free_symbols and not _is_of_sizes(bottom):
         return f"the factor {_text(bottom)} is missing, or a division by it is one too many"

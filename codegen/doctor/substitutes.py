@@ -4,6 +4,7 @@ What an equation gives is linear in any factor, term or summand h of it. So from
 of the equation, follows what stands in the place of h but for a number c: an array, a function of one, or a product.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,6 +117,8 @@ def _holes(expr, context, weight, around):
                     yield from _holes(some[0], context, weight * rest, _times(rest, around))
                 else:
                     yield Hole(Mul(*some), context, weight * rest, _times(rest, around))
+        for total in (f for f in factors if isinstance(f, Sum)):
+            yield from _holes_across(expr, total, context, weight, around)
     elif isinstance(expr, Piecewise):
         for k, (value, _) in enumerate(expr.args):
             if value != 0:
@@ -126,6 +129,19 @@ def _holes(expr, context, weight, around):
         limits, bound = expr.limits, tuple(limit[0] for limit in expr.limits)
         yield from _holes(expr.function, (*context, *bound), weight,
                           lambda g: around(Sum(g, *(tuple(limit) for limit in limits))))
+
+
+def _holes_across(product, total, context, weight, around):
+    """Yield the products of a factor in a sum and one before it: of (x - m)/s, the 1/s that all terms have."""
+    limits, bound = total.limits, tuple(limit[0] for limit in total.limits)
+    outer, inner = [f for f in product.args if f is not total], Mul.make_args(total.function)
+    for a, b in itertools.product(*([f for f in fs if f.free_symbols][:MOST_FACTORS] for fs in (outer, inner))):
+        before, after = Mul(*(f for f in outer if f is not a)), Mul(*(f for f in inner if f is not b))
+        yield Hole(a * b, (*context, *bound), weight * before * after, _summed(limits, before, after, around))
+
+
+def _summed(limits, before, after, around):
+    return lambda g: around(before * Sum(g * after, *(tuple(limit) for limit in limits)))
 
 
 def _moved(part: Expr, context: tuple[Idx, ...]) -> Iterator[Expr]:

@@ -162,7 +162,7 @@ def _cuts_a_path(edit):
 
 def _exchanged(tried, mutant):
     """Tell whether an edit takes something out that is to be replaced by what an equation lacks."""
-    return str(tried.edit.reason).endswith(OUT) and mutant.kind in LACKING
+    return str(tried.edit.reason).endswith(OUT) and (mutant.kind in LACKING or "is missing" in mutant.words)
 
 
 def _in_its_place(first, second) -> Repair:

@@ -130,7 +130,12 @@ class Scalars:
 
     def _joined(self, coefficient, conditions, tops, bottoms, chained):
         pieces = self._factors(tops, chained)
-        if bottoms:
+        if bottoms and not pieces and coefficient != 1:         # 1/(N s), not 1/N times 1/s
+            top, bottom = coefficient.as_numer_denom()
+            below = [*([] if bottom == 1 else [self.piece(bottom)]), *self._factors(bottoms, chained)]
+            pieces = [self.style.fraction(self.piece(top), self.style.scalar_times(below))]
+            coefficient = S.One
+        elif bottoms:
             top = self.style.scalar_times(pieces) if pieces else self.style.number("1")
             pieces = [self.style.fraction(top, self.style.scalar_times(self._factors(bottoms, chained)))]
         pieces = [*(self.conditions.bracket(c).but(rank=GUARD) for c in conditions), *pieces]
