@@ -173,12 +173,24 @@ def _picked_apart(equation, program):
         outer, terms = Mul(*(f for f in factors if f is not inner[0])), inner[0].args
     else:
         outer, terms = S.One, Add.make_args(equation.rhs)
+    terms = [t for term in terms for t in _opened(term)]
     updates = [(t, update_of(t, equation, program)) for t in terms]
     dense = Add(*(t for t, u in updates if u is None))
     picked = _one_a_place([u for _, u in updates if u is not None])
     if outer != 1 and dense.as_coeff_Mul()[0].is_negative:      # the sign goes where all is divided
         return -outer, -dense, [replace(u, term=-u.term) for u in picked]
     return outer, dense, picked
+
+
+def _opened(term):
+    """Yield the terms of a product with a sum in which deltas pick entries: a (b + [i = k] c) is a b + [i = k] a c."""
+    factors = Mul.make_args(term)
+    inner = next((f for f in factors if isinstance(f, Add) and f.has(KroneckerDelta)), None)
+    if inner is None:
+        return [term]
+    outer = Mul(*(f for f in factors if f is not inner))
+    dense = Add(*(t for t in inner.args if not t.has(KroneckerDelta)))
+    return [*(outer * t for t in inner.args if t.has(KroneckerDelta)), *([outer * dense] if dense != 0 else [])]
 
 
 def _one_a_place(updates):

@@ -8,7 +8,7 @@ import pytest
 from sympy import Poly, Sum, lambdify
 
 import codegen
-from derive import LogSumExp, Network, huber, mean
+from derive import LogSumExp, Network, cross_entropy, huber, mean, total
 from derive.cost import operations
 from derive.networks import named
 
@@ -54,6 +54,21 @@ def test_the_hessian_of_a_loss_in_pieces_costs_its_closed_form():
     w0, X0, y0 = arguments
     near = X0[np.abs(X0 @ w0 - y0) <= 1]
     np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), near.T @ near / 300, rtol=1e-12, atol=1e-15)
+
+
+def test_diagonals_of_several_kinds_are_each_added_in_place():
+    """The blocks of softmax regression beside those of a penalty: no array of 0 and 1 is multiplied with."""
+    net = Network("penalised", "Softmax regression with a penalty")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    net.loss = mean(cross_entropy(net.define("Z", X @ W), y)) + total(W**2)
+    hessian = net.hessian()
+    assert "==" not in codegen.source(hessian).split("def _checked")[0].split("def hessian")[1]
+    W0, X0, _ = arguments = drawn(hessian, at_sizes(hessian, {"N": 6, "D": 3, "C": 4}))
+    p = np.exp(X0 @ W0) / np.exp(X0 @ W0).sum(1, keepdims=True)
+    J = p[:, :, None] * np.eye(4) - p[:, :, None] * p[:, None]
+    want = np.einsum("nce,nd,nf->dcfe", J, X0, X0) / 6 + 2 * np.einsum("df,ce->dcfe", np.eye(3), np.eye(4))
+    np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), want, rtol=1e-12, atol=1e-14)
 
 
 def test_sums_over_all_pairs_of_rows_are_matrix_products():
