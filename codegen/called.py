@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from derive.arrays import shape_text
-from derive.program import Program
+from derive.program import Program, Variable
 
 from .checks import arguments
 
@@ -44,9 +44,15 @@ def of_results(program: Program) -> Called:
     names = list(program.results.values())
     alone = len(names) == 1 and not is_by_parameter(program)
     results = {n: "part" if alone else f"part.{entry}" for entry, n in program.results.items()}
-    returned = names[0] if alone else f"{tuple_name(program)}({', '.join(names)})"
+    rows = [handed_back(program.variables[n]) for n in names]
+    returned = rows[0] if alone else f"{tuple_name(program)}({', '.join(rows)})"
     return Called(program.function, _told(program), f"the {program.subject}", tuple(outer), tuple(inner), results,
                   "part", returned)
+
+
+def handed_back(variable: Variable) -> str:
+    """Return the rows of an array that callers get: a state's without its initial value."""
+    return f"{variable.name}[1:]" if variable.state else variable.name
 
 
 def is_by_parameter(program: Program) -> bool:

@@ -63,7 +63,8 @@ def _returned(called):
     line = f"    return {called.returned}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{line.partition('(')[0]}(", *rows(list(called.results)), "    )"]
+    opening, _, results = line.removesuffix(")").partition("(")
+    return [f"{opening}(", *rows(results.split(", ")), "    )"]
 
 
 def _params_class(plan):

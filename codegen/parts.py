@@ -11,6 +11,7 @@ from derive.kinks import conventions
 from derive.program import Variable
 from derive.wording import quoted
 
+from .called import handed_back
 from .checks import arguments, predict_inputs, required_arguments
 from .folding import broken, folded
 from .layout import WIDTH, as_tuple, assignment, rows, signature, wrapped
@@ -332,7 +333,8 @@ def _ended(body, outputs):
     if len(outputs) == 1 and first < len(body) and not rest:
         lines = [body[first].replace(start, "    return ", 1), *body[first + 1:]]
         return [*body[:first], *lines[:-1], lines[-1].split("  #")[0].rstrip()]
-    return [*body, f"    return {', '.join(v.name for v in outputs)}"]
+    return [*body, f"    return {', '.join(map(handed_back, outputs))}"]
+
 
 
 def sgd_step() -> str:

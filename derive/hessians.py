@@ -12,6 +12,7 @@ from .program import Equation, Program
 from .sharing import with_named_exponentials
 from .simplify import simplified, tidied, without_constants
 from .tangents import Parts, tangent, tangents_of, whole
+from .terms import index_over
 from .textbook import recognised
 
 
@@ -67,11 +68,13 @@ def jacobian(program: Program, of: str, names: Sequence[str] = ()) -> Program:
     if of not in program.variables or program.variables[of].kind != "variable":
         raise DefinitionError(f"{of!r} is not a variable of {program.name}; define it first")
     jacobians = Jacobians(with_named_exponentials(tidied(recognised(program))))
-    results = {}
+    own = program.variables[of].indices
+    indices = [index_over(i.name, i.upper + 1) for i in own]            # a state's without the row of its initial value
+    rows, results = dict(zip(own, indices, strict=True)), {}
     for name in names:
         slots = jacobians.slots(name)
         value = jacobians.by(name, slots).get(of, S.Zero)
-        results[name] = jacobians.result(f"J_{of}_{name}", value, (*program.variables[of].indices, *slots))
+        results[name] = jacobians.result(f"J_{of}_{name}", value.xreplace(rows), (*indices, *slots))
     return for_results(jacobians.extended(), "jacobian", results, f"Jacobian of {of}")
 
 

@@ -165,7 +165,7 @@ def predict(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, h0):
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
         h[t + 1] = c[t] / (E_z[t] + 1) + h[t] * z[t]
-    return h
+    return h[1:]
 
 
 def sgd_step(params, grads, learning_rate):

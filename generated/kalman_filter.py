@@ -176,7 +176,7 @@ def predict(A, C, q, r, y, m0, L0):
         mu[t] = A @ m[t]
         v[t] = y[t] - C @ mu[t]
         m[t + 1] = v[t] @ G[t] + mu[t]
-    return m
+    return m[1:]
 
 
 def sgd_step(params, grads, learning_rate):

@@ -158,7 +158,7 @@ def predict(W, U, b, x, h0, c0):
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
-    return h
+    return h[1:]
 
 
 def sgd_step(params, grads, learning_rate):

@@ -162,6 +162,36 @@ def test_the_network_is_held_behind_its_outputs(kind):
     np.testing.assert_allclose(np.concatenate(list(product.values())), G @ v, rtol=1e-10)
 
 
+def test_states_are_handed_back_without_their_initial_values():
+    """By predict, and their tangents and Jacobians: rows 0 to T - 1, as the docstrings say."""
+    net = Network("decay", "A state that is an output")
+    T, K = net.sizes("T K")
+    w, x = net.parameter("w", K), net.input("x", T, K)
+    t, k = net.indices(t=T, k=K)
+    h = net.state("h", T, K, initial=1)
+    net.define(h, tanh(w[k] * h[t - 1, k] + x[t, k]), over=(t, k))
+    net.output(h)
+    net.loss = total(h**2)
+    random = np.random.default_rng(0)
+    w0, x0, v = random.normal(size=2), random.normal(size=(3, 2)), random.normal(size=2)
+
+    def states(w):
+        rows = [torch.ones(2, dtype=torch.float64)]
+        for row in torch.tensor(x0):
+            rows.append(torch.tanh(w * rows[-1] + row))
+        return torch.stack(rows[1:])
+
+    J = torch.autograd.functional.jacobian(states, torch.tensor(w0)).numpy()
+    want = states(torch.tensor(w0)).numpy()
+    np.testing.assert_allclose(codegen.lambdify(net.backward()).module.predict(w0, x0), want, rtol=1e-13)
+    for style in ("plain", "fast"):
+        [found] = codegen.lambdify(net.jacobian("h"), style=style)(w0, x0)
+        np.testing.assert_allclose(found, J, rtol=1e-12, atol=1e-15)
+        *_, rows, moved = codegen.lambdify(net.tangent(), style=style)(w0, x0, [v])
+        np.testing.assert_allclose(rows, want, rtol=1e-13)
+        np.testing.assert_allclose(moved, J @ v, rtol=1e-12)
+
+
 def test_what_has_no_meaning_is_refused():
     with pytest.raises(DefinitionError, match="mixes the examples"):
         named("batch_norm").per_example_gradients()
