@@ -19,6 +19,7 @@ SLIPS = [                               # what was written, and what was meant
     ("d = (a * k) @ b", "d = k * (a @ b)"),
     ("g[:-1] += k * w[:-1]", "g[1:] += k * w[1:]"),
     ("d = [1] + a", "d = a + [1]"),
+    ("d = a * (b - b.sum(-1)[:, None])", "d = a * (b - (b * a).sum(-1)[:, None])"),
     ("d = a[:, :n - 2 * p]", "d = a[:, p:n - 2 * p + p]"),
     ("d = np.linalg.norm(a) + e", "d = np.linalg.norm(a, axis=1, keepdims=True) + e"),
     ("d = w[k:k + 2, 0] * a[k:k + n:p + 1, 0]", "d = w[k:k + n:p + 1, 0] * a[k:k + n:p + 1, 0]"),

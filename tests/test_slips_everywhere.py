@@ -273,3 +273,22 @@ def test_what_slips_are_made_in_is_right():
 ])
 def test_slips_that_are_told_as_they_were_made(slip, told):
     assert told in str(diagnose(normalised(), edited(in_numpy, slip)))
+
+
+@pytest.mark.parametrize(("split", "told"), [
+    (lambda d, slope: d.sum(axis=0) * slope.sum(axis=0),
+     "the product of sums over n stands where the sum of the products should"),
+    (lambda d, slope: len(d) * d.mean(axis=0) * slope.mean(axis=0),
+     "the product of means over n stands where the mean of the products should"),
+])
+def test_sums_of_products_that_are_split(split, told):
+    net = Network("units", "Units of tanh, weighted")
+    N, D, H = net.sizes("N D H")
+    X, W, b, g = net.input("X", N, D), net.parameter("W", D, H), net.parameter("b", H), net.input("g", N, H)
+    net.loss = total(g * tanh(X @ W + b))
+
+    def by_hand(X, W, b, g):
+        slope = 1 - np.tanh(X @ W + b) ** 2
+        return {"W": X.T @ (g * slope), "b": split(g, slope)}
+
+    assert told in str(diagnose(net, by_hand))

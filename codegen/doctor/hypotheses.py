@@ -25,6 +25,7 @@ from .places import overwritten
 from .positions import in_slices
 from .products import added_numbers, lost_factors
 from .slips import FARFETCHED, RARE, Mutant
+from .split_sums import products_of_sums
 from .systems import other_systems
 from .values import mistaken_values
 from .windows import shared_or_strided
@@ -41,8 +42,9 @@ class Hypotheses:
         wording = self.mutator.wording
         self.makers = [self.mutator.of, partial(in_slices, program, wording), partial(slopes, program),
                        partial(softmaxes, program), partial(overwritten, program), partial(other_axes, program),
-                       partial(summed_too, program, wording), partial(shared_or_strided, program),
-                       partial(other_orders, wording), other_systems, partial(added_numbers, program, wording),
+                       partial(summed_too, program, wording), partial(products_of_sums, program),
+                       partial(shared_or_strided, program), partial(other_orders, wording), other_systems,
+                       partial(added_numbers, program, wording),
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
         self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, wording),

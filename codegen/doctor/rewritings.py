@@ -21,6 +21,7 @@ from .slots import Slot, expressions, text
 COUNTED = 4                 # axes of which several may be counted
 MOST_PARTS = 16             # of an expression that are exchanged two by two
 READ = ast.Attribute | ast.Subscript
+SUMMING = ("sum", "mean", "dot")        # methods: what they are called of may be another expression
 OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.MatMult, ast.Add),
     ast.Div: (ast.Mult,), ast.FloorDiv: (ast.Div,), ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,),
@@ -57,8 +58,10 @@ def of_expression(slot: Slot, around: Surroundings, called: bool = False) -> Ite
 
 def everywhere(slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield what else an expression, and all that it is made of, may have been meant to be."""
-    heads = {id(n.func) for n in ast.walk(slot.node) if isinstance(n, ast.Call)}
-    heads |= {id(n.value) for n in ast.walk(slot.node) if isinstance(n, ast.Attribute)}
+    calls = [n.func for n in ast.walk(slot.node) if isinstance(n, ast.Call)]
+    summed = {id(f.value) for f in calls if isinstance(f, ast.Attribute) and f.attr in SUMMING
+              and not (isinstance(f.value, ast.Name) and f.value.id not in around.names)}
+    heads = {id(n.value) for n in ast.walk(slot.node) if isinstance(n, ast.Attribute)} - summed | set(map(id, calls))
     for inner in list(expressions(slot)):
         yield from of_expression(inner, around, called=id(inner.node) in heads)
     yield from throughout(slot, around)
