@@ -68,8 +68,9 @@ def test_compiled_says_what_plain_says(name):
 def test_compiled_says_it_of_blocks_of_rows_too(name):
     text = codegen.source(NETWORKS[name].backward(), style="compiled").replace('FLAGS = "-O3', 'FLAGS = "-O1')
     apart = re.sub(r"rows = -\(.* / rows\)\)\)", "rows = 1", text)
-    if apart == text:
+    if "# a block stays in cache" not in text:
         pytest.skip("its rows depend on each other, or C goes through all of it by rows")
+    assert apart != text                        # each row is a block of its own
     plain, compiled = module_from(name, codegen.source(NETWORKS[name].backward())), module_from(name, apart)
     given = sample(NETWORKS[name].backward(), plain)
     for a in given.values():
