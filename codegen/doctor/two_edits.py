@@ -24,7 +24,6 @@ from .source import Unit
 
 SECONDS = 5.0               # for all pairs
 FEW = 4                     # numbers: an edit and a formula that agree with fewer tell little
-COPIED = (ast.Name, ast.Attribute, ast.Subscript)
 BOTH = "with both mended"
 OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
 LACKING = ("term", "factor", "upstream", "overwritten", "detached")
@@ -131,7 +130,7 @@ def _with_a_formula(judge, tried, gaps, effects, regions) -> list[Repair]:
     for a, mutant in effects.matching(gaps):
         if time.thread_time() > deadline:
             break
-        if _cuts_a_path(tried[a].edit) or _reads_nothing_from_above(judge.evidence.program, mutant):
+        if _reads_nothing_from_above(judge.evidence.program, mutant):
             continue
         left = _judged_with(judge, mutant)
         if left is None or not _right_with(left, tried[a]) or _hides(judge, tried[a], regions):
@@ -152,12 +151,6 @@ def _reads_nothing_from_above(program, mutant):
     adjoints = set(program.adjoints.values())
     above = [bool(reads(e.rhs, adjoints)) for e in mutant.equations if e.name == mutant.name]
     return not any(above) and any(reads(e.rhs, adjoints) for e in program.defining(mutant.name))
-
-
-def _cuts_a_path(edit):
-    """Tell whether an edit leaves out a copy, previous = now: what is wrong further on that path is not seen then."""
-    gone = [s for s in edit.old if s not in edit.new] if isinstance(edit.new, list) else []
-    return any(isinstance(s, ast.Assign) and isinstance(s.value, COPIED) for s in gone)
 
 
 def _exchanged(tried, mutant):
