@@ -68,31 +68,33 @@ class Sizes:
             return quotient(Symbol(self._length(k, axis), integer=True), factor, start)
         return None
 
+    def _axes(self):
+        """Yield the axes that tell their lengths: which array, which axis, the length; a state has its row -1 too."""
+        return ((k, axis, length) for k, v in enumerate(self.arrays) for axis, length in enumerate(v.shape)
+                if axis or not v.state)
+
     def _length(self, k, axis):
         name = self.arrays[k].name
         return f"len({name})" if axis == 0 else f"{name}.shape[{axis}]"
 
     @cached_property
     def _shown(self):
-        """The best place at which each size can be read off; the first axis of a state has its row -1 too."""
+        """The best place at which each size can be read off."""
         best: dict[Expr, tuple[int, bool, int]] = {}
-        for k, v in enumerate(self.arrays):
-            for axis, size in enumerate(v.shape):
-                if axis or not v.state:
-                    place = axis, v.kind == "parameter", k
-                    best[size] = min(best.get(size, place), place)
+        for k, axis, size in self._axes():
+            place = axis, self.arrays[k].kind == "parameter", k
+            best[size] = min(best.get(size, place), place)
         return best
 
     @cached_property
     def _solved(self):
         """The best place at which the length of an axis tells a size: Q + 1, 4*H."""
         best: dict[Symbol, tuple[int, bool, int, int, Expr]] = {}
-        for k, v in enumerate(self.arrays):
-            for axis, length in enumerate(v.shape):
-                if (axis or not v.state) and (told := solved(length)):
-                    size, factor, start = told
-                    place = factor, v.kind == "parameter", axis, k, start
-                    best[size] = min(best.get(size, place), place)
+        for k, axis, length in self._axes():
+            if told := solved(length):
+                size, factor, start = told
+                place = factor, self.arrays[k].kind == "parameter", axis, k, start
+                best[size] = min(best.get(size, place), place)
         return best
 
     def _formula(self, size, trail) -> Expr | None:
@@ -106,12 +108,11 @@ class Sizes:
 
     def _sums(self, size, trail=()):
         """Yield lengths of axes that are a multiple of `size` and sizes that are known, 2 O + R, with both."""
-        for k, v in enumerate(self.arrays):
-            for axis, length in enumerate(v.shape):
-                told = solved(length, length.free_symbols - {size}) if axis or not v.state else None
-                if told and told[0] == size and size not in trail and all(
-                        self._is_known(s, (*trail, size)) for s in told[2].free_symbols):
-                    yield Symbol(self._length(k, axis), integer=True), *told[1:]
+        for k, axis, length in self._axes():
+            told = solved(length, length.free_symbols - {size})
+            if told and told[0] == size and size not in trail and all(
+                    self._is_known(s, (*trail, size)) for s in told[2].free_symbols):
+                yield Symbol(self._length(k, axis), integer=True), *told[1:]
 
     def _products(self, size, trail=()):
         """Yield the derived sizes that an array shows and that are a product of `size` and of sizes that are known."""
