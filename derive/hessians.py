@@ -10,7 +10,7 @@ from .jacobians import Jacobians
 from .pipeline import derived
 from .program import Equation, Program
 from .sharing import with_named_exponentials
-from .simplify import simplified, tidied, without_constants
+from .simplify import is_another, simplified, tidied, without_constants, without_dead, without_reads
 from .tangents import Parts, tangent, tangents_of, whole
 from .terms import index_over
 from .textbook import recognised
@@ -129,6 +129,18 @@ def for_results(program: Program, function: str, results: dict[str, str], subjec
     program = without_constants(tidied(program))
     name = f"{program.network}_{function}"
     given = tuple(a for a in program.assumptions if not set(a.about) & set(program.checked))
-    return simplified(program.with_equations(
+    program = simplified(program.with_equations(
         program.equations, name=name, results=results, function=function, subject=subject, adjoints={}, outputs=(),
         assumptions=given))
+    return _read_once(program)
+
+
+def _read_once(program):
+    """Return a program in which what a Jacobian needs has one name: another that was found equal is read by it."""
+    wanted = set(program.results.values())
+    same = {e.name: e for e in program.equations
+            if e.name.startswith("J_") and e.name not in wanted and is_another(e.rhs, e.indices)}
+    if not same:
+        return program
+    lines = [e.with_rhs(without_reads(e.rhs, same)) for e in program.equations]
+    return without_dead(tidied(program.with_equations(lines)))

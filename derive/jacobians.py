@@ -63,7 +63,7 @@ class Jacobians:
                 found |= self._recurrent(group, name, slots)
             for e in group:
                 terms = [t for p in partials_of_parts(e, active, through(e)) if read_name(p.read) in found
-                         for t in self._carried(e, self._with_choices_named(p, e.name), found[read_name(p.read)])]
+                         for t in self._carried(e, self._with_factors_named(p, e.name), found[read_name(p.read)])]
                 if waiting:
                     self._define(found[e.name], e, terms)
                 elif terms:
@@ -72,15 +72,17 @@ class Jacobians:
 
     # ---- one line
 
-    def _with_choices_named(self, partial, of):
-        """Return a partial derivative whose choices by data have names: in a sum they are factors like others."""
+    def _with_factors_named(self, partial, of):
+        """Return a partial derivative whose long factors have names: each is computed once, for all that is carried.
+
+        Choices by data are long, as in a sum they are factors like others, and so are sums of products.
+        """
         factors = Mul.make_args(partial.coefficient)
-        chosen = [f for f in factors if isinstance(f, Piecewise) and f.has(Indexed) and not is_guard(f) and any(
-            condition.has(Indexed) for _, condition in f.args)]
-        if not chosen:
+        long = [f for f in factors if _is_choice_by_data(f) or _is_long_sum(f)]
+        if not long:
             return partial
-        return replace(partial, coefficient=Mul(
-            *(f for f in factors if f not in chosen), *(self._name(f, of) for f in chosen)))
+        named_ones = [self._name(f, of) if f in long else f for f in factors]
+        return replace(partial, coefficient=Mul(*named_ones))
 
     def _carried(self, e, partial, jacobian) -> Iterable[Expr]:
         """Yield the terms that one read contributes, sums collapsed at the brackets inside them."""
@@ -236,6 +238,21 @@ def _opened(term: Expr) -> Iterable[Expr]:
     rest = Mul(*(f for f in Mul.make_args(term) if f is not total))
     for t in total.args:
         yield from _opened(rest * t)
+
+
+def _is_choice_by_data(factor):
+    """Tell whether a factor is chosen by what is read, and not by indices alone."""
+    return isinstance(factor, Piecewise) and factor.has(Indexed) and not is_guard(factor) and any(
+        condition.has(Indexed) for _, condition in factor.args)
+
+
+def _is_long_sum(factor):
+    """Tell whether a factor is a sum with a product of reads in it, as the slope of an activation is."""
+    if not isinstance(factor, Add) or factor.has(KroneckerDelta, Piecewise, Sum):
+        return False
+    free = set(free_indices(factor))
+    return len(free) > 1 and any(set(free_indices(r)) == free for r in factor.atoms(Indexed)) and any(
+        sum(f.has(Indexed) for f in Mul.make_args(t)) > 1 for t in factor.args)
 
 
 def _other_row(e, limits):

@@ -1,7 +1,7 @@
 """Simplification, program to program: each pass is one function, and `simplified` runs them in turn."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -341,12 +341,12 @@ def without_constants(program: Program) -> Program:
             known[e.name] = e
         else:
             lines.append(e)
-    lines = [e.with_rhs(_without(e.rhs, known)) for e in lines]         # in a loop, others are read before their line
+    lines = [e.with_rhs(without_reads(e.rhs, known)) for e in lines]    # in a loop, others are read before their line
     return _dropped(program, known).with_equations(lines, since={n: facts for n, facts in since.items() if facts})
 
 
-def _without(rhs, known):
-    """Return an expression without reads of what is known."""
+def without_reads(rhs: Expr, known: Mapping[str, Equation]) -> Expr:
+    """Return an expression without reads of what is known, put in place."""
     while found := reads(rhs, known):
         rhs = rhs.xreplace({r: _at(known[read_name(r)], r) for r in found})
     return rhs

@@ -1,5 +1,6 @@
 """What second derivatives cost: that of the closed form, by formula and as executed, not of as many backward passes."""
 
+import re
 from itertools import product as pairs
 from math import prod
 
@@ -8,7 +9,7 @@ import pytest
 from sympy import Poly, Sum, lambdify
 
 import codegen
-from derive import LogSumExp, Network, cross_entropy, huber, mean, total
+from derive import LogSumExp, Network, cross_entropy, gelu, huber, mean, total
 from derive.cost import operations
 from derive.networks import named
 
@@ -69,6 +70,18 @@ def test_diagonals_of_several_kinds_are_each_added_in_place():
     J = p[:, :, None] * np.eye(4) - p[:, :, None] * p[:, None]
     want = np.einsum("nce,nd,nf->dcfe", J, X0, X0) / 6 + 2 * np.einsum("df,ce->dcfe", np.eye(3), np.eye(4))
     np.testing.assert_allclose(codegen.lambdify(hessian)(*arguments), want, rtol=1e-12, atol=1e-14)
+
+
+def test_slopes_are_computed_once():
+    """Of an activation that is no function of its value; and no line of a Hessian only reads another."""
+    net = Network("smooth", "A perceptron of gelu units")
+    N, D, H = net.sizes("N D H")
+    W, v, X, y = net.parameter("W", D, H), net.parameter("v", H), net.input("X", N, D), net.input("y", N)
+    A = net.define("A", gelu(net.define("Z", X @ W)))
+    net.loss = mean((A @ v - y) ** 2)
+    text = codegen.source(net.hessian())
+    assert text.count("Z * exp_Z + erf_Z + 1") == 1
+    assert not re.search(r"^    J_\w+ = J_\w+ +#", text, re.MULTILINE)
 
 
 def test_sums_over_all_pairs_of_rows_are_matrix_products():
