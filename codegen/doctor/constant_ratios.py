@@ -39,7 +39,8 @@ def multiples(evidence: Evidence, mutator: Mutator, places: Sequence[str]) -> li
 
 def _has_factor(line: Equation, number: Expr) -> bool:
     """Tell whether a number stands in an equation, in all terms."""
-    return bool(number.is_number) and number != -1 and all(number in Mul.make_args(t) for t in Add.make_args(line.rhs))
+    return bool(number.is_number) and number != -1 and all(
+        {number, -number} & set(Mul.make_args(t)) for t in Add.make_args(line.rhs))
 
 
 def _likely(ratio: Expr) -> int:

@@ -65,7 +65,7 @@ PURE_LISTS.wrong("output: the bias's gradient is 0, its 1 left out (padded with 
                  named=r"doutput.*the term \[h = H\] \* dpre_o\[k\] is missing")
 PURE_LISTS.wrong(
     "everything: the derivative of the square has lost its 2",
-    ("[2 * output * (1 - output)", "[output * (1 - output)"), named="do.*a factor 1/2 too many")
+    ("[2 * output * (1 - output)", "[output * (1 - output)"), named="do.*the factor 2 is missing")
 PURE_LISTS.wrong("two: hidden: the output's slope is used for the hidden neurons as well; output: sign",
                  ("[hidden_output * (1 - hidden_output) * dot", "[outputs[0] * (1 - outputs[0]) * dot"),
                  ("output_grads = [[output_deltas[i] *", "output_grads = [[-output_deltas[i] *"))
@@ -231,7 +231,7 @@ FASTAI.wrong("everything: predictions less targets broadcast to a square (N, N):
               "inp.g = 2. * (inp - targ).mean(axis=1, keepdims=True) / targ.shape[0]"))
 FASTAI.wrong("two: the square's 2 is lost everywhere; b1, b2 are averaged, not summed",
              ("inp.g = 2. * (inp", "inp.g = (inp"), ("self.b.g = out.g.sum(0)", "self.b.g = out.g.mean(0)"),
-             named="dz.*a factor 1/2 too many.*db2.*the sum over n is a mean")
+             named="dz.*the factor 2 is missing.*db2.*the sum over n is a mean")
 
 
 def highway():

@@ -379,6 +379,6 @@ MSE_ONE_HOT.wrong(
     "two: the square's 2 is missing everywhere; wo's bias takes one example only (bo not summed)",
     ("2. * (a_out - y)", "(a_out - y)"),
     ("d_loss__db_out = np.sum(delta_out, axis=0)", "d_loss__db_out = delta_out[0]"),
-    named="dpre_loss.*a factor 1/2 too many.*dbo.*only the first n")
+    named="dpre_loss.*the factor 2 is missing.*dbo.*only the first n")
 
 SUBMISSIONS = [COLUMNS, UNROLLED, COFI, QUADRATIC, SPARSE, UFLDL_SOFTMAX, MSE_ONE_HOT]
