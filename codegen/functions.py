@@ -9,6 +9,7 @@ from derive.program import Program
 from . import checks, fast, helpers, parts
 from .called import Called, is_by_parameter, of_results, tuple_name
 from .compiled import library_text
+from .complements import with_complements
 from .layout import WIDTH, assignment, rows, signature
 from .lowering import lowered
 from .module import Plan, statements_of
@@ -31,7 +32,7 @@ class FunctionPlan(Plan):
 
 def planned(program: Program) -> FunctionPlan:
     """Return the statements of a program of one function."""
-    low = lowered(program)
+    low = with_complements(lowered(program))
     printer = NumpyPrinter(**around(program, low))
     return FunctionPlan(program, low, [], [], statements_of(low.program.equations, low, printer), {"predict": printer})
 

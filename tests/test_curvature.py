@@ -7,7 +7,8 @@ import pytest
 from sympy import Sum, exp, log, tanh
 
 import codegen
-from derive import DefinitionError, Network, mean, sigmoid, total
+from codegen.memory import module_from
+from derive import DefinitionError, Network, mean, sigmoid, silu, total
 from derive.cost import operations
 from derive.networks import named
 from derive.notes import note
@@ -324,3 +325,23 @@ def test_recurrences_that_all_examples_share():
             rows = 1.5 * rows - rows @ (rows.T @ rows) / 2
         ((torch.tensor(X0[n]) @ rows - torch.tensor(Y0[n])) ** 2).sum().div(8).backward()
         np.testing.assert_allclose(found[n], leaf.grad, rtol=1e-11, atol=1e-13)
+
+
+def test_a_hessian_takes_one_exponential_for_a_sigmoid_and_what_that_leaves_of_1():
+    net = Network("units", "Units of silu")
+    N, D, H = net.sizes("N D H")
+    X, W, v = net.input("X", N, D), net.parameter("W", D, H), net.input("v", H)
+    net.loss = total(silu(X @ W) @ v)
+    text = codegen.source(net.hessian())
+    body = text[text.index("def hessian"):text.index("def _capped_exp")]
+    assert body.count("_capped_exp(") == 1 and "_sigmoid" not in body and "np.exp" not in body
+    random = np.random.default_rng(0)
+    X, v = random.normal(size=(5, 3)), random.normal(size=2)
+    for W in (random.normal(size=(3, 2)), 60 * random.normal(size=(3, 2))):
+        z = X @ W
+        s, other = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z))
+        second = v * s * other * (2 + z * (other - s))             # of z sigmoid(z), by hand
+        expected = np.einsum("nd,nh,nk,hj->dhkj", X, second, X, np.eye(2))
+        found = module_from("units_hessian", text).hessian(W, X, v)
+        found = found[0] if isinstance(found, tuple) else found
+        assert np.abs(found - expected).max() <= 1e-13 * np.abs(expected).max()
