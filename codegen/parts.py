@@ -336,7 +336,6 @@ def _ended(body, outputs):
     return [*body, f"    return {', '.join(map(handed_back, outputs))}"]
 
 
-
 def sgd_step() -> str:
     """The update of the notes."""
     return '''def sgd_step(params, grads, learning_rate):

@@ -139,8 +139,8 @@ def _regulariser(evidence, name):
         return ""               # any number is a multiple of another
     if named is None and (told := _of_the_penalty(evidence, name, rates)):
         return told
-    times = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
-    return f"has {times} {name} added{regulariser(evidence.program, name)}"
+    share = "a multiple of" if named is None else f"{float(named[0]):.6g}" if named[0].is_number else str(named[0])
+    return f"has {share} {name} added{regulariser(evidence.program, name)}"
 
 
 def _of_the_penalty(evidence, name, rates):

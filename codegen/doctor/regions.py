@@ -87,8 +87,7 @@ def _of_block(unit, block, changed, wrong) -> list[Region]:
             if reached and reached > wrong and _puts(statement):        # sums are right, wherever it is put
                 elsewhere = SECOND
         if not isinstance(statement, ast.Return | ast.FunctionDef):
-            tier = min((r.tier for r in inner), default=UNLIKELY)
-            tier = min(tier, elsewhere)
+            tier = min((elsewhere, *(r.tier for r in inner)))
             inner.append(Region(unit, here, statement.lineno, tier))
         found += inner
     tier = min((r.tier for r in found), default=UNLIKELY)

@@ -4,13 +4,12 @@ What an equation gives is linear in any factor, term or summand h of it. So from
 of the equation, follows what stands in the place of h but for a number c: an array, a function of one, or a product.
 """
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,11 +130,11 @@ def _holes(expr, context, weight, around):
                           lambda g: around(Sum(g, *(tuple(limit) for limit in limits))))
 
 
-def _holes_across(product, total, context, weight, around):
+def _holes_across(whole, total, context, weight, around):
     """Yield the products of a factor in a sum and one before it: of (x - m)/s, the 1/s that all terms have."""
     limits, bound = total.limits, tuple(limit[0] for limit in total.limits)
-    outer, inner = [f for f in product.args if f is not total], Mul.make_args(total.function)
-    for a, b in itertools.product(*([f for f in fs if f.free_symbols][:MOST_FACTORS] for fs in (outer, inner))):
+    outer, inner = [f for f in whole.args if f is not total], Mul.make_args(total.function)
+    for a, b in product(*([f for f in fs if f.free_symbols][:MOST_FACTORS] for fs in (outer, inner))):
         before, after = Mul(*(f for f in outer if f is not a)), Mul(*(f for f in inner if f is not b))
         yield Hole(a * b, (*context, *bound), weight * before * after, _summed(limits, before, after, around))
 
