@@ -92,6 +92,7 @@ def test_every_exported_name_exists_and_is_told():
 
 # ---- what is committed
 
+LACKING = re.compile(r"need \w+, which is not installed; pip install 'derive-nn\[\w+\]'")
 PRIVATE = re.compile(r"/work/|/tmp/scratch|/home/\w+/|\bissue \d|\bissue #\d", re.IGNORECASE)
 
 
@@ -135,9 +136,14 @@ def test_readme_commands_run(tmp_path):
     shutil.copytree(ROOT / "generated", tmp_path / "generated")
     shutil.copy(ROOT / "tests" / "handwritten" / "mlp.py", tmp_path / "homework.py")
     (tmp_path / "my_nets.py").write_text(PYTHON[0])
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path, missing = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", []
     for command in DERIVE:
         done = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, check=False,
             env={**os.environ, "PATH": path, "PYTHONHASHSEED": "0"})
+        if LACKING.search(done.stderr):
+            missing.append(f"{shlex.join(command)}: {done.stderr.strip()}")
+            continue
         assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
+    if missing:
+        pytest.skip("; ".join(missing))

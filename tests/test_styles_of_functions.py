@@ -17,9 +17,7 @@ from derive import Network, binary_cross_entropy, mean, total
 from derive.errors import DefinitionError, DerivationError
 from derive.networks import loading
 
-from . import sweep
 from .shipped import with_sizes
-from .sweep_judges import arguments as drawn
 
 NETWORKS = {net.name: net for net in loading.load()}
 FUNCTIONS = ("hessian", "hessian_vector_product", "per_example_gradients")
@@ -194,10 +192,12 @@ def test_a_block_that_is_one_number_everywhere_has_its_shape():
 
 @pytest.mark.parametrize("number", [47, 74, *(pytest.param(k, marks=pytest.mark.slow) for k in range(40))])
 def test_fast_says_it_of_products_of_random_programs(number):
+    sweep = pytest.importorskip("tests.sweep", reason="PyTorch is an extra", exc_type=ImportError)
+    judges = pytest.importorskip("tests.sweep_judges", reason="PyTorch is an extra", exc_type=ImportError)
     net, sizes, _ = sweep.network(number, stream="wider")
     program = net.hessian_vector_product()
     plain, fast = (codegen.lambdify(program, style=style) for style in ("plain", "fast"))
-    given = drawn(net.program(), {s: sizes[s.name] for s in program.sizes}, 0)
+    given = judges.arguments(net.program(), {s: sizes[s.name] for s in program.sizes}, 0)
     given |= with_sizes(plain, {s: sizes[s.name] for s in program.sizes})
     random = np.random.default_rng(number)
     given["direction"] = [random.normal(size=np.shape(given[p.name])) for p in program.parameters]
