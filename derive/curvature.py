@@ -11,7 +11,7 @@ from sympy import Add, Mul, S, Sum
 
 from .derivatives import Part
 from .errors import DefinitionError
-from .hessians import blocks_of, for_results, parameters_named, tangent_name
+from .hessians import blocks_of, for_results, parameters_named, tangent_name, with_still
 from .jacobians import Jacobians
 from .naming import named
 from .order import behind, moved
@@ -46,7 +46,7 @@ def gauss_newton_vector_product(program: Program, outputs: Sequence[str] = ()) -
     """Return the product of the Gauss-Newton matrix with a direction, one array for each parameter."""
     outputs = _outputs(program, outputs)
     gradients = named(differentiated(program, outputs))
-    moving = tangent(gradients, through=_held(gradients, outputs))
+    moving = with_still(tangent(gradients, through=_held(gradients, outputs)))
     results = {p.name: tangent_name(moving, moving.adjoints[p.name]) for p in program.parameters}
     return for_results(moving, "gauss_newton_vector_product", results,
                        "product of the Gauss-Newton matrix with a direction")

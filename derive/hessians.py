@@ -18,12 +18,12 @@ from .textbook import recognised
 
 def hessian_vector_product(program: Program) -> Program:
     """Return the product of the Hessian of a forward program's loss with a direction, one array for each parameter."""
-    moving = _with_still(tangent(derived(program)))
+    moving = with_still(tangent(derived(program)))
     results = {p.name: tangent_name(moving, moving.adjoints[p.name]) for p in program.parameters}
     return for_results(moving, "hessian_vector_product", results, "product of the Hessian with a direction")
 
 
-def _with_still(moving):
+def with_still(moving: Program) -> Program:
     """Return the program with the tangents of gradients that do not move, as those of a piecewise linear loss: 0."""
     told = {v.tangent_of for v in moving.variables.values()}
     still = tangents_of(moving, [g for p in moving.parameters if (g := moving.adjoints[p.name]) not in told], ())

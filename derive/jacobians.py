@@ -59,10 +59,13 @@ class Jacobians:
         for group in self.program.groups():
             group = [e for e in group if e.name in active]
             waiting = is_cyclic(group) or any(e.implicit for e in group)
+            partials = [partials_of_parts(e, active, through(e)) for e in group]
+            if waiting and not any(read_name(p.read) in found for ps in partials for p in ps):
+                continue                                    # nothing that they read moves, so neither do they
             if waiting:
                 found |= self._recurrent(group, name, slots)
-            for e in group:
-                terms = [t for p in partials_of_parts(e, active, through(e)) if read_name(p.read) in found
+            for e, ps in zip(group, partials, strict=True):
+                terms = [t for p in ps if read_name(p.read) in found
                          for t in self._carried(e, self._with_factors_named(p, e.name), found[read_name(p.read)])]
                 if waiting:
                     self._define(found[e.name], e, terms)

@@ -8,7 +8,7 @@ from sympy import Sum, exp, log, tanh
 
 import codegen
 from codegen.memory import module_from
-from derive import DefinitionError, Network, mean, sigmoid, silu, total
+from derive import DefinitionError, Network, eye, logdet, mean, sigmoid, silu, solve, total
 from derive.cost import operations
 from derive.networks import named
 from derive.notes import note
@@ -161,6 +161,28 @@ def test_the_network_is_held_behind_its_outputs(kind):
     v = random.normal(size=4)
     product = computed(net.gauss_newton_vector_product(), given, [v[:2], v[2:]])
     np.testing.assert_allclose(np.concatenate(list(product.values())), G @ v, rtol=1e-10)
+
+
+def test_what_does_not_curve_is_zero_and_nothing_is_solved_for_it():
+    """A loss that is linear in its outputs, which a system gives; logdet on the way is one more."""
+    net = Network("linear")
+    N, D = net.sizes("N D")
+    A, m, X = net.parameter("A", D, D), net.parameter("m", D), net.input("X", N, D)
+    S = net.define("S", A @ A.T + eye(D))
+    q = net.define("q", solve(S, net.define("R", X - m).T))
+    net.output(q)
+    net.loss = mean(q) + logdet(S)
+    random = np.random.default_rng(0)
+    given = {"A": random.normal(size=(2, 2)), "m": random.normal(size=2), "X": random.normal(size=(3, 2))}
+    A, v = given["A"], random.normal(size=(2, 2))
+    P = np.linalg.inv(A @ A.T + np.eye(2))
+    curved = -2 * P @ (A @ v.T + v @ A.T) @ P @ A           # logdet''(S)[dS] = -P dS P
+    along = computed(net.gauss_newton_vector_product(), given, [v, np.ones(2)])
+    np.testing.assert_allclose(along["A"], curved, rtol=1e-10)
+    np.testing.assert_array_equal(along["m"], 0)
+    matrix = net.gauss_newton()
+    np.testing.assert_allclose(np.tensordot(computed(matrix, given)["A_A"], v, 2), curved, rtol=1e-10)
+    assert "lam_q" not in str(matrix)
 
 
 def test_states_are_handed_back_without_their_initial_values():
