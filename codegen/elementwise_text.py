@@ -153,6 +153,8 @@ class ElementwisePrinter(SumPrinter):
         arrays = [t for t in tops if t not in constant]
         if not bare or (negative and not constant):
             arrays.sort(key=is_mask if bare else is_bracket)        # a comparison is no number: no minus before it
+        elif constant and is_mask(arrays[0]):                       # nor has it a dtype: 2 * (q < 1) is float64
+            arrays.insert(0, arrays.pop(next(k for k, a in enumerate(arrays) if not is_mask(a))))
         texts = [self._factor(a, bare) for a in arrays]
         if arrays and not bare and is_bracket(arrays[0]):
             texts[0] = Text(f"{texts[0].inside(ATOM)}.astype({self.like}.dtype)")

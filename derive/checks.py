@@ -21,6 +21,8 @@ from sympy import (
     S,
     Subs,
     Symbol,
+    expand,
+    floor,
     sympify,
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
@@ -131,7 +133,7 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
                 f"{name} reads {read}: the index {index} is not an integer; expected one made of net.indices(...), "
                 "integers, sizes and labels"
             )
-        if index.has(Mod):
+        if index.has(Mod) or any(_is_left_by(quotient, index) for quotient in index.atoms(floor)):
             raise DefinitionError(
                 f"{name} reads {read}: a remainder is no index here; expected sums and products of indices and sizes, "
                 "floor(i/b), or labels; count by two indices, q and r, and read at b*q + r where the whole is meant, "
@@ -147,6 +149,12 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
                 f"{name} reads {read}: axis {axis} of {variable.name} has indices {first} to {size - 1}, and {shown}; "
                 f"{_remedy(read, axis, variable, variables.get(read_name(index)))}"
             )
+
+
+def _is_left_by(quotient: Expr, index: Expr) -> bool:
+    """Tell whether an index is what a quotient rounded down leaves: i - b*floor(i/b)."""
+    whole, by = quotient.args[0].together().as_numer_denom()
+    return expand(index - (whole - by * quotient)) == 0
 
 
 def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None) -> str:

@@ -12,6 +12,7 @@ from .checks import check_read, check_terms, check_turns, readings
 from .collecting import uncollected
 from .conversion import symbolic
 from .differentiable import Differentiable
+from .ends_of_ranges import with_inequalities_at_ends
 from .errors import DefinitionError, DerivationError
 from .given import as_tuple, renamed, sympified
 from .guards import with_possible_choices
@@ -386,6 +387,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             if shape_of(value) not in ((), shape) and shape_of(value) != shape:
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
+        value = with_inequalities_at_ends(value, self._leaves_its_range)
         value = without_choices(nested(value, self._leaves_its_range))
         value = without_idle(apart(value, {i.name for i in indices}))
         value = without_idle(with_whole_ranges(value, self._prover(), name))

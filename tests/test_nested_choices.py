@@ -54,3 +54,19 @@ def test_a_condition_reads_where_another_one_says(form):
             moved[at] = step
             apart[at] = (over_all_paths(logits + moved, y) - over_all_paths(logits - moved, y)) / (2 * step)
         assert np.allclose(gradients.logits, apart, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("asked", [
+    lambda x, t, T: Piecewise((x[0], Eq(t, 0)), (x[t - 1], True)),
+    lambda x, t, T: Piecewise((x[t - 1], Ne(t, 0)), (x[0], True)),
+    lambda x, t, T: Piecewise((x[T - 1], Eq(1 + t, T)), (x[t + 1], True)),
+    lambda x, t, T: Piecewise((x[t + 1], Ne(T - 1, t)), (x[T - 1], True)),
+])
+def test_an_end_is_asked_for_by_equality(asked):
+    net = Network("differences")
+    T = net.size("T")
+    x = net.parameter("x", T)
+    (t,) = net.indices(t=T)
+    net.loss = Sum((x[t] - asked(x, t, T)) ** 2, t)
+    loss, grads = lambdify(net.backward())(np.array([1.0, 4, 9]))
+    assert loss == 34 and np.array_equal(grads.x, [-6, -4, 10])

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import sympy
-from sympy import Eq, Function, I, Integral, Matrix, Piecewise, Sum, Symbol, cos, exp, log, nan, tanh
+from sympy import Eq, Function, I, Integral, Matrix, Piecewise, Sum, Symbol, cos, exp, floor, log, nan, tanh
 
 from derive import (
     DefinitionError,
@@ -304,6 +304,7 @@ REFUSED = [
     (lambda p: p.X.mean(axis=0), r"X has no \.mean; write mean\(Z\)"),
     (lambda p: (p.X @ p.W).sum(), r"X @ W has no \.sum; write total\(Z\)"),
     (define(lambda p: p.X[p.n % 2, p.d], over=nd), r"reads X\[Mod\(n, 2\), d\]: a remainder is no index here"),
+    (define(lambda p: p.X[p.n - 2 * floor(p.n / 2), p.d], over=nd), r"a remainder is no index here"),
     (define(lambda p: Sum(p.v[p.d], (p.d, 0, 3))), "axis 0 of v has indices 0 to D - 1, and d runs from 0 to 3"),
     (define(lambda p: p.X[p.n, p.d / 2], over=nd), "the index d/2 is not an integer; expected one made of net.indices"),
     (define(lambda p: p.W[p.d, p.v[p.d]], over=lambda p: p.d), r"the index v\[d\] is not an integer"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import codegen
-from derive import Network, mean
+from derive import Network, mean, relu, total
 from derive.notes import note
 
 
@@ -37,3 +37,13 @@ def test_the_hessian_and_its_trace(derived):
     else:
         np.testing.assert_array_equal(found.w_w, np.zeros((3, 3)))
         assert found.c_c == 6 and found.b_c == 0
+
+
+def test_float32_stays_where_a_number_stands_before_a_mask():
+    net = Network("margins", "Squared hinge of squared lengths")
+    N, D, H = net.sizes("N D H")
+    W, g, X = net.parameter("W", D, H), net.parameter("g", H), net.input("X", N, D)
+    q = net.define("q", total(net.define("P", (X @ W) * g) ** 2, axis=1))
+    net.loss = mean(relu(1 - q) ** 2)
+    found = codegen.lambdify(net.hessian())(np.full((2, 3), 0.1, np.float32), np.ones(3, np.float32), np.ones((4, 2)))
+    assert {block.dtype for block in found} == {np.dtype(np.float32)}
