@@ -93,12 +93,19 @@ def _add_rows(total, rows, values):
     width = total[0].size
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
-    if total.size <= max(values.size, 2**15) and total.dtype in (np.float32, np.float64):   # few bins, or well filled
+    counted = total.dtype in (np.float32, np.float64)
+    if counted and total.size <= (max(values.size, 2**15) if width <= 64 else 2**15):       # few bins, or well filled
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
         total += np.bincount(places.reshape(-1), values.reshape(-1), total.size).reshape(total.shape)
         return
-    at = np.argsort(rows, kind="stable")                # most once: those that are equal are added up two by two
-    rows, values = rows[at], values.copy()
+    at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")     # short integers are sorted faster
+    rows, values = rows[at], values[at]
+    if counted and width <= 16:                         # bins for the rows that are there
+        new = np.append(True, rows[1:] != rows[:-1])
+        places = (np.cumsum(new) - 1)[:, None] * width + np.arange(width)
+        total[rows[new]] += np.bincount(places.reshape(-1), values.reshape(-1)).reshape(-1, *total.shape[1:])
+        return
+    at = np.arange(len(rows))                           # most once: those that are equal are added up two by two
     while (same := rows[1:] == rows[:-1]).any():
         k = np.arange(len(rows))
         start = np.maximum.accumulate(np.where(np.append(True, ~same), k, 0))
