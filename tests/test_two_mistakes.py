@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sympy import tanh
+from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
 from codegen.doctor.pairs import adding_up, candidates
-from derive import Network, mean, total
+from derive import Network, mean, sigmoid, total
 from tests.coursework.editing import edited
 
 
@@ -59,6 +59,33 @@ def test_a_mistake_of_one_gradient_alone_does_not_hide_another():
     diagnosis = diagnose(net, grads)
     assert "unknown" not in diagnosis.kinds, str(diagnosis)
     assert {n for f in diagnosis.findings for n in f.explains} == {"W", "V"}, str(diagnosis)
+
+
+@pytest.mark.slow
+def test_two_slips_whose_changes_neither_add_nor_multiply_are_told():
+    net = Network("biases_last")
+    D, H, C = net.sizes("D H C")
+    W, V = net.parameter("W", H, D), net.parameter("V", C, H + 1)
+    x, y = net.input("x", D), net.input("y", C)
+    h, c = net.indices(h=H, c=C)
+    a = net.define("a", sigmoid(W @ x))
+    s = net.define("s", sigmoid(Sum(V[c, h] * a[h], h) + V[c, H]), over=(c,))
+    net.loss = Sum((s[c] - y[c]) ** 2, c) / 2
+
+    def grads(W, V, x, y):
+        V = V.copy()
+        a = 1 / (1 + np.exp(-W @ x))
+        s = 1 / (1 + np.exp(-V @ np.append(a, 1)))
+        ds = s * (1 - s) * (s - y)
+        dV = np.outer(ds, np.append(a, 1))
+        V -= 0.1 * dV                                           # too early
+        da = a * (1 - a) * (np.delete(V, 0, 1).T @ ds)          # not the column of the biases
+        return np.outer(da, x), dV
+
+    diagnosis = diagnose(net, grads)
+    assert len(diagnosis.findings) == 2 and "unknown" not in diagnosis.kinds, str(diagnosis)
+    assert "`V -= 0.1 * dV` does not belong there" in str(diagnosis)
+    assert "np.delete(V, 0, 1)" in str(diagnosis) or "`0` should be" in str(diagnosis), str(diagnosis)
 
 
 def test_changes_that_add_up_are_found():

@@ -58,7 +58,8 @@ class Surroundings:
     @classmethod
     def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
         """Return what is written in a function, and which methods others call too."""
-        nodes = list(ast.walk(function))
+        decorators = {id(n) for d in getattr(function, "decorator_list", ()) for n in ast.walk(d)}
+        nodes = [n for n in ast.walk(function) if id(n) not in decorators]
         names = [n.arg for n in nodes if isinstance(n, ast.arg)]
         names += [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
         called = [n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.terms import reads
 
-from .edits import Edit
+from .edits import SLIP, Edit
 from .effects import Effects
 from .evidence import Evidence, near
 from .influence import Influence
@@ -75,6 +75,36 @@ def both(
     return _with_a_formula(judge, tried, rows - right, effects, regions)
 
 
+def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> list[Repair]:
+    """Return two likely edits of different places that make all wrong together, however they depend on each other."""
+    deadline = time.thread_time() + seconds
+    for a, b in _in_pairs(_that_change(judge, [t for t in tried if t.edit.rank <= SLIP])):
+        if time.thread_time() > deadline:
+            break
+        if a.edit.slot != b.edit.slot and _right_with(judge, a, b):
+            return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (a, b)]
+    return []
+
+
+def _that_change(judge, tried):
+    """Return edits that change what is wrong, the likely ones first; of one line those that do not do the same."""
+    k, names = judge.order[0], sorted(judge.wrong - {LOSS})
+    seen, now = judge.evidence.seen[k], judge.answer(k).gradients
+    found = dict[tuple, Tried]()
+    for t in sorted(tried, key=_length):
+        if any(np.shape(t.gradients[n]) != np.shape(now[n]) or not near(seen, t.gradients[n], now[n]) for n in names):
+            does = tuple(f"{number:.6g}" for n in names for number in np.ravel(t.gradients[n]))
+            found.setdefault((t.line, does), t)
+    return list(found.values())
+
+
+def _in_pairs(some):
+    """Yield all pairs, those of the earliest first."""
+    for whole in range(1, 2 * len(some)):
+        for a in range(max(0, whole - len(some) + 1), (whole + 1) // 2):
+            yield some[a], some[whole - a]
+
+
 def _hides(judge, tried, regions):
     """Tell whether an edit keeps what is elsewhere from the gradients: what is wrong there is not seen then."""
     k = judge.order[0]
@@ -115,12 +145,13 @@ def _length(*edits):
 
 def _right_with(judge, *edits):
     """Tell whether all is right with some edits."""
+    units = list({id(t.unit): t.unit for t in edits}.values())
     with ExitStack() as held:
         for t in edits:
             held.enter_context(t.edit.slot.holding(located(t.edit)))
-        mends = judge.mended() if all(t.unit.run() for t in edits) else frozenset()
-    for t in edits:
-        t.unit.reset()
+        mends = judge.mended() if all([u.run() for u in units]) else frozenset()
+    for u in units:
+        u.reset()
     return mends == judge.wrong
 
 
