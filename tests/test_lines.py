@@ -9,9 +9,10 @@ from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
 from codegen.doctor.arrangements import orders
-from codegen.doctor.lines import line
+from codegen.doctor.edits import parsed
+from codegen.doctor.lines import Line, line
 from codegen.doctor.slots import Slot
-from codegen.doctor.source import units_of
+from codegen.doctor.source import units_of, value_code
 from derive import FirstMaximum, Network
 from tests.coursework.editing import edited
 from tests.test_repairs import examined
@@ -50,6 +51,14 @@ def mine(E, W, v, w, X, q, g):
     dE = np.zeros_like(E)
     np.add.at(dE, w.ravel(), dx)
     return loss, {"E": dE, "W": dW, "v": dv}
+
+
+def test_what_one_edit_writes_no_other_reads():
+    p = np.array([[1.0, 2.0], [3.0, 4.0]])
+    known = Line([{"np": np, "p": p}], [p.ravel()], [(2, 2)], np.eye(4), np.zeros(4), {"W": slice(0, 4)},
+                 frozenset({"W"}), frozenset())
+    assert known.given(value_code(parsed("np.fill_diagonal(p, np.inf)"))) is None
+    np.testing.assert_array_equal(known.given(value_code(parsed("2 * p"))), [1, 2, 3, 4])
 
 
 EDITS = [                               # what is edited, and what the doctor says should stand there

@@ -29,6 +29,8 @@ MOST_TIMES = 64             # that a line runs
 DEPTH = 3                   # of what is copied of lists in lists
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, FunctionType, ModuleType, type)
 NUMBERS = (np.ndarray, np.generic, int, float, complex)
+WRITING = {"append", "at", "clear", "copyto", "extend", "fill", "fill_diagonal", "insert", "out", "pop", "popitem", "put",
+           "put_along_axis", "remove", "resize", "reverse", "setdefault", "setfield", "shuffle", "sort", "update"}
 Results = Mapping[str, np.ndarray]
 
 
@@ -108,7 +110,7 @@ class Line:
         try:
             code = value_code(new)
             with np.errstate(all="ignore"), time_limited(SECONDS):
-                given = [_flat(_leaves(eval(code, dict(names)))) for names in self.names]
+                given = [_flat(_leaves(eval(code, _fresh(names, code)))) for names in self.names]
             return max(map(largest, given)) <= NOTHING * max(map(largest, self.values))
         except (Exception, SystemExit):
             return False
@@ -128,7 +130,7 @@ class Line:
         found = []
         with np.errstate(all="ignore"), time_limited(SECONDS):
             for k, (names, old) in enumerate(zip(self.names, self.values, strict=True)):
-                value = eval(code, {**names, **more[k]} if more else dict(names))
+                value = eval(code, {**_fresh(names, code), **(more[k] if more else {})})
                 leaves = [value] if isinstance(value, np.ndarray | float) else list(_leaves(
                     tuple(value) if isinstance(value, GeneratorType) else value))
                 if [np.shape(a) for a in leaves] != self.shapes:
@@ -139,7 +141,7 @@ class Line:
     def valued(self, node: ast.expr) -> list[Any]:
         """Return the value of an expression, each time."""
         code = compile(ast.fix_missing_locations(ast.Expression(node)), "<part>", "eval")
-        return [eval(code, dict(names)) for names in self.names]
+        return [eval(code, _fresh(names, code)) for names in self.names]
 
     def _within(self, added, some, known):
         """Tell whether some of what is wrong is right with what is added, and at later times anything if not known."""
@@ -258,6 +260,17 @@ def _leaves(value) -> Iterator[Any]:
 
 def _flat(values) -> np.ndarray:
     return np.concatenate([np.ravel(v) for v in values]).astype(float)
+
+
+def _fresh(names, code):
+    """Return names for some code to read, with copies of their values where it may write into one."""
+    return {n: _copied(v) for n, v in names.items()} if WRITING & _names(code) else dict(names)
+
+
+def _names(code):
+    """Return the names, methods and keywords of some code."""
+    words = (w for c in code.co_consts if isinstance(c, tuple) for w in c if isinstance(w, str))
+    return {*code.co_names, *words}.union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 def _copied(value, depth=DEPTH):
