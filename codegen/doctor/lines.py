@@ -29,8 +29,9 @@ MOST_TIMES = 64             # that a line runs
 DEPTH = 3                   # of what is copied of lists in lists
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, FunctionType, ModuleType, type)
 NUMBERS = (np.ndarray, np.generic, int, float, complex)
-WRITING = {"append", "at", "clear", "copyto", "extend", "fill", "fill_diagonal", "insert", "out", "pop", "popitem", "put",
-           "put_along_axis", "remove", "resize", "reverse", "setdefault", "setfield", "shuffle", "sort", "update"}
+WRITING = {                 # functions, methods and arguments by which an array or a list is written into
+    "append", "at", "clear", "copyto", "extend", "fill", "fill_diagonal", "insert", "out", "pop", "popitem", "put",
+    "put_along_axis", "remove", "resize", "reverse", "setdefault", "setfield", "shuffle", "sort", "update"}
 Results = Mapping[str, np.ndarray]
 
 

@@ -149,7 +149,7 @@ def _right_with(judge, *edits):
     with ExitStack() as held:
         for t in edits:
             held.enter_context(t.edit.slot.holding(located(t.edit)))
-        mends = judge.mended() if all([u.run() for u in units]) else frozenset()
+        mends = judge.mended() if all(u.run() for u in units) else frozenset()
     for u in units:
         u.reset()
     return mends == judge.wrong
