@@ -4,6 +4,7 @@ Exit status 0 when all holds, 1 when a check fails, 2 for a misuse, told in one 
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,12 +64,13 @@ def build(
     if style not in STYLES:
         raise UsageError(f"--style has {style!r}; expected one of {', '.join(STYLES)}")
     fixed = _sizes(sizes, style)
+    anew = _command(targets, of=of, style=style, sizes=sizes, output=output) if check else ""
     if of != results.GRADIENTS:
-        _build_results(nets, of, output, check, style)
+        _build_results(nets, of, output, anew, style)
         return
     shared = {} if targets else building.shared()
     if check:
-        _check_files(nets, shared, output, style, fixed)
+        _check_files(nets, shared, output, style, fixed, anew)
         return
     built = _built(nets, output, style, fixed)
     found = {} if targets else results.judged_examples()
@@ -98,15 +100,21 @@ def _built(nets, output, style, sizes):
     return result
 
 
-def _build_results(nets, of, output, check, style):
-    """Build what is derived beyond the gradients of networks: Hessians, products with them, Jacobians."""
+def _command(targets, **options):
+    """Return the command that builds some targets with these options."""
+    plain = {"of": results.GRADIENTS, "style": "plain", "sizes": "", "output": Path("generated")}
+    given = [word for name, value in options.items() if value != plain[name] for word in (f"--{name}", str(value))]
+    return shlex.join(["derive", "build", *(targets or ()), *given])
+
+
+def _build_results(nets, of, output, anew, style):
+    """Build what is derived beyond the gradients of networks; or check it, where a command says how it is made anew."""
     pairs = [(net, _derived(net, of)) for net in nets]
     texts = {name: text for _, program in pairs for name, text in results.texts(program, style).items()}
-    if check:
+    if anew:
         stale = list(building.stale(texts, output))
         sys.stdout.write("".join(stale))
-        if stale:
-            raise _Failed(f"{len(stale)} files in {output}/ are stale; run `derive build --of {of}` to update them")
+        _refuse_stale(len(stale), output, anew)
         return
     found = {program.name: results.disagreement(net, program, texts[f"{program.name}.py"]) for net, program in pairs}
     for line in results.told(found):
@@ -135,7 +143,7 @@ def _sizes(text, style):
     return {name: int(value) for name, _, value in pairs} or None
 
 
-def _check_files(nets, shared, output, style, sizes):
+def _check_files(nets, shared, output, style, sizes, anew):
     """Show a diff for every stale file; exit with status 1 where there is one."""
     stale = 0
     if files.is_interrupted(output):
@@ -145,11 +153,15 @@ def _check_files(nets, shared, output, style, sizes):
         for diff in building.stale(texts, output):
             sys.stdout.write(diff)
             stale += 1
-    if stale:
-        names = " ".join(dict.fromkeys(n.name if n.source.startswith("derive/") else n.source for n in nets))
-        names = "" if shared else f" {names}"
-        raise _Failed(f"{stale} files in {output}/ are stale; run `derive build{names}` to update them")
+    _refuse_stale(stale, output, anew)
     out.print(f"{2 * len(nets) + len(shared)} files in {output}/ are as derived now")
+
+
+def _refuse_stale(count, output, anew):
+    """Exit with status 1 where there are stale files."""
+    if count:
+        raise _Failed(f"{count} file{' is' if count == 1 else 's are'} stale in {output}/; run `{anew}` to update "
+                      f"{'it' if count == 1 else 'them'}")
 
 
 @app.command(name="list")

@@ -236,7 +236,8 @@ def all_sizes(program, sizes):
     missing = [s.name for s in program.sizes if not getattr(numbers.get(s), "is_Integer", False)]
     if missing:
         raise DerivationError(f"{program.name} has the symbolic size{'s' if len(missing) > 1 else ''} "
-                              f"{', '.join(missing)}; the style scalar needs numbers: sizes={{{missing[0]!r}: 2}}")
+                              f"{', '.join(missing)}; the style scalar needs numbers, "
+                              f"as sizes={dict.fromkeys(missing, 2)}, or --sizes {','.join(f'{n}=2' for n in missing)}")
     return numbers
 
 

@@ -64,7 +64,7 @@ def identifier(name: object, what: str) -> str:
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise DefinitionError(
-            f"the {what} name {shown(name)} is no identifier; use letters, digits and _, a letter first")
+            f"the {what} name {shown(name)} is no identifier; use letters from a to z, digits and _, a letter first")
     if len(name) > LETTERS:
         raise DefinitionError(f"the {what} name {shown(name)} has {len(name)} letters; expected at most {LETTERS}")
     if keyword.iskeyword(name):

@@ -133,7 +133,7 @@ def test_check_shows_a_diff_of_what_is_stale_and_writes_nothing(derive, file, ch
     assert status == 1
     assert f"--- out/{file}" in out and "+++ " in out and "\n@@ " in out and "\n+" in out
     assert (change == "missing") != ("lost" in out)
-    assert len(err.splitlines()) == 1 and "derive build" in err
+    assert err == "derive: 1 file is stale in out/; run `derive build net.py --output out` to update it\n"
     assert contents("out") == before
 
 
@@ -275,6 +275,8 @@ MISUSES = {                             # the line, and what the message must na
     "build missing.py": "missing.py",
     "show folder/missing.py": "missing.py",
     "build .": "no network is called",
+    "build net": "net.py is a file",
+    "build mpl": "is mlp meant?",
     "build ./": "is not a file",
     "build syntax.py": "syntax.py",
     "build raises.py": "line 2: RuntimeError: two lines",

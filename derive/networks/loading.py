@@ -1,6 +1,7 @@
 """Finding networks: those shipped here, and those that a user's own file defines."""
 
 import runpy
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -28,7 +29,10 @@ def named(name: str) -> Network:
         No network has this name.
     """
     if name not in names():
-        raise DefinitionError(f"no network is called {name!r}; `derive list` shows those there are")
+        file, near = f"{name}.py", get_close_matches(name, names(), 1)
+        meant = f"{file} is a file, which is asked for by that name; " if Path(file).is_file() else (
+            f"is {near[0]} meant? " if near else "")
+        raise DefinitionError(f"no network is called {name!r}; {meant}`derive list` shows those there are")
     net = import_module(f"{__package__}.{name}").net
     net.source = f"derive/networks/{name}.py"
     return net
