@@ -274,3 +274,54 @@ MISUSES = {
 def test_misuse_is_named(misuse, message):
     with pytest.raises(ValueError, match=message):
         misuse()
+
+
+SMALL = {       # a function of a parameter's ratio to its unit, its slope
+    "log": (np.log, lambda w: 1 / w), "tanh": (np.tanh, lambda w: 1 - np.tanh(w) ** 2), "sin": (np.sin, np.cos),
+    "gaussian": (lambda w: np.exp(-(w**2)), lambda w: -2 * w * np.exp(-(w**2))), "length": (np.abs, np.sign),
+}
+
+
+@pytest.mark.parametrize("count", [3, 250])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_parameter_may_be_in_any_unit(name, count):
+    """Wide steps pass over what a function of 1e-10 does: a right gradient was wrong, and a wrong one right."""
+    f, slope = SMALL[name]
+    w = np.random.default_rng(0).uniform(0.3, 2, count)
+    for unit in (1e-30, 1e-10, 1e-6, 1e6):
+        right = slope(w) / unit
+        verdicts = [check_gradient(lambda w, unit=unit: f(w / unit).sum(), g, w * unit).verdict
+                    for g in (right, changed(right, (1,), 1.5))]
+        assert verdicts == [RIGHT, WRONG], unit
+
+
+def test_small_entries_of_what_is_not_small_are_judged_as_others_are():
+    w, shift = 1e-12 * rng.normal(size=4), rng.normal(size=4)
+    right = 1 - np.tanh(w + shift) ** 2
+    for offset in (0, 1e6):
+        assert check_gradient(lambda w, c=offset: np.tanh(w + shift).sum() + c, right, w).verdict == RIGHT
+        assert check_gradient(lambda w, c=offset: np.tanh(w + shift).sum() + c, 1.01 * right, w).verdict == WRONG
+
+
+def test_a_number_at_a_kink_or_a_jump():
+    assert check_gradient(abs, 0.5, 0.0).verdict == RIGHT
+    report = check_gradient(lambda w: w + 1.0 if w > 0 else w, 1.0, 0.0)
+    assert report.verdict == NOTHING and "jumps at the point where w moves" in str(report)
+
+
+@pytest.mark.parametrize("form", [
+    lambda loss, a, b: (loss, a, b), lambda loss, a, b: [loss, [a, b]],
+    lambda loss, a, b: [loss, {"grad_v": a, "c_grad": b}],
+])
+def test_a_loss_may_come_first_in_what_its_function_returns(form):
+    def both(v, c):
+        return form((v**3).sum() * c, 3 * v**2 * c, (v**3).sum())
+
+    assert check_gradient(both, None, (V, 2.0)).verdict == RIGHT
+
+
+def test_what_is_no_array_is_told_by_name():
+    report = check_gradient(lambda v: v.sum(), {"v": None}, {"v": V})
+    assert "its gradient is None; expected an array of shape (3,)" in str(report)
+    with pytest.raises(ValueError, match="the argument layers is no array, but a list of several shapes"):
+        check_gradient(lambda layers: 0.0, None, {"layers": [V, X]})

@@ -13,6 +13,7 @@ Probe = Callable[[int, float], float]           # the loss, moved along directio
 WIDE = RATIO ** -np.arange(2.0, 25.0)           # steps from 1e-1 to 1e-12, where the usual ones show too little
 CLOSE = 2.0 ** -np.arange(22.0, 54.0)           # steps from 2e-7 to the spacing of floats
 NEAR = RATIO ** -np.arange(12.0, 21.0)          # steps from 1e-6 to 1e-10, closer than a kink that is merely near
+SMALL = 2.0**-7                                 # what is less than this may be in units of its own: steps of its size
 
 
 @dataclass
@@ -90,6 +91,33 @@ def _keep_better(found, k, value, error):
             found.value[k], found.error[k] = value, error
 
 
+def look_closer(found: Slopes, probe: Probe, scales: Array, centre: float, noise: float, wanted: Array) -> list[int]:
+    """Put what steps of a smaller scale show in place of what wider ones did, where they see as much as is wanted.
+
+    A function of small entries may be one of their ratio to something as small: wide steps pass over what it does, and
+    show a slope that is not there. `scales` are 0 where there is no smaller one. Returns where something was put.
+    """
+    small = np.flatnonzero((scales > 0) & (scales < SMALL))
+    put: list[int] = []
+    if not small.size or not np.isfinite(noise):
+        return put
+    near = slopes(lambda j, t: probe(int(small[j]), t), scales[small], centre, noise, wanted[small])
+    for j, k in enumerate(small.tolist()):
+        if j in near.jumps or (near.error[j] > wanted[k] and j not in near.kinks):
+            continue
+        contradicts = abs(near.value[j] - found.value[k]) > near.error[j] + found.error[k]
+        if j in near.kinks:
+            found.kinks[k] = near.kinks[j]
+        elif k in found.kinks or k in found.jumps or contradicts or near.error[j] < found.error[k]:
+            found.kinks.pop(k, None)
+        else:
+            continue
+        found.jumps = tuple(i for i in found.jumps if i != k)
+        found.value[k], found.error[k] = near.value[j], near.error[j]
+        put.append(k)
+    return put
+
+
 def _escape(found, gaps, probe, scales, centre, noise):
     """Where closer steps show one slope only, take that."""
     kinked = np.array(list(found.kinks))
@@ -124,7 +152,18 @@ def rounding_error(f: Callable[[int], float]) -> float:
 
     Moré & Wild (2011), SIAM J. Sci. Comput. 33(3); the median is not upset by one kink.
     """
-    differences = np.diff([f(k) for k in range(16)], n=4)
+    return _rounding_of([f(k) for k in range(16)])
+
+
+def rounding_close_by(loss: Callable[[Array], float], x: Array, scales: Array) -> float:
+    """Return the rounding error of a loss for steps of these scales, infinity where it stays the same for most."""
+    near = np.pi / 3 * 1e-4 * scales
+    values = [loss(x + k * near) for k in range(16)]
+    return _rounding_of(values) if len(set(values)) > 12 else float("inf")
+
+
+def _rounding_of(values):
+    differences = np.diff(values, n=4)
     differences = differences[np.isfinite(differences)]
     return float(np.median(np.abs(differences)) / (0.67 * 70**0.5)) if differences.size else float("inf")
 

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress
-from .along import Slopes, confirmed_close_by, rounding_error, rounding_of_gradients, slopes
+from .along import (
+    SMALL,
+    Slopes,
+    confirmed_close_by,
+    look_closer,
+    rounding_close_by,
+    rounding_error,
+    rounding_of_gradients,
+    slopes,
+)
 from .reports import NOTHING, RIGHT, WRONG, Finding, Report
 from .sketching import SEEN, Sketcher, shown
 from .stepping import sweeps
@@ -37,8 +46,8 @@ def check_gradient(f: Callable, grads: Any, args: Sequence[Any] | Mapping[str, A
     ----------
     f : takes the arguments; returns the loss, or a tuple whose first entry is the loss.
     grads : the gradients as arrays: a tuple or list for the first arguments, a NamedTuple or dictionary by name
-        (`W` or `dW`), or one array; or a function of the arguments that returns them, alone or after the loss.
-        None where f itself returns (loss, gradients).
+        (`W`, `dW` or `grad_W`), or one array; or a function of the arguments that returns them, alone or after the
+        loss. None where f itself returns (loss, gradients).
     args : the arguments, in order or by name. Real numbers are passed on in float64.
     names : the names of arguments given in order; those of f's own signature unless told.
     seed : of the random directions.
@@ -92,6 +101,9 @@ def _judged(subject, name, gradient, noise, seed, calls) -> Finding:
     """Return the finding on one parameter."""
     given, x = subject.given[name], np.asarray(subject.arguments[name])
     kind = np.asarray(given).dtype.kind
+    if gradient is None:
+        return Finding(name, WRONG, (f"its gradient is None; expected an array of shape {x.shape}, that of {name}",),
+                       np.inf)
     gradient = np.asarray(gradient)
     if gradient.shape != x.shape:
         return Finding(name, WRONG, (f"its gradient has shape {gradient.shape}; expected {x.shape}, that of {name}",),
@@ -160,6 +172,7 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     largest = float(np.abs(g).max())
     wanted = SEEN * np.where(said != 0, np.abs(said), largest)
     found = slopes(probe, scales, subject.loss, noise, wanted)
+    scales = _look_closer(found, probe, subject, name, x, wanted, scales)
     analytic = _tightened(found, subject, name, x, noise)
     apart = np.maximum(found.discrepancy(said) - tolerance, 0)
     bar = np.where([k in found.kinks for k in range(x.size)], 0, found.error) + tolerance
@@ -168,7 +181,9 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     extra = [f"complex steps agree with the differences to {analytic:.0e}"] if analytic is not None else []
     if found.jumps:
         places = ", ".join(str(list(map(int, np.unravel_index(k, shape)))) for k in found.jumps[:3])
-        extra.append(f"f jumps at the point where {places} moves: it has no derivative there")
+        extra.append(f"f jumps at the point where {places if shape else name} moves: it has no derivative there")
+        if len(found.jumps) == x.size:
+            return Finding(name, NOTHING, tuple(extra), bar=bar.reshape(shape), unresolved=np.ones(shape, bool))
     if apart.max() > 0 and _is_rescued(probe, found, said, apart, scales, subject):
         return Finding(name, NOTHING, (TOO_FAST,), 0.0, None, bar.reshape(shape), np.ones(shape, bool), kinks)
     if apart.max() > 0:
@@ -183,6 +198,17 @@ def _entry_by_entry(subject, name, x, g, tolerance, seed, calls) -> Finding:
     how = f"all {x.size} entries agree" if x.size > 1 else "the one entry agrees"
     estimate = float(np.abs(found.value).max())
     return _verdict(subject, name, g, tolerance, bar.reshape(shape), kinks, how, extra, estimate)
+
+
+def _look_closer(found, probe, subject, name, x, wanted, scales):
+    """Look by steps of the size of the largest entry, then by those of each entry's own; return the scales taken."""
+    flat, taken = np.abs(x.ravel()), scales.copy()
+    for closer in (np.full(flat.shape, flat.max()), flat):
+        if ((closer > 0) & (closer < SMALL)).any():
+            noise = rounding_close_by(lambda moved: subject.at(**{name: moved}), x, closer.reshape(x.shape))
+            put = look_closer(found, probe, closer, subject.loss, noise, wanted)
+            taken[put] = closer[put]
+    return taken
 
 
 def _is_rescued(probe, found, said, apart, scales, subject):
@@ -269,8 +295,9 @@ def _verdict(subject, name, g, tolerance, bar, kinks, how, extra, estimate) -> F
         return finding(NOTHING, f"its gradient is zero here, or too small to be seen (± {finest:.1g}): saturated, or "
                                 "without influence at this point; try another")
     if lost > (1 - share) * nonzero or np.count_nonzero(unresolved & (g == 0)) > (1 - share) * g.size:
-        return finding(NOTHING, f"{lost} of {nonzero} entries are not resolvable: they are too small beside the noise "
-                                f"of the loss, {_noise_told(bar)}")
+        of = "rounding of the gradient" if tolerance > float(np.median(bar)) / 2 else "noise of the loss"
+        return finding(NOTHING, f"{lost} of {nonzero} entries are not resolvable: they are too small beside the {of}, "
+                                f"{_noise_told(bar)}")
     if lost:
         extra = [*extra, f"{lost} of {nonzero} entries are not resolvable: an error of a thousandth could not be seen"]
     if nonzero < g.size:
@@ -290,7 +317,7 @@ def _noise_told(bar):
 def _unresolved(bar, g):
     """Tell for which entries too little is seen; for zeros, beside the largest entry."""
     size = np.abs(g)
-    return bar > SEEN * np.where(size > 0, size, size.max())
+    return np.asarray(bar > SEEN * np.where(size > 0, size, size.max()))
 
 
 def _relative(apart, bar):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..differences import LADDER
-from .along import confirmed_close_by, slopes
+from .along import SMALL, confirmed_close_by, look_closer, rounding_close_by, slopes
 
 Array = NDArray[np.float64]
 Box = tuple[slice, ...]
@@ -77,6 +77,11 @@ class Sketcher:
     def _whole(self) -> Box:
         return tuple(slice(0, n) for n in self.x.shape)
 
+    def _is_in(self, box):
+        inside = np.zeros(self.x.shape, bool)
+        inside[box] = True
+        return inside
+
     def _unseen(self, box):
         size = np.abs(self.claimed[box])
         return int(np.count_nonzero((self.seen.bar[box] > SEEN * size) & (size > 0)))
@@ -87,7 +92,8 @@ class Sketcher:
     def _look(self, box, signs, ladder=LADDER, wanted=None) -> None:
         """Compare slopes along directions of signs with those claimed."""
         x, part = self.x[box], self.claimed[box]
-        scale = max(1.0, float(np.sqrt(np.mean(x**2))))
+        size = float(np.sqrt(np.mean(x**2)))
+        scale = max(1.0, size)
         nonzero = np.abs(part[part != 0])
         wanted = wanted or SEEN * (float(np.median(nonzero)) if nonzero.size else float(np.abs(self.claimed).max()))
 
@@ -99,6 +105,11 @@ class Sketcher:
 
         found = slopes(probe, np.full(len(signs), scale), self.centre, self.noise, np.full(len(signs), wanted),
                        escape=part.size > 1, ladder=ladder)
+        closer: list[int] = []
+        if 0 < size < SMALL:
+            noise = rounding_close_by(self.loss, self.x, np.where(self._is_in(box), size, 0.0))
+            closer = look_closer(found, probe, np.full(len(signs), size), self.centre, noise,
+                                 np.full(len(signs), wanted))
         said = np.array([float(np.sum(part * s)) for s in signs])
         slack = self.tolerance * np.sqrt(part.size) + 4 * np.finfo(float).eps * float(np.abs(part).sum())
         apart = np.maximum(found.discrepancy(said) - slack, 0)
@@ -109,7 +120,8 @@ class Sketcher:
             self.seen.bar[box] = np.minimum(self.seen.bar[box], min(widths) + slack)
         k = int(apart.argmax())
         if apart[k] > 0 and self.seen.worst is None and box == self._whole and k not in found.kinks \
-                and confirmed_close_by(partial(probe, k), said[k], found.value[k], scale, self.centre):
+                and confirmed_close_by(partial(probe, k), said[k], found.value[k], size if k in closer else scale,
+                                       self.centre):
             self.seen.is_too_fast = True
         elif apart[k] > 0:
             self.seen.worst, self.seen.discrepancy = box, float(apart[k])

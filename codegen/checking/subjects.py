@@ -20,7 +20,7 @@ class Subject:
     def __init__(self, f: Callable, args: Sequence[Any] | Mapping[str, Any], names: Sequence[str]):
         self.f, self.by_name = f, isinstance(args, Mapping)
         self.given = dict(args) if isinstance(args, Mapping) else dict(zip(names, args, strict=True))
-        self.arguments = {name: _double(value) for name, value in self.given.items()}
+        self.arguments = {name: _double(name, value) for name, value in self.given.items()}
         self.remarks: list[str] = []
         self.is_spoilt = False
         self.calls = 0
@@ -51,7 +51,7 @@ class Subject:
     def _call(self, arguments) -> float:
         arguments = {n: _scalar(v) for n, v in arguments.items()}
         value = self.f(**arguments) if self.by_name else self.f(*arguments.values())
-        loss = np.asarray(value[0] if isinstance(value, tuple) else value)
+        loss = np.asarray(_loss_of(value))
         if loss.size != 1 or loss.dtype.kind not in "iuf":
             raise ValueError(f"f returned dtype {loss.dtype} and shape {loss.shape}; expected one real number")
         self.is_single = loss.dtype.itemsize < 8 and loss.dtype.kind == "f"
@@ -100,7 +100,7 @@ class Subject:
                 warnings.simplefilter("error")          # of imaginary parts that get lost
                 arguments = {n: _scalar(v) for n, v in {**self._copies(), name: moved}.items()}
                 value = self.f(**arguments) if self.by_name else self.f(*arguments.values())
-                value = np.asarray(value[0] if isinstance(value, tuple) else value)
+                value = np.asarray(_loss_of(value))
         except Exception:
             return np.nan
         return float(value.imag.reshape(()) / h) if value.dtype.kind == "c" and value.size == 1 else np.nan
@@ -146,16 +146,14 @@ def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
     remarks: list[str] = []
     if callable(grads) or grads is None:
         given = dict(args) if isinstance(args, Mapping) else dict(zip(names, args, strict=True))
-        given = {n: _double(v) for n, v in given.items()}
+        given = {n: _double(n, v) for n, v in given.items()}
         copies = {n: np.copy(v) if isinstance(v, np.ndarray) else v for n, v in given.items()}
         call = grads or f
         grads = call(**copies) if isinstance(args, Mapping) else call(*copies.values())
         grads = list(grads) if isinstance(grads, Iterator) else grads
         remarks = [f"the gradient's function modifies its argument {n} in place" for n, v in copies.items()
                    if isinstance(v, np.ndarray) and not _same(v, given[n])]
-        if isinstance(grads, tuple) and len(grads) == 2 and np.ndim(grads[0]) == 0 and not hasattr(grads, "_fields") \
-                and (isinstance(grads[1], tuple | list | Mapping) or call is f):
-            grads = grads[1]
+        grads = _without_loss(grads, call is f, given)
     if hasattr(grads, "_asdict"):
         grads = grads._asdict()
     if not isinstance(grads, Mapping):
@@ -163,7 +161,7 @@ def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
         if len(parts) > len(names):
             raise ValueError(f"there are {len(parts)} gradients of {len(names)} arguments: {', '.join(names)}")
         grads = dict(zip(names, parts, strict=False))
-    found = {n if n in names or not n.startswith("d") else n[1:]: _own(g) for n, g in grads.items()}
+    found = {_meant(n, names): _own(g) for n, g in grads.items()}
     if len(found) < len(grads):
         raise ValueError(f"there are several gradients of one argument among {', '.join(grads)}; expected one of each")
     if not found:
@@ -174,13 +172,46 @@ def claimed(grads: Any, f: Callable, args: Sequence[Any] | Mapping[str, Any],
     return found, remarks
 
 
+def _loss_of(value):
+    """Return the loss of what a function returns: it, or the first of several, gradients behind it."""
+    several = isinstance(value, tuple) or (isinstance(value, list) and len(value) > 1 and _is_part(value[1]))
+    return value[0] if several else value
+
+
+def _without_loss(grads, is_own, given):
+    """Return the gradients of what a function returns; those of the loss's own function come after the loss."""
+    if not isinstance(grads, tuple | list) or len(grads) < 2 or hasattr(grads, "_fields"):
+        return grads
+    if isinstance(grads[0], Mapping | tuple | list) or np.ndim(grads[0]) != 0:
+        return grads
+    if len(grads) > 2:
+        one_more = len(grads) == len(given) + 1 and np.ndim(next(iter(given.values()))) > 0
+        return grads[1:] if is_own or one_more else grads
+    return grads[1] if is_own or isinstance(grads[1], Mapping | tuple | list) else grads
+
+
+def _is_part(value):
+    """Tell whether something that is returned is more than a number: an array, or several."""
+    return isinstance(value, Mapping | tuple | list) or np.ndim(value) > 0
+
+
+def _meant(name, names):
+    """Return the argument of which a gradient is by its name: W, or dW, d_W, grad_W, W_grad."""
+    called = {form.format(n): n for n in names for form in ("d{}", "d_{}", "grad_{}", "{}_grad")}
+    return name if name in names else called.get(name, name)
+
+
 def _own(gradient):
     """Return a copy of an array, which the function that returned it may write to when it is called again."""
     return np.array(gradient) if isinstance(gradient, np.ndarray) else gradient
 
 
-def _double(value):
-    array = np.asarray(value)
+def _double(name, value):
+    try:
+        array = np.asarray(value)
+    except ValueError:                      # of rows, or arrays, of several shapes
+        raise ValueError(f"the argument {name} is no array, but a {type(value).__name__} of several shapes; expected "
+                         "arrays: pass each by itself, as an argument of its own") from None
     return array.astype(float) if array.dtype.kind == "f" else value
 
 
