@@ -182,7 +182,8 @@ def _summed_whole(node, own, printer) -> Text | None:
 
 
 def _einsum(node, printer):
-    return Text(einsum(printer.code(node.left), printer.code(node.right), node.left.axes, node.right.axes, node.axes))
+    left, right = (n.body if isinstance(n, Transpose) else n for n in (node.left, node.right))
+    return Text(einsum(printer.code(left), printer.code(right), left.axes, right.axes, node.axes))
 
 
 def einsum(left: str, right: str, left_axes: Axes, right_axes: Axes, axes: Axes) -> str:

@@ -354,11 +354,16 @@ class InPlacePrinter(NumpyPrinter):
                 return f"{function}({name})"
             helper = self._over_rows(function, places, len(body.axes))
             return helper.format(name) if helper else f"{name}.{function.removeprefix('np.')}(axis={as_axes(places)})"
-        if isinstance(body, Read) and body.name not in self.labels:
+        if self._is_real(body):
             helper = self._over_rows(function, sorted(body.axes.index(i) for i in node.over), len(body.axes))
             if helper:
                 return helper.format(self.text(body).code)
         return super()._reduced(function, node)
+
+    def _is_real(self, node):
+        """Tell whether a node is an array, or a part of one, and no labels."""
+        return node.name not in self.labels if isinstance(node, Read) else \
+            isinstance(node, Gather) and not node.read.is_integer
 
     def _pair(self, body):
         """Return the two arrays whose entries a product multiplies, one twice for its squares; None for others."""

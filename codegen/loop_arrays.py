@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sympy import Add, Expr, Idx, Max
 
 from derive.forms import form
-from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Spread, Transpose
+from derive.nodes import Apply, Axes, Gather, Node, Product, Read, Reduction, Spread, Transpose
 from derive.program import Equation, Program
 
 from .inplace import InPlacePrinter
@@ -84,6 +84,10 @@ class WorkspaceArrays(NewArrays):
             return filling.filled(equation.name, node, filling.array(equation.name, equation.free))
 
     def assigned(self, where, sign, node, axes):
+        if isinstance(node, Reduction) and axes and node.axes == axes:
+            with self._filling() as filling:
+                before, code = filling.expression(node)
+                return [*before, f"{where} {sign} {code}"]
         if not isinstance(node, Apply | Product) or not axes or (sign == "=" and node.axes != axes):
             return super().assigned(where, sign, node, axes)
         with self._filling() as filling:

@@ -394,7 +394,22 @@ def _multiplied_once(nodes, over, inner):
     if not pairs:
         return [_times(nodes, inner)]
     _, j, k = min(pairs)
-    return [_times([nodes[j], nodes[k]], inner), *(n for m, n in enumerate(nodes) if m not in (j, k))]
+    order = _stored_by_both(nodes[j].axes, nodes[k].axes) or inner
+    return [_times([nodes[j], nodes[k]], order), *(n for m, n in enumerate(nodes) if m not in (j, k))]
+
+
+def _stored_by_both(one, other):
+    """Return the axes of two arrays in an order that is that of each of them; () where there is none."""
+    shared = [i for i in one if i in other]
+    if shared != [i for i in other if i in one]:
+        return ()
+    order, rest = [], list(other)
+    for i in one:
+        while i in rest and rest[0] != i:
+            order.append(rest.pop(0))
+        rest = [k for k in rest if k != i]
+        order.append(i)
+    return (*order, *rest)
 
 
 def _matrix_product(left, right, over, remaining, axes):

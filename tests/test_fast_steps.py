@@ -16,7 +16,19 @@ from codegen.shared_exponentials import capped_exp, with_shared_exponentials
 from codegen.slots import in_slots
 from codegen.statements import Statement
 from codegen.unstacked import with_gates_apart
-from derive import FirstMaximum, Maximum, Network, cross_entropy, mean, relu, sigmoid, softmax, softplus, total
+from derive import (
+    FirstMaximum,
+    LogSumExp,
+    Maximum,
+    Network,
+    cross_entropy,
+    mean,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    total,
+)
 from derive.functions import softplus as softplus_function
 from derive.networks import named
 from derive.program import is_cyclic
@@ -195,8 +207,22 @@ def test_sums_of_products_of_what_is_computed_first_are_those_of_numpy():
     same(program, {"N": 3, "D": 2000}, np.random.default_rng(0))
 
 
+def test_a_loop_reduces_rows_as_the_lines_beside_it_do():
+    net = Network("forward", "The forward algorithm, in logarithms")
+    T, N, K = net.sizes("T N K")
+    A, Y = net.parameter("A", K, K), net.input("Y", T, N, K)
+    t, n, k, j = net.indices(t=T, n=N, k=K, j=K)
+    a = net.state("a", T, N, K, initial=0)
+    net.define(a, LogSumExp(a[t - 1, n, j] + A[j, k], j) + Y[t, n, k], over=(t, n, k))
+    net.loss = Sum(LogSumExp(a[T - 1, n, k], k), n)
+    program = net.backward()
+    code = codegen.source(program, style="fast")
+    assert "        T_a = _row_maxima(pre_a)" in code and "        S_a[t] = _row_sums(E_a[t])" in code
+    same(program, {"T": 3, "N": 2, "K": 4}, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("helper", ["row_sums", "column_sums", "row_maxima"])
-@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4), (1, 20000), (20000, 1)])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4), (4, 40), (1, 20000), (20000, 1)])
 def test_helpers_reduce_as_numpy_does(helper, shape):
     from codegen.helpers import HELPERS
 
