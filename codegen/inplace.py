@@ -11,7 +11,7 @@ import ast
 import re
 from dataclasses import replace
 
-from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S
+from sympy import Add, Integer, Mul, Piecewise, Pow, Rational, S, erf
 
 from derive import functions
 from derive.nodes import Apply, Gather, Product, Read, Scalar, Spread, Transpose
@@ -234,10 +234,15 @@ class InPlacePrinter(NumpyPrinter):
         self.lines.append(f"np.copyto({name}, {self.code(other)}, where=~({self.code(condition)}))")
 
     def _function(self, head):
-        return head is functions.relu or head in STEPS or head.__name__ in CALLS
+        return head is functions.relu or head is erf or head in STEPS or head.__name__ in CALLS
 
     def _function_into(self, name, where, node):
         head, argument = node.head, node.args[0]
+        if head is erf:
+            self.helpers["_erf_into"] = self.scipy["erf"] = None
+            call = f"_erf_into({self._started(name, where, argument, node.axes)}, {where})"
+            self.lines.append(call if name == where else f"{name} = {call}")
+            return
         if head in STEPS:
             self.helpers[f"{STEPS[head]}_into"] = None
             if head in (functions.sigmoid, capped_exp):         # their argument may lie where the result goes

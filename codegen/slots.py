@@ -11,7 +11,7 @@ from derive.program import Program
 
 from .statements import Statement
 
-INTO = {"_sigmoid_into": 0, "_capped_exp_into": 0, "_softplus_at_into": 0}     # what the result may replace
+INTO = dict.fromkeys(("_sigmoid_into", "_capped_exp_into", "_erf_into", "_softplus_at_into"), 0)  # what may be replaced
 SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
 
 

@@ -1,5 +1,6 @@
 """Each step of the fast style's planner, on programs of its kind: equal to the plain style, which it leaves alone."""
 
+import math
 import re
 from contextlib import nullcontext
 
@@ -238,6 +239,23 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
     if helper != "row_maxima":
         ones = np.ones(shape, bool)
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_error_function_of_many_numbers_is_that_of_single_ones(dtype):
+    from codegen.helpers import HELPERS
+
+    pytest.importorskip("scipy", reason="SciPy is an extra")
+    module = module_from("helpers", f"import numpy as np\nfrom scipy.special import erf\n{HELPERS['_erf_into']}")
+    small = 10.0 ** np.linspace(-37, -1, 1000)
+    ends = [0, 1e30, -1e30, np.inf, -np.inf, np.nan]
+    x = np.concatenate([np.linspace(-6, 6, 40_001), small, -small, ends]).astype(dtype)
+    want = np.array([math.erf(float(v)) for v in x])
+    written_over, strided = x.copy(), np.empty((len(x), 2), dtype)[:, 0]
+    for given, out in (x, np.empty_like(x)), (written_over, written_over), (x, strided):
+        found = module._erf_into(given, out)
+        error = np.abs(found - want)[:-1] / np.spacing(np.abs(want[:-1]).astype(dtype))
+        assert found is out and error.max() <= 4 and np.abs(found[:-1]).max() == 1 and np.isnan(found[-1])
 
 
 @pytest.mark.parametrize("P", [0, 2])
