@@ -48,7 +48,7 @@ def outer(plan: Plan, called: Called, inner: Inner, before: Sequence[str] = ()) 
         *signature(called.name, [*called.given, "workspace=None"], plan.keyword_sizes),
         *_docstring(called.told, _lasting(plan, called, inner)),
         *assignment(names, parts.call("_checked", called.checked, plan.keyword_sizes)),
-        *before,
+        *parts.as_python(plan.keyword_sizes), *before,
         f"    array = (Workspace() if workspace is None else workspace).arrays({names[0]}.dtype)",
     ]
     if inner.block:

@@ -68,7 +68,7 @@ def checked(plan) -> str:
 def _sizes_asked(plan, optional, told) -> list[str]:
     """Lines that check the sizes given by keyword, and ask for all by the shapes."""
     shapes = [f'getattr({n}, "shape", None)' if n in optional else f"{n}.shape" for n in arguments(plan.program)]
-    given = [f"{s}={s}" for s in plan.keyword_sizes]
+    given = [f"{s}=int({s})" for s in plan.keyword_sizes]
     return [*_given_checks(plan), *wrapped(f"    {told}_sizes({', '.join([*shapes, *given])})")]
 
 
@@ -254,6 +254,7 @@ def _label_checks(program, optional):
             f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; "',
             f'{pad}        f"expected 0 to {shown}"',
             f"{pad}    )",
+            f"{pad}{v.name} = {v.name}.astype(np.intp, copy=False)",        # sums of uint8 would wrap around
         ]
     return lines
 

@@ -55,8 +55,8 @@ def function(plan: FunctionPlan, called: Called) -> str:
     body = parts.body(plan, plan.predict, "predict", [*program.parameters, *program.inputs], given=sizes)
     return "\n".join([
         *signature(program.function, called.given, plan.keyword_sizes), f'    """{called.told}"""',
-        *assignment(checks.arguments(program), parts.call("_checked", called.checked, plan.keyword_sizes)), *body,
-        *_returned(called),
+        *assignment(checks.arguments(program), parts.call("_checked", called.checked, plan.keyword_sizes)),
+        *parts.as_python(plan.keyword_sizes), *body, *_returned(called),
     ])
 
 

@@ -161,7 +161,7 @@ def forward(plan) -> str:
     return "\n".join([
         *signature("forward", names, plan.keyword_sizes),
         '    """Return the loss and the residuals that `backward` reads."""',
-        *assignment(names, call("_checked", names, plan.keyword_sizes)),
+        *assignment(names, call("_checked", names, plan.keyword_sizes)), *as_python(plan.keyword_sizes),
         *statements, *result,
     ])
 
@@ -296,6 +296,12 @@ def loss_and_grads(plan) -> str:
     ])
 
 
+def as_python(sizes):
+    """A line that makes Python's integers of sizes: with one of NumPy's, float32 would become float64."""
+    names = list(map(str, sizes))
+    return wrapped(f"    {', '.join(names)} = {', '.join(f'int({n})' for n in names)}") if names else []
+
+
 def call(function, arguments, sizes):
     """A call that passes the sizes that only keywords tell."""
     return f"{function}({', '.join([*arguments, *(f'{s}={s}' for s in sizes)])})"
@@ -321,7 +327,8 @@ def predict(plan) -> str:
         told[-1:] = [told[-1].removesuffix('"""'), '"""']
     return "\n".join([
         *signature("predict", wanted, given), *(f"    {line}" for line in told),
-        *assignment(received, call("_checked", calls, plan.keyword_sizes)), *_ended(statements, outputs),
+        *assignment(received, call("_checked", calls, plan.keyword_sizes)), *as_python(given),
+        *_ended(statements, outputs),
     ])
 
 

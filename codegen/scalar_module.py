@@ -155,7 +155,9 @@ class _Module:
                 top = int(v.classes.xreplace(self.scalars.sizes))
                 for entry in self.scalars.entries(v):
                     told = f"{v.name} holds the label {{{entry}}}; expected 0 to {top - 1}"
-                    lines += [f"    if not 0 <= {entry} < {top}:", f'        raise ValueError(f"{told}")']
+                    lines += [f"    if not 0 <= {entry} < {top} or {entry} % 1:",
+                              f'        raise ValueError(f"{told}")',
+                              f"    {entry} = int({entry})"]                     # sums of uint8 would wrap around
         return lines
 
     def _nested(self, variable: Variable) -> str:

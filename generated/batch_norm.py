@@ -160,6 +160,7 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None,
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsilon
 
 

@@ -174,6 +174,7 @@ def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return W, U, b, Wr, Ur, br, V, Vr, c, x, y
 
 

@@ -36,6 +36,7 @@ class Params(NamedTuple):
 def forward(x, w, b, Y, *, S, L, P):
     """Return the loss and the residuals that `backward` reads."""
     x, w, b, Y = _checked(x, w, b, Y, S=S, L=L, P=P)
+    S, L, P = int(S), int(L), int(P)
     N = len(Y)
     G = Y.shape[1]
     M = Y.shape[2]
@@ -106,6 +107,7 @@ def loss_and_grads(x, w, b, Y, *, S, L, P):
 def predict(x, w, b, *, S, L, P):
     """Return the G groups of M channels y (N, G, M, A, B)."""
     x, w, b, _ = _checked(x, w, b, S=S, L=L, P=P)
+    S, L, P = int(S), int(L), int(P)
     N = len(x)
     C = x.shape[1]
     J = w.shape[1]
@@ -148,7 +150,7 @@ def _checked(x, w, b, Y=None, *, S, L, P):
     for name, size, least in (("S", S, 1), ("L", L, 1), ("P", P, 0)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    _sizes(x.shape, w.shape, b.shape, getattr(Y, "shape", None), S=S, L=L, P=P)
+    _sizes(x.shape, w.shape, b.shape, getattr(Y, "shape", None), S=int(S), L=int(L), P=int(P))
     return x, w, b, Y
 
 

@@ -172,6 +172,7 @@ def _checked(A, B, U, b, V, c, X, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return A, B, U, b, V, c, X, y
 
 

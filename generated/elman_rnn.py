@@ -136,6 +136,7 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return W, U, b, V, c, x, y, h0
 
 

@@ -123,6 +123,7 @@ def forward(
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,
         b_A2, g_B2, b_B2, g_C, b_C, w, y, epsilon, H=H, E=E,
     )
+    H, E = int(H), int(E)
     N = len(w)
     T = len(Wp)
     D = len(Wq1)
@@ -409,6 +410,7 @@ def predict(
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,
         b_A2, g_B2, b_B2, g_C, b_C, w, epsilon=epsilon, H=H, E=E,
     )
+    H, E = int(H), int(E)
     N = len(w)
     T = len(Wp)
     D = len(Wq1)
@@ -558,7 +560,7 @@ def _checked(
         We.shape, Wp.shape, Wq1.shape, Wk1.shape, Wv1.shape, Wo1.shape, W1.shape, b1.shape, U1.shape, c1.shape,
         g_A1.shape, b_A1.shape, g_B1.shape, b_B1.shape, Wq2.shape, Wk2.shape, Wv2.shape, Wo2.shape, W2.shape, b2.shape,
         U2.shape, c2.shape, g_A2.shape, b_A2.shape, g_B2.shape, b_B2.shape, g_C.shape, b_C.shape, w.shape,
-        getattr(y, "shape", None), getattr(epsilon, "shape", None), H=H, E=E
+        getattr(y, "shape", None), getattr(epsilon, "shape", None), H=int(H), E=int(E)
     )
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
@@ -567,6 +569,7 @@ def _checked(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
+    w = w.astype(np.intp, copy=False)
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -575,6 +578,7 @@ def _checked(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to V - 1 = {sizes['V'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return (
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,
         b_A2, g_B2, b_B2, g_C, b_C, w, y, epsilon,

@@ -45,6 +45,7 @@ class Params(NamedTuple):
 def forward(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
     """Return the loss and the residuals that `backward` reads."""
     W1, gamma, beta, W2, b2, X, y, epsilon = _checked(W1, gamma, beta, W2, b2, X, y, epsilon, G=G, M=M)
+    G, M = int(G), int(M)
     N = len(X)
     D = X.shape[1]
     H = X.shape[2]
@@ -125,6 +126,7 @@ def loss_and_grads(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
 def predict(W1, gamma, beta, W2, b2, X, epsilon, *, G, M):
     """Return the logits Y (N, K)."""
     W1, gamma, beta, W2, b2, X, _, epsilon = _checked(W1, gamma, beta, W2, b2, X, epsilon=epsilon, G=G, M=M)
+    G, M = int(G), int(M)
     N = len(X)
     D = X.shape[1]
     H = X.shape[2]
@@ -166,7 +168,7 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
     sizes = _sizes(
         W1.shape, gamma.shape, beta.shape, W2.shape, b2.shape, X.shape, getattr(y, "shape", None),
-        getattr(epsilon, "shape", None), G=G, M=M
+        getattr(epsilon, "shape", None), G=int(G), M=int(M)
     )
     if y is not None:
         if y.dtype.kind not in "iu":
@@ -176,6 +178,7 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to K - 1 = {sizes['K'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return W1, gamma, beta, W2, b2, X, y, epsilon
 
 

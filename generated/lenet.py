@@ -249,6 +249,7 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to D - 1 = {sizes['D'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return w1, b1, w2, b2, W3, b3, x, y
 
 

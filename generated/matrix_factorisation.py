@@ -114,6 +114,7 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
             f"who holds labels from {who.min()} to {who.max()}; "
             f"expected 0 to U - 1 = {sizes['U'] - 1}"
         )
+    who = who.astype(np.intp, copy=False)
     if what.dtype.kind not in "iu":
         raise ValueError(f"what has dtype {what.dtype}; expected integers, the labels")
     if what.min() < 0 or what.max() >= sizes["I"]:
@@ -121,6 +122,7 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
             f"what holds labels from {what.min()} to {what.max()}; "
             f"expected 0 to I - 1 = {sizes['I'] - 1}"
         )
+    what = what.astype(np.intp, copy=False)
     return P, b, Q, c, mu, who, what, r, penalty
 
 

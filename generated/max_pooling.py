@@ -33,6 +33,7 @@ class Params(NamedTuple):
 def forward(x, Y, *, K, S):
     """Return the loss and the residuals that `backward` reads."""
     x, Y = _checked(x, Y, K=K, S=S)
+    K, S = int(K), int(S)
     N = len(Y)
     C = Y.shape[1]
     U = x.shape[2]
@@ -77,6 +78,7 @@ def loss_and_grads(x, Y, *, K, S):
 def predict(x, *, K, S):
     """Return the pooled y (N, C, A, B)."""
     x, _ = _checked(x, K=K, S=S)
+    K, S = int(K), int(S)
     N = len(x)
     C = x.shape[1]
     U = x.shape[2]
@@ -116,7 +118,7 @@ def _checked(x, Y=None, *, K, S):
     for name, size, least in (("K", K, 1), ("S", S, 1)):
         if not isinstance(size, (int, np.integer)) or size < least:
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
-    _sizes(x.shape, getattr(Y, "shape", None), K=K, S=S)
+    _sizes(x.shape, getattr(Y, "shape", None), K=int(K), S=int(S))
     return x, Y
 
 

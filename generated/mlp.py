@@ -106,6 +106,7 @@ def _checked(W1, b1, W2, b2, X, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return W1, b1, W2, b2, X, y
 
 

@@ -93,6 +93,7 @@ def _checked(W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot):
             f"y holds labels from {y.min()} to {y.max()}; "
             f"expected 0 to C - 1 = {sizes['C'] - 1}"
         )
+    y = y.astype(np.intp, copy=False)
     return W1, b1, W2, b2, X, y, W1dot, b1dot, W2dot, b2dot
 
 

@@ -167,6 +167,7 @@ def _checked(E, W, U, b, V, c, w, y=None):
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
+    w = w.astype(np.intp, copy=False)
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -175,6 +176,7 @@ def _checked(E, W, U, b, V, c, w, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return E, W, U, b, V, c, w, y
 
 

@@ -208,6 +208,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
+    w = w.astype(np.intp, copy=False)
     if u.dtype.kind not in "iu":
         raise ValueError(f"u has dtype {u.dtype}; expected integers, the labels")
     if u.min() < 0 or u.max() >= sizes["C"]:
@@ -215,6 +216,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
             f"u holds labels from {u.min()} to {u.max()}; "
             f"expected 0 to C - 1 = {sizes['C'] - 1}"
         )
+    u = u.astype(np.intp, copy=False)
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
@@ -223,6 +225,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
+        y = y.astype(np.intp, copy=False)
     return E, F, W, U, b, P, Q, q, V, c, w, u, y
 
 

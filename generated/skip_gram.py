@@ -133,6 +133,7 @@ def _checked(E, F, w, c, r):
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
+    w = w.astype(np.intp, copy=False)
     if c.dtype.kind not in "iu":
         raise ValueError(f"c has dtype {c.dtype}; expected integers, the labels")
     if c.min() < 0 or c.max() >= sizes["V"]:
@@ -140,6 +141,7 @@ def _checked(E, F, w, c, r):
             f"c holds labels from {c.min()} to {c.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
+    c = c.astype(np.intp, copy=False)
     if r.dtype.kind not in "iu":
         raise ValueError(f"r has dtype {r.dtype}; expected integers, the labels")
     if r.min() < 0 or r.max() >= sizes["V"]:
@@ -147,6 +149,7 @@ def _checked(E, F, w, c, r):
             f"r holds labels from {r.min()} to {r.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
+    r = r.astype(np.intp, copy=False)
     return E, F, w, c, r
 
 

@@ -70,6 +70,7 @@ def _checked(W, b, X, y):
             f"y holds labels from {y.min()} to {y.max()}; "
             f"expected 0 to C - 1 = {sizes['C'] - 1}"
         )
+    y = y.astype(np.intp, copy=False)
     return W, b, X, y
 
 

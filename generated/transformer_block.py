@@ -68,6 +68,7 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     (
         g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon,
     ) = _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, H=H, E=E)
+    H, E = int(H), int(E)
     N = len(X)
     T = X.shape[1]
     D = len(g1)
@@ -192,6 +193,7 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     (
         g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, _, epsilon,
     ) = _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon=epsilon, H=H, E=E)
+    H, E = int(H), int(E)
     N = len(X)
     T = X.shape[1]
     D = len(g1)
@@ -257,7 +259,7 @@ def _checked(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y=None, epsilon=
             raise ValueError(f"{name} is {size!r}; expected an integer, at least {least}")
     _sizes(
         g1.shape, b1.shape, Wq.shape, Wk.shape, Wv.shape, Wo.shape, g2.shape, b2.shape, W3.shape, b3.shape, W4.shape,
-        b4.shape, X.shape, getattr(Y, "shape", None), getattr(epsilon, "shape", None), H=H, E=E
+        b4.shape, X.shape, getattr(Y, "shape", None), getattr(epsilon, "shape", None), H=int(H), E=int(E)
     )
     return g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon
 

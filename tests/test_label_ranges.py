@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Sum, exp, log
+from sympy import Piecewise, Sum, exp, log, sqrt
 
 import codegen
 from derive import DefinitionError, Network, padded, sigmoid
@@ -68,3 +68,32 @@ def test_a_case_without_a_value_is_told():
     x = net.parameter("x")
     with pytest.raises(DefinitionError, match=r"zoo in it, which is 1/0 or log\(0\), perhaps in one of its cases"):
         net.loss = Piecewise((x, x > 0), (log(x - x), True))
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_labels_and_sizes_may_be_integers_of_any_width(style):
+    """Two times a label of uint8, or a size of it, would wrap around; a size of int64 would make float64 of float32."""
+    net = Network("pairs")
+    N, V, K = net.sizes("N V K")
+    E, y = net.parameter("E", V * K), net.labels("y", N, classes=V)
+    n, k = net.indices(n=N, k=K)
+    net.loss = Sum(E[K * y[n] + k] ** 2 * (y[n] + y[n]) / sqrt(K), n, k)
+    f = codegen.lambdify(net.backward(), style=style)
+    table, labels = np.arange(360, dtype=np.float32) / 360, np.array([0, 7, 110, 119])
+    read = (table.reshape(120, 3)[labels].astype(float) ** 2).sum(1)
+    for dtype in (np.int8, np.uint8, np.uint32, np.uint64):
+        loss, grads = f(table, labels.astype(dtype), V=dtype(120), K=dtype(3))
+        assert loss == pytest.approx((read * 2 * labels).sum() / 3**0.5, rel=1e-6)
+        assert loss.dtype == grads.E.dtype == np.float32
+
+
+def test_labels_of_the_scalar_style_are_whole_numbers():
+    net = Network("doubled")
+    N, w = net.size("N"), net.parameter("w")
+    y = net.labels("y", N, classes=200)
+    [n] = net.indices(n=N)
+    net.loss = w * Sum(y[n] + y[n], n)
+    f = codegen.lambdify(net.backward(), style="scalar", sizes={"N": 2})
+    assert f(0.5, np.array([150, 199], np.uint8)) == (349, (698,))
+    with pytest.raises(ValueError, match=r"y holds the label 1\.5"):
+        f(0.5, [1.5, 2])
