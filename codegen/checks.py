@@ -83,12 +83,13 @@ def _sizes(plan, optional) -> str:
 
 
 def _converted(program, optional):
-    """The parameters decide the dtype, the inputs follow."""
+    """The parameters decide the dtype, the inputs follow, and so do numbers of Python's beside arrays."""
     parameters = [p.name for p in program.parameters]
     real = [v.name for v in program.inputs if v.kind == "input"]
     now = [n for n in real if n not in optional]
+    number = "" if all(p.shape for p in program.parameters) else "p if isinstance(p, int | float) else "
     lines = [
-        *wrapped(f"    floats = [np.asarray(p) for p in {as_tuple(parameters)}]"),
+        *wrapped(f"    floats = [{number}np.asarray(p) for p in {as_tuple(parameters)}]"),
         "    dtype = np.result_type(*floats)",
         '    if dtype.kind not in "fc":',
         "        dtype = np.float64",

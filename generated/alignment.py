@@ -127,7 +127,7 @@ def _sigmoid(x):
 
 def _checked(W, g, x, y):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (W, g)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (W, g)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

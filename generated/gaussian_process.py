@@ -117,7 +117,7 @@ def _cholesky(name, matrix):
 
 def _checked(length, signal, noise, X, y):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (length, signal, noise)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (length, signal, noise)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -53,7 +53,7 @@ def sgd_step(params, grads, learning_rate):
 
 def _checked(g, target):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (g,)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (g,)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -68,7 +68,7 @@ def sgd_step(params, grads, learning_rate):
 
 def _checked(w, b, X, y=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (w, b)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (w, b)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -49,7 +49,7 @@ def _sigmoid_slope(x):
 
 def _checked(w, b, X, y):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (w, b)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (w, b)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -99,7 +99,7 @@ def _add_rows(total, rows, values):
 
 def _checked(P, b, Q, c, mu, who, what, r, penalty):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (P, b, Q, c, mu)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (P, b, Q, c, mu)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -84,7 +84,7 @@ def _cholesky(name, matrix):
 
 def _checked(W, t, S):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (W, t)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (W, t)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -52,7 +52,7 @@ def sgd_step(params, grads, learning_rate):
 
 def _checked(x):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (x,)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (x,)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

@@ -137,7 +137,7 @@ def _cholesky(name, matrix):
 
 def _checked(length, signal, noise, u, X, y=None):
     """Return the arguments as arrays; raise ValueError where a shape, a size or a label is wrong."""
-    floats = [np.asarray(p) for p in (length, signal, noise, u)]
+    floats = [p if isinstance(p, int | float) else np.asarray(p) for p in (length, signal, noise, u)]
     dtype = np.result_type(*floats)
     if dtype.kind not in "fc":
         dtype = np.float64

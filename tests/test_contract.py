@@ -134,6 +134,9 @@ def test_parameters_decide_the_dtype_of_all_that_is_computed(name, dtype):
     assert [s.dtype for s in stepped] == [dtype] * len(grads)
     if program(name).outputs:
         assert np.asarray(predicted(name, given, extra)[0]).dtype == dtype
+    numbers = {p.name: float(given[p.name]) for p in program(name).parameters if not p.shape}
+    if 0 < len(numbers) < len(grads):                           # Python's are of any dtype
+        assert run(name, given | numbers, **extra)[0].dtype == dtype
 
 
 @every_module
