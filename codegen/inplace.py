@@ -231,7 +231,19 @@ class InPlacePrinter(NumpyPrinter):
         value, condition, other, _ = node.args
         self.risky |= may_overflow(value)
         self._into(name, where, value)
-        self.lines.append(f"np.copyto({name}, {self.code(other)}, where=~({self.code(condition)}))")
+        least_of = isinstance(condition, Spread) and self.code(other) == "-np.inf" and not may_overflow(value)
+        if not least_of or self.counters:
+            self.lines.append(f"np.copyto({name}, {self.code(other)}, where=~({self.code(condition)}))")
+            return
+        axes = condition.body.axes                          # few, broadcast to all of them
+        bound, least = self._work(axes), self._named_work()
+        self.works -= 1
+        self.lines += [
+            f"{least} = {bound}",
+            f"{least}.fill(np.inf)",
+            f"np.copyto({least}, -np.inf, where=~({self.code(condition.body)}))",
+            f"np.minimum({name}, {self.code(replace(condition, body=Read(axes, least)))}, out={name})",
+        ]
 
     def _function(self, head):
         return head is functions.relu or head is erf or head in STEPS or head.__name__ in CALLS

@@ -241,6 +241,34 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))
 
 
+def test_a_block_of_many_layers_has_room_for_a_third_of_what_is_beyond_sixteen_arrays():
+    net = Network("deep", "Layers of equal width")
+    N, D = net.sizes("N D")
+    A = net.input("X", N, D)
+    for k in range(15):
+        A = net.define(f"A{k}", tanh(A @ net.parameter(f"W{k}", D, D)))
+    net.loss = mean(A**2)
+    code = codegen.source(net.backward(), style="fast")
+    arrays = int(re.search(r"rows = size / \((\d+) \* D\)", code)[1])
+    assert arrays > 16 and f"{16 + (arrays - 16) // 3} * 2**18 // W0.itemsize" in code
+
+
+def test_a_mask_of_scores_is_laid_out_once_for_all_heads():
+    net = Network("masked", "Scores of several heads, masked by lengths")
+    N, H, T = net.sizes("N H T")
+    Q, K, l = net.parameter("Q", N, H, T, T), net.input("K", N, H, T), net.labels("l", N, classes=T)
+    n, h, t, s = net.indices(n=N, h=H, t=T, s=T)
+    S = net.define("S", Piecewise((Q[n, h, t, s] * K[n, h, s], s <= l[n]), (-oo, True)), over=(n, h, t, s))
+    net.loss = total(net.define("P", softmax(S)) ** 2)
+    fast, plain = (codegen.lambdify(net.backward(), style=style) for style in ("fast", "plain"))
+    assert "np.minimum(S, work[:, None, None, :], out=S)" in fast.module.__source__
+    rng = np.random.default_rng(0)
+    arguments = rng.normal(size=(3, 2, 4, 4)), rng.normal(size=(3, 2, 4)), np.array([0, 3, 2])
+    arguments[0][0, :, :, 1:] = 1e300                       # what is masked may be as large as it likes
+    assert np.array_equal(fast(*arguments)[1].Q[0, :, :, 1:], np.zeros((2, 4, 3)))
+    assert all(np.allclose(a, b) for a, b in zip(fast(*arguments)[1], plain(*arguments)[1], strict=True))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_error_function_of_many_numbers_is_that_of_single_ones(dtype):
     from codegen.helpers import HELPERS
