@@ -226,7 +226,7 @@ def _inner(a, b):
     """Return the sum of all of a*b, 4096 numbers at a time: one long float32 sum by BLAS loses digits."""
     a, b = a.reshape(-1), b.reshape(-1)
     whole = a.size // 4096 * 4096
-    return _dots(a[:whole].reshape(-1, 4096), b[:whole].reshape(-1, 4096)).sum() + _dots(a[whole:], b[whole:])
+    return _dots(a[:whole].reshape(-1, 4096), b[:whole].reshape(-1, 4096)).sum() + a[whole:] @ b[whole:]
 '''
 HELPERS["_zeroed"] = '''
 def _zeroed(x):
