@@ -143,9 +143,9 @@ def _dense(equation: Equation, node: Node, where: str, own: bool, fast: InPlaceP
         return fast.filled(equation.name, node, where)
     if equation.lhs.is_integer:
         return []
-    rows = re.fullmatch(r"(\w+)\[(\w+)\]", fast.code(node)) if isinstance(node, Gather) else None
-    if rows and rows[2] in fast.labels and rows[1] not in fast.counted:     # labels are in range: nothing is clipped
-        return [f'{equation.name} = {rows[1]}.take({rows[2]}, axis=0, mode="clip", out={where})']
+    rows = re.fullmatch(r"(\w+)(\.take\(\w+, axis=0)\)", fast.code(node)) if isinstance(node, Gather) else None
+    if rows and rows[1] not in fast.counted:                    # labels are in range: nothing is clipped
+        return [f'{equation.name} = {rows[1]}{rows[2]}, mode="clip", out={where})']
     if not own or not isinstance(node, Read | Gather | Transpose | Spread):
         return []
     before, code = fast.expression(node)

@@ -32,7 +32,7 @@ from .nodes import (
     term_order,
 )
 from .numpy_text import NumpyPrinter
-from .precedence import SUM, TERM
+from .precedence import SUM, TERM, Text
 from .product_text import taken_apart
 from .shared_exponentials import capped_exp, sigmoid_at, softplus_at
 from .small_factors import with_number_in_small_factor, with_small_factors_together
@@ -303,6 +303,13 @@ class InPlacePrinter(NumpyPrinter):
                            f"np.matmul({found.left}, {found.right}, out={name}{whole})", f"{name} = {name}{found.turn}"]
         else:
             self.lines.append(f"{name} = {code}" if name != where else f"{name}[...] = {code}")
+
+    def _gather(self, node):
+        """Print rows that labels name as NumPy fetches them fastest; labels are in range."""
+        text = super()._gather(node)
+        rows = re.fullmatch(r"(\w+)\[(\w+)\]", text.code)
+        fits = rows and rows[2] in self.labels and rows[1] not in self.labels
+        return Text(f"{rows[1]}.take({rows[2]}, axis=0)") if rows and fits else text
 
     def _laid_out(self, name, where, axes):
         """Return the code of the array that a product goes to, its axes in memory as those want them who read it."""
