@@ -145,6 +145,10 @@ def _computed_axes(program):
     return list(dict.fromkeys(e for v in program.variables.values() for e in v.shape if e.free_symbols and e.args))
 
 
+class NotReal(DerivationError):
+    """A value is no real number at a point."""
+
+
 def point(program: Program, sizes: Sizes, seed: int = 0, positive: bool = False) -> Values:
     """Return random rational values for parameters and inputs, between -2 and 2 (or 0 and 1), and random labels."""
     random = Random(seed)
@@ -443,7 +447,7 @@ class Evaluated:
                  for c, u in scalar.reads.items()}
         value = _rounded(expr.xreplace(known), self.digits)
         if not (value.is_Rational or value.is_Float or value in (oo, -oo)):
-            raise DerivationError(f"{_shown(cell)} is no real number at this point but {value}")
+            raise NotReal(f"{_shown(cell)} is no real number at this point but {value}")
         return value
 
 

@@ -12,12 +12,25 @@ from sympy import Add, And, Expr, Ge, Max, Min, Piecewise, S, Symbol
 
 from .blocks import NotLinear
 from .errors import DerivationError
-from .explicit import Cell, Evaluated, Explicit, Sizes, Values, evaluate, is_rational, nested, point, sizes_for
+from .explicit import (
+    Cell,
+    Evaluated,
+    Explicit,
+    NotReal,
+    Sizes,
+    Values,
+    evaluate,
+    is_rational,
+    nested,
+    point,
+    sizes_for,
+)
 from .program import Program
 
 DIGITS = 60, 180                # of the arithmetic where a program is not rational; more where too many cancel
 TOLERANCE = 1e-50               # the largest relative disagreement that is none
 POINTS = 5                      # that are tried at most, until each gradient was not 0 at one of them
+NOT_REAL = 12                   # at most so many more where a value is no real number: a row of which all is masked
 
 
 def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None, seed: int = 0) -> dict[str, float]:
@@ -44,16 +57,22 @@ def disagreement(forward: Program, derived: Program, sizes: Sizes | None = None,
     _check_shapes(forward, derived)
     found: dict[str, float] = {}
     idle = {p.name for p in forward.parameters}
-    for k in range(POINTS):
+    judged = 0
+    for k in range(POINTS + NOT_REAL):
         try:
             here, zero = _judged(forward, derived, sizes, seed + k)
+        except NotReal:
+            if k == NOT_REAL and not found:
+                raise
+            continue
         except DerivationError:
             if not found:
                 raise
             continue
+        judged += 1
         found = {name: max(d, found.get(name, 0.0)) for name, d in here.items()}
         idle &= zero
-        if not idle:
+        if not idle or judged == POINTS:
             break
     return found
 

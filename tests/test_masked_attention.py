@@ -5,7 +5,9 @@ import pytest
 from sympy import And, Eq, Piecewise, Sum, exp, sqrt
 
 import codegen
+from codegen.doctor import diagnose
 from derive import Network, matmul, mean, softmax, total
+from derive.referee import TOLERANCE, disagreement
 
 random = np.random.default_rng(0)
 B, T, E = 2, 5, 3
@@ -85,6 +87,27 @@ def test_weights_over_their_sum_are_a_softmax(network, mask, given, seen, style)
 
 def test_gradients_are_masked_once():
     assert codegen.source(attention(causal).backward()).count("np.where") == 1
+
+
+def test_rows_of_which_all_is_masked_are_judged_too():
+    """The referee takes a point where no logarithm is of 0; the doctor's formulas give what is masked no share."""
+    net = Network("pooled", "Means weighted by exponentials of what is there")
+    N, M = net.size("N"), 2
+    x, c, m = net.parameter("x", N, M), net.input("c", N, M), net.labels("m", N, M, classes=2)
+    n, t = net.indices(n=N, t=M)
+    weight = Piecewise((exp(x[n, t]), Eq(m[n, t], 1)), (0, True))
+    S = net.define("S", Sum(weight, t), over=n)
+    P = net.define("P", weight / S[n], over=(n, t))
+    net.loss = Sum(P[n, t] * c[n, t], n, t)
+
+    def by_hand(x, c, m):
+        P = np.exp(x) * (m == 1)
+        P /= np.maximum(P.sum(axis=1, keepdims=True), 1e-300)
+        return np.sum(P * c), {"x": P * (c - np.sum(P * c, axis=1, keepdims=True))}
+
+    for seed in range(4):
+        assert max(disagreement(net.program(), net.backward(), seed=seed).values()) <= TOLERANCE
+    assert diagnose(net, by_hand).verdict == "right"
 
 
 @pytest.mark.parametrize("style", ["plain", "fast", "compiled"])

@@ -27,6 +27,7 @@ from sympy import (
     Sum,
     Symbol,
     ceiling,
+    exp,
     floor,
 )
 from sympy.core.function import AppliedUndef
@@ -155,6 +156,8 @@ def _applied(expr, args, context):
         return lambda scope: relation(args[0](scope), args[1](scope))
     if isinstance(expr, floor | ceiling) and (parts := _divided(expr.args[0])):
         return _rounded(isinstance(expr, floor), *(compiled(p, context) for p in parts))
+    if isinstance(expr, exp) and isinstance(expr.args[0], Add):
+        return _exponential([compiled(a, context) for a in expr.args[0].args])
     name = type(expr).__name__
     if name in ("Max", "Min"):
         return _folded(np.maximum if name == "Max" else np.minimum, args)
@@ -183,6 +186,18 @@ def _folded(operation, args):
         for a in args[1:]:
             result = operation(result, a(scope))
         return result
+
+    return code
+
+
+def _exponential(terms):
+    """Return exp of a sum, 0 where a term is -inf: what is masked has no share, also where all others are masked."""
+    def code(scope):
+        values = [np.asarray(t(scope), float) for t in terms]
+        total = sum(values)
+        if np.isnan(total).any():
+            total = np.where(np.logical_or.reduce(np.broadcast_arrays(*(v == -np.inf for v in values))), -np.inf, total)
+        return np.exp(total)
 
     return code
 
