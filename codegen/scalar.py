@@ -4,6 +4,7 @@ Z1[0, 2] is Z1_0_2. What several entries of one equation share gets a name of it
 brackets and guards are decided here, and what is 0 is not computed.
 """
 
+import operator
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import product
@@ -226,7 +227,7 @@ class Scalars:
 
 def all_sizes(program, sizes):
     """Return the sizes as numbers, those that follow from others included."""
-    numbers = {s: Integer(sizes[s.name]) for s in program.sizes if s.name in sizes}
+    numbers = {s: _whole(s, sizes[s.name]) for s in program.sizes if s.name in sizes}
     unknown = sorted(set(sizes) - {s.name for s in program.sizes})
     if unknown:
         raise DerivationError(f"{unknown[0]} is no size of {program.name}; expected some of "
@@ -238,7 +239,18 @@ def all_sizes(program, sizes):
         raise DerivationError(f"{program.name} has the symbolic size{'s' if len(missing) > 1 else ''} "
                               f"{', '.join(missing)}; the style scalar needs numbers, "
                               f"as sizes={dict.fromkeys(missing, 2)}, or --sizes {','.join(f'{n}=2' for n in missing)}")
+    for s in program.sizes:
+        if numbers[s] < (least := program.least.get(s, 1)):
+            raise DerivationError(f"the size {s} is {numbers[s]}; expected at least {least}")
     return numbers
+
+
+def _whole(size, number):
+    """Return a size as a number of SymPy's."""
+    try:
+        return Integer(operator.index(number))
+    except TypeError:
+        raise DerivationError(f"the size {size} is {number!r}; expected an integer") from None
 
 
 def symbol(name: str, indices: tuple[int, ...]) -> Symbol:

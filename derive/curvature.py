@@ -104,7 +104,7 @@ def _outputs(program: Program, outputs: Sequence[str]) -> list[str]:
     if not names:
         raise DefinitionError(f"{program.name} has no outputs; say net.output(...) or name the variables")
     for name in names:
-        if name not in program.variables or program.variables[name].kind != "variable":
+        if not isinstance(name, str) or name not in program.variables or program.variables[name].kind != "variable":
             raise DefinitionError(f"{name!r} is not a variable of {program.name}; define it first")
     return names
 

@@ -1,8 +1,10 @@
 """What can be derived of a network beyond its gradients, as methods: each gives a program."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sympy import Expr
+
     from .program import Program
 
 
@@ -19,11 +21,11 @@ class Differentiable:
 
         return hessian_vector_product(self.program())
 
-    def hessian(self, *parameters: str) -> "Program":
+    def hessian(self, *parameters: "str | Expr") -> "Program":
         """Return the loss's Hessian, a block for each pair of parameters (or of those named), as a program."""
         from .hessians import hessian
 
-        return hessian(self.program(), parameters)
+        return hessian(self.program(), _names(parameters))
 
     def hessian_trace(self) -> "Program":
         """Return the trace of the loss's Hessian as a program."""
@@ -37,38 +39,43 @@ class Differentiable:
 
         return tangent_of_loss(self.program())
 
-    def jacobian(self, variable: str = "", *parameters: str) -> "Program":
+    def jacobian(self, variable: "str | Expr" = "", *parameters: "str | Expr") -> "Program":
         """Return the Jacobian of a variable, or of the first output, by each parameter (or by those named)."""
         from .hessians import jacobian
 
-        return jacobian(self.program(), variable, parameters)
+        return jacobian(self.program(), _names([variable])[0], _names(parameters))
 
-    def gauss_newton(self, *outputs: str) -> "Program":
+    def gauss_newton(self, *outputs: "str | Expr") -> "Program":
         """Return the Gauss-Newton matrix J' H J, H the Hessian of the loss in the outputs, as a program."""
         from .curvature import gauss_newton
 
-        return gauss_newton(self.program(), outputs)
+        return gauss_newton(self.program(), _names(outputs))
 
-    def gauss_newton_vector_product(self, *outputs: str) -> "Program":
+    def gauss_newton_vector_product(self, *outputs: "str | Expr") -> "Program":
         """Return the product of the Gauss-Newton matrix with a direction as a program."""
         from .curvature import gauss_newton_vector_product
 
-        return gauss_newton_vector_product(self.program(), outputs)
+        return gauss_newton_vector_product(self.program(), _names(outputs))
 
-    def fisher(self, *outputs: str) -> "Program":
+    def fisher(self, *outputs: "str | Expr") -> "Program":
         """Return the Fisher information, the loss being a negative log likelihood in natural parameters."""
         from .curvature import fisher
 
-        return fisher(self.program(), outputs)
+        return fisher(self.program(), _names(outputs))
 
-    def empirical_fisher(self, over: str | None = None) -> "Program":
+    def empirical_fisher(self, over: "str | Expr | None" = None) -> "Program":
         """Return the mean outer product of per-example gradients; `over` is the size that counts examples."""
         from .curvature import empirical_fisher
 
-        return empirical_fisher(self.program(), over=over)
+        return empirical_fisher(self.program(), over=_names([over])[0])
 
-    def per_example_gradients(self, over: str | None = None) -> "Program":
+    def per_example_gradients(self, over: "str | Expr | None" = None) -> "Program":
         """Return the gradients of each example, along a first axis; `over` is the size that counts examples."""
         from .per_example import per_example_gradients
 
-        return per_example_gradients(self.program(), over)
+        return per_example_gradients(self.program(), _names([over])[0])
+
+
+def _names(given: Any) -> list:
+    """Return the names of variables, or of a size, that are given by name or as what the network handed out."""
+    return [getattr(v, "name", v) for v in given]

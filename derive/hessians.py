@@ -65,7 +65,7 @@ def jacobian(program: Program, of: str, names: Sequence[str] = ()) -> Program:
         The variable is not one that the program defines, or a name is not a parameter's.
     """
     names, of = parameters_named(program, names), of or next(iter(program.outputs), program.loss)
-    if of not in program.variables or program.variables[of].kind != "variable":
+    if not isinstance(of, str) or of not in program.variables or program.variables[of].kind != "variable":
         raise DefinitionError(f"{of!r} is not a variable of {program.name}; define it first")
     jacobians = Jacobians(with_named_exponentials(tidied(recognised(program))))
     own = program.variables[of].indices

@@ -77,6 +77,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             raise DefinitionError(f"the size {name} is at least {least}; expected 1, or 0 for a padding")
         symbol = Symbol(name, integer=True, positive=True if least else None, nonnegative=True)
         given = None if value is None else self._of_sizes(name, value, "an expression in the sizes of this network")
+        if given is not None and given.is_number and not (given.is_Integer and given >= least):
+            raise DefinitionError(f"the size {name} is {value}; expected an integer, at least {least}")
         if self._least.get(given) == least:
             self._sizes[name] = given
             return given

@@ -228,6 +228,19 @@ def test_what_has_no_meaning_is_refused():
         named("mixture_density_network").fisher()
 
 
+def test_variables_and_sizes_are_named_or_handed_over():
+    net = Network("line")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    f = net.define("f", X @ w)
+    net.loss = mean((f - y) ** 2)
+    assert net.hessian(w) == net.hessian("w") and net.jacobian(f, w) == net.jacobian("f", "w")
+    assert net.gauss_newton(f) == net.gauss_newton("f")
+    assert net.per_example_gradients(N) == net.per_example_gradients("N")
+    with pytest.raises(DefinitionError, match=r"\['f'\] is not a variable of line"):
+        net.gauss_newton(["f"])
+
+
 def test_costs_are_those_of_the_closed_forms():
     N, D, C, H = (named("mlp").program().sizes[k] for k in (0, 1, 3, 2))
     logistic = operations(named("logistic_regression").hessian())

@@ -435,6 +435,15 @@ def test_what_a_layer_has_a_value_for_may_be_left_out():
         function(np.ones(2))
 
 
+def test_what_is_no_number_is_told():
+    net = named("neuron")
+    found = diagnose(net, lambda W, X, y: {"W": X / 0}, seconds=1)
+    assert found.verdict == "wrong" and re.search(r"dW is -?(nan|inf) everywhere: 0/0", str(found)), str(found)
+    for wrong in (("neuron", len), (net, 3)):
+        with pytest.raises(TypeError, match=r"is no (network|function); expected"):
+            diagnose(*wrong)
+
+
 def test_a_gradient_that_cancels_is_compared_with_what_cancels():
     """A bias before a normalisation has the gradient 0; code that leaves 1e-17 there is right."""
     net = Network("bias")

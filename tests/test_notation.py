@@ -243,6 +243,7 @@ REFUSED = [
     # names
     (lambda p: Network("a b"), "the network name 'a b' is no identifier; use letters"),
     (lambda p: Network("for"), "the network name 'for' is a word of Python"),
+    (lambda p: p.net.size("K3", 2.5), r"the size K3 is 2\.5; expected an integer, at least 1"),
     (lambda p: p.net.parameter("2W", p.D), "the parameter name '2W' is no identifier"),
     (lambda p: p.net.input(3, p.D), "the input name 3 is no identifier"),
     (lambda p: p.net.parameter("np", p.D), "the parameter 'np' has a name that generated modules use"),

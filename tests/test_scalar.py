@@ -115,6 +115,10 @@ def test_misuse_is_named():
         scalar(program, N=1, H=2)
     with pytest.raises(DerivationError, match="Q is no size of mlp"):
         scalar(program, Q=1)
+    with pytest.raises(DerivationError, match="the size N is 0; expected at least 1"):
+        scalar(program, N=0, D=1, H=2, C=2)
+    with pytest.raises(DerivationError, match=r"the size D is 1\.5; expected an integer"):
+        scalar(program, N=1, D=1.5, H=2, C=2)
     with pytest.raises(DerivationError, match="entries at these sizes"):
         scalar(program, N=100, D=100, H=100, C=10)
     ours = scalar(program, N=1, D=2, H=1, C=2)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from derive.differentiable import Differentiable
 from derive.program import Program
 
 from ..progress import Progress
@@ -31,11 +32,15 @@ def diagnose(
     Raises
     ------
     TypeError
-        `net` is a derived program, a Hessian for one.
+        `net` is no network (a derived program, a Hessian for one), or `function` is none.
     """
     if isinstance(net, Program):
         raise TypeError(f"{net.name} is a program{f' of the {net.subject}' if net.subject else ''}; the doctor judges "
                         "gradients: give it the network, or HessianProduct(network) for products with a Hessian")
+    if not isinstance(net, Differentiable | HessianProduct):
+        raise TypeError(f"{net!r} is no network; expected a Network, or HessianProduct(network), and then the function")
+    if not callable(function):
+        raise TypeError(f"{function!r} is no function; expected one of the parameters and inputs of {net.name}")
     with Progress() as bar:
         bar.step(f"examining {getattr(function, '__name__', 'the function')}")
         return Examination(net, function, seconds, at).done()

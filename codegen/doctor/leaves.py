@@ -17,8 +17,8 @@ from .wording import Wording
 
 def relation(evidence: Evidence, name: str) -> str:
     """Say what a gradient is that no changed equation gives, "" where nothing is known."""
-    tests = (_zero, _constant, _another, _with_another, _never_cleared, _regulariser, _regulariser_of_rows, _clipped,
-             _to_a_norm, _reordered, _whole)
+    tests = (_no_number, _zero, _constant, _another, _with_another, _never_cleared, _regulariser, _regulariser_of_rows,
+             _clipped, _to_a_norm, _reordered, _whole)
     return next((words for test in tests if (words := test(evidence, name))), "")
 
 
@@ -26,8 +26,18 @@ def _all(evidence, name, test):
     return all(test(s, s.answer.gradients[name], evidence.gradients(k)[name]) for k, s in enumerate(evidence.seen))
 
 
+def _no_number(evidence, name):
+    found = [(g, ~np.isfinite(g)) for s in evidence.seen for g in (np.asarray(s.answer.gradients[name], float),)]
+    if not all(lost.any() for _, lost in found):
+        return ""
+    g, lost = found[0]
+    whole = all(everywhere.all() for _, everywhere in found)
+    where = "everywhere" if whole else f"in {np.count_nonzero(lost)} of {lost.size} entries"
+    return f"is {g[lost][0]:g} {where}: 0/0, an overflow, or a logarithm or root of what has none"
+
+
 def _zero(evidence, name):
-    if _all(evidence, name, lambda s, g, o: largest(g) == 0):
+    if _all(evidence, name, lambda s, g, o: largest(g) == 0 and np.isfinite(g).all()):
         return ("is zero everywhere: it was made, and never filled (a view or a copy was written to instead, or a name "
                 "was bound anew)")
     return ""
