@@ -511,6 +511,10 @@ def _add_rows(total, rows, values):
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
     counted = total.dtype in (np.float32, np.float64)
+    if counted and width <= 64 and total.flags.c_contiguous and np.bincount(rows).max(initial=0) <= 64:
+        places = rows[:, None].astype(np.intp) * width + np.arange(width)
+        np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))      # none comes often: one after another
+        return
     if counted and total.size <= (max(values.size, 2**15) if width <= 64 else 2**15):       # few bins, or well filled
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
         total += np.bincount(places.reshape(-1), values.reshape(-1), total.size).reshape(total.shape)
