@@ -242,7 +242,7 @@ class InPlacePrinter(NumpyPrinter):
             f"{least} = {bound}",
             f"{least}.fill(np.inf)",
             f"np.copyto({least}, -np.inf, where=~({self.code(condition.body)}))",
-            f"np.minimum({name}, {self.code(replace(condition, body=Read(axes, least)))}, out={name})",
+            f"np.fmin({name}, {self.code(replace(condition, body=Read(axes, least)))}, out={name})",
         ]
 
     def _function(self, head):

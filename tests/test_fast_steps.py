@@ -261,10 +261,10 @@ def test_a_mask_of_scores_is_laid_out_once_for_all_heads():
     S = net.define("S", Piecewise((Q[n, h, t, s] * K[n, h, s], s <= l[n]), (-oo, True)), over=(n, h, t, s))
     net.loss = total(net.define("P", softmax(S)) ** 2)
     fast, plain = (codegen.lambdify(net.backward(), style=style) for style in ("fast", "plain"))
-    assert "np.minimum(S, work[:, None, None, :], out=S)" in fast.module.__source__
+    assert "np.fmin(S, work[:, None, None, :], out=S)" in fast.module.__source__
     rng = np.random.default_rng(0)
     arguments = rng.normal(size=(3, 2, 4, 4)), rng.normal(size=(3, 2, 4)), np.array([0, 3, 2])
-    arguments[0][0, :, :, 1:] = 1e300                       # what is masked may be as large as it likes
+    arguments[0][0, :, :, 1:] = [1e300, np.inf, np.nan]     # what is masked may be what it likes
     assert np.array_equal(fast(*arguments)[1].Q[0, :, :, 1:], np.zeros((2, 4, 3)))
     assert all(np.allclose(a, b) for a, b in zip(fast(*arguments)[1], plain(*arguments)[1], strict=True))
 
