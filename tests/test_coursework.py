@@ -103,6 +103,7 @@ WRONG = [                               # network, function, what the diagnosis 
     (more.probabilities, more.jacobians_diagonal, "diagonal", {"z"}),
     (more.divergence, more.normal_divergence_no_one, "the term -1 is missing", {"s"}),
     (more.divergence, more.normal_divergence_twice, "dm is 2 times", {"m"}),
+    (networks.softmax_loss, losses.softmax_loss_jacobian_twice, "softmax's Jacobian is applied once more", {"x"}),
 ]
 
 

@@ -13,7 +13,7 @@ from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
 from .axes import renamed
-from .probabilities import other_probabilities
+from .probabilities import logits_of, other_probabilities
 from .slips import LIKELY, POSSIBLE, RARE, Mutant, instead
 
 EPSILONS = [Float(10) ** -k for k in range(1, 16)]
@@ -126,6 +126,19 @@ def softmaxes(program: Program, equation: Equation) -> Iterator[Mutant]:
         yield from _logistic(equation, total, program)
         yield from _true_class(program, equation, total)
     yield from _signs_by_class(program, equation)
+    yield from _once_more(program, equation)
+
+
+def _once_more(program, equation):
+    """The softmax's Jacobian diag(p) - p p' times a gradient of its logits, which has it already."""
+    primal = program.variables[equation.name].primal
+    for p in dict.fromkeys(_written(program, t) for t in subterms(equation.rhs)):
+        if (found := logits_of(program, p)) and read_name(found[0]) == primal and equation.free == equation.indices:
+            _, here, _, (k, low, high) = found
+            along = renamed(k, equation.rhs * p), low, high
+            carried = Sum((p * equation.rhs).xreplace({here: along[0]}), along)
+            yield Mutant(equation.name, instead(program, equation, p * (equation.rhs - carried)), "the softmax's Jacobian "
+                         "is applied once more: the gradient of the logits has it already", "softmax", POSSIBLE)
 
 
 def _upstream(total, adjoints, rank):

@@ -13,7 +13,7 @@ from .axes import away, renamed
 
 def other_probabilities(program: Program, p: Expr) -> Iterator[tuple[Expr, str]]:
     """Yield what could stand for a softmax, with words; nothing where the expression is none."""
-    found = _logits(program, p)
+    found = logits_of(program, p)
     if found is None:
         return
     z, here, inner, limit = found
@@ -35,7 +35,7 @@ def other_probabilities(program: Program, p: Expr) -> Iterator[tuple[Expr, str]]
             yield own / Sum(instantiated(there, {here: k}), limit, along), f"{words} too, not over {here.name} alone"
 
 
-def _logits(program, p):
+def logits_of(program: Program, p: Expr) -> tuple[Indexed, Idx, Indexed, tuple[Idx, Expr, Expr]] | None:
     """Return the read z of exp(z - lse z), its index that is summed over, and z and the limits inside the sum."""
     for read in reads(p, program.variables) if isinstance(p, exp) else ():
         lines = program.defining(read_name(read))
