@@ -21,7 +21,7 @@ from .rewritings import everywhere
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
-from .two_edits import SECONDS, Guesses, Tried, both, likely_together, located
+from .two_edits import Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
@@ -73,7 +73,7 @@ class Repairs:
                 if most > 1 and best is None:
                     pair = both(judge, self.tried, self.guesses, places)
                     left = self.deadline - time.thread_time()
-                    pair = pair or likely_together(judge, self.tried, max(SECONDS, left / 2))
+                    pair = pair or likely_together(judge, self.tried, left / 2)
                     return [*found, *pair] if pair else []
                 if best is None or (most == 1 and best[2].mends != judge.wrong):
                     return []

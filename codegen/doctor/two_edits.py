@@ -22,7 +22,8 @@ from .regions import Region, alive, beside
 from .slots import text
 from .source import Unit
 
-SECONDS = 5.0               # for all pairs
+SECONDS = 5.0               # for all pairs that what each changes alone tells of
+TOGETHER = 10.0             # for the likely ones, at least
 FEW = 4                     # numbers: an edit and a formula that agree with fewer tell little
 BOTH = "with both mended"
 OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
@@ -76,8 +77,8 @@ def both(
 
 
 def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> list[Repair]:
-    """Return two likely edits of different places that make all wrong together, however they depend on each other."""
-    deadline = time.thread_time() + seconds
+    """Return two likely edits of different places that make all wrong right, however they depend on each other."""
+    deadline = time.thread_time() + max(TOGETHER, seconds)
     for a, b in _in_pairs(_that_change(judge, [t for t in tried if t.edit.rank <= SLIP])):
         if time.thread_time() > deadline:
             break
