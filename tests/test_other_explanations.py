@@ -5,7 +5,7 @@ import pytest
 from sympy import Abs, Max, Min, Ne, Piecewise, Sum
 
 from codegen.doctor import diagnose
-from derive import LogSumExp, Network
+from derive import LogSumExp, Network, mean, softplus, total
 
 
 def kept_labels():
@@ -68,3 +68,31 @@ def test_one_operand_of_a_minimum_taken_always_is_told():
 
     found = diagnose(net, clipped, seconds=5)
     assert "always" in str(found), str(found)
+
+
+def test_a_regulariser_of_all_weights_that_is_of_another_size_too():
+    net = Network("intercept_is_free")
+    N, D = net.sizes("N D")
+    w, X, y, lam = net.parameter("w", D + 1), net.input("X", N, D + 1), net.input("y", N), net.input("lam")
+    [d] = net.indices(d=D)
+    net.loss = total(softplus(net.define("z", X @ w))) - total(y * (X @ w)) + lam * Sum(w[d + 1] ** 2, d) / 2
+
+    def grads(w, X, y, lam):
+        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) + lam / 2 * w       # the intercept w[0], too, and a half
+
+    diagnosis = diagnose(net, grads)
+    assert len(diagnosis.findings) == 1, str(diagnosis)
+    assert "the mask [i >= 1] is missing, and the term is 1/2 times what it should be" in str(diagnosis), str(diagnosis)
+
+
+def test_the_sum_of_all_entries_for_a_bias_is_told():
+    net = Network("bias")
+    N, D, C = net.sizes("N D C")
+    W, b, X, Y = net.parameter("W", C, D), net.parameter("b", C, 1), net.input("X", D, N), net.input("Y", C, N)
+    net.loss = mean((net.define("Z", W @ X + b) - Y) ** 2)
+
+    def grads(W, b, X, Y):
+        dZ = 2 * (W @ X + b - Y) / Y.size
+        return dZ @ X.T, np.sum(dZ)
+
+    assert "db is summed over c, n where" in str(diagnose(net, grads)).replace("the gradient of b", "db")

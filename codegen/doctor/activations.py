@@ -46,6 +46,8 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
                 new = equation.rhs.xreplace({product: value})
                 ratio = value / product
                 strange = isinstance(ratio, Pow) and ratio.exp != -1        # no slope that people know
+                if ratio.is_Integer and ratio > 1:
+                    told = f"the factor 1/{ratio} is missing"
                 kind = "substitute" if strange else "slope"
                 yield Mutant(equation.name, instead(program, equation, new), told, kind, likely)
 
@@ -137,8 +139,9 @@ def _once_more(program, equation):
             _, here, _, (k, low, high) = found
             along = renamed(k, equation.rhs * p), low, high
             carried = Sum((p * equation.rhs).xreplace({here: along[0]}), along)
-            yield Mutant(equation.name, instead(program, equation, p * (equation.rhs - carried)), "the softmax's Jacobian "
-                         "is applied once more: the gradient of the logits has it already", "softmax", POSSIBLE)
+            words = "the softmax's Jacobian is applied once more: the gradient of the logits has it already"
+            yield Mutant(equation.name, instead(program, equation, p * (equation.rhs - carried)), words, "softmax",
+                         POSSIBLE)
 
 
 def _upstream(total, adjoints, rank):

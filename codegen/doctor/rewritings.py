@@ -307,9 +307,10 @@ def _renamed(call, name):
 
 def _ranges(node):
     ends = [ast.Constant(0), *node.args] if len(node.args) == 1 else list(node.args)
-    for k, end in enumerate(ends[:2]):
+    for k, end in reversed([*enumerate(ends[:2])]):
         for by in (1, -1):
             others = [*ends[:k], moved(end, by), *ends[k + 1:]]
+            others = others[1:] if k and len(node.args) == 1 else others
             yield ast.Call(node.func, others, []), f"the range {('begins', 'ends')[k]} at the wrong place", SLIP
 
 

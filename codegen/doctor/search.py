@@ -21,7 +21,7 @@ from .inlining import written_out
 from .normalisations import compact
 from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
 from .substitutes import Substitutes, gap_of
-from .weights import updated, weighted
+from .weights import unmasked, updated, weighted
 
 MOST_MISTAKES = 8
 MOST_PAIRS = 100        # that look right, to be evaluated everywhere
@@ -132,9 +132,12 @@ class Search:
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
-                terms = (m for m in self.hypotheses.ranked(POSSIBLE, places, self.changed, self.deadline)
-                         if m.kind == "term")
+                terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, self.changed, self.deadline)
+                         if m.kind == "term"]
+                masks = (m for m in self.hypotheses.ranked(LIKELY, places, self.changed, self.deadline)
+                         if m.kind == "mask" and m.words.endswith(" is missing"))
                 solved = chain(weighted(self.evidence, terms, self._lines, wrong),
+                               unmasked(self.evidence, masks, terms, self._lines, wrong),
                                updated(self.evidence, places, self._lines, wrong))
                 hits += [h for m, _ in solved if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
         if not hits:

@@ -53,8 +53,8 @@ def shape_of(name: str, seen: Sequence[Seen], others: Callable[[Seen], Iterable]
         more = "" if harmless else f": an update {name} - rate*d{name} would broadcast"
         return Shape(f"the gradient of {name} {has}, the same but for axes of one entry{more}", _as_it_is, harmless)
     options = list(_options(theirs, ours, name, has))
-    for words, value in others(first):
-        if np.shape(value) == theirs.shape and largest(value - theirs) <= 1e-8 * largest(value):
+    for words, value, scale in others(first):
+        if np.shape(value) == theirs.shape and largest(value - theirs) <= 1e-8 * scale:
             return Shape(f"the gradient of {name} {words}: it {has}", _unknown)
     fitting = [o for o in options if all(_fits(o, s, name) for s in seen)]
     return next((o for o in fitting if _matches(o, first, name)), fitting[0] if fitting else None) or \
@@ -151,8 +151,8 @@ def _without_empty(diagnosis, name, seen):
     return [s for s in seen if s not in empty]
 
 
-def _other_sums(program: Program, name: str, seen: Seen) -> Iterator[tuple[str, Any]]:
-    """Yield what a gradient would be were it summed over other indices, with words."""
+def _other_sums(program: Program, name: str, seen: Seen) -> Iterator[tuple[str, Any, float]]:
+    """Yield what a gradient would be were it summed over other indices, with words, and how large the terms are."""
     lines = program.defining(program.adjoints.get(name, ""))
     if len(lines) != 1 or not isinstance(lines[0].rhs, Sum):
         return
@@ -163,8 +163,9 @@ def _other_sums(program: Program, name: str, seen: Seen) -> Iterator[tuple[str, 
     body = np.asarray(compiled(total.function, context)(scope), float)
     body = np.broadcast_to(body, tuple(scope.number(i.upper) - scope.number(i.lower) + 1 for i in context))
     bound = ", ".join(i.name for i in context[len(free):])
-    for size in range(1, len(context)):
+    for size in range(1, len(context) + 1):
         for axes in combinations(range(len(context)), size):
             if axes != tuple(range(len(free), len(context))):
-                other = ", ".join(context[a].name for a in axes)
-                yield f"is summed over {other} where it should be summed over {bound}", body.sum(axis=axes)
+                other = ", ".join(context[a].name for a in axes if context[a].lower != context[a].upper)
+                words = f"is summed over {other} where it should be summed over {bound}"
+                yield words, body.sum(axis=axes), largest(body)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from sympy import Float
+from sympy import Add, Float
 
 from derive.program import Equation
 from derive.terms import read_name, reads
@@ -38,6 +38,37 @@ def weighted(
         yield replace(mutant, equations=equations, words=told, kind=kind, rank=RARE), explained
 
 
+def unmasked(
+    evidence: Evidence, masks: Iterable[Mutant], dropped: Iterable[Mutant],
+    lines: Callable[[str], Sequence[Equation]], wrong: Sequence[str],
+) -> Iterator[tuple[Mutant, tuple[str, ...]]]:
+    """Yield mutants in which a term has no mask and another weight, and what they explain.
+
+    They are made of those in which its mask is missing, and those in which it is missing itself.
+    """
+    without = [(m, _term(m, lines)) for m in dropped]
+    for mask in masks:
+        for mutant in (m for m, term in without if m.name == mask.name and term and _term(mask, lines) == term):
+            numbers, left = _weights(evidence, mutant, wrong, entire=mask)
+            if not left or all(np.isnan(c) for c in numbers):
+                continue
+            named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
+            if named is None or named[0] in (0, 1):
+                continue
+            bare = {e.lhs: e.rhs for e in mutant.equations}
+            equations = tuple(e.with_rhs(bare[e.lhs] + named[0] * (e.rhs - bare[e.lhs])) for e in mask.equations)
+            words = f"{mask.words}, and the term is {times(named[0])} what it should be"
+            explained = tuple(n for n in evidence.usual if n in left)
+            yield replace(mask, equations=equations, words=words, rank=RARE), explained
+
+
+def _term(mutant, lines):
+    """Return the terms that a mutant does not have as they were."""
+    whole = {e.lhs: e.rhs for e in lines(mutant.name)}
+    return [(e.lhs, t) for e in mutant.equations if e.lhs in whole
+            for t in Add.make_args(whole[e.lhs]) if t not in Add.make_args(e.rhs)]
+
+
 def updated(
     evidence: Evidence, places: Iterable[str], lines: Callable[[str], Sequence[Equation]], wrong: Sequence[str],
 ) -> Iterator[tuple[Mutant, tuple[str, ...]]]:
@@ -64,23 +95,27 @@ def _rates(evidence, mutant, wrong):
         yield Float(known[0]), tuple(n for n in evidence.usual if n in left)
 
 
-def _weights(evidence: Evidence, mutant: Mutant, wrong: Sequence[str], whole: bool = False):
+def _weights(
+    evidence: Evidence, mutant: Mutant, wrong: Sequence[str], whole: bool = False, entire: Mutant | None = None,
+):
     """Return the weight at each point, nan where the term is 0, and what is explained: by the gradient that tells most.
 
-    What the mutant gives is the gradient without the term; or, if so told, with the whole of it.
+    What the mutant gives is the gradient without the term; or, if so told, with the whole of it. Another mutant may
+    give what is with the whole of it, in place of what is derived.
     """
     told: dict[str, tuple[list[float], set[str]]] = {n: ([], set(wrong)) for n in wrong}
     for k, seen in enumerate(evidence.seen):
         try:
             values = seen.point.ours.changed(mutant.equations, evidence.base(k))
+            others = seen.point.ours.changed(entire.equations, evidence.base(k)) if entire else evidence.base(k)
         except NotImplementedError:
             return [], set()
-        without, entire = seen.point.ours.gradients(values), evidence.gradients(k)
+        without, complete = seen.point.ours.gradients(values), seen.point.ours.gradients(others)
         if whole:
-            without, entire = entire, without
+            without, complete = complete, without
         for name, (numbers, left) in list(told.items()):
-            numbers.append(_weight(evidence, k, name, without, entire))
-            told[name] = numbers, _kept(evidence, k, numbers[-1], left, without, entire)
+            numbers.append(_weight(evidence, k, name, without, complete))
+            told[name] = numbers, _kept(evidence, k, numbers[-1], left, without, complete)
             if name not in told[name][1]:
                 del told[name]
         if not told:
