@@ -56,6 +56,7 @@ class Search:
         self.program, self.hypotheses, self.evidence, self.ratios = hypotheses.program, hypotheses, evidence, ratios
         self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
         self.deadline = time.thread_time() + seconds
+        self.more = seconds / 2             # for the next mistake, when one is found
         self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
         self.found: list[Hit] = []
         self.reached = hypotheses.reached
@@ -78,6 +79,7 @@ class Search:
             for hit in hits:
                 self._make(hit.made or hit.mutant)
             self.found += hits
+            self.deadline = max(self.deadline, time.thread_time() + self.more)
             yield hits
 
     def _plain(self, hit):
