@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .edits import FAR, FARTHER, FEW, OTHER, SLIP, Edit, Surroundings
+from .edits import FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence
 from .judge import Judge, Repair
 from .lacking import fitting
@@ -24,8 +24,9 @@ from .statements import of_block, of_statement
 from .two_edits import Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
-NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, MAYBE), (OTHER, FIRST, MAYBE))
-PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
+NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
+        (OTHER, FIRST, MAYBE))
+PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
           (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
@@ -102,11 +103,13 @@ class Repairs:
                 place = f"line {edit.line or getattr(edit.slot.node, 'lineno', region.line)}"
                 if most > 1 and best is None and not mends:
                     self._remember(region, edit, place, may)
+                if mends != self.judge.wrong:
+                    mends -= self.judge.vanishing           # what is 0 is so for many a reason
                 if len(mends) > (len(best[2].mends) if best else 0):
                     best = region.unit, edit, Repair(place, self._words(region, edit), mends)
                     if mends == self.judge.wrong:
                         return best
-            if best is not None and rank > SLIP:
+            if best is not None and rank >= OTHER:
                 return best
         return best
 
@@ -188,7 +191,7 @@ class Repairs:
         if not isinstance(last.old, ast.expr):
             return
         old, new = text(last.old), text(last.new)
-        for rank in (SLIP, OTHER, FAR):
+        for rank in (SLIP, MOVED, OTHER, FAR):
             for region, edit in self._edits(places, rank, FIRST, UNLIKELY):
                 if isinstance(edit.old, ast.expr) and text(edit.old) == old and text(edit.new) == new:
                     yield region, edit

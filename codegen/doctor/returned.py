@@ -215,4 +215,4 @@ def _first_scalar(parts):
 
 def _is_scalar(part):
     return part is not None and not isinstance(part, str) and named_fields(part) is None and \
-        not holds_arrays(part) and np.ndim(part) <= 1 and np.size(part) == 1
+        not holds_arrays(part) and _shape(part) in ((), (1,))

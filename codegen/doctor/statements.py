@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from .arrangements import cut, other_slices
-from .edits import FAR, FEW, OTHER, SLIP, Edit, Surroundings, made, quoted
+from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made, quoted
 from .loops import of_loop
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
 from .sharing import added_up, unshared
@@ -122,17 +122,17 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
             yield made([*before, after[0], statement, *after[1:]], words, SLIP)
         for later in range(1, len(after) if len(block) <= MOST_STATEMENTS else 0):
             words = f"{said} should come after `{quoted(after[later])}`"
-            yield made([*before, *after[:later + 1], statement, *after[later + 1:]], words, OTHER)
+            yield made([*before, *after[:later + 1], statement, *after[later + 1:]], words, MOVED)
         for earlier in range(k - 1 if len(block) <= MOST_STATEMENTS else 0):
             words = f"{said} should come before `{quoted(before[earlier])}`"
-            yield made([*before[:earlier], statement, *before[earlier:], *after], words, OTHER)
+            yield made([*before[:earlier], statement, *before[earlier:], *after], words, MOVED)
         for new in _alike(statement, block):
             yield made([*before, statement, new, *after], f"`{quoted(new)}` is missing: there is {said} alone", OTHER)
         for new in _masks(statement, before):
             yield made([*before, new, statement, *after], f"`{quoted(new)}` is missing before {said}", OTHER)
         if isinstance(statement, ast.For):
             for new, inner, words in _across(before, statement, after):
-                yield made(new, f"`{quoted(inner)}` should {words}", OTHER, inner)
+                yield made(new, f"`{quoted(inner)}` should {words}", MOVED, inner)
             for loop, words, rank in of_loop(statement, before, around):
                 yield made([*before, loop, *after], words, rank)
         for pair, words in _both_off(statement, after[0]) if after else ():
