@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from sympy import Expr
 
-from .evaluate import Values
-from .evidence import largest
+from .evidence import Evidence, largest
 from .mutants import Mutator
 from .pairs import CLOSE, adding_up
 from .scales import constants, words_of
 from .slips import Mutant
-from .trials import Point
 
 MOST = 3000             # hypotheses
 NOTHING = 1e-12         # of a value's usual size, that rounding leaves of what is 0
@@ -29,15 +27,18 @@ class Effects:
     """The effects of some mutants on some gradients at one point, a row each."""
 
     mutator: Mutator
-    point: Point
-    base: Values
+    evidence: Evidence
+    k: int                  # the point
     places: Sequence[str]
     names: Sequence[str]
 
     def __post_init__(self):
         self.mutants: list[Mutant] = []
         self.rows: list[np.ndarray] = []
-        self.usual = self.flat(self.point.ours.gradients(self.base))
+        self.usual = self.flat(self.evidence.gradients(self.k))
+
+    def _gradients(self, values):
+        return self.evidence.seen[self.k].point.ours.gradients(values)
 
     def flat(self, gradients: Mapping[str, Any]) -> np.ndarray:
         """Return the gradients as one row."""
@@ -55,12 +56,12 @@ class Effects:
 
     def _of(self, mutant):
         try:
-            values = self.point.ours.changed(mutant.equations, self.base)
+            values = self.evidence.changed(self.k, mutant.equations)
         except NotImplementedError:
             return None
-        if values is None or _vanishes(values[mutant.name], self.base[mutant.name]):
+        if values is None or _vanishes(values[mutant.name], self.evidence.base(self.k)[mutant.name]):
             return None
-        return self.flat(self.point.ours.gradients(values)) - self.usual
+        return self.flat(self._gradients(values)) - self.usual
 
     def matching(self, gaps: np.ndarray) -> Iterator[tuple[int, Mutant]]:
         """Yield the gaps, rows of them, that one mutant makes alone, by their numbers, with it."""
@@ -85,7 +86,7 @@ class Effects:
         order = np.argsort(numbers, kind="stable")
         error = CLOSE * np.max(np.abs(gap), initial=0.0)
         for place, whole in self._places():
-            for factor, value in constants(self.mutator.program, self.point):
+            for factor, value in constants(self.mutator.program, self.evidence.seen[self.k].point):
                 for times in (value, 1.0) if value not in (0.0, 1.0) else ():
                     left = (gap - (value - 1) * whole) / times
                     if np.max(np.abs(left)) <= error:
@@ -102,7 +103,7 @@ class Effects:
                 yield place, whole
 
     def _line(self, place):
-        lines = self.mutator.program.defining(place)
+        lines = self.evidence.made.get(place) or self.mutator.program.defining(place)
         return lines[0] if len(lines) == 1 else None
 
     def _scaled(self, place, factor: Expr) -> Mutant:

@@ -52,7 +52,7 @@ def further(program: Program) -> Iterator[Point]:
 
 
 def _small_and_moderate(program):
-    """Yield these points with small parameters, every other one as it is; none for a network without labels and kinks."""
+    """Yield these points with small parameters, every other one as it is; none without labels and kinks."""
     if program.kind("labels") or has_kinks(program):
         for k, point in enumerate(further(program)):
             if k % 2 and all(largest(point.ours.values[e.name]) <= MODERATE for e in program.forward):

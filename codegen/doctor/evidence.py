@@ -1,13 +1,13 @@
 """What was seen: answers at points beside the derived values, and when two arrays are the same but for rounding."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from derive.program import Program
+from derive.program import Equation, Program
 
 from .evaluate import Values
 from .patient import Answer
@@ -37,6 +37,7 @@ class Evidence:
     program: Program
     seen: Sequence[Seen]
     bases: dict[int, Values] = field(default_factory=dict)      # per place in `seen`: values with mistakes found so far
+    made: dict[str, tuple[Equation, ...]] = field(default_factory=dict)     # what these made of equations, by variable
 
     @property
     def exact(self) -> list[float]:
@@ -61,6 +62,30 @@ class Evidence:
 
     def base(self, k: int) -> Values:
         return self.bases.get(k, self.seen[k].point.ours.values)
+
+    def make(self, equations: Sequence[Equation]) -> None:
+        """Take a mistake as made: from here on, the derived gradients are those with it."""
+        self.made |= {e.name: tuple(other for other in equations if other.name == e.name) for e in equations}
+        for k in range(len(self.seen)):
+            values = self.changed(k, ())
+            if values is not None:
+                self.bases[k] = values
+
+    def changed(
+        self, k: int, equations: Sequence[Equation], wanted: Callable[[str, Any], bool] = lambda name, value: True,
+    ) -> Values | None:
+        """Return the values at a point with some equations changed, and with the mistakes found so far.
+
+        `wanted` may stop that early (`Evaluated.changed`).
+
+        Raises
+        ------
+        NotImplementedError
+            A change made 1/0 of something, or a number that is too large.
+        """
+        names = {e.name for e in equations}
+        earlier = [e for name, lines in self.made.items() if name not in names for e in lines]
+        return self.seen[k].point.ours.changed([*earlier, *equations], self.base(k), wanted)
 
     def gradients(self, k: int) -> Values:
         """Return what the gradients are at a point, mistakes found so far included."""

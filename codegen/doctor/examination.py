@@ -434,11 +434,11 @@ class Examination:
 
     def _kinks(self, program, kinked, search):
         evidence = Evidence(program, kinked)
-        lines = [e for changed in search.changed.values() for e in changed]
+        lines = [e for made in search.evidence.made.values() for e in made]
         if self.diagnosis.findings and not lines:
             return
-        for k, s in enumerate(kinked if lines else ()):
-            evidence.bases[k] = s.point.ours.changed(lines)
+        if lines:
+            evidence.make(lines)
         found = kinks.at_kinks(program, evidence)
         if found is None:
             return

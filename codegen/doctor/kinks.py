@@ -73,6 +73,6 @@ def at_kinks(program: Program, evidence: Evidence) -> tuple[str, bool, list[str]
 
 
 def _explains(evidence, k, lines, wrong):
-    values = evidence.seen[k].point.ours.changed(lines, evidence.base(k))
+    values = evidence.changed(k, lines)
     gradients = evidence.seen[k].point.ours.gradients(values)
     return all(evidence.close(k, n, gradients[n]) for n in evidence.usual)

@@ -26,8 +26,8 @@ from .two_edits import Guesses, Tried, both, likely_together, located
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
         (OTHER, FIRST, MAYBE))
-PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY), (FAR, FIRST, SECOND),
-          (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
+PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY),
+          (FAR, FIRST, SECOND), (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PART = 0.1                  # of the time left that is spent on what one line does
 

@@ -57,7 +57,6 @@ class Search:
         self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
         self.deadline = time.thread_time() + seconds
         self.more = seconds / 2             # for the next mistake, when one is found
-        self.changed: dict[str, tuple[Equation, ...]] = {}      # what the mistakes found so far made of equations
         self.found: list[Hit] = []
         self.reached = hypotheses.reached
         self.recurrent = [g for g in ordered(self.program.backward) if is_cyclic(g)]
@@ -77,7 +76,7 @@ class Search:
                 return
             hits = [self._plain(self._whole(self._but_at_first(hit, wrong))) for hit in hits]
             for hit in hits:
-                self._make(hit.made or hit.mutant)
+                self.evidence.make((hit.made or hit.mutant).equations)
             self.found += hits
             self.deadline = max(self.deadline, time.thread_time() + self.more)
             yield hits
@@ -86,8 +85,8 @@ class Search:
         """Return a hit that makes its variable 0 everywhere as just that."""
         if len({e.name for e in hit.mutant.equations}) > 1:
             return hit
-        for k, seen in enumerate(self.evidence.seen):
-            values = seen.point.ours.changed(hit.mutant.equations, self.evidence.base(k))
+        for k in range(len(self.evidence.seen)):
+            values = self.evidence.changed(k, hit.mutant.equations)
             usual = largest(self.evidence.base(k)[hit.mutant.name])
             if values is None or not largest(values[hit.mutant.name]) <= 1e-12 * usual:
                 return hit
@@ -125,18 +124,19 @@ class Search:
         hits: list[Hit] = []
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            few = [*(self.ratios(places) if rank == LIKELY else ()), *self.hypotheses.throughout(rank, self.changed)]
+            few = self.ratios(places) if rank == LIKELY else []
+            few += self.hypotheses.throughout(rank, self.evidence.made)
             seen = [h for m in few if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
-            for mutant in self.hypotheses.ranked(rank, places, self.changed, self.deadline):
+            for mutant in self.hypotheses.ranked(rank, places, self.evidence.made, self.deadline):
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
             hits += seen
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
-                terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, self.changed, self.deadline)
+                terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, self.evidence.made, self.deadline)
                          if m.kind == "term"]
-                masks = (m for m in self.hypotheses.ranked(LIKELY, places, self.changed, self.deadline)
+                masks = (m for m in self.hypotheses.ranked(LIKELY, places, self.evidence.made, self.deadline)
                          if m.kind == "mask" and m.words.endswith(" is missing"))
                 solved = chain(weighted(self.evidence, terms, self._lines, wrong),
                                unmasked(self.evidence, masks, terms, self._lines, wrong),
@@ -184,7 +184,7 @@ class Search:
         return found
 
     def _lines(self, name):
-        return self.changed.get(name) or tuple(self.program.defining(name))
+        return self.evidence.made.get(name) or tuple(self.program.defining(name))
 
     def _places(self, wrong: Sequence[str]) -> list[str]:
         """Return the backward equations in which a mistake may be, those that explain most parameters first."""
@@ -208,7 +208,7 @@ class Search:
         if any(not np.all(np.isfinite(g)) for g in (*theirs.values(), *ours.values())):
             return None
         try:
-            place = Influence(self.program, point.ours, evidence.base(k), self.changed)
+            place = Influence(self.program, point.ours, evidence.base(k), self.evidence.made)
         except NotImplementedError:
             return None
         gaps = {n: theirs[n] - g if n in apart[k] else np.zeros_like(g) for n, g in ours.items()}
@@ -246,18 +246,9 @@ class Search:
 
         equations = [*made, *mutant.equations]
         try:
-            return self.evidence.seen[k].point.ours.changed(equations, self.evidence.base(k), wanted)
+            return self.evidence.changed(k, equations, wanted)
         except NotImplementedError:             # of what a change made 1/0, or too large
             return None
-
-    def _make(self, mutant):
-        """Take a mistake as made: from here on, the derived gradients are those with it."""
-        for e in mutant.equations:
-            self.changed[e.name] = tuple(other for other in mutant.equations if other.name == e.name)
-        for k in range(len(self.evidence.seen)):
-            values = self.evidence.seen[k].point.ours.changed(mutant.equations, self.evidence.base(k))
-            if values is not None:
-                self.evidence.bases[k] = values
 
     def _pair(self, wrong):
         """Return two mistakes that explain together what neither does alone, [] where there are none."""
@@ -278,13 +269,12 @@ class Search:
 
     def effects(self, k: int, wrong: Sequence[str], deadline: float) -> Effects:
         """Return what mistakes that change some gradients only, alone, make of them at a point."""
-        point, base = self.evidence.seen[k].point, self.evidence.base(k)
         places = [n for n in dict.fromkeys(e.name for e in self.program.backward)
                   if self.reached[n] and self.reached[n] <= set(wrong)]
-        found = Effects(self.hypotheses.mutator, point, base, places, wrong)
+        found = Effects(self.hypotheses.mutator, self.evidence, k, places, wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            found.add(self.hypotheses.ranked(rank, places, self.changed, deadline), deadline)
-            found.add(iter(self.hypotheses.throughout(rank, self.changed)), deadline)
+            found.add(self.hypotheses.ranked(rank, places, self.evidence.made, deadline), deadline)
+            found.add(iter(self.hypotheses.throughout(rank, self.evidence.made)), deadline)
         return found
 
     def _made_both(self, first, second):

@@ -204,17 +204,13 @@ def _told(effects, mutant, wrong, how) -> Repair:
 
 def _judged_with(judge, mutant) -> Judge | None:
     """Return a judge of code in which a mistake is left."""
-    evidence, bases = judge.evidence, {}
-    for k, seen in enumerate(evidence.seen):
-        try:
-            values = seen.point.ours.changed(mutant.equations, evidence.base(k))
-        except NotImplementedError:
-            return None
-        if values is None:
-            return None
-        bases[k] = values
-    return Judge(judge.patient, Evidence(evidence.program, evidence.seen, bases), judge.wrong,
-                 () if evidence.bases else mutant.equations)
+    evidence = judge.evidence
+    left = Evidence(evidence.program, evidence.seen, dict(evidence.bases), dict(evidence.made))
+    try:
+        left.make(mutant.equations)
+    except NotImplementedError:
+        return None
+    return Judge(judge.patient, left, judge.wrong, () if evidence.bases else mutant.equations)
 
 
 def located(edit: Edit) -> Any:

@@ -106,8 +106,8 @@ def _weights(
     told: dict[str, tuple[list[float], set[str]]] = {n: ([], set(wrong)) for n in wrong}
     for k, seen in enumerate(evidence.seen):
         try:
-            values = seen.point.ours.changed(mutant.equations, evidence.base(k))
-            others = seen.point.ours.changed(entire.equations, evidence.base(k)) if entire else evidence.base(k)
+            values = evidence.changed(k, mutant.equations)
+            others = evidence.changed(k, entire.equations) if entire else evidence.base(k)
         except NotImplementedError:
             return [], set()
         without, complete = seen.point.ours.gradients(values), seen.point.ours.gradients(others)
