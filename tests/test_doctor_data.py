@@ -288,3 +288,33 @@ def test_conditions_the_other_way_round_and_cases_that_are_left_out(slip, words)
     found = diagnose(ranked(), code)
     assert found.right == (slip == "none") and words in str(found)
     assert len(found.findings) == (slip != "none")
+
+
+def test_scores_that_are_small_do_not_hide_a_mistake():
+    """Labels of 0 and 1 for those of -1 and 1: a margin of the other class shows it where the score is below -1."""
+    net = Network("margins")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.labels("y", N, classes=2)
+    [n] = net.indices(n=N)
+    s = net.define("s", X @ w)
+    net.loss = Sum(Max(0, 1 - Piecewise((s[n], Eq(y[n], 1)), (-s[n], True))), n)
+
+    def grads(w, X, y, signs):
+        inside = signs * (X @ w) < 1
+        return -((2 * y - 1) * inside) @ X
+
+    assert diagnose(net, lambda w, X, y: grads(w, X, y, 2 * y - 1)).right
+    assert diagnose(net, lambda w, X, y: grads(w, X, y, y)).verdict == "wrong"
+
+
+def test_lists_of_lists_are_gradients():
+    net = Network("in_lists")
+    D, H, C = net.sizes("D H C")
+    V, W, x = net.parameter("V", H, D), net.parameter("W", C, H), net.input("x", D)
+    net.loss = total(net.define("a", V @ x) ** 2) + total(W**2)
+
+    def listed(V, W, x):
+        return [[[2 * float(v @ x) * u for u in x] for v in V], [[2 * w for w in row] for row in W]]
+
+    found = diagnose(net, lambda V, W, x: (float(np.sum((V @ x) ** 2) + np.sum(W**2)), listed(V, W, x)))
+    assert found.right, str(found)

@@ -25,7 +25,8 @@ def wrong_elsewhere(patient: Patient, evidence: Evidence, points: Iterable[Point
     """Return answers at further points, the last of which is plainly wrong; [] where none is, or the code fails."""
     seen: list[Seen] = []
     end = time.thread_time() + SECONDS
-    for point in _small_and_moderate(patient.program) if points is None else points:
+    exact = not any(s.answer.single for s in evidence.seen)
+    for point in _small_and_moderate(patient.program, exact) if points is None else points:
         answer, ours = patient.answer(point), point.ours.gradients()
         if time.thread_time() > end or answer.failure or any(
                 np.size(answer.gradients[n]) != np.size(g) for n, g in ours.items()):
@@ -51,11 +52,15 @@ def further(program: Program) -> Iterator[Point]:
         yield Point("at other labels", program, sizes, drawn(program, sizes, seed))
 
 
-def _small_and_moderate(program):
-    """Yield these points with small parameters, every other one as it is; none without labels and kinks."""
+def _small_and_moderate(program, exact):
+    """Yield these points with small parameters; none without labels and kinks.
+
+    Every other one stays as it is for exact code: what float16 rounds, or an iteration ends at, is another thing there.
+    """
+    exact = exact and not any(e.implicit for e in program.equations)
     if program.kind("labels") or has_kinks(program):
         for k, point in enumerate(further(program)):
-            if k % 2 and all(largest(point.ours.values[e.name]) <= MODERATE for e in program.forward):
+            if exact and k % 2 and all(largest(point.ours.values[e.name]) <= MODERATE for e in program.forward):
                 yield point
             else:
                 yield from with_small(program, [point])
