@@ -207,6 +207,8 @@ class Program:
 
     @cached_property
     def _adjoint_names(self):
+        if self.results:                        # all lines lead to them: there is no way back
+            return frozenset(self.adjoints.values())
         return frozenset(self.adjoints.values()) | {n for n, v in self.variables.items() if v.multiplier}
 
     @cached_property

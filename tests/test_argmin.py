@@ -10,6 +10,7 @@ from codegen import verify
 from codegen.memory import module_from
 from derive import DefinitionError, Network, derivative, mean, total
 from derive.networks import named
+from derive.notes import note
 from derive.referee import disagreement
 from derive.terms import canonical
 
@@ -129,3 +130,12 @@ def test_sabotage_of_a_program_is_caught(made):
                 x.with_rhs(x.rhs + wrong * program.variables[x.name].at(*x.indices)) if x is e else x
                 for x in program.equations)
             assert max(disagreement(net.program(), sabotaged).values()) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["hyperparameters", "gaussian_process", "leave_one_out"])
+def test_products_with_hessians_have_the_lines_of_multipliers_in_their_notes(name):
+    program = named(name).hessian_vector_product()
+    multipliers = [n for n, v in program.variables.items() if v.multiplier and not v.tangent_of]
+    assert multipliers and program.forward == program.equations and not program.backward
+    text = note(program)
+    assert all(f"{program.name}:{n}" in text for n in multipliers)
