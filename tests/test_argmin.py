@@ -139,3 +139,4 @@ def test_products_with_hessians_have_the_lines_of_multipliers_in_their_notes(nam
     assert multipliers and program.forward == program.equations and not program.backward
     text = note(program)
     assert all(f"{program.name}:{n}" in text for n in multipliers)
+    assert text.count(r"\notag") < len(program.equations)       # a wide left-hand side leaves the others their room

@@ -30,12 +30,12 @@ def _forward(block):
 
 def _with_shapes(lines, tag=0.0, unnumbered=""):
     """Lay out (left, right, shape, end): shapes in a column, or behind the formulas where those are long."""
-    room = PAGE - tag - widest(x[0] for x in lines) - RELATION
+    room = PAGE - tag - widest(x[0] for x in lines if not _is_wide(x[0])) - RELATION
     beside = room - widest(x[2] for x in lines) - (2 if tag else 1) * GAP
-    apart = all(len(broken(right, beside)) <= MOST_LINES for _, right, _, _ in lines)
+    apart = all(len(_under(left, right, beside)) <= MOST_LINES for left, right, _, _ in lines)
     rows = []
     for left, right, shape, end in lines:
-        *above, last = _equated(left, broken(right, beside if apart else room))
+        *above, last = _under(left, right, beside if apart else room)
         if apart:
             last = [*last, "", shape + end]
         elif measured(last[-1]) + 2 + measured(shape) <= room:
@@ -70,34 +70,34 @@ def _side_by_side(groups):
 
 def _stacked(groups):
     """Each adjoint under the differential that it is read off."""
-    room = PAGE - REFERENCE - GAP - RELATION - widest(x.left for _, g in groups for x in g if not _is_wide(x))
+    room = PAGE - REFERENCE - GAP - RELATION - widest(x.left for _, g in groups for x in g if not _is_wide(x.left))
     rows = []
     for reference, lines in groups:
-        cells = [c for x in lines for c in _under(x, room)]
+        cells = [c for x in lines for c in _under(x.left, x.right, room)]
         rows += [Row([reference if k == 0 else "", "", *c], k == len(cells) - 1) for k, c in enumerate(cells)]
     return system("align*", rows)
 
 
 def _listed(block):
     """Formulas alone, under each other."""
-    room = PAGE - RELATION - widest(x.left for x in block.lines if not _is_wide(x))
-    return system("align*", [Row(c) for x in block.lines for c in _under(x, room)])
+    room = PAGE - RELATION - widest(x.left for x in block.lines if not _is_wide(x.left))
+    return system("align*", [Row(c) for x in block.lines for c in _under(x.left, x.right, room)])
 
 
-def _is_wide(line):
+def _is_wide(left):
     """Tell whether a left-hand side is too wide to share a column with others: that of an implicit equation may be."""
-    return measured(line.left) > PAGE / 3
+    return measured(left) > PAGE / 3
 
 
-def _under(line, room):
+def _under(left, right, room):
     """Return the cells of an equation in a column, what follows a wide left-hand side under it if it must."""
-    if not _is_wide(line):
-        return _equated(line.left, broken(line.right, room))
-    whole = f"{plain(line.left)} = {plain(line.right)}"
+    if not _is_wide(left):
+        return _equated(left, broken(right, room))
+    whole = f"{plain(left)} = {plain(right)}"
     if measured(whole) <= room:
         return [["", whole]]
-    below = (rf"\qquad {{}}{part}" for _, part in _equated("", broken(line.right, room - INDENT)))
-    return [["", part] for part in (*broken(line.left, room), *below)]
+    below = (rf"\qquad {{}}{part}" for _, part in _equated("", broken(right, room - INDENT)))
+    return [["", part] for part in (*broken(left, room), *below)]
 
 
 def _gradients(block):
