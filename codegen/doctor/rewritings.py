@@ -202,7 +202,7 @@ def _relations(node, around):
     yield node.left, "the comparison does not belong there", SLIP
     for name in around.names:
         mask = ast.Compare(ast.Name(name, ast.Load()), [ast.Gt()], [ast.Constant(0)])
-        yield mask, f"the mask is that of {name}", OTHER
+        yield mask, f"the mask is that of {name}", SLIP
 
 
 def _chosen(node, around):

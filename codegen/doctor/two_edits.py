@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -78,32 +78,39 @@ def both(
 
 def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> list[Repair]:
     """Return two likely edits of different places that make all wrong right, however they depend on each other."""
-    deadline = time.thread_time() + max(TOGETHER, seconds)
-    for a, b in _in_pairs(_that_change(judge, [t for t in tried if t.edit.rank <= SLIP])):
+    deadline, names = time.thread_time() + max(TOGETHER, seconds), judge.wrong - {LOSS}
+    some = _that_change(judge, [t for t in tried if t.edit.rank <= SLIP], names)
+    for (a, moved, right), (b, others, rights) in _in_pairs(some):
         if time.thread_time() > deadline:
             break
-        if a.edit.slot != b.edit.slot and _right_with(judge, a, b):
+        one_alone = (moved - others <= right) and (others - moved <= rights)    # what one changes alone it makes right
+        if names <= moved | others and one_alone and a.edit.slot != b.edit.slot and _right_with(judge, a, b):
             return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (a, b)]
     return []
 
 
-def _that_change(judge, tried):
-    """Return edits that change what is wrong, the likely ones first; of one line those that do not do the same."""
-    k, names = judge.order[0], sorted(judge.wrong - {LOSS})
-    seen, now = judge.evidence.seen[k], judge.answer(k).gradients
-    found = dict[tuple, Tried]()
+def _that_change(judge, tried, names):
+    """Return edits, what each changes and what of that it makes right; of one line those that do not do the same.
+
+    The likely ones come first.
+    """
+    k = judge.order[0]
+    seen, now, wanted = judge.evidence.seen[k], judge.answer(k).gradients, judge.evidence.gradients(k)
+    found = dict[tuple, tuple[Tried, frozenset[str], frozenset[str]]]()
     for t in sorted(tried, key=_length):
-        if any(np.shape(t.gradients[n]) != np.shape(now[n]) or not near(seen, t.gradients[n], now[n]) for n in names):
-            does = tuple(f"{number:.6g}" for n in names for number in np.ravel(t.gradients[n]))
-            found.setdefault((t.line, does), t)
+        moved = frozenset(n for n in names if not near(seen, t.gradients[n], now[n]))
+        right = frozenset(n for n in moved if near(seen, t.gradients[n], wanted[n]))
+        does = tuple(f"{number:.6g}" for n in sorted(names) for number in np.ravel(t.gradients[n]))
+        if moved:
+            found.setdefault((t.line, does), (t, moved, right))
     return list(found.values())
 
 
 def _in_pairs(some):
-    """Yield all pairs, those of the earliest first."""
-    for whole in range(1, 2 * len(some)):
-        for a in range(max(0, whole - len(some) + 1), (whole + 1) // 2):
-            yield some[a], some[whole - a]
+    """Return all pairs, those of the likeliest first, and of these those of the earliest."""
+    ranks = [t.edit.rank for t, *_ in some]
+    order = sorted(combinations(range(len(some)), 2), key=lambda pair: (ranks[pair[0]] + ranks[pair[1]], sum(pair)))
+    return [(some[a], some[b]) for a, b in order]
 
 
 def _hides(judge, tried, regions):
