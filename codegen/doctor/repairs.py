@@ -29,6 +29,7 @@ NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP,
 PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY),
           (FAR, FIRST, SECOND), (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
+PAIRS = 0.3                 # of all the time, that is spent on likely edits two by two, at least
 PART = 0.1                  # of the time left that is spent on what one line does
 
 
@@ -40,6 +41,7 @@ class Repairs:
         guesses: Guesses | None = None,
     ):
         self.deadline = time.thread_time() + seconds
+        self.pairs = PAIRS * seconds
         self.guesses = guesses
         self.judge = Judge(patient, evidence, frozenset(wrong))
         self.reaches: dict[Slot, Line | None] = {}
@@ -74,7 +76,7 @@ class Repairs:
                 if most > 1 and best is None:
                     pair = both(judge, self.tried, self.guesses, places)
                     left = self.deadline - time.thread_time()
-                    pair = pair or likely_together(judge, self.tried, left / 2)
+                    pair = pair or likely_together(judge, self.tried, max(self.pairs, left / 2))
                     return [*found, *pair] if pair else []
                 if best is None or (most == 1 and best[2].mends != judge.wrong):
                     return []

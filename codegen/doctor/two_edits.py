@@ -23,7 +23,6 @@ from .slots import text
 from .source import Unit
 
 SECONDS = 5.0               # for all pairs that what each changes alone tells of
-TOGETHER = 10.0             # for the likely ones, at least
 FEW = 4                     # numbers: an edit and a formula that agree with fewer tell little
 BOTH = "with both mended"
 OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
@@ -78,7 +77,7 @@ def both(
 
 def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> list[Repair]:
     """Return two likely edits of different places that make all wrong right, however they depend on each other."""
-    deadline, names = time.thread_time() + max(TOGETHER, seconds), judge.wrong - {LOSS}
+    deadline, names = time.thread_time() + seconds, judge.wrong - {LOSS}
     some = _that_change(judge, [t for t in tried if t.edit.rank <= SLIP], names)
     for (a, moved, right), (b, others, rights) in _in_pairs(some):
         if time.thread_time() > deadline:
