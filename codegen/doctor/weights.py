@@ -23,18 +23,14 @@ def weighted(
 ) -> Iterator[tuple[Mutant, tuple[str, ...]]]:
     """Yield mutants in which a term has another weight, and what they explain, given those that lack it."""
     for mutant in dropped:
-        numbers, left = _weights(evidence, mutant, wrong)
-        if not left or all(np.isnan(c) for c in numbers):
-            continue
-        named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
-        if named is None or named[0] == 0:
+        weight, explained = _named(evidence, mutant, None, wrong)
+        if weight in (None, 0):
             continue
         words = mutant.words.removeprefix(CONSTANTS).removesuffix(" is missing")
-        told = f"{words} has the wrong sign" if named[0] == -1 else f"{words} is {times(named[0])} what it should be"
-        explained = tuple(n for n in evidence.usual if n in left)
+        told = f"{words} has the wrong sign" if weight == -1 else f"{words} is {times(weight)} what it should be"
         whole = {e.lhs: e.rhs for e in lines(mutant.name)}
-        equations = tuple(e.with_rhs(e.rhs + named[0] * (whole[e.lhs] - e.rhs)) for e in mutant.equations)
-        kind = "sign" if named[0] == -1 else "scale"
+        equations = tuple(e.with_rhs(e.rhs + weight * (whole[e.lhs] - e.rhs)) for e in mutant.equations)
+        kind = "sign" if weight == -1 else "scale"
         yield replace(mutant, equations=equations, words=told, kind=kind, rank=RARE), explained
 
 
@@ -49,17 +45,22 @@ def unmasked(
     without = [(m, _term(m, lines)) for m in dropped]
     for mask in masks:
         for mutant in (m for m, term in without if m.name == mask.name and term and _term(mask, lines) == term):
-            numbers, left = _weights(evidence, mutant, wrong, entire=mask)
-            if not left or all(np.isnan(c) for c in numbers):
-                continue
-            named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
-            if named is None or named[0] in (0, 1):
+            weight, explained = _named(evidence, mutant, mask, wrong)
+            if weight in (None, 0, 1):
                 continue
             bare = {e.lhs: e.rhs for e in mutant.equations}
-            equations = tuple(e.with_rhs(bare[e.lhs] + named[0] * (e.rhs - bare[e.lhs])) for e in mask.equations)
-            words = f"{mask.words}, and the term is {times(named[0])} what it should be"
-            explained = tuple(n for n in evidence.usual if n in left)
+            equations = tuple(e.with_rhs(bare[e.lhs] + weight * (e.rhs - bare[e.lhs])) for e in mask.equations)
+            words = f"{mask.words}, and the term is {times(weight)} what it should be"
             yield replace(mask, equations=equations, words=words, rank=RARE), explained
+
+
+def _named(evidence, lacking, whole, wrong):
+    """Return the weight as a number or of sizes, None where it is neither, and what it explains (`_weights`)."""
+    numbers, left = _weights(evidence, lacking, whole, wrong)
+    if not left or all(np.isnan(c) for c in numbers):
+        return None, ()
+    named = named_ratio(evidence.program, [s.point for s in evidence.seen], numbers, evidence.exact)
+    return named and named[0], tuple(n for n in evidence.usual if n in left)
 
 
 def _term(mutant, lines):
@@ -89,33 +90,27 @@ def updated(
 
 def _rates(evidence, mutant, wrong):
     """Yield the one rate at all points, with what it explains, if there is one."""
-    numbers, left = _weights(evidence, mutant, wrong, whole=True)
+    numbers, left = _weights(evidence, None, mutant, wrong)
     known = [n for n in numbers if not np.isnan(n)]
     if left and known and max(known) - min(known) <= 1e-6 * abs(known[0]):
         yield Float(known[0]), tuple(n for n in evidence.usual if n in left)
 
 
-def _weights(
-    evidence: Evidence, mutant: Mutant, wrong: Sequence[str], whole: bool = False, entire: Mutant | None = None,
-):
+def _weights(evidence: Evidence, lacking: Mutant | None, whole: Mutant | None, wrong: Sequence[str]):
     """Return the weight at each point, nan where the term is 0, and what is explained: by the gradient that tells most.
 
-    What the mutant gives is the gradient without the term; or, if so told, with the whole of it. Another mutant may
-    give what is with the whole of it, in place of what is derived.
+    One mutant gives the gradients without the term, the other with the whole of it; None stands for what is derived.
     """
     told: dict[str, tuple[list[float], set[str]]] = {n: ([], set(wrong)) for n in wrong}
     for k, seen in enumerate(evidence.seen):
         try:
-            values = evidence.changed(k, mutant.equations)
-            others = evidence.changed(k, entire.equations) if entire else evidence.base(k)
+            without, entire = (seen.point.ours.gradients(evidence.changed(k, m.equations) if m else evidence.base(k))
+                               for m in (lacking, whole))
         except NotImplementedError:
             return [], set()
-        without, complete = seen.point.ours.gradients(values), seen.point.ours.gradients(others)
-        if whole:
-            without, complete = complete, without
         for name, (numbers, left) in list(told.items()):
-            numbers.append(_weight(evidence, k, name, without, complete))
-            told[name] = numbers, _kept(evidence, k, numbers[-1], left, without, complete)
+            numbers.append(_weight(evidence, k, name, without, entire))
+            told[name] = numbers, _kept(evidence, k, numbers[-1], left, without, entire)
             if name not in told[name][1]:
                 del told[name]
         if not told:
