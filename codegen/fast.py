@@ -47,7 +47,7 @@ def scheduled(program: Program, called: Called) -> Inner:
     program = with_gates_apart(with_relus_after_maxima(without_outputs(program)))
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     own = block.program if block else program
-    low = with_complements(lowered(with_shared_differences(with_numbers_inside(own))))
+    low = with_complements(lowered(with_shared_differences(with_numbers_inside(own)), whole_rows=True))
     low = replace(low, program=with_shared_exponentials(low.program))
     low = with_known_factors_ahead(low)
     known = around(own, low)

@@ -107,8 +107,11 @@ class Lowered:
     taps: dict[str, tuple[Idx, ...]]    # the indices that arrays of windows are looped over
 
 
-def lowered(program: Program, arrays: bool = True) -> Lowered:
-    """Return the program with log-sum-exps split and cancellations avoided; for `arrays`, running sums are told."""
+def lowered(program: Program, arrays: bool = True, whole_rows: bool = False) -> Lowered:
+    """Return the program with log-sum-exps split and cancellations avoided.
+
+    For `arrays`, running sums are told; for `whole_rows`, the adjoints of windows are added up in them.
+    """
     program = with_sums_of_two(systems_solved(program.with_equations([_from_zero(e) for e in program.equations])))
     parts = _all_parts(program)
     known = _Exponentials(program, parts)
@@ -130,7 +133,7 @@ def lowered(program: Program, arrays: bool = True) -> Lowered:
                                {p.sums.name for p in parts.values()})
     program = with_running_sums(program) if arrays else program
     program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
-    program, backward, taps = windowed(with_named_invariants(with_places_chosen(program)))
+    program, backward, taps = windowed(with_named_invariants(with_places_chosen(program)), whole_rows)
     return Lowered(_with_parts_added_first(program), parts, backward, taps)
 
 

@@ -18,7 +18,8 @@ class FoldLowering(ReadLowering):
     def _scattering(self, term: Expr) -> Expr:
         """Return the adjoint of a read of windows in the form of a fold: x[k - p] becomes x[i] [k = i + p].
 
-        One matrix product makes the adjoint of the windows then, with no windows of the adjoint.
+        One matrix product makes the adjoint of the windows then, with no windows of the adjoint. For whole rows the
+        last such axis stays as it is: what slides along it is copied, and what is added up has no gaps.
         """
         constants = [f for f in Mul.make_args(term) if not isinstance(f, Sum)]
         sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
@@ -26,11 +27,11 @@ class FoldLowering(ReadLowering):
             return term
         body, conditions = unguarded(sums[0].function)
         limits = list(sums[0].limits)
-        for k in self.of.free:
-            place = self._shifted(k, body, {limit[0] for limit in limits})
-            if place is None or any(c.has(k) for c in constants):
-                continue
-            position, axis = place
+        bound = {limit[0] for limit in limits}
+        places = {k: self._shifted(k, body, bound) for k in self.of.free if not any(c.has(k) for c in constants)}
+        shifted = [k for k, place in places.items() if place]
+        for k in shifted[:-1] if self.whole_rows and len(shifted) > 1 else shifted:
+            position, axis = places[k]
             met = {expand(position - axis.lower), expand(axis.upper - position)}
             if not met <= set(map(expand, conditions)):
                 continue
@@ -102,6 +103,7 @@ class FoldLowering(ReadLowering):
         met = {c for k, p in positions.items() for c in (expand(p - k.lower), expand(k.upper - p))}
         conditions = [c for c in (expand(c.xreplace(here)) for c in conditions) if c not in met]
         parts = guarded(rest.xreplace(here), conditions)
+        self.kept = {*self.of.free, *inside}
         parts = self._changed(Sum(parts, *summed) if summed else parts)
         digits = {k: self._digits(p, k) for k, p in positions.items()}
         split = {k: ds for k, ds in digits.items() if ds}

@@ -41,12 +41,14 @@ class ReadLowering:
     """Takes equations one by one, and appends those that their reads need."""
 
     of: Equation                    # the one that is taken
+    kept: set[Idx]                  # its indices, and those of what is folded into it: they are not summed over
     outermost: frozenset[Expr]      # the guards and choices that are terms of it, or factors of one
     alone: frozenset[Expr]          # those that are terms
     counted: Prover | None = None   # what knows the conditions around an expression, which the loop sees to
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, whole_rows: bool = False):
         self.program = program
+        self.whole_rows = whole_rows
         self.variables = dict(program.variables)
         self.taken = set(self.variables) | {s.name for s in program.sizes}
         self.lines: list[Equation] = []
@@ -445,10 +447,10 @@ class ReadLowering:
         """
         for indices, (pattern, _) in axes:
             if len(indices) > 1 and pattern not in self.tapped:
-                summed = [k for k, i in enumerate(indices) if i not in self.of.free]
+                summed = [k for k, i in enumerate(indices) if i not in self.kept]
                 self.tapped[pattern] = summed if 0 < len(summed) < len(indices) else list(range(1, len(indices)))
         blocks = [(indices, self._taps_of(indices, pattern)) for indices, (pattern, _) in axes]
-        plain = [k for k, (indices, taps) in enumerate(blocks) if not taps and set(indices) - set(self.of.free)]
+        plain = [k for k, (indices, taps) in enumerate(blocks) if not taps and set(indices) - self.kept]
         place = plain[0] if plain else next(k for k, (_, taps) in enumerate(blocks) if taps)
         kept = [[i for i in indices if i not in taps and k not in plain] for k, (indices, taps) in enumerate(blocks)]
         summed = [i for k, (indices, taps) in enumerate(blocks) for i in (indices if k in plain else taps)]

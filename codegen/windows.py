@@ -27,9 +27,9 @@ class Windowed(NamedTuple):
     taps: dict[str, tuple[Idx, ...]]
 
 
-def windowed(program: Program) -> Windowed:
-    """Return the program with padding, windows and folds as equations of their own."""
-    lowering = _Windows(program)
+def windowed(program: Program, whole_rows: bool = False) -> Windowed:
+    """Return the program with padding, windows and folds as equations of their own; folds of whole rows, if asked."""
+    lowering = _Windows(program, whole_rows)
     for e in program.equations:
         lowering.take(e)
     lowered = program.with_equations(lowering.lines, variables=lowering.variables)
@@ -51,7 +51,7 @@ class _Windows(FoldLowering):
         if stretches.is_plain(e.rhs, _is_whole):
             self.lines.append(e)
             return
-        self.of = e
+        self.of, self.kept = e, {*e.free}
         e = e.with_rhs(Add(*map(self._masked_last, Add.make_args(e.rhs))))
         factors = (f for term in Add.make_args(e.rhs) for f in Mul.make_args(term))
         self.outermost = frozenset(f for f in factors if isinstance(f, Piecewise))
