@@ -183,11 +183,17 @@ def conjuncts(condition) -> list[Expr]:
         return []
     if isinstance(condition, And):
         return [e for part in sorted(condition.args, key=str) for e in conjuncts(part)]
-    left, right = condition.args if isinstance(condition, Ge | Gt | Le | Lt) else (None, None)
-    if left is None:
+    if not isinstance(condition, Ge | Gt | Le | Lt):
         raise ValueError(f"the condition {condition} is not an inequality between indices")
-    difference = left - right if isinstance(condition, Ge | Gt) else right - left
+    return [_excess(condition)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _excess(inequality) -> Expr:
+    """Return the expression that must be >= 0 for an inequality between integers to hold."""
+    left, right = inequality.args
+    difference = left - right if isinstance(inequality, Ge | Gt) else right - left
     above, below = difference.together().as_numer_denom()       # m/2 < K is m < 2 K
     if below.is_positive:
         difference = above
-    return [expand(difference - (1 if isinstance(condition, Gt | Lt) else 0))]
+    return expand(difference - (1 if isinstance(inequality, Gt | Lt) else 0))

@@ -274,7 +274,8 @@ def _is_leaf(expr):
 def _in_branch(arg, change):
     """Change an argument, a branch of a Piecewise in its value only; ranges of binders stay."""
     if isinstance(arg, ExprCondPair):
-        return ExprCondPair(change(arg.expr), arg.cond)
+        value = change(arg.expr)
+        return arg if value is arg.expr else ExprCondPair(value, arg.cond)
     return arg if isinstance(arg, Tuple) else change(arg)
 
 
