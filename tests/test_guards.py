@@ -80,3 +80,10 @@ def test_code_that_leaves_its_range_is_judged_where_it_is_in_it():
     assert found.right and found.where in ("", " where parameters are small")
     found = diagnose(net, edited(clipped, ("40 * X.T", "X.T")))
     assert found.verdict == "wrong" and "40" in str(found)
+
+
+def test_two_mistakes_beside_it_are_told_one_by_one():
+    """The first makes every gradient wrong, the second one of them: neither mends a gradient to the last digit alone."""
+    slipped = edited(divided, ("(p - y) / (p", "(p - 2 * y) / (p"), ("d.sum()", "d.mean()"))
+    found = diagnose(named("logistic_regression"), slipped)
+    assert found.verdict == "wrong" and "unknown" not in found.kinds and "judged without" in str(found)

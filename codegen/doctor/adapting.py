@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from sympy import Number
 
 from . import forward, guards
 from .diagnosis import Diagnosis
@@ -18,6 +19,7 @@ from .trials import Point
 
 SECONDS = 3.0               # of processor time, to look for the layout that code is made for
 RIGHT = (False, 0, 0)
+LITTLE = 1e-4               # relative: what keeps code in range moves gradients by less, where it is that alone
 
 
 def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point]) -> bool:
@@ -78,22 +80,39 @@ def _apart(patient, points):
 def without_guards(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point], kept: ExitStack) -> bool:
     """Take small numbers that keep the code in range for 0, where more is right so; tell whether that is done.
 
-    `kept` sets them back when it is closed.
+    It is done, too, where they move gradients by little, which would still hide what mends a mistake beside them; not
+    where the network has such numbers itself. `kept` sets them back when it is closed.
     """
     most = _fewest(patient, points)
     if most == (0, 0):
         return False
-    call = partial(patient.answer, points[0])
+    call, before = partial(patient.answer, points[0]), [Seen(p, patient.answer(p)) for p in points]
+    own = any(0 < abs(n) <= guards.TINY for e in patient.program.equations for n in e.rhs.atoms(Number))
     for chosen in guards.choices(call):
         with ExitStack() as tried:
             patient.prepared = tried.enter_context(guards.lifted(call, chosen))
-            if patient.prepared and _fewest(patient, points) < most:
+            if patient.prepared and (
+                    _fewest(patient, points) < most or (not own and _by_little(patient, before))):
                 words = ", ".join(dict.fromkeys(g.words for g in chosen))
                 diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
                 kept.enter_context(tried.pop_all())
                 return True
     patient.prepared = None
     return False
+
+
+def _by_little(patient, before):
+    """Tell whether gradients are others than they were before at some point, and nowhere by much."""
+    evidence, moved = Evidence(patient.program, before), False
+    for k, seen in enumerate(before):
+        now = patient.answer(seen.point)
+        if seen.answer.failure or now.failure:
+            return False
+        apart = max(evidence.apart(k, n, g, now.gradients[n]) for n, g in seen.answer.gradients.items())
+        if apart > LITTLE:
+            return False
+        moved |= apart > seen.tolerance
+    return moved
 
 
 def _fewest(patient, points):
