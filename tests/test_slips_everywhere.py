@@ -292,3 +292,34 @@ def test_sums_of_products_that_are_split(split, told):
         return {"W": X.T @ (g * slope), "b": split(g, slope)}
 
     assert told in str(diagnose(net, by_hand))
+
+
+def with_a_bias_before_it(w, b, gamma, X, y, power):
+    z = X @ w + b
+    c, v = z - z.mean(axis=0), z.var(axis=0) + 0.01
+    r = (gamma * c / np.sqrt(v)).sum(axis=1) - y
+    du = 2 * r[:, None] * gamma / len(r)
+    dv = np.sum(du * c, axis=0) * -0.5 * v ** power
+    dc = du / np.sqrt(v) + 2 * dv * c / len(r)
+    dz = dc - dc.mean(axis=0)
+    dgamma = 2 * np.mean(r[:, None] * c / np.sqrt(v), axis=0)
+    return np.mean(r**2), {"w": X.T @ dz, "b": dz.sum(axis=0), "gamma": dgamma}
+
+
+@pytest.mark.parametrize("power", [-1.5, -0.5])
+def test_a_bias_before_a_normalisation_tells_nothing(power):
+    """Its gradient is 0 whatever is wrong with the variance's, which it is made of as the weights' gradient is."""
+    net = Network("biased", "Linear units, normalised over examples, scaled and added up, squared error")
+    N, D, H = net.sizes("N D H")
+    w, b, gamma = net.parameter("w", D, H), net.parameter("b", H), net.parameter("gamma", H)
+    X, y = net.input("X", N, D), net.input("y", N)
+    z = net.define("z", X @ w + b)
+    c = net.define("c", z - mean(z, axis=0))
+    v = net.define("v", mean(c**2, axis=0) + Rational(1, 100))
+    net.loss = mean((total(gamma * c / sqrt(v), axis=1) - y) ** 2)
+    found = diagnose(net, lambda w, b, gamma, X, y: with_a_bias_before_it(w, b, gamma, X, y, power))
+    if power == -1.5:
+        assert found.right
+    else:
+        [finding] = found.findings
+        assert set(finding.explains) == {"w"} and str(finding).startswith("dv: the factor 1 / v[h] is missing")

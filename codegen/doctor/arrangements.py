@@ -106,6 +106,8 @@ def cut(node: ast.Subscript, around: Surroundings) -> Made:
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "it is cut at another place", OTHER
         for new in _strided(part, around.loops, sizes):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "the stride is forgotten, or is none", OTHER
+        for new in _in_blocks(node.value, part, k - len(parts) if _has_ellipsis(parts) else k):
+            yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "parts that lie one after another, or in turns", OTHER
     for other, stride in _strided_together(parts, around):
         yield _at(node, other), f"the stride {text(stride)} is forgotten in both places", OTHER
     for k, begin in _begun(parts, around):
@@ -150,6 +152,25 @@ def _strided(part, loops, sizes):
             for far in (ast.BinOp(size, ast.Mult(), here) for size in sizes):
                 yield ast.Slice(replaced(low, name, far), replaced(high, name, far), part.step)
                 yield ast.Slice(replaced(low, text(far), here), replaced(high, text(far), here), part.step)
+
+
+def _has_ellipsis(parts):
+    return any(isinstance(p, ast.Constant) and p.value is Ellipsis for p in parts)
+
+
+def _in_blocks(array, part, axis):
+    """Yield every n-th entry from the i-th, i::n, as the i-th of n blocks, i*w:(i + 1)*w, and the other way round."""
+    whole = f"{text(array)}.shape[{axis}]"
+    if part.step and part.lower and not part.upper:
+        width = f"({whole} // {text(part.step)})"
+        yield _slice_at(f"{text(part.lower)} * {width}", f"({text(part.lower)} + 1) * {width}")
+    if isinstance(part.lower, ast.BinOp) and isinstance(part.lower.op, ast.Mult) and part.upper and not part.step:
+        for place, width in ((part.lower.left, part.lower.right), (part.lower.right, part.lower.left)):
+            yield _slice_at(text(place), "", f"{whole} // ({text(width)})")
+
+
+def _slice_at(low, high, step=""):
+    return ast.parse(f"a[{low}:{high}:{step}]", mode="eval").body.slice
 
 
 def _strided_together(parts, around):

@@ -16,6 +16,7 @@ from .trials import Point
 DOUBLE, SINGLE = 1e-9, 3e-4             # what rounding explains, relative to the largest entry
 JUMPS = 50              # so many that rounding makes may add up to what is left, where float32 cancels
 FAINT = 1e-3                            # a gradient that much below its usual size is measured against that
+VANISHING = 1e-12       # of the largest gradient, or of the terms that cancel, that is left of one that is 0
 
 
 @dataclass
@@ -90,6 +91,12 @@ class Evidence:
     def gradients(self, k: int) -> Values:
         """Return what the gradients are at a point, mistakes found so far included."""
         return self.seen[k].point.ours.gradients(self.base(k))
+
+    def vanishing(self) -> frozenset[str]:
+        """Return what gradients are 0 at all points but for rounding, as that of a bias before a normalisation."""
+        seen = [self.gradients(k) for k in range(len(self.seen))]
+        return frozenset(n for n in self.usual if all(
+            largest(g[n]) <= VANISHING * max(self.usual[n], *map(largest, g.values())) for g in seen))
 
     def close(self, k: int, name: str, ours: Any) -> bool:
         """Tell whether the code's gradient is `ours` but for rounding."""

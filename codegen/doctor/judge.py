@@ -19,7 +19,6 @@ from .trials import Point, drawn
 LOSS = "loss"
 SECONDS = 2.0               # that any run may take
 OTHERS = range(20, 50)      # seeds of more arguments, for what is right at all points
-VANISHING = 1e-12           # of the largest gradient, that is left of one that is 0
 MORE = 1.0                  # seconds that making them may take
 
 
@@ -61,10 +60,8 @@ class Judge:
 
     @cached_property
     def vanishing(self) -> frozenset[str]:
-        """The gradients that are 0 at all points but for rounding, as of a bias before a normalisation."""
-        return frozenset(n for n in self.wrong - {LOSS} if all(
-            largest(g[n]) <= VANISHING * max(map(largest, g.values())) for g in map(
-                self.evidence.gradients, range(len(self.evidence.seen)))))
+        """The gradients that are 0 at all points but for rounding."""
+        return self.evidence.vanishing()
 
     def answer(self, k: int) -> Answer:
         """Run the code at one point; one that takes far longer than its like fails."""

@@ -202,6 +202,9 @@ class Mutator:
             rank = POSSIBLE if exponent < 0 else RARE
             yield Found(base**less, f"{words} lost its power", "power", rank)
             yield Found(base**more, f"{words} has a power too many", "power", RARE)
+            if abs(exponent) == 3:      # (v + eps)**(-1/2), not (v + eps)**(-3/2): of the root it is two
+                near = base ** (exponent / 3)
+                yield Found(near, f"{self.wording.text(near)} stands where {words} should", "power", rank)
         elif exponent.is_Rational and exponent.q == 2:
             yield Found(base ** (2 * exponent), f"the square root of {self.wording.text(base)} is missing", "power",
                         POSSIBLE)

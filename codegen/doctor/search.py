@@ -188,7 +188,8 @@ class Search:
 
     def _places(self, wrong: Sequence[str]) -> list[str]:
         """Return the backward equations in which a mistake may be, those that explain most parameters first."""
-        found = {e.name: self.reached.get(e.name, frozenset()) for e in self.program.backward}
+        idle = self.evidence.vanishing() - set(wrong)       # and right: of them nothing is known
+        found = {e.name: self.reached.get(e.name, frozenset()) - idle for e in self.program.backward}
         inside = {n: below for n, below in found.items()
                   if below and (below <= set(wrong) or len(below & set(wrong)) >= len(below - set(wrong)) + 2)}
         if influence := self._influence(wrong):
