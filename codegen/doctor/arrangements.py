@@ -4,6 +4,7 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations, product
+from typing import Any
 
 from .edits import OTHER, SLIP, Surroundings
 from .slots import text
@@ -162,15 +163,16 @@ def _in_blocks(array, part, axis):
     """Yield every n-th entry from the i-th, i::n, as the i-th of n blocks, i*w:(i + 1)*w, and the other way round."""
     whole = f"{text(array)}.shape[{axis}]"
     if part.step and part.lower and not part.upper:
-        width = f"({whole} // {text(part.step)})"
-        yield _slice_at(f"{text(part.lower)} * {width}", f"({text(part.lower)} + 1) * {width}")
+        block = f"({whole} // {text(part.step)})"
+        yield _slice_at(f"{text(part.lower)} * {block}", f"({text(part.lower)} + 1) * {block}")
     if isinstance(part.lower, ast.BinOp) and isinstance(part.lower.op, ast.Mult) and part.upper and not part.step:
         for place, width in ((part.lower.left, part.lower.right), (part.lower.right, part.lower.left)):
             yield _slice_at(text(place), "", f"{whole} // ({text(width)})")
 
 
 def _slice_at(low, high, step=""):
-    return ast.parse(f"a[{low}:{high}:{step}]", mode="eval").body.slice
+    place: Any = _parsed(f"a[{low}:{high}:{step}]")
+    return place.slice
 
 
 def _strided_together(parts, around):
