@@ -166,11 +166,20 @@ def _added(called, inner, block, call, here):
 
 
 def _per_row(inner: Inner, block: Blocked) -> list[Expr]:
-    """Return how many numbers each array of a block has for a row."""
+    """Return how many numbers each array of a block has for a row, those without a name too that are wider.
+
+    These count twice: they are made of others without a name.
+    """
     own = inner.plan
     known = own.lowered.program.variables
     made = {*arguments(own.program), *(n for s in (*own.forward, *own.backward) for n in _arrays(s))}
-    return [Mul(*v.shape[1:]) for n, v in known.items() if n in made and v.shape[:1] == (block.part,)]
+    shapes = [v.shape for n, v in known.items() if n in made and v.shape[:1] == (block.part,)]
+    sizes = {text(size): size for v in known.values() for size in v.shape}
+    unnamed = (tuple(sizes[t] for t in asked.split(", ") if t in sizes)
+               for s in (*own.forward, *own.backward) for line in s.lines for name, asked in re.findall(ASKED, line)
+               if name not in known)
+    wider = dict.fromkeys(shape for shape in unnamed if block.part in shape and shape not in shapes)
+    return [Mul(*shape) / block.part for shape in (*shapes, *wider, *wider)]
 
 
 def _common(called: Called, inner: Inner, block: Blocked) -> Expr:

@@ -389,6 +389,8 @@ def _multiplied_once(nodes, over, inner):
     """Multiply two factors entry by entry, where all of more than two share what is summed: the smallest such two."""
     if len(nodes) < 3:
         return [_times(nodes, inner)]
+    if ends := _ends(nodes, over, inner):
+        return [_times(ends, (inner[0], *over, inner[2])), *(n for n in nodes if n not in ends)]
     pairs = [(len({*a.axes, *b.axes}), j, k) for k, b in enumerate(nodes) for j, a in enumerate(nodes[:k])
              if any(i in a.axes and i in b.axes for i in over)]
     if not pairs:
@@ -396,6 +398,18 @@ def _multiplied_once(nodes, over, inner):
     _, j, k = min(pairs)
     order = _stored_by_both(nodes[j].axes, nodes[k].axes) or inner
     return [_times([nodes[j], nodes[k]], order), *(n for m, n in enumerate(nodes) if m not in (j, k))]
+
+
+def _ends(nodes, over, inner):
+    """Return the factors of three rows, summed over the rows, that have the first and the last axis of the sum.
+
+    sum_n dZ[n, k] X[n, d] Y[n, e] is X.T @ (dZ.T[:, :, None] * Y), a product for each k: what a slope is taken of has
+    fewer k than d and e as a rule.
+    """
+    if len(nodes) != 3 or len(over) != 1 or len(inner) != 4 or any(len(n.axes) != 2 for n in nodes):
+        return []
+    by_axis = {n.axes[1]: n for n in nodes if n.axes[0] == over[0]}
+    return [by_axis[inner[0]], by_axis[inner[2]]] if len(by_axis) == 3 else []
 
 
 def _stored_by_both(one, other):
