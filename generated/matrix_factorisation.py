@@ -76,7 +76,16 @@ def _add_rows(total, rows, values):
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
     counted = total.dtype in (np.float32, np.float64)
-    if counted and width <= 64 and total.flags.c_contiguous and np.bincount(rows).max(initial=0) <= 64:
+    often = np.bincount(rows).max(initial=0)
+    if width >= 64 and often <= min(16, values.size >> 12):     # the first of each row, the second of each, and so on
+        at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")
+        rows = rows[at]
+        while len(rows):
+            first = np.append(True, rows[1:] != rows[:-1])
+            total[rows[first]] += values[at[first]]
+            rows, at = rows[~first], at[~first]
+        return
+    if counted and width <= 64 and total.flags.c_contiguous and often <= 64:
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
         np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))      # none comes often: one after another
         return

@@ -28,7 +28,7 @@ assert "_add_rows(dE, w, " in ADDED.module.__source__
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("V", "D", "N", "K"), [
     (1, 1, 1, 1), (1, 3, 40, 1), (3, 2, 50, 4), (1000, 5, 20, 3), (7, 1, 3, 2), (400, 6, 100, 2), (7000, 5, 30, 4),
-    (7000, 5, 400, 2), (300, 200, 30, 4),
+    (7000, 5, 400, 2), (300, 200, 30, 4), (300, 64, 300, 4),
 ])
 def test_agrees_with_add_at(dtype, V, D, N, K):
     random = np.random.default_rng(0)
