@@ -17,7 +17,7 @@ from sympy import Max, Min
 from derive.program import Program
 from derive.terms import subterms
 
-from . import domains, forward, kinks, leaves
+from . import domains, few_turns, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
@@ -278,6 +278,7 @@ class Examination:
         if lines:
             self._step(self._related, evidence)
             self._step(self._repaired, evidence, wrong)
+            self._step(self._in_few_turns, search)
         if program is self.program and evidence.wrong():
             self._step(self._rederived, evidence)
         if pairs:
@@ -320,6 +321,20 @@ class Examination:
             self.diagnosis.findings += [finding(hit, plain, wording) for hit in hits]
             for name in left:
                 self._set_aside(search.evidence, name)
+
+    def _in_few_turns(self, search):
+        """Take mistakes in what a recurrence carries, found one by one where it takes few turns, for what is left."""
+        def searching(evidence):
+            ratios = partial(multiples, evidence, search.hypotheses.mutator)
+            return Search(search.hypotheses, evidence, self._left(0.15), ratios, pairs=False)
+
+        left = search.evidence.wrong()
+        found = few_turns.mistakes(self.patient, search.evidence, searching) if left and search.recurrent else []
+        self.hidden = self.hidden or len(found) > 1
+        for hit, evidence in found:
+            self.diagnosis.findings.append(finding(hit, evidence, self.wording))
+        for name in left if found else ():
+            self._set_aside(search.evidence, name)
 
     def _rederived(self, evidence, kinds=KINDS):
         """Take the mistakes found, which leave something unknown, for one that explains it all."""

@@ -1,0 +1,58 @@
+"""Recurrences of two turns, or of one: a mistake in what is carried shows in fewer gradients there than in long ones.
+
+Of two mistakes in the same loop each spoils, in a long one, all that the other does. In a short one a parameter that
+only the last turn reads is right but for one of them, which is found so; with that made, the other one is, too.
+"""
+
+from collections.abc import Callable, Iterator
+
+from derive.explicit import with_derived
+from derive.program import Program, is_cyclic, ordered
+
+from .evidence import Evidence, Seen
+from .patient import Patient
+from .search import Hit, Search
+from .trials import Point, drawn
+
+SEEDS = (5, 6, 7)           # of the points at each number of turns
+
+Searching = Callable[[Evidence], Search]
+
+
+def mistakes(patient: Patient, evidence: Evidence, searching: Searching) -> list[tuple[Hit, Evidence]]:
+    """Return mistakes that explain together all that is wrong, each with where it was seen; [] where there are none.
+
+    Those of few turns are found first, one by one, and then what is left in the network's own; `searching` gives a
+    search of its own for some evidence. What was found before stays made.
+    """
+    for points in few_turns(evidence.program, evidence.seen[0].point):
+        seen = [Seen(p, patient.answer(p)) for p in points]
+        if any(s.answer.failure for s in seen):
+            continue
+        short, whole = Evidence(evidence.program, seen), Evidence(evidence.program, evidence.seen)
+        for some in (short, whole):
+            some.make([e for lines in evidence.made.values() for e in lines])
+        found = []
+        for now in (short, whole):
+            for hits in searching(now).hits():
+                for hit in hits:
+                    found.append((hit, now))
+                    if now is short:
+                        whole.make((hit.made or hit.mutant).equations)
+        if found and not whole.wrong():
+            return found
+    return []
+
+
+def few_turns(program: Program, point: Point) -> Iterator[list[Point]]:
+    """Yield points at which every recurrence takes two turns, then one, at the other sizes of a point."""
+    groups = [g for g in ordered(program.forward) if is_cyclic(g)]
+    indices = {e.indices[0] for g in groups for e in g if e.free[:1] == e.indices[:1]}
+    counted = {s for index in indices for s in index.upper.free_symbols}
+    turns = [s for s in program.sizes if s in counted and s not in program.derived]
+    for many in (2, 1) if turns else ():
+        free = {s: n for s, n in point.sizes.items() if s not in program.derived}
+        sizes = with_derived(program, free | {s: max(many, program.least.get(s, 1)) for s in turns})
+        if sizes is not None:
+            told = " and ".join(f"{s} = {sizes[s]}" for s in turns)
+            yield [Point(f"at {told}", program, sizes, drawn(program, sizes, seed)) for seed in SEEDS]
