@@ -1,0 +1,49 @@
+"""Two mistakes in one recurrence are told one by one: where it takes one turn, or two, one of them shows alone."""
+
+import numpy as np
+import pytest
+from sympy import Sum
+
+from codegen.doctor import diagnose
+from derive import Network, sigmoid
+from tests.coursework.editing import edited
+
+
+def gated():
+    net = Network("gated", "A gated recurrence, half the squared error of the last state")
+    T, N, D, H = net.sizes("T N D H")
+    U, V, b, C = net.parameter("U", D, H), net.parameter("V", H, H), net.parameter("b", H), net.parameter("C", D, H)
+    X, Y, h0 = net.input("X", T, N, D), net.input("Y", N, H), net.input("h0", N, H)
+    t, n, d, k, j = net.indices(t=T, n=N, d=D, k=H, j=H)
+    h = net.state("h", T, N, H, initial=h0)
+    z = net.define("z", sigmoid(Sum(X[t, n, d] * U[d, k], d) + Sum(h[t - 1, n, j] * V[j, k], j) + b[k]), over=(t, n, k))
+    net.define(h, z[t, n, k] * h[t - 1, n, k] + (1 - z[t, n, k]) * Sum(X[t, n, d] * C[d, k], d), over=(t, n, k))
+    net.loss = Sum((h[T - 1, n, k] - Y[n, k]) ** 2, n, k) / 2
+    return net
+
+
+def by_hand(U, V, b, C, X, Y, h0):
+    h, z = [h0], []
+    for x in X:
+        z.append(1 / (1 + np.exp(-x @ U - h[-1] @ V - b)))
+        h.append(z[-1] * h[-1] + (1 - z[-1]) * (x @ C))
+    loss = ((h[-1] - Y) ** 2).sum() / 2
+    dU, dV, db, dC, dh = np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(C), h[-1] - Y
+    for t in reversed(range(len(X))):
+        dz = dh * (h[t] - X[t] @ C) * z[t] * (1 - z[t])
+        dU += X[t].T @ dz
+        dV += h[t].T @ dz
+        db += dz.sum(axis=0)
+        dC += X[t].T @ (dh * (1 - z[t]))
+        dh = dh * z[t] + dz @ V.T
+    return loss, {"U": dU, "V": dV, "b": db, "C": dC}
+
+
+@pytest.mark.parametrize(("slips", "told"), [
+    ([], []),
+    ([("X[t] @ C) * z[t] * (1 - z[t])", "X[t] @ C)"), ("dh * z[t] + dz @ V.T", "dh * (1 - z[t]) + dz @ V.T")],
+     ["dpre_z: the derivative is taken to be 1", "dh: the derivative is taken to be 1 - z[t + 1, n, k]"]),
+])
+def test_two_mistakes_of_a_recurrence_are_told_one_by_one(slips, told):
+    found = diagnose(gated(), edited(by_hand, *slips) if slips else by_hand, seconds=2.0)
+    assert [str(f)[:len(words)] for f, words in zip(found.findings, told, strict=True)] == told
