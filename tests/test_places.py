@@ -9,7 +9,7 @@ from sympy import IndexedBase, Sum, Symbol
 from codegen.doctor import diagnose
 from codegen.doctor.influence import FITS, Influence
 from codegen.doctor.trials import points
-from derive import Network, padded
+from derive import Network, mean, padded
 from derive.networks import loading
 from tests.coursework import slips
 from tests.coursework.editing import edited
@@ -85,3 +85,17 @@ def test_neighbours_that_are_left_out(places, told):
         return np.sum(G * x / s), G / s + 2 * x * sum(ds[:, p:p + C] for p in places)
 
     assert told in str(diagnose(net, by_hand))
+
+
+def test_a_mean_over_what_goes_to_the_same_entry():
+    net = Network("rated", "A number for each item, half the mean squared error of its ratings")
+    R, M = net.sizes("R M")
+    u, r, item = net.parameter("u", M), net.input("r", R), net.labels("item", R, classes=M)
+    net.loss = mean((u[item] - r) ** 2) / 2
+
+    def by_item(u, r, item):
+        own = [np.flatnonzero(item == m) for m in range(len(u))]
+        return [sum(u[m] - r[i] for i in rated) / max(len(rated), 1) for m, rated in enumerate(own)]
+
+    [finding] = diagnose(net, by_item).findings
+    assert "the sum over r is divided by how many of these go to the same entry, not by R" in str(finding)

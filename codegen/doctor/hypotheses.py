@@ -21,7 +21,7 @@ from .losses import lost_scalars
 from .mutants import Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
-from .places import overwritten
+from .places import averaged, overwritten
 from .positions import in_slices
 from .products import added_numbers, lost_factors
 from .slips import FARFETCHED, RARE, Mutant
@@ -41,7 +41,8 @@ class Hypotheses:
         self.reached = _reached(program)
         wording = self.mutator.wording
         self.makers = [self.mutator.of, partial(in_slices, program, wording), partial(slopes, program),
-                       partial(softmaxes, program), partial(overwritten, program), partial(other_axes, program),
+                       partial(softmaxes, program), partial(overwritten, program), partial(averaged, program),
+                       partial(other_axes, program),
                        partial(summed_too, program, wording), partial(products_of_sums, program),
                        partial(shared_or_strided, program), partial(other_orders, wording), other_systems,
                        partial(added_numbers, program, wording),

@@ -1,6 +1,7 @@
 """Mistakes in adding up what several windows, or several look-ups, send back to one entry; and at ties of a maximum."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -57,6 +58,22 @@ def overwritten(program: Program, equation: Equation) -> Iterator[Mutant]:
                     yield _mutant(equation, {total: each}, words, RARE)
     yield from _one_after_another(equation)
     yield from _last_that_counts(equation)
+
+
+def averaged(program: Program, equation: Equation) -> Iterator[Mutant]:
+    """Yield the mutants in which what goes to one entry is divided by how many do, in the place of all, or besides."""
+    for total in (t for t in subterms(equation.rhs) if isinstance(t, Sum)):
+        placed = [f for f in Mul.make_args(unguarded(total.function)[0]) if isinstance(f, KroneckerDelta)]
+        chosen = {i for b in placed for i in b.atoms(Idx)}
+        limits = [tuple(limit) for limit in total.limits if limit[0] in chosen]
+        if not placed or not limits or any(read_name(r).startswith("first_") for b in placed for r in _arrays(b)):
+            continue
+        some = Sum(Mul(*placed), *limits)
+        mean = total / Piecewise((some, Gt(some, 0, evaluate=False)), (S.One, True), evaluate=False)
+        names, number = ", ".join(str(i.name) for i, *_ in limits), Mul(*(high - low + 1 for _, low, high in limits))
+        words = f"the sum over {names} is divided by how many of these go to the same entry"
+        for value, told in ((mean * number, f"{words}, not by {number}"), (mean, words)):
+            yield replace(_mutant(equation, {total: value}, told, RARE), kind="mean")
 
 
 def _last_that_counts(equation):
