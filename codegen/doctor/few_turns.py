@@ -25,26 +25,26 @@ def mistakes(patient: Patient, evidence: Evidence, searching: Searching) -> list
     Those of few turns are found first, one by one, and then what is left in the network's own; `searching` gives a
     search of its own for some evidence. What was found before stays made.
     """
-    for points in few_turns(evidence.program, evidence.seen[0].point):
+    for points in short(evidence.program, evidence.seen[0].point):
         seen = [Seen(p, patient.answer(p)) for p in points]
         if any(s.answer.failure for s in seen):
             continue
-        short, whole = Evidence(evidence.program, seen), Evidence(evidence.program, evidence.seen)
-        for some in (short, whole):
+        few, whole = Evidence(evidence.program, seen), Evidence(evidence.program, evidence.seen)
+        for some in (few, whole):
             some.make([e for lines in evidence.made.values() for e in lines])
         found = []
-        for now in (short, whole):
+        for now in (few, whole):
             for hits in searching(now).hits():
                 for hit in hits:
                     found.append((hit, now))
-                    if now is short:
+                    if now is few:
                         whole.make((hit.made or hit.mutant).equations)
         if found and not whole.wrong():
             return found
     return []
 
 
-def few_turns(program: Program, point: Point) -> Iterator[list[Point]]:
+def short(program: Program, point: Point) -> Iterator[list[Point]]:
     """Yield points at which every recurrence takes two turns, then one, at the other sizes of a point."""
     groups = [g for g in ordered(program.forward) if is_cyclic(g)]
     indices = {e.indices[0] for g in groups for e in g if e.free[:1] == e.indices[:1]}
