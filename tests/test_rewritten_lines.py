@@ -50,6 +50,13 @@ def test_values_of_two_lines_are_exchanged_back():
     assert [text(s) for s in edits[0].new] == ["a[:n] = g * e[2 * n:]", "b = n", "a[2 * n:] = g * e[:n]"]
 
 
+def test_an_index_of_a_loop_is_counted_from_the_other_end():
+    tree = ast.parse("def mine(a, d, n):\n    for k in range(n):\n        d.append(k)\n    return d")
+    statement = Slot(tree.body[0].body[0], "body", 0)
+    told = [e.words for e in everywhere(Slot(statement.node, "value"), Surroundings.of(tree.body[0]))]
+    assert "`k` should be `n - 1 - k`: k is counted from the other end" in told
+
+
 def test_long_lines_are_quoted_where_they_differ():
     tree = ast.parse("d = gradient_of_data[example, row * pool_width + place_in_row, place_in_column]")
     new = ast.parse(text(tree.body[0].value).replace("place_in_column", "column * pool_height + place_in_column"))

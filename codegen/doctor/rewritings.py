@@ -353,6 +353,14 @@ def counted(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, st
     yield parsed(f"{array}.size"), "all entries are to be counted", OTHER
 
 
+def mirrored(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield an index of a loop counted from the other end: T - 1 - t."""
+    if node.id in around.loops and isinstance(node.ctx, ast.Load):
+        for size in (size for said, size in around.sizes.items() if said not in around.loops):
+            last = ast.BinOp(size, ast.Sub(), ast.Constant(1))
+            yield ast.BinOp(last, ast.Sub(), node), f"{node.id} is counted from the other end", OTHER
+
+
 def _at(node, parts):
     where = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
     return ast.Subscript(node.value, where, ast.Load())
@@ -441,7 +449,7 @@ def _widened(node):
 
 MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
-    ast.Constant: (_constants,), ast.Name: (names,), ast.Attribute: (_attributes,),
+    ast.Constant: (_constants,), ast.Name: (names, mirrored), ast.Attribute: (_attributes,),
     ast.Call: (_calls, laid_out, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)
