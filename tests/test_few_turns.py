@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sympy import Sum
 
-from codegen.doctor import diagnose
+from codegen.doctor import diagnose, few_turns
+from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.patient import Patient
+from codegen.doctor.search import Search
+from codegen.doctor.subjects import subject
+from codegen.doctor.telling import finding
 from derive import Network, sigmoid
 from tests.coursework.editing import edited
 
@@ -39,11 +44,25 @@ def by_hand(U, V, b, C, X, Y, h0):
     return loss, {"U": dU, "V": dV, "b": db, "C": dC}
 
 
-@pytest.mark.parametrize(("slips", "told"), [
-    ([], []),
-    ([("X[t] @ C) * z[t] * (1 - z[t])", "X[t] @ C)"), ("dh * z[t] + dz @ V.T", "dh * (1 - z[t]) + dz @ V.T")],
-     ["dpre_z: the derivative is taken to be 1", "dh: the derivative is taken to be 1 - z[t + 1, n, k]"]),
-])
-def test_two_mistakes_of_a_recurrence_are_told_one_by_one(slips, told):
-    found = diagnose(gated(), edited(by_hand, *slips) if slips else by_hand, seconds=2.0)
-    assert [str(f)[:len(words)] for f, words in zip(found.findings, told, strict=True)] == told
+SLIPS = [("X[t] @ C) * z[t] * (1 - z[t])", "X[t] @ C)"), ("dh * z[t] + dz @ V.T", "dh * (1 - z[t]) + dz @ V.T")]
+TOLD = ["dpre_z: the derivative is taken to be 1", "dh: the derivative is taken to be 1 - z[t + 1, n, k]"]
+
+
+def test_right_code_is_right():
+    assert diagnose(gated(), by_hand, seconds=2.0).right
+
+
+def test_two_mistakes_of_a_recurrence_are_found_where_it_takes_few_turns():
+    """A second for each search is twice what they need."""
+    known = subject(gated())
+    patient = Patient(known.program, edited(by_hand, *SLIPS))
+    search = Search(known.hypotheses, Evidence(known.program, [Seen(p, patient.answer(p)) for p in known.points]), 60.0)
+    found = few_turns.mistakes(patient, search, lambda: 1.0)
+    told = [str(finding(hit, seen, known.hypotheses.mutator.wording)) for hit, seen in found]
+    assert [words[:len(start)] for words, start in zip(told, TOLD, strict=True)] == TOLD
+
+
+@pytest.mark.slow
+def test_two_mistakes_of_a_recurrence_are_told_one_by_one():
+    found = diagnose(gated(), edited(by_hand, *SLIPS))
+    assert [str(f)[:len(start)] for f, start in zip(found.findings, TOLD, strict=True)] == TOLD

@@ -86,13 +86,14 @@ def without_guards(patient: Patient, diagnosis: Diagnosis, points: Sequence[Poin
     most = _fewest(patient, points)
     if most == (0, 0):
         return False
-    call, before = partial(patient.answer, points[0]), [Seen(p, patient.answer(p)) for p in points]
+    call = partial(patient.answer, points[0])
+    choices = guards.choices(call)
     own = any(0 < abs(n) <= guards.TINY for e in patient.program.equations for n in e.rhs.atoms(Number))
-    for chosen in guards.choices(call):
+    before = [Seen(p, patient.answer(p)) for p in points] if choices and not own else []
+    for chosen in choices:
         with ExitStack() as tried:
             patient.prepared = tried.enter_context(guards.lifted(call, chosen))
-            if patient.prepared and (
-                    _fewest(patient, points) < most or (not own and _by_little(patient, before))):
+            if patient.prepared and (_fewest(patient, points) < most or _by_little(patient, before)):
                 words = ", ".join(dict.fromkeys(g.words for g in chosen))
                 diagnosis.remarks.append(f"judged without what keeps it in range: {words}")
                 kept.enter_context(tried.pop_all())

@@ -21,7 +21,6 @@ from . import domains, few_turns, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
-from .constant_ratios import multiples
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .elsewhere import wrong_elsewhere
 from .evidence import Evidence, Seen
@@ -263,8 +262,7 @@ class Examination:
         for name in list(wrong):
             if all(np.isnan(s.answer.gradients[name]).all() for s in evidence.seen) and self._told(name, "shape"):
                 self._set_aside(evidence, name)
-        search = Search(hypotheses, evidence, self._left(0.35) if seconds is None else seconds,
-                        partial(multiples, evidence, mutator), pairs=False)
+        search = Search(hypotheses, evidence, self._left(0.35) if seconds is None else seconds)
         self._unsent(evidence, search.reached)
         for name in evidence.wrong():
             words = leaves.relation(evidence, name) if self._early(evidence, name) else ""
@@ -312,7 +310,7 @@ class Examination:
     def _apart(self, search):
         """Take mistakes for ones of single gradients, where that explains what is left."""
         left, wording = search.evidence.wrong(), search.hypotheses.mutator.wording
-        hits = alone(search, left, self._left(0.3), multiples) if left and search.found else []
+        hits = alone(search, left, self._left(0.3)) if left and search.found else []
         if hits:
             plain = Evidence(search.program, search.evidence.seen)
             told = {finding(hit, search.evidence, wording): finding(lower(search, hit, left), search.evidence, wording)
@@ -324,12 +322,8 @@ class Examination:
 
     def _in_few_turns(self, search):
         """Take mistakes in what a recurrence carries, found one by one where it takes few turns, for what is left."""
-        def searching(evidence):
-            ratios = partial(multiples, evidence, search.hypotheses.mutator)
-            return Search(search.hypotheses, evidence, self._left(0.15), ratios, pairs=False)
-
-        left = search.evidence.wrong()
-        found = few_turns.mistakes(self.patient, search.evidence, searching) if left and search.recurrent else []
+        left, seconds = search.evidence.wrong(), partial(self._left, 0.15)
+        found = few_turns.mistakes(self.patient, search, seconds) if left and search.recurrent else []
         self.hidden = self.hidden or len(found) > 1
         for hit, evidence in found:
             self.diagnosis.findings.append(finding(hit, evidence, self.wording))

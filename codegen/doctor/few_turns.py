@@ -16,15 +16,14 @@ from .trials import Point, drawn
 
 SEEDS = (5, 6, 7)           # of the points at each number of turns
 
-Searching = Callable[[Evidence], Search]
 
-
-def mistakes(patient: Patient, evidence: Evidence, searching: Searching) -> list[tuple[Hit, Evidence]]:
+def mistakes(patient: Patient, search: Search, seconds: Callable[[], float]) -> list[tuple[Hit, Evidence]]:
     """Return mistakes that explain together all that is wrong, each with where it was seen; [] where there are none.
 
-    Those of few turns are found first, one by one, and then what is left in the network's own; `searching` gives a
-    search of its own for some evidence. What was found before stays made.
+    Those of few turns are found first, one by one, and then what is left in the network's own; `seconds` says how long
+    the next search may take. What the search found before stays made.
     """
+    evidence = search.evidence
     for points in short(evidence.program, evidence.seen[0].point):
         seen = [Seen(p, patient.answer(p)) for p in points]
         if any(s.answer.failure for s in seen):
@@ -34,11 +33,11 @@ def mistakes(patient: Patient, evidence: Evidence, searching: Searching) -> list
             some.make([e for lines in evidence.made.values() for e in lines])
         found = []
         for now in (few, whole):
-            for hits in searching(now).hits():
+            for hits in Search(search.hypotheses, now, seconds()).hits():
                 for hit in hits:
                     found.append((hit, now))
                     if now is few:
-                        whole.make((hit.made or hit.mutant).equations)
+                        whole.make(hit.equations)
         if found and not whole.wrong():
             return found
     return []

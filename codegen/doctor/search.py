@@ -4,7 +4,7 @@ The hypothesis that explains most parameters is taken first; what remains is the
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -13,6 +13,7 @@ from sympy import KroneckerDelta
 
 from derive.program import Equation, is_cyclic, ordered
 
+from .constant_ratios import multiples
 from .effects import Effects
 from .evidence import Evidence, largest
 from .hypotheses import Hypotheses
@@ -42,6 +43,11 @@ class Hit:
     made: Mutant | None = None          # where another mistake is in the same equation: that with both
 
     @property
+    def equations(self) -> tuple[Equation, ...]:
+        """Those that the mistake makes others, with another one that is in the same equation."""
+        return (self.made or self.mutant).equations
+
+    @property
     def order(self) -> tuple[int, int, int]:
         return len(self.broken) - len(self.explained), len(self.broken), self.mutant.rank
 
@@ -49,12 +55,9 @@ class Hit:
 class Search:
     """Looks for mistakes in one program's backward equations."""
 
-    def __init__(
-        self, hypotheses: Hypotheses, evidence: Evidence, seconds: float,
-        ratios: Callable[[Sequence[str]], list[Mutant]], pairs: bool = True,
-    ):
-        self.program, self.hypotheses, self.evidence, self.ratios = hypotheses.program, hypotheses, evidence, ratios
-        self.pairs, self.stuck = pairs, False       # whether pairs are tried; whether single mistakes have been in vain
+    def __init__(self, hypotheses: Hypotheses, evidence: Evidence, seconds: float):
+        self.program, self.hypotheses, self.evidence = hypotheses.program, hypotheses, evidence
+        self.pairs, self.stuck = False, False       # whether pairs are tried; whether single mistakes have been in vain
         self.deadline = time.thread_time() + seconds
         self.more = seconds / 2             # for the next mistake, when one is found
         self.found: list[Hit] = []
@@ -76,7 +79,7 @@ class Search:
                 return
             hits = [self._plain(self._whole(self._but_at_first(hit, wrong))) for hit in hits]
             for hit in hits:
-                self.evidence.make((hit.made or hit.mutant).equations)
+                self.evidence.make(hit.equations)
             self.found += hits
             self.deadline = max(self.deadline, time.thread_time() + self.more)
             yield hits
@@ -124,7 +127,7 @@ class Search:
         hits: list[Hit] = []
         places = self._places(wrong)
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
-            few = self.ratios(places) if rank == LIKELY else []
+            few = multiples(self.evidence, self.hypotheses.mutator, places) if rank == LIKELY else []
             few += self.hypotheses.throughout(rank, self.evidence.made)
             seen = [h for m in few if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
             for mutant in self.hypotheses.ranked(rank, places, self.evidence.made, self.deadline):

@@ -4,27 +4,20 @@ Where -dW and half of db are returned, the sign may be looked for in dZ, which b
 db is not half of anything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from .evidence import Evidence, Seen
-from .mutants import Mutator
 from .search import Hit, Search
-from .slips import Mutant
-
-Ratios = Callable[[Evidence, Mutator, Sequence[str]], list[Mutant]]
 
 
-def alone(search: Search, left: Sequence[str], seconds: float, ratios: Ratios) -> list[Hit]:
+def alone(search: Search, left: Sequence[str], seconds: float) -> list[Hit]:
     """Return mistakes that explain all that is left as if nothing else were wrong, [] where there are none."""
     seen = [Seen(s.point, replace(s.answer, gradients={n: s.answer.gradients[n] if n in left else g
                                                        for n, g in s.point.ours.gradients().items()}))
             for s in search.evidence.seen]
     plain = Evidence(search.program, seen)
-    ratios_of = partial(ratios, plain, search.hypotheses.mutator)
-    again = Search(search.hypotheses, plain, seconds, ratios_of, pairs=False)
-    found = [hit for hits in again.hits() for hit in hits]
+    found = [hit for hits in Search(search.hypotheses, plain, seconds).hits() for hit in hits]
     return [] if plain.wrong() else found
 
 
