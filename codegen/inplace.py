@@ -365,11 +365,8 @@ class InPlacePrinter(NumpyPrinter):
             if function == "np.sum" and pair and tuple(node.over) == body.axes[-1:]:
                 self.helpers["dots"] = None
                 return f"_dots({self._operands(pair, body.axes)})"
-            if function in ("np.sum", "np.mean") and pair and len(node.over) == len(body.axes):
-                self.helpers["inner"] = self.helpers["dots"] = None
-                operands = self._operands(pair, body.axes)
-                of = f" / {operands.partition(', ')[0]}.size" if function == "np.mean" else ""
-                return f"_inner({operands}){of}"
+            if function == "np.sum" and len(node.over) == len(body.axes) and (inner := self._inner(body)):
+                return inner
             work = self._work(body.axes)
             name = self._named_work()
             self._into(name, work, body)
@@ -383,6 +380,14 @@ class InPlacePrinter(NumpyPrinter):
             if helper:
                 return helper.format(self.text(body).code)
         return super()._reduced(function, node)
+
+    def _inner(self, body):
+        """Print the sum of all entries of a product of two arrays; what is computed is in an array first."""
+        pair = self._pair(body) if isinstance(body, Apply) else None
+        if not pair:
+            return ""
+        self.helpers["inner"] = None
+        return f"_inner({self._operands(pair, body.axes)})"
 
     def _is_real(self, node):
         """Tell whether a node is an array, or a part of one, and no labels."""

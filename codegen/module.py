@@ -17,6 +17,7 @@ from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
+from .shared_slopes import with_shared_slopes
 from .sizes import Sizes
 from .statements import Statement, statement
 from .surroundings import around
@@ -63,7 +64,7 @@ def planned(program: Program) -> Plan:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
-    low = with_complements(lowered(with_shared_differences(program, least=3)))
+    low = with_complements(lowered(with_shared_slopes(with_shared_differences(program, least=3))))
     printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]

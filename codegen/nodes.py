@@ -82,6 +82,23 @@ def has_product(node):
     return isinstance(node, Apply) and node.head is Mul and any(map(has_product, node.args))
 
 
+def parts_of(node):
+    """Yield a node and the nodes of which it is made entry by entry."""
+    yield node
+    if isinstance(node, Apply):
+        for a in node.args:
+            yield from parts_of(a)
+
+
+def varied(node):
+    """Return the axes that the array of a node has, not those along which it is broadcast."""
+    if isinstance(node, Spread | Transpose):
+        return varied(node.body)
+    if isinstance(node, Apply):
+        return set().union(*map(varied, node.args))
+    return set(node.axes)
+
+
 def is_variable(node):
     """Tell whether a scalar is a real variable, neither a number nor a size."""
     return isinstance(node.expr, Symbol) and not node.expr.is_integer

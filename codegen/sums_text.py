@@ -12,7 +12,7 @@ from derive.forms import arranged
 from derive.nodes import Apply, Gather, Read, Reduction, Scalar, Transpose
 
 from .contractions import contraction, einsum
-from .nodes import as_numbers, counted, is_condition, is_plain_parameter
+from .nodes import as_numbers, counted, is_condition, is_mask, is_plain_parameter, parts_of, varied
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
 from .vectors_of_stacks import by_vectors
@@ -33,6 +33,9 @@ class SumPrinter(PlacePrinter):
         number = sympy.cancel(number)
         if number.free_symbols or (number.is_Rational and number.p not in (1, -1)):
             return None
+        if (size := self._size_of(sums[0])) and (inner := self._inner(sums[0].body)):
+            further = [] if abs(number) == 1 else [self.size(abs(1 / number))]
+            return self._quotient([Text(inner)], [*further, Text(size)], number < 0)
         mean = Text(self._reduced("np.mean", sums[0]))
         return self._quotient([mean], [] if abs(number) == 1 else [self.size(abs(1 / number))], number < 0)
 
@@ -66,6 +69,11 @@ class SumPrinter(PlacePrinter):
         if function == "np.sum" and (rows := by_vectors(node, self)):
             return rows
         places = sorted(node.body.axes.index(i) for i in node.over)
+        if function == "np.sum" and len(places) == len(node.body.axes) and (inner := self._inner(node.body)):
+            return inner
+        if function == "np.max" and places == [len(node.body.axes) - 1] and len(places) < len(node.body.axes):
+            self.helpers["row_maxima"] = None
+            return f"_row_maxima({self.code(node.body)})"
         if function == "np.sum" and (condition := counted(node.body)) is not None and len(places) < len(node.body.axes):
             axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
             return f"np.sum({self.code(condition)}, axis={axis}, dtype={self.like}.dtype)"
@@ -81,6 +89,24 @@ class SumPrinter(PlacePrinter):
         if body.level == ATOM and isinstance(node.body, Read):
             return f"{body.code}.{function.removeprefix('np.')}(axis={axis})"
         return f"{function}({body.code}, axis={axis})"
+
+    def _inner(self, body):
+        """Print the sum of all entries of a product of two arrays, or of squares; "" where it is no such sum."""
+        pair = _factors(body)
+        if not pair or any(is_mask(a) or varied(a) != set(body.axes) for a in pair):
+            return ""
+        self.helpers["inner"] = None
+        if pair[0] == pair[1]:
+            self.helpers["sum_of_squares"] = None
+            return f"_sum_of_squares({self.code(pair[0])})"
+        return f"_inner({self.code(pair[0])}, {self.code(pair[1])})"
+
+    def _size_of(self, node):
+        """Return the code of how many numbers a sum adds, of all entries of an array by name; "" for other sums."""
+        if len(node.over) < len(node.body.axes):
+            return ""
+        array = next((a for a in parts_of(node.body) if isinstance(a, Read) and a.axes == node.body.axes), None)
+        return f"{self.text(array).inside(ATOM)}.size" if array else ""
 
     def _outer(self, node):
         node = _counting(node)
@@ -118,12 +144,19 @@ def _multiplied(node):
     Over several of the last axes np.sum stays, which adds up pairs of pairs: one after another, many terms lose digits.
     """
     body, over = node.body, set(node.over)
-    pair = body.args if isinstance(body, Apply) and body.head in (Mul, Pow) else ()
-    if len(pair) == 2 and body.head is Pow:
-        pair = (pair[0], pair[0]) if pair[1] == Scalar((), Integer(2)) else ()
-    fits = len(pair) == 2 and all(isinstance(a, Read) and a.axes == body.axes for a in pair)
+    pair = _factors(body)
+    fits = pair and all(isinstance(a, Read) and a.axes == body.axes for a in pair)
     return pair if fits and over != set(body.axes) and over in (
         set(body.axes[:len(over)]), set(body.axes[-1:])) else ()
+
+
+def _factors(body):
+    """Return the two factors of a product, one twice for a square; () for other nodes."""
+    if not isinstance(body, Apply):
+        return ()
+    if body.head is Pow and body.args[1] == Scalar((), Integer(2)):
+        return body.args[0], body.args[0]
+    return body.args if body.head is Mul and len(body.args) == 2 else ()
 
 
 def _counting(node):

@@ -313,7 +313,7 @@ def _merged(nodes, inner, over):
     """
     if _is_quotient(nodes):
         return [_times(nodes, inner)]
-    nodes = list(nodes)
+    nodes = _alike_together(nodes, inner) if len(nodes) > 2 else list(nodes)
     k = 0
     while k < len(nodes):
         node = nodes[k]
@@ -329,6 +329,14 @@ def _merged(nodes, inner, over):
         else:
             k += 1
     return nodes
+
+
+def _alike_together(nodes, inner):
+    """Multiply matrices of the same axes first, so that a vector beside them is summed with their product."""
+    matrices: dict[frozenset, list] = {}
+    for n in nodes:
+        matrices.setdefault(frozenset(n.axes) if len(n.axes) > 1 else frozenset([n]), []).append(n)
+    return [_times(some, inner) for some in matrices.values()]
 
 
 def _contract_alone(vector, matrix, nodes, over):

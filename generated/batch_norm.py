@@ -60,7 +60,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsil
     A = np.maximum(B, 0)                                # (N, H)
     Y = A @ W2 + b2                                     # (N, C)
     # log sum_c exp Y[n, c] = T + log S, shifted by the maxima T so that exp stays in range
-    T = Y.max(axis=1)                                   # (N,)
+    T = _row_maxima(Y)                                  # (N,)
     E = np.exp(Y - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     loss = np.mean(np.log(S) + (T - Y[np.arange(N), y]))
@@ -133,6 +133,14 @@ def predict(W1, gamma, beta, W2, b2, X, running_m, running_v, momentum, epsilon)
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _row_maxima(x):
+    """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < 32:
+        return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
+    return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
 
 
 def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None, momentum=None, epsilon=None):

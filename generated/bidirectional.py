@@ -66,7 +66,7 @@ def forward(W, U, b, Wr, Ur, br, V, Vr, c, x, y):
         g[t + 1] = np.tanh(pre_g[t])
     z = h[1:] @ V + g[:0:-1] @ Vr + c                   # (T, N, C)
     # log sum_m exp z[t, n, m] = T_z + log S_z, shifted by the maxima T_z so that exp stays in range
-    T_z = z.max(axis=2)                                 # (T, N)
+    T_z = _row_maxima(z)                                # (T, N)
     E_z = np.exp(z - T_z[:, :, None])                   # (T, N, C)
     S_z = E_z.sum(axis=2)                               # (T, N)
     loss = np.mean(np.log(S_z) + (T_z - z[np.arange(T)[:, None], np.arange(N), y]))
@@ -152,6 +152,14 @@ def predict(W, U, b, Wr, Ur, br, V, Vr, c, x):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _row_maxima(x):
+    """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < 32:
+        return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
+    return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
 
 
 def _checked(W, U, b, Wr, Ur, br, V, Vr, c, x, y=None):

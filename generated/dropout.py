@@ -41,7 +41,7 @@ def forward(W1, b1, W2, b2, X, y, mask, keep):
     A1 = mask * np.maximum(Z1, 0) / keep                # (N, H)
     Z2 = A1 @ W2 + b2                                   # (N, C)
     # log sum_c exp Z2[n, c] = T + log S, shifted by the maxima T so that exp stays in range
-    T = Z2.max(axis=1)                                  # (N,)
+    T = _row_maxima(Z2)                                 # (N,)
     E = np.exp(Z2 - T[:, None])                         # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     loss = np.mean(np.log(S) + (T - Z2[np.arange(N), y]))
@@ -87,6 +87,14 @@ def predict(W1, b1, W2, b2, X, mask, keep):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _row_maxima(x):
+    """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < 32:
+        return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
+    return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
 
 
 def _checked(W1, b1, W2, b2, X, y=None, mask=None, keep=None):

@@ -45,19 +45,22 @@ def forward(W, v, X, y, U, z, alpha):
     tanh_pre_inner = np.tanh(pre_inner)                 # (N, H)
     pre_inner_2 = tanh_pre_inner @ v - y                # (N,)
     inner_pre_inner_2 = pre_inner_2 / N                 # (N,)
-    inner_pre_inner = inner_pre_inner_2[:, None] * v * (1 - tanh_pre_inner**2)  # (N, H)
+    slope_tanh_pre_inner = 1 - tanh_pre_inner**2        # (N, H)
+    inner_pre_inner = inner_pre_inner_2[:, None] * v * slope_tanh_pre_inner  # (N, H)
     W1 = W - alpha * (X.T @ inner_pre_inner)            # (D, H)
     v1 = v - alpha * (inner_pre_inner_2 @ tanh_pre_inner)  # (H,)
     pre_loss = U @ W1                                   # (M, H)
     tanh_pre_loss = np.tanh(pre_loss)                   # (M, H)
     pre_loss_2 = tanh_pre_loss @ v1 - z                 # (M,)
-    loss = np.mean(pre_loss_2**2) / 2
-    return loss, (v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss)
+    loss = _sum_of_squares(pre_loss_2) / (2 * pre_loss_2.size)
+    return loss, (
+        v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss, slope_tanh_pre_inner,
+    )
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss = residuals
+    v, X, U, alpha, inner_pre_inner_2, v1, pre_loss_2, tanh_pre_inner, tanh_pre_loss, slope_tanh_pre_inner = residuals
     N = len(X)
     M = len(U)
 
@@ -72,17 +75,14 @@ def backward(residuals):
     dinner_pre_inner = -alpha * (X @ dW1)               # (N, H)
     # v1 = v - alpha tanh_pre_inner' inner_pre_inner_2
     # inner_pre_inner = diag(inner_pre_inner_2) (1 - tanh_pre_inner^2) diag(v)
-    dinner_pre_inner_2 = dinner_pre_inner * (1 - tanh_pre_inner**2) @ v - alpha * (tanh_pre_inner @ dv1)  # (N,)
+    dinner_pre_inner_2 = dinner_pre_inner * slope_tanh_pre_inner @ v - alpha * (tanh_pre_inner @ dv1)  # (N,)
     # inner_pre_inner_2 = 1/N pre_inner_2
     dpre_inner_2 = dinner_pre_inner_2 / N               # (N,)
     # pre_inner_2 = tanh_pre_inner v - y
-    dv = dpre_inner_2 @ tanh_pre_inner + inner_pre_inner_2 @ (dinner_pre_inner * (1 - tanh_pre_inner**2)) + dv1  # (H,)
-    dpre_inner = (
-        (1 - tanh_pre_inner**2)
-        * (
-            np.outer(dpre_inner_2, v) - alpha * np.outer(inner_pre_inner_2, dv1)
-            - 2 * inner_pre_inner_2[:, None] * v * dinner_pre_inner * tanh_pre_inner
-        )
+    dv = dpre_inner_2 @ tanh_pre_inner + inner_pre_inner_2 @ (dinner_pre_inner * slope_tanh_pre_inner) + dv1  # (H,)
+    dpre_inner = slope_tanh_pre_inner * (
+        np.outer(dpre_inner_2, v) - alpha * np.outer(inner_pre_inner_2, dv1)
+        - 2 * inner_pre_inner_2[:, None] * v * dinner_pre_inner * tanh_pre_inner
     )                                                   # (N, H)
     # pre_inner = X W
     dW = X.T @ dpre_inner + dW1                         # (D, H)
@@ -98,6 +98,21 @@ def loss_and_grads(W, v, X, y, U, z, alpha):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _inner(a, b):
+    """Return the sum of all of a*b, 2**14 numbers at a time: one long float32 sum by BLAS loses digits."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    whole = a.size >> 14 << 14
+    if whole == 0:
+        return a @ b
+    rows = a[:whole].reshape(-1, 2**14).conj(), b[:whole].reshape(-1, 2**14)    # which np.vecdot conjugates
+    return np.vecdot(*rows).sum() + a[whole:] @ b[whole:]
+
+
+def _sum_of_squares(x):
+    """Return the sum of the squares of all entries."""
+    return _inner(x, x)
 
 
 def _checked(W, v, X, y, U, z, alpha):

@@ -35,7 +35,10 @@ def forward(P, b, Q, c, mu, who, what, r, penalty):
     P, b, Q, c, mu, who, what, r, penalty = _checked(P, b, Q, c, mu, who, what, r, penalty)
 
     e = r - b[who] - c[what] - np.sum(P[who] * Q[what], axis=1) - mu  # (N,)
-    loss = penalty * (np.sum(b**2) + np.sum(c**2) + np.sum(P**2) + np.sum(Q**2)) + np.sum(e**2)
+    loss = (
+        penalty * (_sum_of_squares(b) + _sum_of_squares(c) + _sum_of_squares(P) + _sum_of_squares(Q))
+        + _sum_of_squares(e)
+    )
     return loss, (P, b, Q, c, who, what, penalty, e)
 
 
@@ -108,6 +111,21 @@ def _add_rows(total, rows, values):
         values[at[second - 1]] += values[at[second]]
         rows, at = np.delete(rows, second), np.delete(at, second)
     total[rows] += values[at]
+
+
+def _inner(a, b):
+    """Return the sum of all of a*b, 2**14 numbers at a time: one long float32 sum by BLAS loses digits."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    whole = a.size >> 14 << 14
+    if whole == 0:
+        return a @ b
+    rows = a[:whole].reshape(-1, 2**14).conj(), b[:whole].reshape(-1, 2**14)    # which np.vecdot conjugates
+    return np.vecdot(*rows).sum() + a[whole:] @ b[whole:]
+
+
+def _sum_of_squares(x):
+    """Return the sum of the squares of all entries."""
+    return _inner(x, x)
 
 
 def _checked(P, b, Q, c, mu, who, what, r, penalty):

@@ -97,7 +97,9 @@ def _checked(W, t, S):
 def _assume(name, fact, left, right):
     """Raise ValueError where a fact that the gradients rely on does not hold; rounding is allowed for."""
     largest = np.abs(left - right).max()
-    allowed = np.sqrt(np.finfo(left.dtype).eps) * max(1.0, np.abs(left).max())
+    allowed = np.sqrt(np.finfo(left.dtype).eps)
+    if not largest <= allowed:
+        allowed *= max(1.0, np.abs(left).max())
     if not largest <= allowed:
         raise ValueError(f"{name} is off by {largest:.2g} where {fact}; expected at most {allowed:.1g}")
 

@@ -33,7 +33,7 @@ def forward(W, b, X, y):
 
     Z = X @ W + b                                       # (N, C)
     # log sum_c exp Z[n, c] = T + log S, shifted by the maxima T so that exp stays in range
-    T = Z.max(axis=1)                                   # (N,)
+    T = _row_maxima(Z)                                  # (N,)
     E = np.exp(Z - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     loss = np.mean(np.log(S) + (T - Z[np.arange(N), y]))
@@ -71,6 +71,14 @@ def predict(W, b, X):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
+
+
+def _row_maxima(x):
+    """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < 32:
+        return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
+    return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
 
 
 def _checked(W, b, X, y=None):

@@ -39,7 +39,7 @@ def hessian(W, b, X, y):
 
     Z = X @ W + b                                       # (N, C)
     # log sum_c exp Z[n, c] = T + log S, shifted by the maxima T so that exp stays in range
-    T = Z.max(axis=1)                                   # (N,)
+    T = _row_maxima(Z)                                  # (N,)
     E = np.exp(Z - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
     softmax_Z = E / S[:, None]                          # (N, C)
@@ -52,6 +52,14 @@ def hessian(W, b, X, y):
     H_W_b = (X.T @ J_softmax_Z.reshape(N, -1)).reshape(D, C, C) / N  # (D, C, C)
     H_b_b = J_softmax_Z.mean(axis=0)                    # (C, C)
     return Hessian(H_W_W, H_W_b, H_b_b)
+
+
+def _row_maxima(x):
+    """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < 32:
+        return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
+    return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
 
 
 def _checked(W, b, X, y):

@@ -50,6 +50,30 @@ def test_a_sum_of_products_is_a_sum_of_matrix_products(style):
     assert np.allclose(grads.k1, ((1 - A**2) / A.size / 3**0.5).mT @ q1)
 
 
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_arrays_alike_are_multiplied_before_a_vector_is_summed_with_them(style):
+    net = Network("alike", "A second derivative: of tanh(x w) v, and what is broadcast")
+    N, K = net.sizes("N K")
+    w, v = net.parameter("w", K), net.parameter("v", K)
+    x, B, c = net.input("x", N), net.input("B", N, K), net.input("c", N)
+    n, k = net.indices(n=N, k=K)
+    h = net.define("h", tanh(x[n] * w[k]), over=(n, k))
+    f = net.define("f", Sum((1 - h[n, k] ** 2) * h[n, k] * v[k], k), over=n)
+    g = net.define("g", Sum(B[n, k] * h[n, k] * c[n], n), over=k)
+    net.loss = total(f**2) + total(g * v) + Sum(B[n, k] * c[n], n, k) + Sum(B[n, k] * (1 - h[n, k] ** 2), n, k)
+    source = codegen.source(net.backward(), style=style)
+    assert style == "fast" or (source.count("1 - h**2") == 1 and "h * slope_h @ v" in source
+                               and "c @ (B * h)" in source and "_inner(B, slope_h)" in source)
+    w, v, x, c, B = (random.normal(size=s) for s in (3, 3, 4, 4, (4, 3)))
+    h = np.tanh(np.outer(x, w))
+    f, g = ((1 - h**2) * h) @ v, c @ (B * h)
+    loss, grads = codegen.lambdify(net.backward(), style=style)(w=w, v=v, x=x, B=B, c=c)
+    assert np.isclose(loss, f @ f + g @ v + (B * c[:, None]).sum() + (B * (1 - h**2)).sum(), rtol=1e-13)
+    assert np.allclose(grads.v, 2 * f @ ((1 - h**2) * h) + g, rtol=1e-12)
+    dh = 2 * f[:, None] * v * (1 - 3 * h**2) + c[:, None] * B * v - 2 * B * h
+    assert np.allclose(grads.w, x @ (dh * (1 - h**2)), rtol=1e-12)
+
+
 def factorisation_machine():
     """Return pairwise interactions by factors, ((X V)^2 - X^2 V^2) 1/2 (Rendle, 2010)."""
     net = Network("machine", "A factorisation machine")
