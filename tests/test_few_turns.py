@@ -66,3 +66,31 @@ def test_two_mistakes_of_a_recurrence_are_found_where_it_takes_few_turns():
 def test_two_mistakes_of_a_recurrence_are_told_one_by_one():
     found = diagnose(gated(), edited(by_hand, *SLIPS))
     assert [str(f)[:len(start)] for f, start in zip(found.findings, TOLD, strict=True)] == TOLD
+
+
+def parts_joined(U, V, b, C, X, Y, h0):
+    """The same by rows of one matrix, of the inputs and of the state."""
+    D, W = len(U), np.concatenate([U, V])
+    h, z = [h0], []
+    for x in X:
+        z.append(1 / (1 + np.exp(-np.concatenate([x, h[-1]], axis=1) @ W - b)))
+        h.append(z[-1] * h[-1] + (1 - z[-1]) * (x @ C))
+    dW, db, dC, dh = np.zeros_like(W), np.zeros_like(b), np.zeros_like(C), h[-1] - Y
+    for t in reversed(range(len(X))):
+        dz = dh * (h[t] - X[t] @ C) * z[t] * (1 - z[t])
+        dW += np.concatenate([X[t], h[t]], axis=1).T @ dz
+        db += dz.sum(axis=0)
+        dC += X[t].T @ (dh * (1 - z[t]))
+        dx = dz @ W.T
+        dh = dh * z[t] + dx[:, D:]
+    return {"U": dW[:D], "V": dW[D:], "b": db, "C": dC}
+
+
+@pytest.mark.slow
+def test_two_lines_of_a_loop_are_told_one_by_one():
+    network = gated()
+    assert diagnose(network, parts_joined).right
+    wrong = edited(parts_joined, ("dx[:, D:]", "dx[:, :len(C[0])]"), ("dh = dh * z[t] +", "dh = dh * (1 - z[t]) +"))
+    found = diagnose(network, wrong)
+    assert len(found.findings) == 2 and "`1 - z[t]` should be `z[t]`" in str(found), str(found)
+    assert "dx[:, D:]" in str(found) or "`W` should be `V`" in str(found), str(found)

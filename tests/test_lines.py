@@ -56,7 +56,8 @@ def mine(E, W, v, w, X, q, g):
 def test_what_one_edit_writes_no_other_reads():
     p = np.array([[1.0, 2.0], [3.0, 4.0]])
     known = Line([{"np": np, "p": p}], [p.ravel()], [(2, 2)], np.eye(4), np.zeros(4), {"W": slice(0, 4)},
-                 frozenset({"W"}), frozenset())
+                 frozenset({"W"}), frozenset(), frozenset({"q"}))
+    assert known.mends(parsed("p + q")) == frozenset() and known.mends(parsed("p + r")) is None     # q is not set yet
     assert known.given(value_code(parsed("np.fill_diagonal(p, np.inf)"))) is None
     np.testing.assert_array_equal(known.given(value_code(parsed("2 * p"))), [1, 2, 3, 4])
 

@@ -5,7 +5,11 @@ import pytest
 from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
+from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.judge import Judge
 from codegen.doctor.pairs import adding_up, candidates
+from codegen.doctor.patient import Patient
+from codegen.doctor.subjects import subject
 from derive import Network, mean, sigmoid, total
 from tests.coursework.editing import edited
 
@@ -86,6 +90,60 @@ def test_two_slips_whose_changes_neither_add_nor_multiply_are_told():
     assert len(diagnosis.findings) == 2 and "unknown" not in diagnosis.kinds, str(diagnosis)
     assert "`V -= 0.1 * dV` does not belong there" in str(diagnosis)
     assert "np.delete(V, 0, 1)" in str(diagnosis) or "`0` should be" in str(diagnosis), str(diagnosis)
+
+
+def test_what_is_mended_is_no_change_afterwards():
+    """Where the next mistake may be is seen by what changes beside the code as it is then."""
+    known, factor = subject(network()), [2.0]
+
+    def grads(w, X, y, lam):
+        loss, dw = by_hand(w, X, y, lam)
+        return loss, factor[0] * dw
+
+    patient = Patient(known.program, grads)
+    evidence = Evidence(known.program, [Seen(p, patient.answer(p)) for p in known.points])
+    judge = Judge(patient, evidence, frozenset(evidence.wrong()))
+    assert judge.wrong == {"w"} and judge.changed() == frozenset()
+    factor[0] = 1.0
+    assert judge.changed() == {"w"} == judge.mended()
+    judge.go_on(judge.mended())
+    assert judge.changed() == frozenset() == judge.wrong
+
+
+@pytest.mark.slow
+def test_beside_an_edited_line_another_mistake_is_told():
+    """The bias is the first row of each matrix."""
+    net = Network("bias_rows", "Sigmoids, the bias in the first row")
+    N, D, H, K, C = net.sizes("N D H K C")
+    shapes = [(D + 1, H), (H + 1, K), (K + 1, C)]
+    X, Y = net.input("X", N, D), net.input("Y", N, C)
+    n, d, h, k, c = net.indices(n=N, d=D, h=H, k=K, c=C)
+    a, under = X, d
+    for layer, (rows, i) in enumerate(zip(shapes, (h, k, c), strict=True)):
+        W = net.parameter(f"W{layer}", *rows)
+        a = net.define(f"a{layer}", sigmoid(W[0, i] + Sum(a[n, under] * W[under + 1, i], under)), over=(n, i))
+        under = i
+    net.loss = Sum((a[n, c] - Y[n, c]) ** 2, n, c) / 2
+
+    def grads(W0, W1, W2, X, Y):
+        def slope(z):
+            return 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z)))
+
+        def read(x):
+            return np.hstack((x, np.ones((len(x), 1))))         # for 1 and then x
+
+        kept, back = [X], []
+        for W in (W0, W1, W2):
+            kept.append(1 / (1 + np.exp(-W[0] - kept[-1] @ W[1:])))
+        d = (kept[-1] - Y) * kept[-1] * (1 - kept[-1])
+        for W, x in ((W2, kept[2]), (W1, kept[1]), (W0, kept[0])):
+            back.append(read(x).T @ d)
+            d = d @ W[1:].T * slope(x)                          # x is a sigmoid already
+        return back[::-1]
+
+    found = diagnose(net, grads)
+    assert found.kinds[0] == "line" and "np.hstack((np.ones" in str(found.findings[0]), str(found)
+    assert "should be `z * (1 - z)`" in str(found) or "sigmoid'(a1)" in str(found), str(found)
 
 
 def test_changes_that_add_up_are_found():

@@ -4,8 +4,10 @@ import ast
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .quoting import apart, quoted
 from .slots import Slot, text
 
 FEW, SLIP, MOVED, OTHER, FAR, FARTHER = range(6)       # FEW: = for +=, a statement too many, a stride
@@ -14,8 +16,6 @@ PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
 INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end
 SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
 DIGITS = "0123456789"       # that names of a kind end with
-MOST_WORDS = 60             # letters of what is quoted
-CONTEXT = 12                # of them, that stand before where two quotes differ
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Edit:
     def words(self) -> str:
         """What should be written there, and why."""
         if isinstance(self.new, ast.AST):
-            old, new = _apart(quoted(self.old), quoted(self.new), text(self.old), text(self.new))
+            old, new = apart(quoted(self.old), quoted(self.new), text(self.old), text(self.new))
             return f"`{old}` should be `{new}`: {self.reason}"
         return str(self.reason)
 
@@ -54,6 +54,25 @@ class Surroundings:
     turns: dict[str, list[ast.expr]] = field(default_factory=dict)      # by name, where loops keep its values
     terms: dict[str, ast.expr] = field(default_factory=dict)            # of other functions, in names of this one
     slices: dict[str, ast.Slice] = field(default_factory=dict)          # from somewhere, or to somewhere
+
+    @cached_property
+    def slopes(self) -> dict[str, dict[str, ast.expr]]:
+        """By name, slopes that a factor of it may be: of a sigmoid, a hyperbolic tangent and a relu."""
+        return {n: {said: parsed(said) for said in (f"{n} * (1 - {n})", f"(1 - {n}**2)", f"({n} > 0)")}
+                for n in self.names}
+
+    @cached_property
+    def operands(self) -> dict[str, ast.expr]:
+        """The short expressions that are one value, by their texts; those that may be a vector as a column too."""
+        found = dict[str, ast.expr]()
+        for said, part in self.parts.items():
+            if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
+                found[said] = part
+                if isinstance(part, ast.Name) and part.id not in self.loops:
+                    column = ast.Tuple([ast.Slice(None, None, None), ast.Constant(None)], ast.Load())
+                    wide = ast.Subscript(part, column, ast.Load())
+                    found.setdefault(text(wide), wide)
+        return found
 
     @classmethod
     def of(cls, function: ast.AST, others: Iterable[ast.AST] = ()) -> "Surroundings":
@@ -167,29 +186,6 @@ def is_indexer(node: ast.AST) -> bool:
 def made(slot: Slot, new: ast.AST, words: str, rank: int) -> Edit:
     """Return the edit that puts something else into a place."""
     return Edit(slot, slot.node, new, words, rank)
-
-
-def quoted(node: ast.AST) -> str:
-    """Return what a node is written as, cut where it is long: of a line, either side of its sign."""
-    said = text(node)
-    if isinstance(node, ast.Assign | ast.AugAssign) and len(said) > MOST_WORDS:
-        value = text(node.value)
-        target, sign = said[:len(said) - len(value)].rstrip().rsplit(" ", 1)
-        return f"{_cut(target, MOST_WORDS // 2)} {sign} {_cut(value, MOST_WORDS // 2)}"
-    return _cut(said, MOST_WORDS)
-
-
-def _apart(old, new, all_old, all_new):
-    """Return two quotes, from a little before where the texts differ if that is not seen in them."""
-    k = next((k for k, (a, b) in enumerate(zip(all_old, all_new, strict=False)) if a != b), len(all_old))
-    if (old, new) == (all_old, all_new) or k < MOST_WORDS // 2:
-        return old, new
-    begin = all_old.rfind(" ", 0, k - CONTEXT) + 1
-    return tuple(_cut(f"...{said[begin:]}", MOST_WORDS) for said in (all_old, all_new))
-
-
-def _cut(said, most):
-    return said if len(said) <= most else f"{said[:most - 3]}..."
 
 
 def with_names(node: ast.AST, names: Mapping[str, str]) -> Any:

@@ -61,6 +61,12 @@ class Evidence:
         found.usual = {n: max(size, found.usual[n]) for n, size in self.usual.items()}
         return found
 
+    def on(self, seen: Sequence[Seen]) -> "Evidence":
+        """Return the evidence of other answers, or of these, with the mistakes found so far made."""
+        found = Evidence(self.program, seen)
+        found.make([e for lines in self.made.values() for e in lines])
+        return found
+
     def base(self, k: int) -> Values:
         return self.bases.get(k, self.seen[k].point.ours.values)
 

@@ -351,13 +351,21 @@ class Examination:
     def _mended(self, search, last=False):
         """Name the lines that, edited, make right what is left; at last with formulas, too, or a part of it."""
         evidence, left = search.evidence, search.evidence.wrong()
-        if left:
+        if left and search.recurrent and (found := few_turns.edits(self.patient, evidence, partial(self._left, 0.4))):
+            self._edited(evidence, found, left)
+        elif left:
             def guesses(k, names):
                 return search.effects(k, names, time.thread_time() + self._left(0.5))
 
-            repairs = Repairs(self.patient, evidence, left, self._left(0.5), guesses if last else None)
+            def formulas(edited):
+                rest = Search(search.hypotheses, edited, self._left(0.4))
+                hits = [hit for hits in rest.hits() for hit in hits]
+                return [] if edited.wrong() else [finding(hit, edited, self.wording) for hit in hits]
+
+            repairs = Repairs(self.patient, evidence, left, self._left(0.5), guesses if last else None, formulas)
             if found := repairs.several():
                 self._edited(evidence, found, left)
+                self.diagnosis.findings += repairs.beside
             for repair in repairs.some if last and not found else ():
                 self._edited(evidence, [repair], sorted(repair.mends))
             self.lines = repairs.lines

@@ -5,12 +5,15 @@ only the last turn reads is right but for one of them, which is found so; with t
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from derive.explicit import with_derived
 from derive.program import Program, is_cyclic, ordered
 
 from .evidence import Evidence, Seen
+from .judge import Repair
 from .patient import Patient
+from .repairs import Repairs
 from .search import Hit, Search
 from .trials import Point, drawn
 
@@ -24,14 +27,8 @@ def mistakes(patient: Patient, search: Search, seconds: Callable[[], float]) -> 
     the next search may take. What the search found before stays made.
     """
     evidence = search.evidence
-    for points in short(evidence.program, evidence.seen[0].point):
-        seen = [Seen(p, patient.answer(p)) for p in points]
-        if any(s.answer.failure for s in seen):
-            continue
-        few, whole = Evidence(evidence.program, seen), Evidence(evidence.program, evidence.seen)
-        for some in (few, whole):
-            some.make([e for lines in evidence.made.values() for e in lines])
-        found = []
+    for few in _few(patient, evidence):
+        found, whole = [], evidence.on(evidence.seen)
         for now in (few, whole):
             for hits in Search(search.hypotheses, now, seconds()).hits():
                 for hit in hits:
@@ -41,6 +38,26 @@ def mistakes(patient: Patient, search: Search, seconds: Callable[[], float]) -> 
         if found and not whole.wrong():
             return found
     return []
+
+
+def edits(patient: Patient, evidence: Evidence, seconds: Callable[[], float]) -> list[Repair]:
+    """Return edits of lines that make right together all that is wrong, found one by one in few turns; or []."""
+    for few in _few(patient, evidence):
+        repairs = Repairs(patient, few, few.wrong(), seconds(), whole=evidence)
+        if found := repairs.several():
+            told = few.seen[0].point.words
+            return [replace(r, how=f"{r.how}, {told}") for r in found[:-1]] + [found[-1]]
+    return []
+
+
+def _few(patient, evidence) -> Iterator[Evidence]:
+    """Yield what is seen in few turns, what was found before made, where anything is wrong there."""
+    for points in short(evidence.program, evidence.seen[0].point):
+        seen = [Seen(p, patient.answer(p)) for p in points]
+        if not any(s.answer.failure for s in seen):
+            few = evidence.on(seen)
+            if few.wrong():
+                yield few
 
 
 def short(program: Program, point: Point) -> Iterator[list[Point]]:

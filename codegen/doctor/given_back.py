@@ -15,11 +15,11 @@ def without(parameters: Sequence[Any], returned: Any) -> Any:
     taken for a gradient, which it is not.
     """
     returned = opened(returned)
-    found = list(_parts(returned))
+    found, shapes = list(_parts(returned)), [np.shape(p) for p in parameters]
+    if shapes == [()] or not all(any(_is_one(part, [p]) for part in found) for p in parameters):
+        return returned
     others = [np.shape(part) for part in found if not _is_one(part, parameters)]
-    shapes = [np.shape(p) for p in parameters]
-    if shapes == [()] or not all(any(_is_one(part, [p]) for part in found) for p in parameters) or any(
-            others.count(shape) < shapes.count(shape) for shape in shapes):
+    if any(others.count(shape) < shapes.count(shape) for shape in shapes):
         return returned
     return opened(_stripped(returned, parameters))
 

@@ -63,6 +63,11 @@ class Judge:
         """The gradients that are 0 at all points but for rounding."""
         return self.evidence.vanishing()
 
+    def go_on(self, mended: frozenset[str]) -> None:
+        """Take the code as it is now, in which something is mended, for what it was before."""
+        self.before = [self.answer(k) for k in range(len(self.evidence.seen))]
+        self.wrong -= mended
+
     def answer(self, k: int) -> Answer:
         """Run the code at one point; one that takes far longer than its like fails."""
         return self._answer(self.evidence.seen[k].point)
@@ -119,18 +124,20 @@ class Judge:
             if not left or not all(n in self.wrong or self._same(k, n, now) or self._right(k, n, now)
                                    for n in (*now.gradients, LOSS)):
                 return frozenset()
-        known = self.left or not self.evidence.bases
-        return frozenset(n for n in left if self._right_elsewhere(n)) if known else left
+        return self._right_elsewhere(left) if self.left or not self.evidence.bases else left
 
-    def _right_elsewhere(self, name):
-        """Tell whether a result is right with other arguments too: a mask may be so by chance at the points judged."""
-        for point in self.others:
+    def _right_elsewhere(self, names):
+        """Return the results that are right with other arguments too: a mask may be so by chance at those judged."""
+        for point in self.others if names else ():
             seen = Seen(point, self._answer(point))
+            if seen.answer.failure:
+                return frozenset()
             values = point.ours.changed(self.left) if self.left else None
-            evidence = self.evidence.beside(seen, values)
-            if seen.answer.failure or (forward.differs([seen]) if name == LOSS else name in evidence.wrong()):
-                return False
-        return True
+            wrong = {*self.evidence.beside(seen, values).wrong(), *([LOSS] if forward.differs([seen]) else [])}
+            names -= wrong
+            if not names:
+                break
+        return names
 
     @cached_property
     def others(self) -> list[Point]:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .edits import FARTHER, Edit, Surroundings, made, quoted
+from .edits import FARTHER, Edit, Surroundings, made
 from .lines import Line
+from .quoting import quoted
 from .slots import Slot, expressions, text
 from .source import value_code
 

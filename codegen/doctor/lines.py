@@ -44,10 +44,12 @@ class Catcher:
     names: list[dict[str, Any]] = field(default_factory=list)
     own: list[dict[str, Any]] = field(default_factory=list)     # of these names, the function's own
     taken: int = 0
+    local: frozenset[str] = frozenset()                         # names that the function sets
 
     def __call__(self, value: Any) -> Any:
         value = tuple(value) if isinstance(value, GeneratorType) else value
         frame = sys._getframe(1)
+        self.local = frozenset(frame.f_code.co_varnames)
         self.own.append({n: _copied(v) for n, v in frame.f_locals.items()})
         self.names.append({**frame.f_globals, **self.own[-1]})
         self.values.append([np.array(a) for a in _leaves(value)])
@@ -74,6 +76,7 @@ class Line:
     rows: Mapping[str, slice]
     wrong: frozenset[str]
     moving: frozenset[str]              # names with other values later, where the line gave another one before
+    local: frozenset[str]               # names of the line's own function, which fails where one has no value yet
 
     def __post_init__(self) -> None:
         self.spans: dict[frozenset[str], tuple[np.ndarray, np.ndarray]] = {}
@@ -88,7 +91,8 @@ class Line:
         try:
             added = self.given(value_code(new))
         except NameError as error:      # perhaps of the function around this one, which it has not read until now
-            return frozenset() if any(error.name in names for names in self.names) else None
+            unset = error.name in self.local or any(error.name in names for names in self.names)
+            return frozenset() if unset else None
         except (Exception, SystemExit):
             return frozenset()
         if added is None:
@@ -248,7 +252,8 @@ def _line(caught, missing, deadline) -> Line | None:
         rows[name] = slice(end, end := end + np.size(value))
     wrong = frozenset(n for n, value in missing.items() if np.any(value))
     shapes = [a.shape for a in first.values[0]]
-    return Line(first.names, values, shapes, reach, _flat(missing.values()), rows, wrong, moving)
+    return Line(first.names, values, shapes, reach, _flat(missing.values()), rows, wrong, moving,
+                first.local)
 
 
 def _leaves(value) -> Iterator[Any]:

@@ -5,7 +5,8 @@ import copy
 from collections.abc import Iterator, Sequence
 
 from .arrangements import replaced
-from .edits import FEW, OTHER, Surroundings, quoted
+from .edits import FEW, OTHER, Surroundings
+from .quoting import quoted
 from .slots import text
 
 Made = Iterator[tuple[ast.For, str, int]]

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import linecache
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -210,9 +211,11 @@ class Patient:
 
 def _line(error):
     """Return the line of somebody's code that an error comes from, in brackets, "" where it is not to be seen."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__ and f.line
-           and "site-packages" not in f.filename]
-    return f" (line {own[-1].lineno}, {(own[-1].line or '').strip()})" if own else ""
+    own = [(f.f_code.co_filename, number) for f, number in traceback.walk_tb(error.__traceback__)]
+    for file, number in reversed(own):
+        if file != __file__ and "site-packages" not in file and (said := linecache.getline(file, number).strip()):
+            return f" (line {number}, {said})"
+    return ""
 
 
 def _real(name, gradient):

@@ -5,12 +5,14 @@ Which lines may be at fault is seen by moving what each computes; there every ed
 
 import ast
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from .diagnosis import Finding
 from .edits import FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
-from .evidence import Evidence
+from .evidence import Evidence, Seen
 from .judge import Judge, Repair
 from .lacking import fitting
 from .limits import can_stop, memory_limited
@@ -31,6 +33,7 @@ PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, 
 MOST_REPAIRS = 3
 PAIRS = 0.3                 # of all the time, that is spent on likely edits two by two, at least
 PART = 0.1                  # of the time left that is spent on what one line does
+Formulas = Callable[[Evidence], list[Finding]]      # that explain all, [] where none do
 
 
 class Repairs:
@@ -38,18 +41,20 @@ class Repairs:
 
     def __init__(
         self, patient: Patient, evidence: Evidence, wrong: Sequence[str], seconds: float,
-        guesses: Guesses | None = None,
+        guesses: Guesses | None = None, formulas: Formulas | None = None, whole: Evidence | None = None,
     ):
         self.deadline = time.thread_time() + seconds
         self.pairs = PAIRS * seconds
-        self.guesses = guesses
+        self.guesses, self.formulas = guesses, formulas
         self.judge = Judge(patient, evidence, frozenset(wrong))
+        self.whole = Judge(patient, whole, frozenset(whole.wrong())) if whole else None     # more to be right at last
         self.reaches: dict[Slot, Line | None] = {}
         self.edits: dict[Slot, list[Edit]] = {}             # of each place, as long as the code is as it is
         self.around: dict[int, Surroundings] = {}           # of each unit, likewise
         self.lines: tuple[str, ...] = ()        # where a mistake may be that makes all wrong, and nothing else
         self.tried: list[Tried] = []            # what makes nothing right
         self.some: list[Repair] = []            # edits that were found, though more is wrong
+        self.beside: list[Finding] = []         # in formulas, what more is wrong
 
     def one(self) -> list[Repair]:
         """Return the single likely edit that makes all right, [] where there is none."""
@@ -74,6 +79,9 @@ class Repairs:
                 self.tried, self.now = [], judge.answer(judge.order[0]).gradients
                 best = self._best(places, phases, last, most)
                 if most > 1 and best is None:
+                    self.beside = self._in_formulas() if found and self.formulas else []
+                    if self.beside:
+                        return found
                     pair = both(judge, self.tried, self.guesses, places)
                     left = self.deadline - time.thread_time()
                     pair = pair or likely_together(judge, self.tried, max(self.pairs, left / 2))
@@ -89,8 +97,21 @@ class Repairs:
                 self.around.clear()
                 found.append(repair)
                 self.some = found
-                judge.wrong -= repair.mends
-        return found if not judge.wrong else []
+                judge.go_on(repair.mends)
+            whole = self.whole is None or self.whole.mended() == self.whole.wrong
+        return found if whole and not judge.wrong else []
+
+    def _in_formulas(self) -> list[Finding]:
+        """Return mistakes in equations that explain all that is wrong of the code as it is edited now."""
+        judge, seen = self.judge, list[Seen]()
+        for k, s in enumerate(judge.evidence.seen):
+            now = judge.answer(k)
+            ours = judge.evidence.gradients(k)
+            if now.failure or any(np.shape(now.gradients[n]) != np.shape(g) for n, g in ours.items()):
+                return []
+            right = {n: g for n, g in ours.items() if n not in judge.wrong}
+            seen.append(Seen(s.point, replace(now, gradients={**now.gradients, **right})))
+        return self.formulas(judge.evidence.on(seen)) if self.formulas else []
 
     def _best(self, places, phases, last, most) -> tuple[Unit, Edit, Repair] | None:
         """Return the first edit that makes all right, or the one that makes most right."""

@@ -13,8 +13,9 @@ from typing import cast
 
 from .arrangements import cut, laid_out, replaced
 from .bracketing import bracketed
-from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, quoted, with_names
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, with_names
 from .numbered import renumbered
+from .quoting import cut_short, quoted
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
 
@@ -417,23 +418,22 @@ def _elsewhere(node, around):
     if isinstance(node, ast.Slice | ast.Tuple | ast.List | ast.Dict | ast.Starred | ast.Lambda):
         return
     here = text(node)
+    short = cut_short(here)
     for said, part in around.parts.items():
         if said != here and not (isinstance(node, ast.Name) and isinstance(part, ast.Name)):
             rank = OTHER if isinstance(part, ast.Name) or isinstance(node, ast.Subscript | ast.Name) else FAR
-            yield part, f"{quoted(node)} is read where {quoted(part)} should be", rank
-    for name in around.names if not isinstance(node, ast.Constant) else ():
-        for slope in (f"{name} * (1 - {name})", f"(1 - {name}**2)", f"({name} > 0)"):
-            yield ast.BinOp(node, ast.Mult(), parsed(slope)), f"the slope {slope} is missing", FAR
-        yield from ((new, f"the product with {name} is missing", FAR) for new in _turned(node, parsed(name)))
-    for part in around.parts.values() if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
+            yield part, f"{short} is read where {cut_short(said)} should be", rank
+    for name, slopes in around.slopes.items() if not isinstance(node, ast.Constant) else ():
+        for said, slope in slopes.items():
+            yield ast.BinOp(node, ast.Mult(), slope), f"the slope {said} is missing", FAR
+        yield from ((new, f"the product with {name} is missing", FAR)
+                    for new in _turned(node, ast.Name(name, ast.Load())))
+    for said, part in around.parts.items() if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
         if isinstance(part, ast.Attribute):
-            yield from ((new, f"the product with {quoted(part)} is missing", FAR) for new in _turned(node, part))
-    for part in around.parts.values() if not isinstance(node, ast.Constant) else ():
-        if isinstance(part, ast.Name | ast.Subscript | ast.Attribute):
-            wide = [_widened(part)] if isinstance(part, ast.Name) and part.id not in around.loops else []
-            for other in (part, *wide):
-                for op in (ast.Mult, ast.Div, ast.Add, ast.Sub):
-                    yield ast.BinOp(node, op(), other), f"{_part(op)} {quoted(other)} is missing", FAR
+            yield from ((new, f"the product with {cut_short(said)} is missing", FAR) for new in _turned(node, part))
+    for said, other in around.operands.items() if not isinstance(node, ast.Constant) else ():
+        for op in (ast.Mult, ast.Div, ast.Add, ast.Sub):
+            yield ast.BinOp(node, op(), other), f"{_part(op)} {cut_short(said)} is missing", FAR
 
 
 def _turned(node, matrix):
@@ -441,10 +441,6 @@ def _turned(node, matrix):
     for a, b in ((matrix, _transposed(matrix)), (_transposed(matrix), matrix)):
         left = ast.BinOp(a, ast.MatMult(), node)
         yield from (left, ast.BinOp(node, ast.MatMult(), a), ast.BinOp(left, ast.MatMult(), b))
-
-
-def _widened(node):
-    return ast.Subscript(node, ast.Tuple([ast.Slice(None, None, None), ast.Constant(None)], ast.Load()), ast.Load())
 
 
 MAKERS: dict[type, tuple[Callable, ...]] = {

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from .arrangements import cut, other_slices
-from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made, quoted
+from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made
 from .loops import of_loop
+from .quoting import quoted
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
 from .sharing import added_up, unshared
 from .slots import Slot, places, text
