@@ -25,6 +25,7 @@ from .module import Plan
 from .numpy_text import NumpyPrinter
 from .operand_layouts import layouts
 from .polynomials import with_numbers_inside
+from .row_windows import with_windows_along_rows
 from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
 from .shared_slopes import with_shared_slopes
@@ -49,7 +50,7 @@ def scheduled(program: Program, called: Called) -> Inner:
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     own = block.program if block else program
     shared = with_shared_slopes(with_shared_differences(with_numbers_inside(own)))
-    low = with_complements(lowered(shared, whole_rows=True))
+    low = with_windows_along_rows(with_complements(lowered(shared, whole_rows=True)))
     low = replace(low, program=with_shared_exponentials(low.program))
     low = with_known_factors_ahead(low)
     known = around(own, low)

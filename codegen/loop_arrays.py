@@ -39,6 +39,10 @@ class NewArrays:
         """Return the lines that assign a value to some rows, or add it to them: `sign` is "=", "+=" or "-="."""
         return [f"{where} {sign} {self.printer.code(node)}"]
 
+    def begun(self, name: str, terms: Sequence[str], sizes: Sequence[str]) -> str:
+        """Return the line that makes the sum of two arrays, or the copy of one, to which others are added."""
+        return f"{name} = {' + '.join(terms)}{'.copy()' if len(terms) == 1 else ''}"
+
     def laid_out(self, name: str, code: str, shape: Sequence[Expr]) -> str:
         """Return the line that lays out weights by which all turns of a loop multiply."""
         return f"{name} = np.ascontiguousarray({code})"
@@ -103,6 +107,10 @@ class WorkspaceArrays(NewArrays):
         filling.like, filling.counters, filling.risky = self.printer.like, self.printer.counters, False
         yield filling
         self.printer.risky |= filling.risky
+
+    def begun(self, name, terms, sizes):
+        return f'{name} = np.{"add" if len(terms) == 2 else "positive"}({", ".join(terms)}, ' \
+               f'out=array("{name}", {", ".join(sizes)}))'
 
     def laid_out(self, name, code, shape):
         sizes = ", ".join(self.printer.size(s).code for s in shape)

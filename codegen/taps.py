@@ -5,7 +5,7 @@
         windows_x[:, :, p] = x_padded[...]                  dx_padded[...] += dwindows_x[:, :, p]
 """
 
-from sympy import Idx, Indexed, KroneckerDelta, Mul, S, Sum, Symbol
+from sympy import Idx, Indexed, Integer, KroneckerDelta, Mul, S, Sum, Symbol
 
 from derive.forms import form
 from derive.guards import is_guard
@@ -38,7 +38,8 @@ def lines(equation: Equation, program: Program, printer: NumpyPrinter, arrays: N
             and not rhs.atoms(Indexed) - {rhs}:
         return _windows(equation, printer, arrays) if equation.name in printer.taps else _split(equation, printer)
     if isinstance(rhs, Sum):
-        return _fold(equation, program, printer, arrays)
+        return _added(equation, printer, arrays) or _by_taps(equation, printer, arrays) \
+            or _fold(equation, program, printer, arrays)
     return _placed(equation, printer, arrays)
 
 
@@ -111,6 +112,35 @@ def _fold(equation, program, printer, arrays):
         what = printer.code(form(-summand if negative else summand, axes))
         slices = [f"{where} {'-' if negative else '+'}= {what}"]
     return [arrays.allocated(equation.name, _sizes(equation, printer), "zeros"), *_nested(taps, slices, printer)]
+
+
+def _added(equation, printer, arrays):
+    """Add up slices of one array, one for each place of the tap that is summed over: rows[n, p, u + p] over p."""
+    taps, read = printer.taps.get(equation.name, ()), equation.rhs.function
+    if not isinstance(read, Indexed) or taps != tuple(limit[0] for limit in equation.rhs.limits):
+        return []
+    [tap] = taps
+    counters, several = _counted(taps, printer), tap.upper.is_Integer and tap.upper > 0
+    first, second = (printer.code(form(read.xreplace({tap: Integer(k)}), equation.free)) for k in (0, 1))
+    what = printer.code(form(read.xreplace(counters), equation.free))
+    lines = [arrays.begun(equation.name, [first, second] if several else [first], _sizes(equation, printer))]
+    if tap.upper != 1:
+        stop = printer.size(tap.upper + 1).code
+        lines += [f"for {tap.name} in range({2 if several else 1}, {stop}):", f"    {equation.name} += {what}"]
+    return lines
+
+
+def _by_taps(equation, printer, arrays):
+    """Fill one slice for each place of a tap on the left, as of the gradient of a kernel: windows slide elsewhere."""
+    taps = printer.taps.get(equation.name, ())
+    if not taps or not set(taps) <= set(equation.free) or equation.rhs.has(KroneckerDelta):
+        return []
+    counters = _counted(taps, printer)
+    rest = tuple(i for i in equation.free if i not in taps)
+    where = printer.code(form(equation.lhs.xreplace(counters), rest))
+    what = printer.code(form(equation.rhs.xreplace(counters), rest))
+    return [arrays.allocated(equation.name, _sizes(equation, printer), "empty"),
+            *_nested(taps, [f"{where} = {what}"], printer)]
 
 
 def _are_apart(taps, positions, prover):

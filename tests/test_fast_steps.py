@@ -294,8 +294,8 @@ def test_zeros_around_an_array_may_be_none(P):
          given={"S": 1, "L": 1, "P": P})
 
 
-@pytest.mark.parametrize(("K", "L", "P"), [(3, 1, 1), (2, 2, 0)])
-def test_adjoints_of_windows_are_added_up_in_whole_rows(K, L, P):
+@pytest.mark.parametrize(("K", "L", "P"), [(3, 1, 1), (2, 2, 0), (1, 1, 1), (4, 1, 0)])
+def test_windows_slide_along_rows_and_whole_rows_are_added_up_both_ways(K, L, P):
     net = Network("two", "Two convolutions")
     N, C, U, V, F, G = net.sizes("N C U V F G")
     w1, w2, x = net.parameter("w1", F, C), net.parameter("w2", G, F, K, K), net.input("x", N, C, U, V)
@@ -303,8 +303,10 @@ def test_adjoints_of_windows_are_added_up_in_whole_rows(K, L, P):
     n, c, f, g, u, v, i, j, p, q = net.indices(n=N, c=C, f=F, g=G, u=U, v=V, i=I, j=J, p=K, q=K)
     h = net.define("h", tanh(Sum(x[n, c, u, v] * w1[f, c], c)), over=(n, f, u, v))
     window = padded(h)[n, f, i + L * p - P, j + L * q - P]
-    net.loss = total(net.define("z", Sum(window * w2[g, f, p, q], f, p, q), over=(n, g, i, j)) ** 2)
+    bias = net.parameter("b", G)[g] if P else 0
+    net.loss = total(net.define("z", Sum(window * w2[g, f, p, q], f, p, q) + bias, over=(n, g, i, j)) ** 2)
     program = net.backward()
+    assert ("rows_z" in codegen.source(program, style="fast")) == (K > 1)
     same(program, {"N": 2, "C": 2, "U": 7, "V": 6, "F": 3, "G": 2, "I": 7 + 2 * P - L * (K - 1),
                    "J": 6 + 2 * P - L * (K - 1)}, np.random.default_rng(0))
 
