@@ -2,8 +2,9 @@
 
 import re
 
+SIGN = re.compile(r" [-+*/]?= ")                        # of an assignment
 BEGINS = re.compile(r"([-+*/]|if|else|and|or) ")        # what a line of a formula begins with
-LOOSEST_FIRST = ((", ",), (" + ", " - "), (" * ", " / ", " @ "))
+LOOSEST_FIRST = ((", ",), (" | ",), (" & ",), (" + ", " - "), (" * ", " / ", " @ "))
 
 
 def folded(line: str, width: int) -> list[str]:
@@ -11,6 +12,17 @@ def folded(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     pad, target, value = _assignment(line)
+    if len(pad + target) + 1 <= width:
+        return _folded_value(pad, target, value, width)
+    start, end = _largest_bracket(target)               # places that are too long for one line
+    places = _lines(target[start + 1:end], len(pad) + 4, width)
+    return [f"{pad}{target[:start + 1]}", *places, *_folded_value(pad, target[end:], value, width)]
+
+
+def _folded_value(pad, target, value, width):
+    """Return an assignment as lines, its right-hand side folded where it is too long."""
+    if len(pad + target + value) <= width:
+        return [pad + target + value]
     start, end = _largest_bracket(value)
     outside = value[:start] + value[end:]
     short = len(outside) < width // 3 or (start == 0 and value[end:].startswith(")."))      # (A @ B).reshape(...)
@@ -41,8 +53,10 @@ def broken(formula: str, first: int, rest: int) -> list[str]:
 
 def _assignment(line):
     """Return the indentation, the left-hand side with its sign, and the right-hand side."""
-    pad, target, value = re.findall(r"^( *)([\w\[\]:, .()+*/-]*? [-+*/]?= )?(.*)$", line)[0]
-    return pad, target, value
+    code = line.lstrip(" ")
+    depths = _depths(code)
+    cut = next((sign.end() for sign in SIGN.finditer(code) if depths[sign.start()] == 0), 0)
+    return line[:len(line) - len(code)], code[:cut], code[cut:]
 
 
 def _lines(text, indent, width):

@@ -14,6 +14,10 @@ LINES = [
     "    x = np.where(a > 0, " + " + ".join(f"b_{k}" for k in range(30)) + ", np.where(c < 0, d, e))",
     "    x = a * (" + " + ".join(f"b_{k} * (c_{k} - d_{k})" for k in range(15)) + ")**2 * np.sum(" + "f, " * 30 + "g)",
     '    s = np.einsum("nd,dh->nh", ' + " + ".join(f"left_{k}" for k in range(12)) + ", right)",
+    "    H[" + "np.arange(A)[:, None], " * 6 + "np.arange(D)] += 2 * weight",
+    "    H[" + "np.arange(A)[:, None], " * 6 + "np.arange(D)] -= 2 * (" + "b + " * 40 + "c) / N",
+    '    np.einsum("ijj->ij", J)[...] = (' + "b + " * 40 + "c)[:, None]",
+    "    x = np.where(" + " & ".join(f"((k_{k} >= K)[:, None])" for k in range(12)) + ", y, 0)",
     "    x = -(" + " + ".join(f"b_{k}" for k in range(40)) + ")",
 ]
 
