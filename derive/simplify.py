@@ -199,12 +199,23 @@ def _before_guard(total: Sum) -> Expr:
     """
     bound = {limit[0] for limit in total.limits}
     if not is_guard(total.function):
-        return total.function
+        return _before_choice(total.function, bound)
     inner, conditions = unguarded(total.function)
     kept = {i for c in conditions if not bound & set(free_indices(c)) for i in free_indices(c)}
     whole = [f for f in Mul.make_args(inner) if is_always_finite(f) and not (bound | kept) & set(free_indices(f))]
     rest = Mul(*(f for f in Mul.make_args(inner) if f not in whole))
     return Mul(*whole, guarded(rest, conditions)) if whole else total.function
+
+
+def _before_choice(body: Expr, bound: set[Idx]) -> Expr:
+    """Return what a sum is of, brackets that do not vary before a choice by labels: [c = y[n]]*([k != y[n]]*a[n, k])."""
+    if not isinstance(body, Piecewise) or len(body.args) != 2 or body.args[1] != (S.Zero, S.true):
+        return body
+    value, condition = body.args[0]
+    whole = [f for f in Mul.make_args(value) if isinstance(f, KroneckerDelta) and not bound & set(free_indices(f))
+             and f.has(Indexed) and all(map(is_whole, f.atoms(Indexed)))]
+    rest = Mul(*(f for f in Mul.make_args(value) if f not in whole))
+    return Mul(*whole, Piecewise((rest, condition), (S.Zero, True), evaluate=False)) if whole else body
 
 
 def _without_diagonals(total: Sum) -> Expr:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from sympy import Abs, And, Eq, Ge, Gt, Le, Lt, Ne, Or, Piecewise, Sum
+from sympy import Abs, And, Eq, Ge, Gt, Le, Lt, Max, Ne, Or, Piecewise, Sum
 
 import codegen
 from derive import Network, huber, mean, padded
@@ -135,3 +135,25 @@ def test_labels_are_compared_where_another_condition_keeps_them_in_range(style):
     linear = np.array([True, True, False, False, False, False])
     assert loss == np.sum(x0[squared] ** 2) + np.sum(x0[linear])
     assert np.allclose(grads.x, 2 * x0 * squared + linear)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_margins_to_all_other_classes_take_no_array_of_pairs_of_classes(style):
+    net = Network("margins", "Multiclass hinge loss (Weston and Watkins, 1999)")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    n, c = net.indices(n=N, c=C)
+    Z = net.define("Z", X @ W)
+    margin = Max(0, Z[n, c] - Z[n, y[n]] + 1)
+    net.loss = Sum(Piecewise((margin, Ne(c, y[n])), (0, True)), n, c) / N
+    program = net.backward()
+    assert "[:, None, :]" not in codegen.source(program, style=style)
+    rng = np.random.default_rng(0)
+    W, X, y = rng.normal(size=(3, 4)), rng.normal(size=(5, 3)), rng.integers(0, 4, 5)
+    loss, grads = codegen.lambdify(program, style=style)(W, X, y)
+    margins = X @ W - (X @ W)[np.arange(5), y][:, None] + 1
+    margins[np.arange(5), y] = 0
+    dZ = (margins > 0) / 5
+    dZ[np.arange(5), y] = -dZ.sum(axis=1)
+    assert np.isclose(loss, np.maximum(margins, 0).sum() / 5, rtol=1e-14)
+    assert np.allclose(grads.W, X.T @ dZ, rtol=1e-13)
