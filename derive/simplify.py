@@ -208,7 +208,7 @@ def _before_guard(total: Sum) -> Expr:
 
 
 def _before_choice(body: Expr, bound: set[Idx]) -> Expr:
-    """Return what a sum is of, brackets that do not vary before a choice by labels: [c = y[n]]*([k != y[n]]*a[n, k])."""
+    """Return what a sum is of, brackets that do not vary before a choice by labels: [c = y[n]]*([k != y[n]]*a[k])."""
     if not isinstance(body, Piecewise) or len(body.args) != 2 or body.args[1] != (S.Zero, S.true):
         return body
     value, condition = body.args[0]
