@@ -357,17 +357,16 @@ def _is_chain(node, nodes, over):
 
 
 def _summed_alone(nodes, over, inner):
-    """Sum an index that only one of several factors has in that factor alone."""
+    """Sum the indices that only one of several factors has in that factor alone, all that one has at once."""
     if len(nodes) < 2:
         return nodes, over
-    rest = list(over)
-    for index in over:
-        owners = [n for n in nodes if index in n.axes]
-        if len(owners) == 1 and len(nodes) > 1:
-            place = nodes.index(owners[0])
-            nodes[place] = _reduced(owners[0], (index,))
-            rest.remove(index)
-    return _merged(nodes, inner, tuple(rest)), tuple(rest)
+    alone = [i for i in over if sum(i in n.axes for n in nodes) == 1]
+    summed = []
+    for n in nodes:
+        own = tuple(i for i in alone if i in n.axes)
+        summed.append(_reduced(n, own) if own else n)
+    rest = tuple(i for i in over if i not in alone)
+    return _merged(summed, inner, rest), rest
 
 
 def _contracted_once(nodes, over, inner, axes):
