@@ -220,6 +220,15 @@ def _column_sums(x, kept=1):
         return x.sum(axis=0)
     return (np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape[1:])
 '''
+HELPERS["_middle_sums"] = '''
+def _middle_sums(x, before, over=1):
+    """Return the sums over axes after `before` others, which BLAS adds up faster; those of many rows by np.sum."""
+    rows = int(np.prod(x.shape[before:before + over]))
+    if x.dtype.kind not in "fc" or x.size == 0 or rows > 2**14:
+        return x.sum(axis=tuple(range(before, before + over)))
+    first, last = x.shape[:before], x.shape[before + over:]
+    return (np.ones(rows, x.dtype) @ x.reshape(*first, rows, -1)).reshape(*first, *last)
+'''
 HELPERS["_row_maxima"] = '''
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
@@ -269,6 +278,7 @@ HELPER_OF = {
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
     "column_sums": "_column_sums",
+    "middle_sums": "_middle_sums",
     "row_maxima": "_row_maxima",
     "relu_into": "_relu_into",
     "dots": "_dots",

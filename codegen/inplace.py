@@ -408,11 +408,15 @@ class InPlacePrinter(NumpyPrinter):
         return f"{first}, {first if pair[0] == pair[1] else self._operand(pair[1], axes)}"
 
     def _over_rows(self, function, places, rank):
-        """Return the call, but for its array, that reduces the last axes, or the first, faster; "" where none does.
+        """Return the call, but for its array, that reduces axes that lie together faster; "" where none does.
 
         Sums over some of the first axes and some of the last are those over the last, then over the first.
         """
         kept = [k for k in range(rank) if k not in places]
+        if function == "np.sum" and kept[:1] == [0] and kept[-1] == rank - 1 and places == list(
+                range(places[0], places[-1] + 1)):
+            self.helpers["middle_sums"] = None
+            return f"_middle_sums({{}}, {places[0]}{f', {len(places)}' if len(places) > 1 else ''})"
         if not kept or kept != list(range(kept[0], kept[-1] + 1)):
             return ""
         first, last = kept[0], rank - 1 - kept[-1]

@@ -12,7 +12,7 @@ from derive.program import Program
 from .statements import Statement
 
 INTO = dict.fromkeys(("_sigmoid_into", "_capped_exp_into", "_erf_into", "_softplus_at_into"), 0)  # what may be replaced
-SUMS = re.compile(r"\w+ = _(column_sums|row_sums|row_maxima|dots)\(")
+SUMS = re.compile(r"\w+ = _(column_sums|row_sums|middle_sums|row_maxima|dots)\(")
 
 
 def in_slots(statements: Sequence[Statement], program: Program, kept: Collection[str]) -> list[Statement]:

@@ -507,19 +507,24 @@ def _positive(x):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width = total[0].size
+    width, often = total[0].size, np.bincount(rows.reshape(-1)).max(initial=0)
+    if width >= 64 and often <= min(16, rows.size * width >> 12):   # the first of each row, the second, and so on
+        if values.shape[rows.ndim:] != total.shape[1:]:
+            values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+        lead = values.shape[:rows.ndim]
+        source = np.broadcast_to(np.arange(np.prod(lead)).reshape(lead), rows.shape).reshape(-1)
+        rows, values = rows.reshape(-1), values.reshape(-1, *total.shape[1:])
+        at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")
+        rows, source = rows.take(at), source.take(at)
+        while len(rows):
+            again = np.append(False, rows[1:] == rows[:-1])
+            first, later = np.flatnonzero(~again), np.flatnonzero(again)
+            total[rows.take(first)] += values.take(source.take(first), axis=0)
+            rows, source = rows.take(later), source.take(later)
+        return
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
     rows = rows.reshape(-1)
     counted = total.dtype in (np.float32, np.float64)
-    often = np.bincount(rows).max(initial=0)
-    if width >= 64 and often <= min(16, values.size >> 12):     # the first of each row, the second of each, and so on
-        at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")
-        rows = rows[at]
-        while len(rows):
-            first = np.append(True, rows[1:] != rows[:-1])
-            total[rows[first]] += values[at[first]]
-            rows, at = rows[~first], at[~first]
-        return
     if counted and width <= 64 and total.flags.c_contiguous and often <= 64:
         places = rows[:, None].astype(np.intp) * width + np.arange(width)
         np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))      # none comes often: one after another

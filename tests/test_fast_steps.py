@@ -237,6 +237,10 @@ def test_helpers_reduce_as_numpy_does(helper, shape):
         assert np.allclose(module._column_sums(x, 2), x.sum(0), rtol=1e-12, atol=1e-12)
     if helper == "row_sums" and x.ndim == 3:
         assert np.allclose(module._row_sums(x, 2), x.sum((1, 2)), rtol=1e-12, atol=1e-12)
+    if helper == "row_sums":
+        middle = module_from("helpers", f"import numpy as np\n{HELPERS['_middle_sums']}")._middle_sums
+        y, axes = np.random.default_rng(1).normal(size=(2, *shape, 3)), tuple(range(1, len(shape) + 1))
+        assert np.allclose(middle(y, 1, len(shape)), y.sum(axis=axes), rtol=1e-12, atol=1e-11)
     if helper != "row_maxima":
         ones = np.ones(shape, bool)
         assert np.array_equal(getattr(module, f"_{helper}")(ones), ones.sum(-1 if helper == "row_sums" else others))

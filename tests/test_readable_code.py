@@ -74,6 +74,24 @@ def test_arrays_alike_are_multiplied_before_a_vector_is_summed_with_them(style):
     assert np.allclose(grads.w, x @ (dh * (1 - h**2)), rtol=1e-12)
 
 
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_indices_of_one_factor_are_summed_at_once(style):
+    net = Network("scaled", "Images scaled by channel, their squares weighted by example")
+    N, C, U, V = net.sizes("N C U V")
+    g, a, x = net.parameter("g", C), net.parameter("a", N), net.input("x", N, C, U, V)
+    n, c, u, v = net.indices(n=N, c=C, u=U, v=V)
+    z = net.define("z", tanh(g[c] * x[n, c, u, v]), over=(n, c, u, v))
+    net.loss = Sum(a[n] * g[c] * z[n, c, u, v] * x[n, c, u, v], n, c, u, v)
+    source = codegen.source(net.backward(), style=style)
+    assert source.count("axis=(2, 3)" if style == "plain" else "_row_sums(work, 2)") >= 2
+    g, a, x = (random.normal(size=s) for s in (3, 2, (2, 3, 4, 5)))
+    z = np.tanh(g[:, None, None] * x)
+    loss, grads = codegen.lambdify(net.backward(), style=style)(g, a, x)
+    assert np.isclose(loss, np.einsum("n,c,ncuv,ncuv->", a, g, z, x), rtol=1e-12)
+    assert np.allclose(grads.a, np.einsum("c,ncuv,ncuv->n", g, z, x), rtol=1e-12)
+    assert np.allclose(grads.g, np.einsum("n,ncuv,ncuv->c", a, z + g[:, None, None] * (1 - z**2) * x, x), rtol=1e-12)
+
+
 def factorisation_machine():
     """Return pairwise interactions by factors, ((X V)^2 - X^2 V^2) 1/2 (Rendle, 2010)."""
     net = Network("machine", "A factorisation machine")
