@@ -6,7 +6,7 @@ from derive.errors import DerivationError
 from derive.forms import arranged
 from derive.nodes import Gather, Index, Spread, Transpose
 from derive.ranges import Prover
-from derive.terms import free_indices, runs_over, without_ranges
+from derive.terms import divides_an_index, free_indices, runs_over
 
 from .contractions import transposition
 from .numbers_text import RELATIONS, NumberPrinter, denominators, is_negative, numerators, positive_first, without_sign
@@ -209,4 +209,4 @@ def _diagonal_text(name, read, twice):
 def is_array_index(position):
     """Tell whether a position is an array of integers: labels, a sum of indices, an index divided."""
     inside = free_indices(position)
-    return len(inside) > 1 or position.has(Indexed) or bool(inside and without_ranges(position).has(floor))
+    return len(inside) > 1 or position.has(Indexed) or divides_an_index(position)

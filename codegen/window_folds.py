@@ -2,11 +2,11 @@
 
 from itertools import chain
 
-from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, expand, floor
+from sympy import Add, Expr, Idx, Indexed, KroneckerDelta, Mul, S, Sum, expand
 
 from derive.guards import guarded, unguarded
 from derive.program import Equation
-from derive.terms import free_indices, fresh, index_names, index_over, reads, without_ranges
+from derive.terms import divides_an_index, free_indices, fresh, index_names, index_over, reads
 
 from .positions import canonical, has_contraction, is_label
 from .window_reads import ReadLowering, from_zero
@@ -90,7 +90,7 @@ class FoldLowering(ReadLowering):
                     and index in self.of.free
                     and free_indices(position)
                     and not is_label(position)
-                    and not without_ranges(position).has(floor)     # rows that several share are added up one by one
+                    and not divides_an_index(position)          # rows that several share are added up one by one
                 ):
                     return {index: position}
         return None

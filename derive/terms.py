@@ -20,6 +20,7 @@ from sympy import (
     Symbol,
     Tuple,
     expand,
+    floor,
 )
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
@@ -191,9 +192,10 @@ def like(index: Idx, name: str) -> Idx:
     return Idx(Symbol(name, integer=True), (index.lower, index.upper))
 
 
-def without_ranges(position: Expr) -> Expr:
-    """Return an index expression whose indices are plain symbols, for what stands in it and not in their ranges."""
-    return position.xreplace({i: i.label for i in free_indices(position)})
+def divides_an_index(position: Expr) -> bool:
+    """Tell whether a position rounds a part of an index down, as h // 2 does; floors of sizes alone are sizes."""
+    symbols = {i: i.label for i in free_indices(position)}              # without their ranges
+    return any(f.free_symbols & set(symbols.values()) for f in position.xreplace(symbols).atoms(floor))
 
 
 @lru_cache(maxsize=MANY)

@@ -5,11 +5,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from sympy import Sum, tanh
 
 import codegen
 from codegen.memory import lambdify
 from codegen.verify import finite_differences, handwritten_function, referee, relative
-from derive import FirstMaximum, Network, total
+from derive import FirstMaximum, Network, padded, total
 from derive.networks import named
 
 CLOSE = 1e-10
@@ -182,3 +183,26 @@ def test_windows_that_are_apart_are_put_where_they_were(length, step, between, s
         assert np.allclose(function(x=X, y=Y)[1].x, tensor.grad)
     overlap = between * (length - 1) >= step
     assert ("] += d" in codegen.source(net.backward(), style=style)) == overlap
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_a_dilated_convolution_padded_by_half_its_kernel_is_added_up_by_taps(style):
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install -e '.[peers]'")
+    net = Network("same", "As many rows as before, by a kernel of any length, which K // 2 zeros come before")
+    N, I, K = net.sizes("N I K")
+    x, w = net.parameter("x", N, I), net.parameter("w", K)
+    n, i, k = net.indices(n=N, i=I, k=K)
+    a = net.define("a", tanh(x))
+    y = net.define("y", Sum(padded(a)[n, i + 2 * k - 2 * (K // 2)] * w[k], k), over=(n, i))
+    net.loss = total(y**3)
+    source = codegen.source(net.backward(), style=style)
+    assert "np.arange" not in source and "for k in range(K)" in source
+    function = lambdify(net.backward(), style=style)
+    rng = np.random.default_rng(0)
+    for length in (3, 2, 1):
+        given = [torch.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((2, 6), (length,))]
+        widths = (2 * (length // 2), 2 * (length - 1) - 2 * (length // 2))
+        rows = torch.nn.functional.pad(torch.tanh(given[0]), widths)[:, None]
+        (torch.nn.functional.conv1d(rows, given[1][None, None], dilation=2) ** 3).sum().backward()
+        _, grads = function(*(tensor.detach().numpy() for tensor in given))
+        assert all(np.allclose(g, tensor.grad, rtol=1e-12) for g, tensor in zip(grads, given, strict=True))

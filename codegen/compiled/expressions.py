@@ -1,6 +1,7 @@
 """Scalar expressions in C."""
 
 from collections.abc import Callable, Collection
+from functools import reduce
 
 from sympy import (
     Abs,
@@ -88,7 +89,11 @@ class Expressions:
             return Text("*".join(self._whole(a).inside(TERM) for a in expr.args), TERM)
         if isinstance(expr, floor) and expr.args[0].is_nonnegative:
             top, bottom = expr.args[0].as_numer_denom()
-            return Text(f"{self._whole(top).inside(TERM)}/{self._whole(bottom).inside(ATOM)}", TERM)
+            return Text(f"({self._whole(top).inside(TERM)}/{self._whole(bottom).inside(ATOM)})")   # 2*K/2 would be K
+        if isinstance(expr, Max | Min):
+            before = ">" if isinstance(expr, Max) else "<"
+            codes = [f"({self._whole(a).code})" for a in expr.args]
+            return Text(reduce(lambda one, two: f"({one} {before} {two} ? {one} : {two})", codes))
         raise NotInC(f"{expr} as an integer")
 
     # ---- real numbers
