@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 
-from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Piecewise, S, Sum, expand_mul
+from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Ne, Piecewise, S, Sum, expand_mul
 
 from .binders import has_binder
 from .bracket import at_the_end, collapsed
@@ -65,7 +65,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
         inner, conditions = unguarded(term)
         return guarded(inner, proven_away(conditions, prover, {}))
     if isinstance(term, Piecewise) and term.args[0][0] == 0:
-        return _guarded_once(term)
+        return _on_diagonal(term) or _guarded_once(term)
     if isinstance(term, Piecewise) and isinstance(masked := _with_one_factor_masked(term), Mul):
         return masked
     if isinstance(term, Piecewise) and len(term.args) == 2 and term.args[1][0] == 0:
@@ -89,6 +89,14 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, step) and isinstance(term.args[0], relu):
         return step(term.args[0].args[0])
     return term
+
+
+def _on_diagonal(choice: Piecewise) -> Expr | None:
+    """Return a choice that is 0 where two indices differ as a bracket: (0 if i != j else x) is [i = j] x."""
+    (_, condition), *others = choice.args
+    if len(others) != 1 or others[0][1] != S.true or not isinstance(condition, Ne):
+        return None
+    return KroneckerDelta(*condition.args) * others[0][0] if all(isinstance(i, Idx) for i in condition.args) else None
 
 
 def _guarded_once(choice: Piecewise) -> Expr:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from sympy import Abs, And, Eq, Ge, Gt, Le, Lt, Max, Ne, Or, Piecewise, Sum
+from sympy import Abs, And, Eq, Ge, Gt, KroneckerDelta, Le, Lt, Max, Ne, Or, Piecewise, Sum, exp, log
 
 import codegen
 from derive import Network, huber, mean, padded
@@ -135,6 +135,30 @@ def test_labels_are_compared_where_another_condition_keeps_them_in_range(style):
     linear = np.array([True, True, False, False, False, False])
     assert loss == np.sum(x0[squared] ** 2) + np.sum(x0[linear])
     assert np.allclose(grads.x, 2 * x0 * squared + linear)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_what_is_0_but_on_a_diagonal_takes_no_array_of_triples(style):
+    net = Network("neighbours", "Neighbourhood components analysis (Goldberger et al., 2004)")
+    N, C = net.sizes("N C")
+    Q, y = net.parameter("Q", N, N), net.labels("y", N, classes=C)
+    i, j = net.indices(i=N, j=N)
+
+    def others(value):
+        return Sum(Piecewise((value, Ne(i, j)), (0, True)), j)
+
+    s = net.define("s", others(exp(-Q[i, j])), over=i)
+    p = net.define("p", others(exp(-Q[i, j]) * KroneckerDelta(y[i], y[j])), over=i)
+    net.loss = -Sum(log(p[i] / s[i]), i) / N
+    program = net.backward()
+    assert "[:, :, None]" not in codegen.source(program, style=style)
+    Q, y = np.random.default_rng(0).normal(size=(6, 6)), np.array([0, 1, 0, 1, 1, 0])
+    E = np.exp(-Q) * (1 - np.eye(6))
+    P, same = E / E.sum(axis=1, keepdims=True), y[:, None] == y
+    among = (P * same).sum(axis=1, keepdims=True)
+    loss, grads = codegen.lambdify(program, style=style)(Q=Q, y=y, C=2)
+    assert np.isclose(loss, -np.log(among).mean(), rtol=1e-13)
+    assert np.allclose(grads.Q, P * (same / among - 1) / 6, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("style", ["plain", "fast"])

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Piecewise, Sum, exp, log, oo, tanh
+from sympy import Abs, KroneckerDelta, Piecewise, Sum, exp, log, oo, sign, tanh
 
 import codegen
 from codegen.known_factors import with_known_factors_ahead
@@ -289,6 +289,17 @@ def test_the_error_function_of_many_numbers_is_that_of_single_ones(dtype):
         found = module._erf_into(given, out)
         error = np.abs(found - want)[:-1] / np.spacing(np.abs(want[:-1]).astype(dtype))
         assert found is out and error.max() <= 4 and np.abs(found[:-1]).max() == 1 and np.isnan(found[-1])
+
+
+def test_signs_are_not_taken_where_their_argument_is():
+    net = Network("lasso", "Absolute errors of a product, and their signs")
+    N, D = net.sizes("N D")
+    W, X = net.parameter("W", D, D), net.input("X", N, D)
+    R = net.define("R", X @ W - X)
+    net.loss = total(Abs(R)) + total(sign(R - W[0]) * X)
+    taken = re.findall(r"np\.sign\((\w+), out=array\(.(\w+)", codegen.source(net.backward(), style="fast"))
+    assert len(taken) == 2 and all(of != where for of, where in taken)
+    same(net.backward(), {"N": 4, "D": 3}, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("P", [0, 2])
