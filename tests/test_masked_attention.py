@@ -190,5 +190,5 @@ def test_exponentials_behind_a_mask_never_overflow(named, scale, style):
 
 @pytest.mark.parametrize("named", [True, False])
 def test_what_two_factors_of_a_product_need_is_computed_once(named):
-    text = codegen.source(decay(named).backward())
+    text = codegen.source(decay(named).backward()).partition("def sgd_step")[0]
     assert text.count("np.where") == 1 and text.count(" @ ") == 3
