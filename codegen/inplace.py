@@ -388,7 +388,7 @@ class InPlacePrinter(NumpyPrinter):
     def _inner(self, body):
         """Print the sum of all entries of a product of two arrays; what is computed is in an array first."""
         pair = self._pair(body) if isinstance(body, Apply) else None
-        if not pair:
+        if not pair or any(map(is_reciprocal, pair)):
             return ""
         self.helpers["inner"] = None
         return f"_inner({self._operands(pair, body.axes)})"

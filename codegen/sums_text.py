@@ -12,7 +12,7 @@ from derive.forms import arranged
 from derive.nodes import Apply, Gather, Read, Reduction, Scalar, Transpose
 
 from .contractions import contraction, einsum
-from .nodes import as_numbers, counted, is_condition, is_mask, is_plain_parameter, parts_of, varied
+from .nodes import as_numbers, counted, is_condition, is_mask, is_plain_parameter, is_reciprocal, parts_of, varied
 from .places_text import PlacePrinter
 from .precedence import ATOM, SIGN, TERM, Text
 from .vectors_of_stacks import by_vectors
@@ -151,12 +151,12 @@ def _multiplied(node):
 
 
 def _factors(body):
-    """Return the two factors of a product, one twice for a square; () for other nodes."""
+    """Return the two factors of a product, one twice for a square; () for other nodes, quotients among them."""
     if not isinstance(body, Apply):
         return ()
     if body.head is Pow and body.args[1] == Scalar((), Integer(2)):
         return body.args[0], body.args[0]
-    return body.args if body.head is Mul and len(body.args) == 2 else ()
+    return body.args if body.head is Mul and len(body.args) == 2 and not any(map(is_reciprocal, body.args)) else ()
 
 
 def _counting(node):

@@ -103,9 +103,9 @@ SABOTAGE = [                            # network, a text of its `backward`, wha
     ("solve", "-lam_Y @ Y.T", "-Y @ lam_Y.T"),                          # a transpose of the product
     ("gaussian", "np.outer(lam_alpha, alpha)", "0"),                    # a term
     ("gaussian", "lam_alpha = alpha / 2", "lam_alpha = alpha"),         # a factor
-    ("equilibrium", "matrix_lam_Y = W * (", "matrix_lam_Y = W.T * ("),
+    ("equilibrium", "(-W / (4 * H))", "(-W.T / (4 * H))"),
     ("equilibrium", "matrix_lam_Y[:, np.arange(H), np.arange(H)] += 1", "matrix_lam_Y = -matrix_lam_Y"),
-    ("equilibrium", "lam_Y * (1 - Y**2)", "lam_Y"),
+    ("equilibrium", "lam_Y * slope_Y", "lam_Y"),
 ]
 
 
