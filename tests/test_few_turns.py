@@ -68,6 +68,17 @@ def test_two_mistakes_of_a_recurrence_are_told_one_by_one():
     assert [str(f)[:len(start)] for f, start in zip(found.findings, TOLD, strict=True)] == TOLD
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("old", "new", "told"), [
+    ("dh * z[t] + dz @ V.T", "(dh + dz @ V.T) * z[t]", "is multiplied by z[t + 1, n, k], a factor of"),
+    ("z[t] * (1 - z[t])", "z[-1] * (1 - z[-1])", "z is that of the last step, z[T - 1, n, k] for z[t, n, k]"),
+    ("z[t] * (1 - z[t])", "1 / (1 + np.exp(-z[t])) * (1 - 1 / (1 + np.exp(-z[t])))", "sigmoid'(z)"),
+], ids=["brackets", "the last step's", "at its value"])
+def test_slips_of_a_recurrence_are_told_in_formulas(old, new, told):
+    found = diagnose(gated(), edited(by_hand, (old, new)))
+    assert len(found.findings) == 1 and told in str(found), str(found)
+
+
 def parts_joined(U, V, b, C, X, Y, h0):
     """The same by rows of one matrix, of the inputs and of the state."""
     D, W = len(U), np.concatenate([U, V])

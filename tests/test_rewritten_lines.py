@@ -6,6 +6,7 @@ import pytest
 
 from codegen.doctor.edits import Surroundings, made
 from codegen.doctor.rewritings import everywhere
+from codegen.doctor.sharing import all_added_up
 from codegen.doctor.slots import Slot, text
 from codegen.doctor.statements import of_block, of_statement
 from codegen.doctor.two_edits import located
@@ -13,6 +14,7 @@ from codegen.doctor.two_edits import located
 SLIPS = [                               # what was written, and what was meant
     ("d = e * s / 2 + k / n * s * s - 1 / 2", "d = e * s / 2 + k / n * (s * s - 1) / 2"),
     ("d = (p - y / n) * w", "d = (p - y) / n * w"),
+    ("d = w + k + a / n", "d = w + k * (a / n)"),
     ("d = a * (b - 1) / 2", "d = a * b - 1 / 2"),
     ("d = g / s - 1 / (n * s)", "d = g / s + gs"),
     ("d = w - k * (a @ b)", "d = w - a @ (k * b)"),
@@ -48,6 +50,15 @@ def test_values_of_two_lines_are_exchanged_back():
     [told] = [e.words for e in edits]
     assert "`a[:n] = g * e[:n]` should be `a[:n] = g * e[2 * n:]` and `a[2 * n:] =" in told
     assert [text(s) for s in edits[0].new] == ["a[:n] = g * e[2 * n:]", "b = n", "a[2 * n:] = g * e[:n]"]
+
+
+def test_all_additions_at_indices_are_made_one_by_one_together():
+    block = ast.parse("g[i] -= w * d\nfor k in n:\n    g[j] += w * d\n    s += g").body
+    [(whole, words)] = all_added_up(block)
+    assert ast.unparse(ast.Module(whole, [])) == (
+        "np.subtract.at(g, i, w * d)\nfor k in n:\n    np.add.at(g, j, w * d)\n    s += g")
+    assert "in 2 lines" in words and ast.unparse(block[0]) == "g[i] -= w * d"
+    assert not list(all_added_up(block[:1]))
 
 
 def test_an_index_of_a_loop_is_counted_from_the_other_end():

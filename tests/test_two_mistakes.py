@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Sum, tanh
+from sympy import Rational, Sum, sqrt, tanh
 
 from codegen.doctor import diagnose
 from codegen.doctor.evidence import Evidence, Seen
@@ -10,7 +10,7 @@ from codegen.doctor.judge import Judge
 from codegen.doctor.pairs import adding_up, candidates
 from codegen.doctor.patient import Patient
 from codegen.doctor.subjects import subject
-from derive import Network, mean, sigmoid, total
+from derive import Network, mean, sigmoid, softmax, total
 from tests.coursework.editing import edited
 
 
@@ -90,6 +90,51 @@ def test_two_slips_whose_changes_neither_add_nor_multiply_are_told():
     assert len(diagnosis.findings) == 2 and "unknown" not in diagnosis.kinds, str(diagnosis)
     assert "`V -= 0.1 * dV` does not belong there" in str(diagnosis)
     assert "np.delete(V, 0, 1)" in str(diagnosis) or "`0` should be" in str(diagnosis), str(diagnosis)
+
+
+@pytest.mark.slow
+def test_a_number_lost_on_the_same_way_as_a_slope():
+    """Any number that stands in an equation may be the one that is lost, not the usual factors alone."""
+    net = Network("pooled", "A third of two entries of a stretched tanh")
+    N, D, H = net.sizes("N D H")
+    W, X, G = net.parameter("W", D, 2 * H), net.input("X", N, D), net.input("G", N, H)
+    n, h, r = net.indices(n=N, h=H, r=2)
+    a = net.define("a", Rational(17, 10) * tanh(X @ W))
+    p = net.define("p", Sum(a[n, 2 * h + r], r) / 3, over=(n, h))
+    net.loss = Sum(G[n, h] * p[n, h] ** 3, n, h)
+
+    def grads(W, X, G):
+        a = 1.7 * np.tanh(X @ W)
+        p = (a[:, ::2] + a[:, 1::2]) / 3                        # a third of both
+        da = np.repeat(3 * G * p**2, 2, axis=1)                 # and nothing of that here
+        return X.T @ (da * 1.7 * (1 - np.tanh(a)**2))           # a tanh of a tanh
+
+    found = diagnose(net, grads)
+    assert len(found.findings) == 2 and "the factor 1/3 is missing" in str(found), str(found)
+
+
+@pytest.mark.slow
+def test_two_mistakes_in_two_ways_from_one_place_are_told():
+    """What goes to four parameters right after a place is not what a mistake there explains; to two more it is."""
+    net = Network("attention", "Scores of queries and keys, their softmax")
+    N, D, E = net.sizes("N D E")
+    P, b, Q, c = net.parameter("P", D, E), net.parameter("b", E), net.parameter("Q", D, E), net.parameter("c", E)
+    X, G = net.parameter("X", N, D), net.input("G", N, N)
+    Y = net.input("Y", N, D)
+    k = net.define("k", X @ P + b)
+    q = net.define("q", Y @ Q + c)
+    net.loss = total(G * softmax(net.define("S", q @ k.T / sqrt(E))))
+
+    def grads(P, b, Q, c, X, G, Y):
+        k, q = X @ P + b, Y @ Q + c
+        s = np.exp(q @ k.T / np.sqrt(k.shape[1]))
+        s /= s.sum(axis=1, keepdims=True)
+        dS = G * s * (1 - s)                                    # the diagonal only
+        dq, dk = dS @ k / np.sqrt(k.shape[1]), dS.T @ q         # the scale is missing
+        return np.sum(G * s), (X.T @ dk, dk.sum(axis=0), Y.T @ dq, dq.sum(axis=0), dk @ P.T)
+
+    found = str(diagnose(net, grads))
+    assert "its diagonal only" in found and "sqrt(E)" in found, found
 
 
 def test_what_is_mended_is_no_change_afterwards():

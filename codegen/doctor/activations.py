@@ -40,6 +40,7 @@ def slopes(program: Program, equation: Equation) -> Iterator[Mutant]:
             if other != 1:
                 told = f"the factor {words[2:]} is missing" if words.startswith("1/") else \
                     f"a derivative too many: times {words}"
+                told += f", in the term {product}" if isinstance(equation.rhs, Add) else ""
                 values.append((product * other, told, RARE))
         for value, told, likely in values:
             if value != product:

@@ -86,13 +86,21 @@ class Effects:
         order = np.argsort(numbers, kind="stable")
         error = CLOSE * np.max(np.abs(gap), initial=0.0)
         for place, whole in self._places():
-            for factor, value in constants(self.mutator.program, self.evidence.seen[self.k].point):
+            for value, by in self._scalings(place, whole, rows):
                 for times in (value, 1.0) if value not in (0.0, 1.0) else ():
                     left = (gap - (value - 1) * whole) / times
                     if np.max(np.abs(left)) <= error:
                         continue
                     for b in _near(rows, numbers, order, left, along):
-                        yield self._scaled(place, factor), self.mutants[b]
+                        yield by if isinstance(by, Mutant) else self._scaled(place, by), self.mutants[b]
+
+    def _scalings(self, place, whole, rows) -> Iterator[tuple[float, Expr | Mutant]]:
+        """Yield what a place may be times what it should be, with the usual factor, or the mutant, that it is of."""
+        yield from ((value, by) for by, value in constants(self.mutator.program, self.evidence.seen[self.k].point))
+        k = int(np.argmax(np.abs(whole)))
+        for mutant, row in zip(self.mutants, rows, strict=True):
+            if mutant.name == place and largest(row - row[k] / whole[k] * whole) <= CLOSE * largest(row):
+                yield 1 + row[k] / whole[k], mutant
 
     def _places(self):
         """Yield places with all that they send on to the gradients."""

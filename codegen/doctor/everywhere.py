@@ -16,7 +16,8 @@ def same_slips(program: Program) -> Iterator[Mutant]:
     kinds = list(dict.fromkeys(type(e.rhs).__name__ for e in lines))
     for kind in ("activation", *(kinds if len(kinds) > 1 else ())):
         chosen = [e for e in lines if kind in ("activation", type(e.rhs).__name__)]
-        for words, change in (("is missing", _missing), ("is taken at its argument, not at its value", _at_argument)):
+        for words, change in (("is missing", _missing), ("is taken at its argument, not at its value", _at_argument),
+                              ("is taken at its value, not at its argument", _at_value)):
             changed = [new for e in chosen for old in program.defining(program.adjoints.get(_argument(e), ""))
                        if (new := old.with_rhs(change(old.rhs, e))).rhs != old.rhs]
             names = [e.name for e in changed]
@@ -46,3 +47,8 @@ def _at_argument(rhs: Expr, line: Equation) -> Expr:
     """Return what is sent back with the argument read in the place of the value."""
     places = {r: dict(zip(line.indices, getattr(r, "indices", ()), strict=True)) for r in reads(rhs, {line.name})}
     return rhs.xreplace({r: instantiated(line.rhs.args[0], here) for r, here in places.items()})
+
+
+def _at_value(rhs: Expr, line: Equation) -> Expr:
+    """Return what is sent back with the function applied once more to the value: sigmoid'(s) for s = sigmoid(z)."""
+    return rhs.xreplace({r: line.rhs.func(r) for r in reads(rhs, {line.name})})

@@ -166,7 +166,11 @@ class Examination:
             known = [f for f in told if f.kind != "unknown"]
             self.diagnosis.findings = list(known)
             self.deadline = time.thread_time() + LONGER * self.seconds
-            self._step(self._repaired, evidence, wrong)
+            if search.recurrent:                # each hypothesis is a recurrence to be run: these take longest
+                search.go_on(self._left(0.3))
+                self._step(self._found, search, search.hypotheses.mutator)
+            if evidence.wrong():
+                self._step(self._repaired, evidence, wrong)
             self._step(self._mended, search, True)
             if evidence.wrong() and self.diagnosis.findings == known:
                 self.diagnosis.findings = told
@@ -322,7 +326,7 @@ class Examination:
 
     def _in_few_turns(self, search):
         """Take mistakes in what a recurrence carries, found one by one where it takes few turns, for what is left."""
-        left, seconds = search.evidence.wrong(), partial(self._left, 0.15)
+        left, seconds = search.evidence.wrong(), partial(self._left, 0.2)
         found = few_turns.mistakes(self.patient, search, seconds) if left and search.recurrent else []
         self.hidden = self.hidden or len(found) > 1
         for hit, evidence in found:

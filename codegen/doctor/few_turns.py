@@ -1,4 +1,4 @@
-"""Recurrences of two turns, or of one: a mistake in what is carried shows in fewer gradients there than in long ones.
+"""Recurrences of one turn, or of two: a mistake in what is carried shows in fewer gradients there than in long ones.
 
 Of two mistakes in the same loop each spoils, in a long one, all that the other does. In a short one a parameter that
 only the last turn reads is right but for one of them, which is found so; with that made, the other one is, too.
@@ -29,12 +29,12 @@ def mistakes(patient: Patient, search: Search, seconds: Callable[[], float]) -> 
     evidence = search.evidence
     for few in _few(patient, evidence):
         found, whole = [], evidence.on(evidence.seen)
-        for now in (few, whole):
-            for hits in Search(search.hypotheses, now, seconds()).hits():
-                for hit in hits:
-                    found.append((hit, now))
-                    if now is few:
-                        whole.make(hit.equations)
+        for hits in Search(search.hypotheses, few, seconds()).hits():
+            for hit in hits:
+                found.append((hit, few))
+                whole.make(hit.equations)
+        for hits in Search(search.hypotheses, whole, seconds()).hits() if found else ():
+            found += [(hit, whole) for hit in hits]
         if found and not whole.wrong():
             return found
     return []
@@ -61,12 +61,12 @@ def _few(patient, evidence) -> Iterator[Evidence]:
 
 
 def short(program: Program, point: Point) -> Iterator[list[Point]]:
-    """Yield points at which every recurrence takes two turns, then one, at the other sizes of a point."""
+    """Yield points at which every recurrence takes one turn, then two, at the other sizes of a point."""
     groups = [g for g in ordered(program.forward) if is_cyclic(g)]
     indices = {e.indices[0] for g in groups for e in g if e.free[:1] == e.indices[:1]}
     counted = {s for index in indices for s in index.upper.free_symbols}
     turns = [s for s in program.sizes if s in counted and s not in program.derived]
-    for many in (2, 1) if turns else ():
+    for many in (1, 2) if turns else ():
         free = {s: n for s, n in point.sizes.items() if s not in program.derived}
         sizes = with_derived(program, free | {s: max(many, program.least.get(s, 1)) for s in turns})
         if sizes is not None:

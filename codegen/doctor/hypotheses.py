@@ -18,6 +18,7 @@ from .evaluate import Evaluated
 from .everywhere import same_slips
 from .inlining import inlined
 from .losses import lost_scalars
+from .misplaced_brackets import shared_factors
 from .mutants import Mutator
 from .normalisations import compact_forms
 from .orders import other_orders
@@ -45,7 +46,7 @@ class Hypotheses:
                        partial(other_axes, program),
                        partial(summed_too, program, wording), partial(products_of_sums, program),
                        partial(shared_or_strided, program), partial(other_orders, wording), other_systems,
-                       partial(added_numbers, program, wording),
+                       partial(added_numbers, program, wording), partial(shared_factors, program, wording),
                        partial(compact_forms, program, self.mutator, first)]
         self.far = [partial(inlined, program, self.mutator, {e.name for e in program.equations})]
         self.whole = [*lost_scalars(program), *uncarried(program), *added_late(program, wording),

@@ -188,11 +188,22 @@ class Mutator:
             if factor != -1 and not reads(factor, self.adjoints) and not factor.has(step, KroneckerDelta):
                 yield Found(rest / factor, f"{words} divides where it should multiply" if not _divides(factor)
                             else f"{self.wording.text(1 / factor)} multiplies where it should divide", kind, POSSIBLE)
+            if isinstance(factor, Add) and reads(factor, self.adjoints):
+                yield from self._in_one_term(factor, factors[:k] + factors[k + 1:])
             if isinstance(factor, Add) and len(factor.args) == 2:
                 yield Found(rest * (-factor), f"the sign of {words}", "sign", FARFETCHED)
             if isinstance(factor, step) and reads(rest, self.adjoints) and not read_name(rest):
                 yield Found(rest * step(rest), f"{words} is of what comes from above, [{self.wording.text(rest)} > 0], "
                             "not of what went forward", "mask", RARE)
+
+    def _in_one_term(self, total, others):
+        """A factor of a bracket that one of its terms has not got: a s + b for (a + b) s."""
+        for j, factor in enumerate(others):
+            if reads(factor, self.variables) and not reads(factor, self.adjoints):
+                rest = Mul(*others[:j], *others[j + 1:])
+                for term in total.args:
+                    words = f"the factor {self.wording.text(factor)} is missing in the term {self.wording.text(term)}"
+                    yield Found(rest * (factor * (total - term) + term), words, "factor", RARE)
 
     def _powers(self, power):
         base, exponent = power.base, power.exp
@@ -306,6 +317,10 @@ class Mutator:
             yield Found(rhs.xreplace({read: moved}),
                         f"{variable.name} is read at {words} step: {self.wording.text(moved)} for "
                         f"{self.wording.text(read)}", "step", POSSIBLE)
+        if variable.name not in self.adjoints and any(isinstance(i, Idx) for i in read.indices):
+            last = read.base[(variable.shape[0] - 1, *read.indices[1:])]
+            words = f"{variable.name} is that of the last step, {self.wording.text(last)} for {self.wording.text(read)}"
+            yield Found(rhs.xreplace({read: last}), f"{words}: what is kept is written over at each", "step", RARE)
         yield from self._at_the_first_step(read, rhs, variable)
 
     def _at_the_first_step(self, read, rhs, variable):

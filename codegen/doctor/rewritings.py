@@ -124,6 +124,8 @@ def _operations(node, around):
     for other in OPERATORS.get(op, ()) if "1" not in (text(left), text(right)) or op is ast.Sub else ():
         rank = SLIP if other not in (ast.Add, ast.MatMult) or op is ast.Sub else OTHER
         yield ast.BinOp(left, other(), right), f"{SIGNS[op]} where {SIGNS[other]} should be", rank
+    if op is ast.Add and isinstance(left, ast.BinOp) and type(left.op) is op:
+        yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Mult(), right)), "+ where * should be", SLIP
     yield left, f"{_part(op)} {quoted(right)} does not belong there", SLIP
     yield right, f"{quoted(left)} {SIGNS.get(op, '')} does not belong there", SLIP
     joins = op is ast.Add and any(isinstance(a, ast.List | ast.Tuple) for a in (left, right))

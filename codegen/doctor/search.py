@@ -26,7 +26,7 @@ from .weights import unmasked, updated, weighted
 
 MOST_MISTAKES = 8
 MOST_PAIRS = 100        # that look right, to be evaluated everywhere
-ENOUGH = 3              # so many parameters that a mutant does not explain, and it is given up
+ENOUGH = 5              # so many parameters that a mutant does not explain, and it is given up
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,13 @@ class Search:
         self.deadline = time.thread_time() + seconds
         self.more = seconds / 2             # for the next mistake, when one is found
         self.found: list[Hit] = []
+        self.ruled_out: dict[tuple, set[int]] = {}      # mutants in vain, by how many were found and what was wrong
         self.reached = hypotheses.reached
         self.recurrent = [g for g in ordered(self.program.backward) if is_cyclic(g)]
+
+    def go_on(self, seconds: float) -> None:
+        """Give the search more time for single mistakes, those that it came to aside."""
+        self.pairs, self.stuck, self.deadline = False, False, time.thread_time() + seconds
 
     def hits(self) -> Iterator[list[Hit]]:
         """Yield mistakes one by one, each a list: several where only together they explain anything."""
@@ -125,18 +130,22 @@ class Search:
     def _best(self, wrong):
         """Return the hypothesis that explains most parameters, the likeliest among those."""
         hits: list[Hit] = []
-        places = self._places(wrong)
+        places, out = self._places(wrong), self.ruled_out.setdefault((len(self.found), tuple(wrong)), set())
         for rank in (LIKELY, POSSIBLE, RARE, FARFETCHED):
             few = multiples(self.evidence, self.hypotheses.mutator, places) if rank == LIKELY else []
             few += self.hypotheses.throughout(rank, self.evidence.made)
             seen = [h for m in few if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
             for mutant in self.hypotheses.ranked(rank, places, self.evidence.made, self.deadline):
+                if id(mutant) in out:
+                    continue
                 if hit := self.hit(mutant, wrong):
                     hits.append(hit)
+                else:
+                    out.add(id(mutant))
             hits += seen
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
-            if rank == RARE and not any(len(h.explained) == len(wrong) and not h.broken for h in hits):
+            if rank == RARE:
                 terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, self.evidence.made, self.deadline)
                          if m.kind == "term"]
                 masks = (m for m in self.hypotheses.ranked(LIKELY, places, self.evidence.made, self.deadline)

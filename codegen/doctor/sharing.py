@@ -1,11 +1,14 @@
 """Arrays that are one where they should be several: no copy is made, or what is done in place is seen elsewhere."""
 
 import ast
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 
 from .edits import FEW, OTHER, SLIP, Edit, made
+from .quoting import quoted
 from .slots import Slot, parts
 
+REPEATED = "where an index is repeated, each must be added: += adds one of them, = keeps one"
 STORING = {"append", "insert", "extend", "appendleft", "add"}
 Made = Iterator[tuple[ast.AST, str, int]]
 
@@ -23,16 +26,38 @@ def unshared(slot: Slot) -> Iterator[Edit]:
 
 def added_up(node: ast.AST) -> Made:
     """Yield additions at indices that may be repeated, which += makes once."""
-    words = "where an index is repeated, each must be added: += adds one of them, = keeps one"
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript):
-        if isinstance(node.op, ast.Add | ast.Sub):
-            yield _at(node.target, node.value, "add" if isinstance(node.op, ast.Add) else "subtract"), words, SLIP
+    if _adds_at(node):
+        yield _each_added(node), REPEATED, SLIP
     elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-        yield _at(node.targets[0], node.value, "add"), words, OTHER
+        yield _at(node.targets[0], node.value, "add"), REPEATED, OTHER
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and len(node.value.args) == 3 \
             and ast.unparse(node.value.func).endswith("add.at"):
         array, where, value = node.value.args
         yield ast.Assign([ast.Subscript(array, where, ast.Store())], value), "added up where one is to be kept", SLIP
+
+
+def all_added_up(block: Sequence[ast.stmt]) -> Iterator[tuple[list[ast.stmt], str]]:
+    """Yield a list of statements in which all additions at indices that may be repeated are made one by one."""
+    lines = [n for s in block for n in ast.walk(s) if _adds_at(n)]
+    if len(lines) > 1:
+        told = f"`{quoted(lines[0])}` and the like should be `{quoted(_each_added(lines[0]))}`, in {len(lines)} lines"
+        yield [_Adding().visit(copy.deepcopy(s)) for s in block], f"{told}: {REPEATED}"
+
+
+class _Adding(ast.NodeTransformer):
+    """Makes all additions at indices one by one."""
+
+    def visit_AugAssign(self, node):
+        return ast.copy_location(_each_added(node), node) if _adds_at(node) else node
+
+
+def _adds_at(node):
+    return isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript) \
+        and isinstance(node.op, ast.Add | ast.Sub)
+
+
+def _each_added(node):
+    return _at(node.target, node.value, "add" if isinstance(node.op, ast.Add) else "subtract")
 
 
 def _at(target, value, name):

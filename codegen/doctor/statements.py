@@ -10,7 +10,7 @@ from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made
 from .loops import of_loop
 from .quoting import quoted
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
-from .sharing import added_up, unshared
+from .sharing import added_up, all_added_up, unshared
 from .slots import Slot, places, text
 
 MOST_STATEMENTS = 15        # of a block in which each is moved to any other place
@@ -114,6 +114,8 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
     def made(new, words, rank, line=None):
         return Edit(slot, block, new, words, rank, (line or statement).lineno)
 
+    for whole, words in all_added_up(block):
+        yield made(whole, words, SLIP, block[0])
     for k, statement in enumerate(block):
         said, before, after = f"`{quoted(statement)}`", block[:k], block[k + 1:]
         if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and not _is_text(statement):
