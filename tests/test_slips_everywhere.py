@@ -323,3 +323,16 @@ def test_a_bias_before_a_normalisation_tells_nothing(power):
     else:
         [finding] = found.findings
         assert set(finding.explains) == {"w"} and str(finding).startswith("dv: the factor 1 / v[h] is missing")
+
+
+def test_the_factor_of_a_powers_derivative_beside_a_number():
+    net = Network("inner", "A tanh of a cubic polynomial, as inside a gelu")
+    N, D = net.sizes("N D")
+    x, G = net.parameter("x", N, D), net.input("G", N, D)
+    net.loss = total(G * tanh(x + Rational(44715, 1000000) * x**3))
+
+    def grads(x, G):
+        t = np.tanh(x + 0.044715 * x**3)
+        return np.sum(G * t), G * (1 - t**2) * (1 + 0.044715 * x**2)
+
+    assert "the factor 3 of 0.134145 x[n, d]^2 is missing" in str(diagnose(net, grads))

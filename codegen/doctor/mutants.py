@@ -178,6 +178,11 @@ class Mutator:
         if len(given) > 1:
             rest = Mul(*(f for f in factors if f not in given))
             yield Found(rest, self.wording.lost(Mul(*given)), "factor", POSSIBLE)
+        numbers = Mul(*(f for f in factors if f.is_number))
+        for power in (f.exp for f in factors if isinstance(f, Pow) and f.exp.is_Integer and f.exp > 0):
+            if numbers not in (1, -1, power + 1):       # 3 c of 3 c x^2, from c x^3: one number, and c may stand there
+                text = self.wording.text(product)
+                yield Found(product / (power + 1), f"the factor {power + 1} of {text} is missing", "scale", RARE)
         for k, factor in enumerate(factors):
             rest = Mul(*factors[:k], *factors[k + 1:])
             words, kind, rank = self.wording.factor(factor)
