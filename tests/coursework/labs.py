@@ -339,7 +339,7 @@ WRONG = [           # network, function, edits, what a good diagnosis says
     (columns_of_three_layers, model_with_caches, [("dA_prev = np.dot(W.T, dZ)", "dA_prev = np.dot(W.T, dZ) / m")],
      "1/M|M times"),
     (columns_of_three_layers, model_with_caches, [("np.sum(dZ, axis=1, keepdims=True) / m", "np.sum(dZ) / m")],
-     "b1 has shape"),
+     "b1 (is summed over h, m|has shape)"),
     (columns_of_three_layers, model_with_caches, [("dA * s * (1 - s)", "dA * Z * (1 - Z)")],
      r"derivative.*z \(1 - z\)"),
     (columns_of_three_layers, model_with_caches, [("np.divide(Y, A) - np.divide", "np.divide(Y, A) + np.divide")],
