@@ -32,7 +32,7 @@ from .other_networks import CHOICES, KINDS, on_values_of, rederived
 from .patient import Patient
 from .precision import mark_rounded
 from .repairs import Repairs
-from .search import Search
+from .search import Search, explaining
 from .second_order import Judged
 from .shapes import in_shape
 from .single_gradients import alone, lower
@@ -362,9 +362,8 @@ class Examination:
                 return search.effects(k, names, time.thread_time() + self._left(0.5))
 
             def formulas(edited):
-                rest = Search(search.hypotheses, edited, self._left(0.4))
-                hits = [hit for hits in rest.hits() for hit in hits]
-                return [] if edited.wrong() else [finding(hit, edited, self.wording) for hit in hits]
+                hits = explaining(search.hypotheses, edited, self._left(0.4))
+                return [finding(hit, edited, self.wording) for hit in hits]
 
             repairs = Repairs(self.patient, evidence, left, self._left(0.5), guesses if last else None, formulas)
             if found := repairs.several():

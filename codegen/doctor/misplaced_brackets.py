@@ -21,7 +21,7 @@ def shared_factors(program: Program, wording: Wording, equation: Equation) -> It
             if not set(free_indices(factor)) <= set(equation.indices):
                 continue
             for some in [[t] for t in rest] + ([rest] if len(rest) > 1 else []):
-                whole = equation.rhs + Add(*(_times(t, factor) - t for t in some))
+                whole = Add(*(_times(t, factor) if t in some else t for t in terms))
                 told = "all other terms" if len(some) > 1 else wording.term(some[0], equation.rhs)
                 verb = "are" if len(some) > 1 else "is"
                 words = f"{told} {verb} multiplied by {wording.text(factor)}, a factor of {wording.text(term)} alone"

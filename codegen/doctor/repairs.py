@@ -79,7 +79,7 @@ class Repairs:
                 self.tried, self.now = [], judge.answer(judge.order[0]).gradients
                 best = self._best(places, phases, last, most)
                 if most > 1 and best is None:
-                    self.beside = self._in_formulas() if found and self.formulas else []
+                    self.beside = self._in_formulas() if found else []
                     if self.beside:
                         return found
                     pair = both(judge, self.tried, self.guesses, places)
@@ -103,6 +103,8 @@ class Repairs:
 
     def _in_formulas(self) -> list[Finding]:
         """Return mistakes in equations that explain all that is wrong of the code as it is edited now."""
+        if self.formulas is None:
+            return []
         judge, seen = self.judge, list[Seen]()
         for k, s in enumerate(judge.evidence.seen):
             now = judge.answer(k)
@@ -111,7 +113,7 @@ class Repairs:
                 return []
             right = {n: g for n, g in ours.items() if n not in judge.wrong}
             seen.append(Seen(s.point, replace(now, gradients={**now.gradients, **right})))
-        return self.formulas(judge.evidence.on(seen)) if self.formulas else []
+        return self.formulas(judge.evidence.on(seen))
 
     def _best(self, places, phases, last, most) -> tuple[Unit, Edit, Repair] | None:
         """Return the first edit that makes all right, or the one that makes most right."""

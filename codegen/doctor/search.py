@@ -52,6 +52,12 @@ class Hit:
         return len(self.broken) - len(self.explained), len(self.broken), self.mutant.rank
 
 
+def explaining(hypotheses: Hypotheses, evidence: Evidence, seconds: float) -> list[Hit]:
+    """Return mistakes that explain together all that is wrong, made in the evidence; [] where none do."""
+    found = [hit for hits in Search(hypotheses, evidence, seconds).hits() for hit in hits]
+    return [] if evidence.wrong() else found
+
+
 class Search:
     """Looks for mistakes in one program's backward equations."""
 

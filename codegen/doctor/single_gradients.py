@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .evidence import Evidence, Seen
-from .search import Hit, Search
+from .search import Hit, Search, explaining
 
 
 def alone(search: Search, left: Sequence[str], seconds: float) -> list[Hit]:
@@ -16,9 +16,7 @@ def alone(search: Search, left: Sequence[str], seconds: float) -> list[Hit]:
     seen = [Seen(s.point, replace(s.answer, gradients={n: s.answer.gradients[n] if n in left else g
                                                        for n, g in s.point.ours.gradients().items()}))
             for s in search.evidence.seen]
-    plain = Evidence(search.program, seen)
-    found = [hit for hits in Search(search.hypotheses, plain, seconds).hits() for hit in hits]
-    return [] if plain.wrong() else found
+    return explaining(search.hypotheses, Evidence(search.program, seen), seconds)
 
 
 def lower(search: Search, hit: Hit, left: Sequence[str]) -> Hit:
