@@ -34,7 +34,8 @@ def multiples(evidence: Evidence, mutator: Mutator, places: Sequence[str]) -> li
                 *((n, found[expr]) for n in places if n not in lost)]
         kind = "sign" if expr == -1 else "mean" if expr.free_symbols else "scale"
         made += [replace(mutator.scaled(lines[n], expr, words, _likely(expr)), kind=kind) for n, words in told]
-    return made
+    sources = mutator.sources
+    return [*made, *(sources.mutant(expr) for expr in found if sources and not evidence.made)]
 
 
 def _has_factor(line: Equation, number: Expr) -> bool:

@@ -5,8 +5,9 @@ it should be, the second's effect is so many times what it is alone.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,22 +86,26 @@ class Effects:
         numbers = rows @ along
         order = np.argsort(numbers, kind="stable")
         error = CLOSE * np.max(np.abs(gap), initial=0.0)
-        for place, whole in self._places():
-            for value, by in self._scalings(place, whole, rows):
-                for times in (value, 1.0) if value not in (0.0, 1.0) else ():
-                    left = (gap - (value - 1) * whole) / times
-                    if np.max(np.abs(left)) <= error:
-                        continue
-                    for b in _near(rows, numbers, order, left, along):
-                        yield by if isinstance(by, Mutant) else self._scaled(place, by), self.mutants[b]
+        for whole, value, by in self._scalings(rows):
+            for times in (value, 1.0) if value not in (0.0, 1.0) else ():
+                left = (gap - (value - 1) * whole) / times
+                if np.max(np.abs(left)) <= error:
+                    continue
+                for b in _near(rows, numbers, order, left, along):
+                    yield by(), self.mutants[b]
 
-    def _scalings(self, place, whole, rows) -> Iterator[tuple[float, Expr | Mutant]]:
-        """Yield what a place may be times what it should be, with the usual factor, or the mutant, that it is of."""
-        yield from ((value, by) for by, value in constants(self.mutator.program, self.evidence.seen[self.k].point))
-        k = int(np.argmax(np.abs(whole)))
-        for mutant, row in zip(self.mutants, rows, strict=True):
-            if mutant.name == place and largest(row - row[k] / whole[k] * whole) <= CLOSE * largest(row):
-                yield 1 + row[k] / whole[k], mutant
+    def _scalings(self, rows) -> Iterator[tuple[np.ndarray, float, Callable[[], Mutant]]]:
+        """Yield all that a place sends on, what that may be times what it should be, and the mutant of which it is."""
+        usual = constants(self.mutator.program, self.evidence.seen[self.k].point)
+        sources = self.mutator.sources
+        if sources and not self.evidence.made:
+            yield from ((self.usual, value, partial(sources.mutant, by)) for by, value in usual)
+        for place, whole in self._places():
+            yield from ((whole, value, partial(self._scaled, place, by)) for by, value in usual)
+            k = int(np.argmax(np.abs(whole)))
+            for mutant, row in zip(self.mutants, rows, strict=True):
+                if mutant.name == place and largest(row - row[k] / whole[k] * whole) <= CLOSE * largest(row):
+                    yield whole, 1 + row[k] / whole[k], partial(_same, mutant)
 
     def _places(self):
         """Yield places with all that they send on to the gradients."""
@@ -116,6 +121,10 @@ class Effects:
 
     def _scaled(self, place, factor: Expr) -> Mutant:
         return self.mutator.scaled(self._line(place), factor, words_of(factor))
+
+
+def _same(mutant):
+    return mutant
 
 
 def _vanishes(value, usual):

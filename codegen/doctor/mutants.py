@@ -39,6 +39,7 @@ from .masks import of_mask, of_some_cases
 from .positions import ignored_sizes
 from .scales import words_of
 from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Found, Mutant, instead
+from .sources import Sources
 from .wording import Wording
 
 Change = Callable[[Expr], Expr]
@@ -56,6 +57,7 @@ class Mutator:
         self.inputs = {v.name for v in program.kind("input")}
         self.exponentials = {e.name for e in program.forward if isinstance(e.rhs, exp)}
         self.places = {e.name: k for k, e in enumerate(program.equations)}
+        self.sources = Sources(program)
 
     def of(self, equation: Equation) -> Iterator[Mutant]:
         """Yield the mutants of one equation; a sign and a factor two for the whole of it come first."""

@@ -162,10 +162,25 @@ class Search:
                 hits += [h for m, _ in solved if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
         if not hits:
             return None
-        best = min(hits, key=lambda h: h.order)
+        best = self._or_throughout(min(hits, key=lambda h: h.order), hits, wrong)
         same = tuple(h.mutant for h in hits if h.explained == best.explained and h.mutant is not best.mutant
                      and h.mutant.rank <= best.mutant.rank + 1)
         return replace(best, also=same)
+
+    def _or_throughout(self, best, hits, wrong):
+        """Return the hit, or that everything is so many times what it should be, where that leaves less to explain."""
+        rivals = [h for h in hits if h.mutant.throughout is not None and h is not best]
+        if len(best.explained) == len(wrong) or not rivals:
+            return best
+        return max((best, *(h for h in rivals if h.order[:2] == best.order[:2])), key=self._left_in_one_place)
+
+    def _left_in_one_place(self, hit):
+        """Return how many of the gradients that a hit leaves wrong another mistake, in one equation, may explain."""
+        evidence = self.evidence.on(self.evidence.seen)
+        evidence.make(hit.equations)
+        influence = Search(self.hypotheses, evidence, 0)._influence(evidence.wrong())
+        may = influence[0].explained(*influence[1]) if influence else {}
+        return max(map(len, may.values()), default=0)
 
     def _substituted(self, wrong, found):
         """Return what stands in a place of an equation, where that explains more than what was found."""
@@ -299,7 +314,9 @@ class Search:
     def _made_both(self, first, second):
         """Yield the second of two mistakes, and where they are in one equation, in one that has them both."""
         before = {e.lhs: e.rhs for e in self._lines(first.name)}
-        if first.name != second.name:
+        if first.throughout is not None:
+            yield replace(second, equations=self.hypotheses.mutator.sources.scaled(second.equations, first.throughout))
+        elif first.name != second.name:
             yield second
         elif {e.lhs for e in (*first.equations, *second.equations)} == set(before):
             others = {e.lhs: e.rhs for e in first.equations}

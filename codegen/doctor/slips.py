@@ -14,7 +14,7 @@ class Mutant:
     """One hypothesis: an equation in place of another, and what the mistake is called.
 
     `kind` is the class of the mistake, `rank` how far-fetched it is; `square` tells that it only makes sense where
-    sizes are alike.
+    sizes are alike. `throughout` is the number that all gradients are multiplied by, where that is the mistake.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Mutant:
     kind: str
     rank: int
     square: bool = False
+    throughout: Expr | None = None
 
 
 @dataclass(frozen=True)
