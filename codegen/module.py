@@ -1,7 +1,7 @@
 """The layout of a generated module: docstring, Params, forward, backward, loss_and_grads, predict, sgd_step, checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sympy import Symbol
@@ -17,6 +17,7 @@ from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
 from .shared_differences import with_shared_differences
+from .shared_exponentials import with_shared_exponentials
 from .shared_slopes import with_shared_slopes
 from .sizes import Sizes
 from .statements import Statement, statement
@@ -65,6 +66,7 @@ def planned(program: Program) -> Plan:
         What cannot be printed as NumPy; the message names the equation.
     """
     low = with_complements(lowered(with_shared_slopes(with_shared_differences(program, least=3))))
+    low = replace(low, program=with_shared_exponentials(low.program))
     printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]
     back = [e for e in low.program.equations if e.name in low.backward]

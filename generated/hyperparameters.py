@@ -52,17 +52,18 @@ def forward(rho, X, y, V, t):
         return residual_w, step_w, matrix_w
     w, matrix_w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,), (D, D)
     z = V @ w                                           # (M,)
-    loss = np.mean(_softplus(z) - t * z)
-    return loss, (V, t, w, z, exp_rho, matrix_w)
+    exp_z = _capped_exp(z)                              # (M,)
+    loss = np.mean(_softplus_at(exp_z, z) - t * z)
+    return loss, (V, t, w, exp_rho, matrix_w, exp_z)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    V, t, w, z, exp_rho, matrix_w = residuals
+    V, t, w, exp_rho, matrix_w, exp_z = residuals
     M = len(V)
 
     # loss = 1/M sum_m softplus(z[m]) - t[m] * z[m]
-    dz = (_sigmoid(z) - t) / M                          # (M,)
+    dz = (_sigmoid_at(exp_z) - t) / M                   # (M,)
     # s = X w
     lam_w = _solved("lam_w", matrix_w.T, dz @ V)        # (D,)
     # z = V w
@@ -102,17 +103,6 @@ def predict(rho, X, y):
 def sgd_step(params, grads, learning_rate):
     """Return the parameters moved against their gradients: W - learning_rate dW."""
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
-
-
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
-
-
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
 def _solved(name, matrix, right):
@@ -157,6 +147,16 @@ def _capped_exp(x):
     if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
         return np.exp(x)
     return np.exp(np.minimum(x, top))
+
+
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _checked(rho, X, y, V=None, t=None):

@@ -31,17 +31,18 @@ def forward(w, b, X, y):
     w, b, X, y = _checked(w, b, X, y)
 
     z = X @ w + b                                       # (N,)
-    loss = np.mean(_softplus(z) - y * z)
-    return loss, (X, y, z)
+    exp_z = _capped_exp(z)                              # (N,)
+    loss = np.mean(_softplus_at(exp_z, z) - y * z)
+    return loss, (X, y, exp_z)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, y, z = residuals
+    X, y, exp_z = residuals
     N = len(X)
 
     # loss = 1/N sum_n softplus(z[n]) - y[n] * z[n]
-    dz = (_sigmoid(z) - y) / N                          # (N,)
+    dz = (_sigmoid_at(exp_z) - y) / N                   # (N,)
     # z = X w + b 1
     dw = dz @ X                                         # (D,)
     db = np.sum(dz)
@@ -66,15 +67,25 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 
 
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _checked(w, b, X, y=None):

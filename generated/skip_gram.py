@@ -38,17 +38,18 @@ def forward(E, F, w, c, r):
     R = F[r]                                            # (N, K, D)
     s = np.einsum("nd,nd->n", A, B)                     # (N,)
     q = (R @ A[:, :, None])[:, :, 0]                    # (N, K)
-    loss = np.mean(np.sum(_softplus(q), axis=1) + _softplus(-s))
-    return loss, (E, F, w, c, r, A, B, R, s, q)
+    exp_q = _capped_exp(q)                              # (N, K)
+    loss = np.mean(np.sum(_softplus_at(exp_q, q), axis=1) + _softplus(-s))
+    return loss, (E, F, w, c, r, A, B, R, s, exp_q)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    E, F, w, c, r, A, B, R, s, q = residuals
+    E, F, w, c, r, A, B, R, s, exp_q = residuals
     N = len(w)
 
     # loss = 1/N sum_n (sum_k softplus(q[n, k])) + softplus(-s[n])
-    dq = _sigmoid(q) / N                                # (N, K)
+    dq = _sigmoid_at(exp_q) / N                         # (N, K)
     ds = -_sigmoid(-s) / N                              # (N,)
     # q[n, k] = sum_d A[n, d] * R[n, k, d]
     dR = dq[:, :, None] * A[:, None, :]                 # (N, K, D)
@@ -131,6 +132,27 @@ def _add_rows(total, rows, values):
         values[at[second - 1]] += values[at[second]]
         rows, at = np.delete(rows, second), np.delete(at, second)
     total[rows] += values[at]
+
+
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
+
+
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _checked(E, F, w, c, r):

@@ -60,20 +60,21 @@ def forward(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise):
     pre_P = Z @ W4 + b4                                 # (N, H)
     P = np.tanh(pre_P)                                  # (N, H)
     Y = P @ W5 + b5                                     # (N, D)
-    error = np.sum(_softplus(Y) - X * Y)
+    exp_Y = _capped_exp(Y)                              # (N, D)
+    error = np.sum(_softplus_at(exp_Y, Y) - X * Y)
     KL = np.sum(mu**2 + sigma**2 - v - 1) / 2
     loss = (KL + error) / N
-    return loss, (W2, W3, W4, W5, X, noise, Q, mu, sigma, Z, P, Y)
+    return loss, (W2, W3, W4, W5, X, noise, Q, mu, sigma, Z, P, exp_Y)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W2, W3, W4, W5, X, noise, Q, mu, sigma, Z, P, Y = residuals
+    W2, W3, W4, W5, X, noise, Q, mu, sigma, Z, P, exp_Y = residuals
     N = len(X)
 
     # loss = 1/N (error + KL)
     # error = sum_{n, d} softplus(Y[n, d]) - X[n, d] * Y[n, d]
-    dY = (_sigmoid(Y) - X) / N                          # (N, D)
+    dY = (_sigmoid_at(exp_Y) - X) / N                   # (N, D)
     # Y = P W5 + 1 b5'
     dW5 = P.T @ dY                                      # (H, D)
     db5 = dY.sum(axis=0)                                # (D,)
@@ -134,15 +135,25 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
 
 
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _checked(W1, b1, W2, b2, W3, b3, W4, b4, W5, b5, X, noise):

@@ -52,17 +52,18 @@ def forward(length, signal, noise, u, X, y):
     K[np.arange(N), np.arange(N)] += exp_noise
     L = _cholesky("K", K)                               # (N, N)
     f = L @ u                                           # (N,)
-    loss = _sum_of_squares(u) / 2 + np.sum(_softplus(f) - f * y)
-    return loss, (u, y, k, L, f, exp_length, exp_noise, diff_X)
+    exp_f = _capped_exp(f)                              # (N,)
+    loss = _sum_of_squares(u) / 2 + np.sum(_softplus_at(exp_f, f) - f * y)
+    return loss, (u, y, k, L, exp_length, exp_noise, diff_X, exp_f)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    u, y, k, L, f, exp_length, exp_noise, diff_X = residuals
+    u, y, k, L, exp_length, exp_noise, diff_X, exp_f = residuals
     D = len(exp_length)
 
     # loss = (1/2 sum_n u[n]^2) + sum_n softplus(f[n]) - f[n] * y[n]
-    df = _sigmoid(f) - y                                # (N,)
+    df = _sigmoid_at(exp_f) - y                         # (N,)
     # f = L u
     du = df @ L + u                                     # (N,)
     # L L' = K, L lower triangular
@@ -111,17 +112,6 @@ def sgd_step(params, grads, learning_rate):
     return Params(*(p - g.dtype.type(learning_rate) * g for p, g in zip(params, grads, strict=True)))
 
 
-def _sigmoid(x):
-    """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
-    with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
-        return 1 / (1 + np.exp(-x))
-
-
-def _softplus(x):
-    """Return log(1 + exp(x)) without an overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
-
-
 def _lower(matrix):
     """Return the lower triangle of a square matrix with half its diagonal."""
     return (np.tril(matrix) + np.tril(matrix, -1)) / 2
@@ -133,6 +123,27 @@ def _cholesky(name, matrix):
         return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         raise np.linalg.LinAlgError(f"{name} is not positive definite") from None
+
+
+def _capped_exp(x):
+    """Return exp(x), or the exponential of nearly the largest number that has one where x is larger.
+
+    With e = exp(z), e / (e + 1) is the sigmoid of z, and 1 / (e + 1) what it leaves of 1, to the last digits.
+    """
+    largest = x.max(initial=0)
+    if largest < 9 or largest < (top := np.log(np.finfo(x.dtype).max) - 1):     # of 9 all have one
+        return np.exp(x)
+    return np.exp(np.minimum(x, top))
+
+
+def _softplus_at(e, x):
+    """Return log(1 + exp(x)), e being exp(x), or less where x is as large as that."""
+    return np.maximum(np.log1p(e), x)
+
+
+def _sigmoid_at(e):
+    """Return 1 / (1 + exp(-x)), e being exp(x)."""
+    return e / (e + 1)
 
 
 def _inner(a, b):

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sympy import Abs, KroneckerDelta, Piecewise, Sum, exp, log, oo, sign, tanh
 
 import codegen
@@ -152,6 +153,18 @@ def test_a_softplus_and_a_sigmoid_share_their_exponential():
     same(program, {"N": 40, "D": 5}, np.random.default_rng(0))
     everywhere = np.linspace(-800, 800, 6000)
     same(program, {"N": 2, "D": 3000}, np.random.default_rng(0), lambda size: everywhere.reshape(size))
+
+
+def test_so_they_do_in_the_plain_style():
+    program = named("logistic_regression").backward()
+    text = codegen.source(program)
+    assert text.count("_capped_exp(z)") == 1 and "_sigmoid(z)" not in text and "_softplus(z)" not in text
+    z = np.array([-1e4, -700, -40, -1e-20, 0, 1e-20, 9, 40, 700, 1e4])
+    for k in range(len(z)):
+        loss, grads = codegen.lambdify(program)(np.ones(1), np.zeros(()), z[k:k + 1, None], np.zeros(1))
+        assert np.isclose(loss, np.logaddexp(0, z[k]), rtol=1e-15, atol=0)
+        assert np.isclose(grads.w, z[k] * expit(z[k]), rtol=1e-15, atol=0)
+        assert np.isclose(grads.b, expit(z[k]), rtol=1e-15, atol=0)
 
 
 def test_sums_and_maxima_of_rows_and_columns_are_those_of_numpy():
