@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Mul, Symbol
 
 from . import parts
+from .arrays_at_hand import with_arrays_at_hand
 from .blocks import Blocked
 from .called import Called
 from .checks import arguments
@@ -198,10 +199,12 @@ def computed(plan: Plan, called: Called, inner: Inner, by: str = "") -> str:
     own, block = inner.plan, inner.block
     given = inner.given_sizes(plan)
     arrays = [*own.program.parameters, *own.program.inputs]
-    body = parts.body(own, own.forward, "backward", arrays, given=[s.name for s in given])
-    if own.backward:
+    lines = with_arrays_at_hand([*own.forward, *own.backward])
+    ahead, back = lines[:len(own.forward)], lines[len(own.forward):]
+    body = parts.body(own, ahead, "backward", arrays, given=[s.name for s in given])
+    if back:
         known = [s.name for s in own.program.sizes]
-        body += parts.body(own, own.backward, "backward", arrays, own.texts.comments(), known)
+        body += parts.body(own, back, "backward", arrays, own.texts.comments(), known)
     what = f"of some of the {block.whole} rows" if block else "into arrays of a workspace"
     told = f"fill {', '.join(inner.placed)}; " if inner.placed else ""
     return "\n".join([

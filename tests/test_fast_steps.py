@@ -10,6 +10,7 @@ from scipy.special import expit
 from sympy import Abs, KroneckerDelta, Piecewise, Sum, exp, log, oo, sign, tanh
 
 import codegen
+from codegen.arrays_at_hand import with_arrays_at_hand
 from codegen.known_factors import with_known_factors_ahead
 from codegen.lowering import lowered
 from codegen.maxima import with_relus_after_maxima
@@ -494,3 +495,22 @@ def test_one_hot_rows_are_added_and_subtracted_as_numbers(style):
     assert np.isclose(loss, np.sum((both * np.exp(w0) + X0) ** 2 + (either * np.exp(w0) - X0) ** 2), rtol=1e-13)
     slopes = 2 * (both * np.exp(w0) + X0) * both + 2 * (either * np.exp(w0) - X0) * either
     assert np.allclose(grads.w, np.sum(slopes, axis=0) * np.exp(w0), rtol=1e-13)
+
+
+ASKED_A = 'array("A", N, H)'
+
+
+def test_arrays_that_a_name_is_at_hand_for_are_not_asked_for_again():
+    lines = (f"A = np.exp(X, out={ASKED_A})", "A += 1"), (f"B = np.square(A, out={ASKED_A})",)
+    first, second = with_arrays_at_hand([Statement(n, ls, ("X",)) for n, ls in zip("AB", lines, strict=True)])
+    assert first.lines == lines[0] and second.lines == ("B = np.square(A, out=A)",)
+
+
+@pytest.mark.parametrize("between", [
+    ("A = A.T",), ("for n in range(N):", "    A = X[n]"), ("A, C = X, Y",), ("for A in X:", "    C = A"), ("A = X",),
+    (f'A = _sigmoid_slope_into(X, array("C", N, H), {ASKED_A})',),
+])
+def test_but_for_those_whose_name_is_another_arrays_since(between):
+    lines = (f"A = np.exp(X, out={ASKED_A})",), between, (f"B = np.square(X, out={ASKED_A})",)
+    *_, last = with_arrays_at_hand([Statement(n, ls, ("X",)) for n, ls in zip("ACB", lines, strict=True)])
+    assert last.lines == lines[2]
