@@ -66,4 +66,4 @@ def test_one_number_for_all_and_a_term_lost_where_no_gradient_shows_either_alone
 
     told = diagnose(net, lambda w, X, y, lam: {"w": (X.T @ np.exp(X @ w) + lam * w) / len(y)})
     assert "unknown" not in told.kinds and len(told.findings) == 2, str(told)
-    assert "1/N times what it should be" in str(told) and "y[n] is missing" in str(told)
+    assert "a division by N too many" in str(told) and "y[n] is missing" in str(told)

@@ -49,7 +49,7 @@ WRONG = [                               # network, function, what the diagnosis 
     (networks.affine, layer(layers, "affine", "affine_backward_untransposed"), "w is transposed", {"x"}),
     (networks.affine, layer(layers, "affine", "affine_backward_unsummed"), "not summed", {"b"}),
     (networks.affine, layer(layers, "affine", "affine_backward_swapped"), "another order", {"x", "w"}),
-    (networks.affine, layer(layers, "affine", "affine_backward_in_place"), "its arguments: dout.*is 1/N times",
+    (networks.affine, layer(layers, "affine", "affine_backward_in_place"), "its arguments: dout.*by N",
      {"x", "w", "b"}),
     (networks.rectifier, layer(layers, "relu", "relu_backward_in_place"), r"dout\[cache <= 0\] = 0", set()),
     (networks.rectifier, layer(layers, "relu", "relu_backward_rebound"), "zero everywhere.*bound anew", {"x"}),

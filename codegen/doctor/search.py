@@ -152,20 +152,25 @@ class Search:
             if any(len(h.explained) == len(wrong) and not h.broken for h in hits):
                 break
             if rank == RARE:
-                terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, self.evidence.made, self.deadline)
-                         if m.kind == "term"]
-                masks = (m for m in self.hypotheses.ranked(LIKELY, places, self.evidence.made, self.deadline)
-                         if m.kind == "mask" and m.words.endswith(" is missing"))
-                solved = chain(weighted(self.evidence, terms, self._lines, wrong),
-                               unmasked(self.evidence, masks, terms, self._lines, wrong),
-                               updated(self.evidence, places, self._lines, wrong))
-                hits += [h for m, _ in solved if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
+                hits += [h for m in self._solved(places, wrong)
+                         if time.thread_time() < self.deadline and (h := self.hit(m, wrong))]
         if not hits:
             return None
         best = self._or_throughout(min(hits, key=lambda h: h.order), hits, wrong)
         same = tuple(h.mutant for h in hits if h.explained == best.explained and h.mutant is not best.mutant
                      and h.mutant.rank <= best.mutant.rank + 1)
         return replace(best, also=same)
+
+    def _solved(self, places, wrong) -> Iterator[Mutant]:
+        """Yield mutants whose numbers are solved for: the weight of a term, of one without its mask, of an update."""
+        made = self.evidence.made
+        terms = [m for m in self.hypotheses.ranked(POSSIBLE, places, made, self.deadline) if m.kind == "term"]
+        masks = (m for m in self.hypotheses.ranked(LIKELY, places, made, self.deadline)
+                 if m.kind == "mask" and m.words.endswith(" is missing"))
+        found = chain(weighted(self.evidence, terms, self._lines, wrong),
+                      unmasked(self.evidence, masks, terms, self._lines, wrong),
+                      updated(self.evidence, places, self._lines, wrong))
+        yield from (m for m, _ in found)
 
     def _or_throughout(self, best, hits, wrong):
         """Return the hit, or that everything is so many times what it should be, where that leaves less to explain."""

@@ -7,7 +7,7 @@ from sympy import Add, Expr, S
 from derive.program import Equation, Program
 from derive.terms import reads
 
-from .scales import times
+from .scales import words_of
 from .slips import LIKELY, Mutant
 
 
@@ -30,13 +30,13 @@ class Sources:
 
     def mutant(self, factor: Expr) -> Mutant:
         """Return the mutant that has all gradients times a factor."""
-        told = "all signs are turned" if factor == -1 else f"all that is sent back is {times(factor)} what it should be"
+        told = "all signs are turned" if factor == -1 else f"{words_of(factor)}, in all that is sent back"
         kind = "sign" if factor == -1 else "mean" if factor.free_symbols else "scale"
         return Mutant(self.names[0], self.scaled(self.equations, factor),
                       f"{told}: it is so in {_listed(self.names[1:])}, too", kind, LIKELY, throughout=factor)
 
     def _times(self, term: Expr, factor: Expr) -> Expr:
-        return term + (factor - 1) * self._of(term)
+        return term + (factor - 1) * self._of(term) if reads(term, self.adjoints) else factor * term
 
     def _of(self, rhs: Expr) -> Expr:
         """Return what is left of a right-hand side where no adjoint comes from above."""
