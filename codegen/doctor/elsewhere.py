@@ -12,7 +12,7 @@ from .domains import with_small
 from .evidence import Evidence, Seen, largest
 from .patient import Patient
 from .precision import mark_rounded
-from .trials import Point, drawn, has_kinks, small_sizes
+from .trials import Point, drawn, has_kinks, is_finite, small_sizes
 
 SEEDS = range(50, 70)
 SIZES = 3               # the largest of those that fit the network
@@ -45,11 +45,13 @@ def _apart(evidence, seen):
 
 
 def further(program: Program) -> Iterator[Point]:
-    """Yield points at larger sizes."""
+    """Yield points at larger sizes, at which the network has a value: no mean over labels of which there are none."""
     largest = sorted(small_sizes(program), key=lambda s: -math.prod(s.values()))[:SIZES]
     for seed in SEEDS:
         sizes = largest[seed % len(largest)]
-        yield Point("at other labels", program, sizes, drawn(program, sizes, seed))
+        point = Point("at other labels", program, sizes, drawn(program, sizes, seed))
+        if is_finite(point.ours):
+            yield point
 
 
 def _small_and_moderate(program, exact):

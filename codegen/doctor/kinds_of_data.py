@@ -10,6 +10,8 @@ from .elsewhere import further, wrong_elsewhere
 from .evidence import Evidence, Seen
 from .patient import Patient
 
+SOME_DIGITS = 1e-5      # of a loss, that rounding may take where code leaves its range
+
 
 def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tuple[str, Evidence] | None:
     """Return what data are like on which the code is right, or its loss is, and the answers there; None for others."""
@@ -39,11 +41,12 @@ def _hides(patient, words, narrow, loss_differs):
 def _leaves_its_range(evidence: Evidence) -> bool:
     """Tell whether code leaves its range, so that small parameters excuse it: not where less is active for them.
 
-    It gives numbers that are not finite; or gradients are right, and what keeps losses in range makes them smaller.
+    It gives numbers that are not finite; or gradients are right, and losses have lost some digits, as those of
+    log(1 - p) do where p is nearly 1, or are smaller by what keeps them in range.
     """
     answers = [s.answer for s in evidence.seen]
     if not all(np.isfinite(g).all() for a in answers for g in a.gradients.values()):
         return True
     losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
               if a.loss is not None]
-    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + 1e-9) for own, true in losses)
+    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + SOME_DIGITS) for own, true in losses)

@@ -75,7 +75,7 @@ def points(program: Program) -> list[Point]:
             chosen = min(least, key=lambda s: (_alike(program, s), str(s)))
             found.append(Point(f"at {size} = {low}", program, chosen, drawn(program, chosen, 3), least=size))
     found += [_kinked(program, s, k) for k, s in enumerate((first, second)) if has_kinks(program)]
-    return [p for p in found if _is_finite(p.ours)] or found
+    return [p for p in found if is_finite(p.ours)] or found
 
 
 def has_kinks(program: Program) -> bool:
@@ -182,19 +182,19 @@ def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> di
             arguments = {v.name: _value(v, sizes, random, way) for v in (*program.parameters, *program.inputs)}
             arguments |= assumed(program, arguments, sizes)
             ours = Evaluated(program, sizes, arguments)
-            if _is_finite(ours):
+            if is_finite(ours):
                 gradients = ours.gradients().values()
                 found.append((min((float(np.mean(g != 0)) for g in gradients), default=1.0), arguments))
                 if found[-1][0] > LIVELY:
                     return arguments
-            elif again == 1:
+            elif again == 1 and not program.kind("labels"):
                 break
         if found:
             break
     return max(found, key=lambda f: f[0])[1] if found else arguments
 
 
-def _is_finite(ours):
+def is_finite(ours: Evaluated) -> bool:
     """Tell whether the loss and the gradients are; not a mean over what is kept of the labels, where none is."""
     return all(np.all(np.isfinite(v)) for v in (ours.values[ours.program.loss], *ours.gradients().values()))
 
