@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from .quoting import apart, quoted
 from .slots import Slot, text
@@ -54,6 +54,7 @@ class Surroundings:
     turns: dict[str, list[ast.expr]] = field(default_factory=dict)      # by name, where loops keep its values
     terms: dict[str, ast.expr] = field(default_factory=dict)            # of other functions, in names of this one
     slices: dict[str, ast.Slice] = field(default_factory=dict)          # from somewhere, or to somewhere
+    kept: tuple[str, ...] = ()          # attributes of `self` that others set
 
     @cached_property
     def slopes(self) -> dict[str, dict[str, ast.expr]]:
@@ -97,7 +98,13 @@ class Surroundings:
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
                    _turns(nodes, turned), _terms(others, {*names, *modules}, parts),
-                   {text(n): copy.deepcopy(n) for n in nodes if isinstance(n, ast.Slice) and (n.lower or n.upper)})
+                   {text(n): copy.deepcopy(n) for n in nodes if isinstance(n, ast.Slice) and (n.lower or n.upper)},
+                   once(n.attr for o in others for n in ast.walk(o) if is_own(n) and isinstance(n.ctx, ast.Store)))
+
+
+def is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Tell whether a node is an attribute of the object whose method it is in."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _attributes(nodes, modules):

@@ -59,10 +59,10 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
     return Forward(f"the loss is not the network's: {numbers}", named=False)
 
 
-def differs(seen: Sequence[Seen]) -> bool:
-    """Tell whether a loss is returned that is not the network's."""
+def differs(seen: Sequence[Seen], usual: float = 0.0) -> bool:
+    """Tell whether a loss is returned that is not the network's; `usual` is how large that is elsewhere."""
     pairs = _pairs(seen)
-    return any(not _near(a, b, s.tolerance, _usual(pairs)) for s, a, b in pairs)
+    return any(not _near(a, b, s.tolerance, max(usual, _usual(pairs))) for s, a, b in pairs)
 
 
 def out_of_range(seen: Sequence[Seen]) -> str:

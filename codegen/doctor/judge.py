@@ -63,6 +63,12 @@ class Judge:
         """The gradients that are 0 at all points but for rounding."""
         return self.evidence.vanishing()
 
+    @cached_property
+    def usual(self) -> float:
+        """How large the loss is usually: where it happens to be 0, rounding leaves a little of that."""
+        losses = [abs(float(s.point.ours.values[self.evidence.program.loss])) for s in self.evidence.seen]
+        return max((size for size in losses if np.isfinite(size)), default=0.0)
+
     def go_on(self, mended: frozenset[str]) -> None:
         """Take the code as it is now, in which something is mended, for what it was before."""
         self.before = [self.answer(k) for k in range(len(self.evidence.seen))]
@@ -133,8 +139,8 @@ class Judge:
             if seen.answer.failure:
                 return frozenset()
             values = point.ours.changed(self.left) if self.left else None
-            wrong = {*self.evidence.beside(seen, values).wrong(), *([LOSS] if forward.differs([seen]) else [])}
-            names -= wrong
+            names -= set(self.evidence.beside(seen, values).wrong())
+            names -= {LOSS} if forward.differs([seen], self.usual) else set()
             if not names:
                 break
         return names
@@ -157,7 +163,7 @@ class Judge:
     def _right(self, k, name, now):
         if name == LOSS:
             seen = [Seen(self.evidence.seen[k].point, now)]
-            return now.loss is not None and not forward.differs(seen)       # an array is no loss
+            return now.loss is not None and not forward.differs(seen, self.usual)       # an array is no loss
         seen, theirs = self.evidence.seen[k], now.gradients[name]
         rights = (self.evidence.gradients(k), seen.point.ours.gradients())      # with mistakes found before, or without
         return any(self.evidence.apart(k, name, theirs, right[name]) <= seen.tolerance for right in rights)

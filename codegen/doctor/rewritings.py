@@ -13,11 +13,12 @@ from typing import cast
 
 from .arrangements import cut, laid_out, replaced
 from .bracketing import bracketed
-from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, made, once, parsed, with_names
+from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, is_own, made, once, parsed, with_names
 from .numbered import renumbered
 from .quoting import cut_short, quoted
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
+from .subscripts import off_diagonal, relettered
 
 COUNTED = 4                 # axes of which several may be counted
 MOST_PARTS = 16             # of an expression that are exchanged two by two
@@ -232,22 +233,12 @@ def _constants(node, around):
         for name in around.names if value == 2 else ():
             yield ast.BinOp(ast.Constant(1), ast.Add(), ast.Name(name, ast.Load())), f"one of the two is {name}", OTHER
     elif isinstance(value, str) and "->" in value:
-        yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in _relettered(value))
+        yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in relettered(value))
+        yield from ((ast.Constant(s), "a diagonal is read where all should be", OTHER)
+                    for s in off_diagonal(value, around.strings))
+        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if "->" in s and s != value)
     elif isinstance(value, str):
         yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if s != value)
-
-
-def _relettered(subscripts):
-    """Yield the subscripts of einsum with two letters exchanged, or one in the place of another, in one operand."""
-    parts = subscripts.replace("->", ",->").split(",")
-    letters = sorted({c for c in subscripts if c.isalpha()})
-    for k, part in enumerate(parts):
-        bare = part.removeprefix("->")
-        others = [bare[:a] + bare[b] + bare[a + 1:b] + bare[a] + bare[b + 1:]
-                  for a, b in combinations(range(len(bare)), 2)]
-        others += [bare[:a] + c + bare[a + 1:] for a in range(len(bare)) for c in letters]
-        for other in once(o for o in others if o != bare):
-            yield ",".join([*parts[:k], part.replace(bare, other), *parts[k + 1:]]).replace(",->", "->")
 
 
 def names(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
@@ -262,7 +253,7 @@ def names(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str,
 def _attributes(node, around):
     if node.attr == "T":
         yield node.value, "transposed where it should not be", SLIP
-    for name in around.attributes:
+    for name in once((*around.attributes, *(around.kept if is_own(node) else ()))):
         if name != node.attr:
             yield ast.Attribute(node.value, name, ast.Load()), f"{node.attr} is read where {name} should be", OTHER
 

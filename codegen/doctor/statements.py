@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from .arrangements import cut, other_slices
-from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made
+from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made, with_names
 from .loops import of_loop
 from .quoting import quoted
 from .rewritings import OPERATORS, everywhere, moved, names, subscripts
@@ -202,10 +202,24 @@ def _across(before, loop, after):
         rest = _with_body(loop, [*loop.body[:j], *loop.body[j + 1:]])
         yield [*before, inner, rest, *after], inner, "come before the loop"
         yield [*before, rest, inner, *after], inner, "come after the loop"
+    yield from _of_all(before, loop, after)
     if before:
         yield [*before[:-1], _with_body(loop, [before[-1], *loop.body]), *after], before[-1], "be inside the loop"
     if after:
         yield [*before, _with_body(loop, [*loop.body, after[0]]), *after[1:]], after[0], "be inside the loop"
+
+
+def _of_all(before, loop, after):
+    """Yield what is done to each row before it is kept, done to all that is kept: p /= p.sum() before P[i] = p."""
+    kept = [(s.value.id, s.targets[0].value.id) for s in loop.body if isinstance(s, ast.Assign)
+            and isinstance(s.value, ast.Name) and isinstance(s.targets[0], ast.Subscript)
+            and isinstance(s.targets[0].value, ast.Name)]
+    for j, inner in enumerate(loop.body):
+        for row, whole in kept:
+            if isinstance(inner, ast.AugAssign) and text(inner.target) == row:
+                rest = _with_body(loop, [*loop.body[:j], *loop.body[j + 1:]])
+                yield [*before, rest, with_names(inner, {row: whole}), *after], inner, \
+                    f"come after the loop, for all of {whole}"
 
 
 def _with_body(loop, body):

@@ -1,0 +1,113 @@
+"""Slips that are in the text alone: a letter of einsum, an attribute that another method sets, a line in a loop."""
+
+import numpy as np
+import pytest
+from sympy import Eq, Ne, Piecewise, Sum, log
+
+from codegen.doctor import diagnose
+from codegen.doctor.subscripts import off_diagonal, relettered
+from derive import Network, mean, total
+from tests.coursework.editing import edited
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [
+    ("bhss, bshm -> bshm", "bhsz, bzhm -> bshm"), ("ii,ij->ij", "ik,kj->ij"), ("ijj->i", "ijk->i"),
+])
+def test_a_diagonal_may_have_been_meant_to_be_all(wrong, meant):
+    assert meant in set(off_diagonal(wrong, [wrong, meant]))
+
+
+def test_letters_are_exchanged_whatever_spaces_there_are():
+    assert "nk,dk -> nd" not in set(relettered("nk,kd->nd"))
+    assert {"nk, dk -> nd", "kn, kd -> nd"} <= set(relettered("nk, kd -> nd"))
+
+
+def scores():
+    net = Network("scores", "A product of three")
+    N, D, K = net.sizes("N D K")
+    W, V, X = net.parameter("W", D, K), net.parameter("V", K, K), net.input("X", N, D)
+    net.loss = total((X @ W @ V) ** 2) / 2
+    return net
+
+
+def by_einsum(W, V, X):
+    Z = X @ W
+    Y = np.einsum("nk, kj -> nj", Z, V)
+    dZ = np.einsum("nj, kj -> nk", Y, V)
+    return (Y**2).sum() / 2, {"W": X.T @ dZ, "V": np.einsum("nk, nj -> kj", Z, Y)}
+
+
+def test_a_diagonal_in_the_text_is_told_with_what_it_should_be():
+    told = diagnose(scores(), edited(by_einsum, ('"nj, kj -> nk"', '"nj, kk -> nk"')))
+    assert told.verdict == "wrong" and "'nj, kj -> nk'" in str(told), str(told)
+
+
+def normalised():
+    net = Network("normalised", "All entries normalised together, one gain and one shift")
+    N, D = net.sizes("N D")
+    X, gain, shift = net.parameter("X", N, D), net.parameter("gain"), net.parameter("shift")
+    dout = net.input("dout", N, D)
+    mu = net.define("mu", mean(X))
+    std = net.define("std", (mean((X - mu) ** 2) + 1e-5) ** 0.5)
+    net.loss = total(dout * net.define("Y", gain * (X - mu) / std + shift))
+    return net
+
+
+class Normalisation:
+    """One that knows its parameters; the way back reads another one."""
+
+    def __init__(self, gain, shift):
+        self.scale, self.offset = gain, shift
+
+    def forward(self, X):
+        self.std = np.sqrt(X.var() + 1e-5)
+        self.normal, self.count = (X - X.mean()) / self.std, X.size
+        return self.scale * self.normal + self.offset
+
+    def backward(self, dout):
+        d = self.offset * dout
+        inner = (d * self.normal).sum() * self.normal
+        return (d - (d.sum() + inner) / self.count) / self.std, (dout * self.normal).sum(), dout.sum()
+
+
+def by_a_class(X, gain, shift, dout):
+    layer = Normalisation(gain, shift)
+    return (dout * layer.forward(X)).sum(), layer.backward(dout)
+
+
+def test_an_attribute_that_another_method_sets_is_what_should_be_read():
+    told = diagnose(normalised(), by_a_class)
+    assert told.verdict == "wrong" and "unknown" not in told.kinds, str(told)
+    assert "`self.offset` should be `self.scale`" in str(told) or "shift is read where gain should be" in str(told)
+
+
+def embedding():
+    net = Network("embedding", "A neighbour embedding: KL of given similarities and those of the points")
+    N, K = net.sizes("N K")
+    Y, P = net.parameter("Y", N, K), net.input("P", N, N, note="positive")
+    i, j, k, l, c = net.indices(i=N, j=N, k=N, l=N, c=K)
+    near = net.define("near", Piecewise((1 / (1 + Sum((Y[i, c] - Y[j, c]) ** 2, c)), Ne(i, j)), (0, True)), over=(i, j))
+    Q = net.define("Q", near[i, j] / Sum(near[k, l], k, l), over=(i, j))
+    net.loss = -Sum(Piecewise((0, Eq(i, j)), (P[i, j] * log(Q[i, j]), True)), i, j)
+    return net
+
+
+def by_rows(Y, P):
+    N = len(Y)
+    Q, near = np.empty((N, N)), np.empty((N, N))
+    for n in range(N):
+        q = 1 / (1 + ((Y - Y[n]) ** 2).sum(axis=1))
+        q[n] = 0
+        near[n] = q
+        q = q.copy()
+        q /= q.sum()
+        Q[n] = q
+    off = ~np.eye(N, dtype=bool)
+    weights = (P * off).sum() * Q - P * off
+    weights = -(weights + weights.T) * near
+    return -(P[off] * np.log(Q[off])).sum(), {"Y": 2 * (weights.sum(axis=1)[:, None] * Y - weights @ Y)}
+
+
+def test_what_is_done_to_each_row_should_be_done_to_all_of_them():
+    told = diagnose(embedding(), by_rows)
+    assert told.verdict == "wrong" and "come after the loop, for all of Q" in str(told), str(told)
