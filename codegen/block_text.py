@@ -19,7 +19,7 @@ from .statements import Statement
 from .workspace import ASKED
 
 BUFFER = 2**10      # numbers of NumPy's buffer: what it broadcasts over rows that are as long, it reads where it is
-ARRAY = 2**18       # bytes that an array of a block takes on average: a call of NumPy costs little beside what it does
+ARRAY = 3 * 2**17   # bytes that an array of a block takes on average: a call of NumPy costs little beside what it does
 FEWEST, MOST = 4, 16    # arrays that a block has room for, of which a few at a time are at work; more, as of many
 BEYOND = 3              # layers, count a third: a block that held them all would be of few rows, and mostly calls
 
@@ -133,7 +133,7 @@ def _at_once(first, per_row, common):
     """Return how many numbers a block may take: more where there are many that all blocks add to."""
     arrays = max(sum(numbers != 1 for numbers in per_row), FEWEST)
     arrays = min(arrays, MOST + (arrays - MOST) // BEYOND)
-    numbers = f"{arrays} * 2**{ARRAY.bit_length() - 1} // {first}.itemsize"
+    numbers = f"{arrays * ARRAY >> 17} * 2**17 // {first}.itemsize"
     if common == 0:
         return numbers
     return f"max({numbers}, 4 * {_in_brackets(common, Add)})"

@@ -197,7 +197,7 @@ def test_blocks_stay_in_cache_and_leave_the_buffer_of_numpy_as_it_was(fails, mon
     with pytest.raises(ZeroDivisionError) if fails else nullcontext():
         module.loss_and_grads(np.ones(3000), X)
     assert np.getbufsize() == before > used[-1]
-    assert max(blocks) * 3000 * X.itemsize < 1.1 * 2**19        # X and A take about 1 MB together
+    assert max(blocks) * 3000 * X.itemsize < 1.1 * 3 * 2**18    # X and A take about 1.5 MB together
     assert fails or (sum(blocks) == 300 and max(blocks) - min(blocks) <= len(blocks))
 
 
@@ -269,7 +269,7 @@ def test_a_block_of_many_layers_has_room_for_a_third_of_what_is_beyond_sixteen_a
     net.loss = mean(A**2)
     code = codegen.source(net.backward(), style="fast")
     arrays = int(re.search(r"rows = size / \((\d+) \* D\)", code)[1])
-    assert arrays > 16 and f"{16 + (arrays - 16) // 3} * 2**18 // W0.itemsize" in code
+    assert arrays > 16 and f"{3 * (16 + (arrays - 16) // 3)} * 2**17 // W0.itemsize" in code
 
 
 def test_a_mask_of_scores_is_laid_out_once_for_all_heads():
