@@ -92,6 +92,14 @@ def _softplus(x):
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
     width, often = total[0].size, np.bincount(rows.reshape(-1)).max(initial=0)
+    if width >= 16 and rows.size * min(width, 64) >= len(total) << 10 and often <= 2**14:   # many for each row
+        values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, width)
+        rows, ones, start = rows.reshape(-1), np.ones(often, total.dtype), 0
+        values = values.take(np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable"), axis=0)
+        for row, number in enumerate(np.bincount(rows).tolist()):
+            total[row] += (ones[:number] @ values[start:start + number]).reshape(total.shape[1:])
+            start += number
+        return
     if width >= 64 and often <= min(16, rows.size * width >> 12):   # the first of each row, the second, and so on
         if values.shape[rows.ndim:] != total.shape[1:]:
             values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))

@@ -28,7 +28,7 @@ assert "_add_rows(dE, w, " in ADDED.module.__source__
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("V", "D", "N", "K"), [
     (1, 1, 1, 1), (1, 3, 40, 1), (3, 2, 50, 4), (1000, 5, 20, 3), (7, 1, 3, 2), (400, 6, 100, 2), (7000, 5, 30, 4),
-    (7000, 5, 400, 2), (300, 200, 30, 4), (300, 64, 300, 4),
+    (7000, 5, 400, 2), (300, 200, 30, 4), (300, 64, 300, 4), (7, 20, 300, 4), (30, 70, 200, 4),
 ])
 def test_agrees_with_add_at(dtype, V, D, N, K):
     random = np.random.default_rng(0)
@@ -45,6 +45,13 @@ def test_many_in_one_row_lose_no_digits_in_float32():
     Y = np.random.default_rng(0).random((100_000, 1, 1), np.float32)
     _, grads = ADDED(E=np.zeros((2, 1), np.float32), w=np.ones((100_000, 1), int), Y=Y)
     assert abs(grads.E[1, 0] - Y.sum(dtype=float)) <= 1e-7 * Y.sum(dtype=float) and grads.E[0, 0] == 0
+
+
+def test_nor_do_many_wide_ones():
+    Y = np.random.default_rng(0).random((2**14, 1, 16), np.float32)
+    _, grads = ADDED(E=np.zeros((2, 16), np.float32), w=np.ones((2**14, 1), int), Y=Y)
+    exact = Y.sum(axis=(0, 1), dtype=float)
+    assert np.all(np.abs(grads.E[1] - exact) <= 2e-6 * exact) and np.all(grads.E[0] == 0)
 
 
 def test_infinities_stay_in_their_rows():
