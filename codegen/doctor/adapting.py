@@ -26,8 +26,9 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
     """Have the function called with arrays as it lays them out; tell whether that is not as the network does.
 
     That is so where it fails, or has another loss, on arrays as the network has them, and not in another layout. Of
-    several that will do, that one counts in which most is right. Where all shapes are right as the network has arrays,
-    and values where one has an axis more, it is a mistake that the code broadcasts it.
+    several that will do, that one counts in which most is right; none does in which more shapes are wrong than as the
+    network has arrays. Where all shapes are right as it has them, and values where one has an axis more, it is a
+    mistake that the code broadcasts it.
     """
     usual = _apart(patient, points)
     if usual is not None and not usual[0]:
@@ -37,7 +38,8 @@ def in_its_layout(patient: Patient, diagnosis: Diagnosis, points: Sequence[Point
     for layout in other_layouts(patient.program):
         patient.layout, patient.ways = layout, list(ways)
         found = _apart(patient, points)
-        likely = found is not None and (not found[0] or (usual is None and not found[1]))
+        likely = found is not None and (not found[0] or (usual is None and not found[1])) and (
+            usual is None or usual[1] >= found[1])
         if likely and (best is None or found < best):
             best, chosen = found, layout
         if time.thread_time() > end or best == RIGHT:

@@ -11,6 +11,7 @@ from derive.functions import relu, sigmoid, softplus
 from derive.program import Equation, Program
 from derive.terms import free_indices, subterms
 
+from .averaging import other_means
 from .axes import softmax_axes
 from .inlining import inlined
 from .mutants import Mutator
@@ -25,7 +26,8 @@ def mutants(program: Program) -> Iterator[Mutant]:
               partial(_sized, program, mutator))
     lines, right = program.equations[::-1], set(program.equations)
     few = (m for e in lines for make in makers for m in make(e) if m.kind != "kink")
-    for mutant in chain(sorted(few, key=lambda m: m.rank), *(inlined(program, mutator, own, e) for e in lines)):
+    far = chain(other_means(program), *(inlined(program, mutator, own, e) for e in lines))
+    for mutant in chain(sorted(few, key=lambda m: m.rank), far):
         if not right.issuperset(mutant.equations):
             yield _whole(program, mutant)
 
