@@ -3,6 +3,7 @@
     log(Sum(exp(f)))            log-sum-exp                 exp(g)/Sum(exp(f))      exp(g - log-sum-exp)
     1/(1 + exp(-x))             sigmoid(x)                  log(1 + exp(x))         softplus(x)
     log(sigmoid(x))             -softplus(-x)               log(1 - sigmoid(x))     -softplus(x)
+    log(sigmoid(x) - sigmoid(y))    log(1 - exp(y - x)) - softplus(-x) - softplus(y)
     log(exp(x) + 2 exp(y))      x + softplus(y + log(2) - x)
     log(exp(x) + Sum(exp(f)))   x + softplus(log-sum-exp - x)
     log(exp(x) + [c] exp(y))    [c] (x + softplus(y - x)) + [not c] x
@@ -114,6 +115,9 @@ def _logarithm(x, known):
     of_sigmoid = _log_of_sigmoid(x, known)
     if of_sigmoid is not None:
         return of_sigmoid
+    of_difference = _log_of_difference(x, known)
+    if of_difference is not None:
+        return of_difference
     weighted = _weighted(x, known)
     if weighted is not None:
         return weighted.scale + log(weighted.rest)
@@ -131,6 +135,21 @@ def _log_of_sigmoid(x, known):
         return -softplus(other.args[0]) if isinstance(other, sigmoid) else None
     seen = _seen_through(x, known)
     return -softplus(-seen.args[0]) if isinstance(seen, sigmoid) else None
+
+
+def _log_of_difference(x, known):
+    """Return log(x) where x is a sigmoid less another one, which are alike where both are 0, or 1; else None."""
+    total = _sum_seen_through(x, known)
+    if not isinstance(total, Add) or len(total.args) != 2:
+        return None
+    first, second = total.args
+    for signed in ((first, -second), (second, -first)):
+        plus, minus = (_seen_through(part, known) for part in signed)
+        if isinstance(plus, sigmoid) and isinstance(minus, sigmoid):
+            a, b = plus.args[0], minus.args[0]
+            apart = min(b - a, expand_mul(b - a), key=lambda e: e.count_ops())
+            return log(1 - exp(apart)) - softplus(-a) - softplus(b)
+    return None
 
 
 def _power(term, known):

@@ -109,6 +109,10 @@ SUMS = {                                # as written; its terms; the terms of it
     "log(p (1 - p))": (lambda z: log(sigmoid(z) * (1 - sigmoid(z))), [-log(1 + exp(-z)), -log(1 + exp(z))],
                        [1 / (1 + exp(z)), -S]),
     "log cosh": (lambda z: log(cosh(z)), [log(2 * cosh(z)), -log(2)], [2 / (1 + exp(-2 * z)), -1]),
+    "log(sigmoid - sigmoid)": (lambda z: log(sigmoid(z + Rational(1, 4)) - sigmoid(z - Rational(1, 4))),
+                               [log(1 - exp(-Rational(1, 2))), -log(1 + exp(-z - Rational(1, 4))),
+                                -log(1 + exp(z - Rational(1, 4)))],
+                               [1 / (1 + exp(z + Rational(1, 4))), -1 / (1 + exp(Rational(1, 4) - z))]),
     "log(exp(z) + exp(-z))": (lambda z: log(exp(z) + exp(-z)), [z, log(1 + exp(-2 * z))], [1, -2 / (1 + exp(2 * z))]),
 }
 CASES = {name: (write, terms, None) for name, (write, terms) in FUNCTIONS.items()} | SUMS
@@ -124,6 +128,25 @@ def test_functions_of_one_variable(name, dtype):
         loss, grads = f(x)
         assert_close(loss, [exactly(t, float(x)) for t in terms], dtype)
         assert_close(grads.z, [exactly(t, float(x)) for t in slopes], dtype)
+
+
+@every_dtype
+@pytest.mark.parametrize("gap", [40.0, 1.0, 2.0**-20, 2.0**-60])
+def test_the_logarithm_of_a_sigmoid_less_one_that_is_near_by(gap, dtype):
+    f = scalar(lambda net, z, gap: write_named(net, z, gap), "gap")
+    for x in map(dtype, POINTS):
+        loss, grads = f(x, dtype(gap))
+        with mpmath.workdps(80 + int(abs(float(x)))):
+            a, d = mpmath.mpf(float(x)), mpmath.mpf(gap)
+            terms = [mpmath.log(-mpmath.expm1(-d)), -mpmath.log1p(mpmath.exp(-a)), -mpmath.log1p(mpmath.exp(a - d))]
+            slopes = [1 / (1 + mpmath.exp(a)), -1 / (1 + mpmath.exp(d - a))]
+            assert_close(loss, terms, dtype)
+            assert_close(grads.z, slopes, dtype)
+
+
+def write_named(net, z, gap):
+    """A difference that has a name is looked through."""
+    return log(net.define("p", sigmoid(z) - sigmoid(z - gap)))
 
 
 WEIGHTED = {        # as written; its derivative; a number before exp(z) is a shift of z, rounded as z is
