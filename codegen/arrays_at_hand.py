@@ -13,7 +13,8 @@ from .statements import Statement
 
 ASKED = r'array\("\w+", [^()=]*\)'
 TAKEN = re.compile(rf"(out=|_into\(.*, )({ASKED})(?=\)$)")
-FILLED = re.compile(rf"(\w+) = (?:np\.\w+\(.*, out=|\w+_into\([\w, ]+, |)({ASKED})\)?")     # whose name is the array's
+LAST = "_(?:sigmoid|sigmoid_at|softplus_at|capped_exp|erf|relu)_into"     # what fills its last argument, and returns it
+FILLED = re.compile(rf"(\w+) = (?:np\.\w+\(.*, out=|{LAST}\(.*, |)({ASKED})\)?")     # whose name is the array's
 MADE = re.compile(r"\s*(?:for )?([\w, ]+) (?:=|in) ")
 IN_PLACE = re.compile(r"(\w+) = (np\.\w+\(.*, out=\1\))")
 

@@ -508,7 +508,7 @@ def test_arrays_that_a_name_is_at_hand_for_are_not_asked_for_again():
 
 @pytest.mark.parametrize("between", [
     ("A = A.T",), ("for n in range(N):", "    A = X[n]"), ("A, C = X, Y",), ("for A in X:", "    C = A"), ("A = X",),
-    (f'A = _sigmoid_slope_into(X, array("C", N, H), {ASKED_A})',),
+    (f'A = _sigmoid_slope_into(X, array("C", N, H), {ASKED_A})',), (f"A = _sigmoid_slope_into(X, C, {ASKED_A})",),
 ])
 def test_but_for_those_whose_name_is_another_arrays_since(between):
     lines = (f"A = np.exp(X, out={ASKED_A})",), between, (f"B = np.square(X, out={ASKED_A})",)
