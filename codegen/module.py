@@ -65,7 +65,7 @@ def planned(program: Program) -> Plan:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
-    low = with_complements(lowered(with_shared_slopes(with_shared_differences(program, least=3))))
+    low = with_complements(lowered(with_shared_slopes(with_shared_differences(program))))
     low = replace(low, program=with_shared_exponentials(low.program))
     printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]

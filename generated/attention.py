@@ -53,20 +53,21 @@ def forward(Wq, Wk, Wv, X, Y):
     S_S = _positive(E_S.sum(axis=2))                    # (N, T)
     A = E_S / S_S[:, :, None]                           # (N, T, T)
     O = A @ V                                           # (N, T, E)
-    loss = _sum_of_squares(O - Y) / (2 * Y.size)
-    return loss, (X, Y, Q, K, V, A, O)
+    diff_loss = O - Y                                   # (N, T, E)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (X, Q, K, V, A, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, Y, Q, K, V, A, O = residuals
+    X, Q, K, V, A, diff_loss = residuals
     N = len(X)
     T = X.shape[1]
     D = X.shape[2]
-    E = Y.shape[2]
+    E = Q.shape[2]
 
     # loss = 1/(2 N T E) sum_{n, t, e} (O[n, t, e] - Y[n, t, e])^2
-    dO = (O - Y) / (E * N * T)                          # (N, T, E)
+    dO = diff_loss / (E * N * T)                        # (N, T, E)
     # O[n, t, e] = sum_s A[n, t, s] * V[n, s, e]
     dA = dO @ V.mT                                      # (N, T, T)
     dV = A.mT @ dO                                      # (N, T, E)

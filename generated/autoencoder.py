@@ -38,18 +38,19 @@ def forward(W1, b1, W2, b2, X):
     pre_H = X @ W1 + b1                                 # (N, K)
     H = np.tanh(pre_H)                                  # (N, K)
     R = H @ W2 + b2                                     # (N, D)
-    loss = _sum_of_squares(R - X) / X.size
-    return loss, (W2, X, H, R)
+    diff_loss = R - X                                   # (N, D)
+    loss = _sum_of_squares(diff_loss) / diff_loss.size
+    return loss, (W2, X, H, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W2, X, H, R = residuals
+    W2, X, H, diff_loss = residuals
     N = len(X)
     D = X.shape[1]
 
     # loss = 1/(N D) sum_{n, d} (R[n, d] - X[n, d])^2
-    dR = 2 / (D * N) * (R - X)                          # (N, D)
+    dR = 2 / (D * N) * diff_loss                        # (N, D)
     # R = H W2 + 1 b2'
     dW2 = H.T @ dR                                      # (K, D)
     db2 = dR.sum(axis=0)                                # (D,)

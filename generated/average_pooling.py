@@ -44,20 +44,21 @@ def forward(x, Y, *, K, S):
         for q in range(K):
             windows_x[:, :, p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
     y = windows_x.mean(axis=(2, 3))                     # (N, C, A, B)
-    loss = _sum_of_squares(y - Y) / (2 * Y.size)
-    return loss, (Y, y, U, V, K, S)
+    diff_loss = y - Y                                   # (N, C, A, B)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (diff_loss, U, V, K, S)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Y, y, U, V, K, S = residuals
-    N = len(Y)
-    C = Y.shape[1]
-    A = Y.shape[2]
-    B = Y.shape[3]
+    diff_loss, U, V, K, S = residuals
+    N = len(diff_loss)
+    C = diff_loss.shape[1]
+    A = diff_loss.shape[2]
+    B = diff_loss.shape[3]
 
     # loss = 1/(2 N C A B) sum_{n, c, i, k} (y[n, c, i, k] - Y[n, c, i, k])^2
-    dy = (y - Y) / (A * B * C * N)                      # (N, C, A, B)
+    dy = diff_loss / (A * B * C * N)                    # (N, C, A, B)
     # y[n, c, i, k] = 1/K^2 sum_{p, q} x[n, c, S * i + p, S * k + q]
     dtap_x = dy / K**2                                  # (N, C, A, B)
     dx = np.zeros((N, C, U, V), dtap_x.dtype)           # (N, C, U, V)

@@ -52,24 +52,25 @@ def forward(x, w, b, Y, *, S, L, P):
     for p in range(K):
         windows_x[:, :, :, p] = split_x[:, :, :, p * L:p * L + I * S:S]
     y = split_w.reshape(G, M, -1) @ windows_x.reshape(N, G, -1, I) + split_b[:, :, None]  # (N, G, M, I)
-    loss = _sum_of_squares(y - Y) / (2 * Y.size)
-    return loss, (Y, y, split_w, windows_x, U, S, L, P)
+    diff_loss = y - Y                                   # (N, G, M, I)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (diff_loss, split_w, windows_x, U, S, L, P)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Y, y, split_w, windows_x, U, S, L, P = residuals
-    N = len(Y)
+    diff_loss, split_w, windows_x, U, S, L, P = residuals
+    N = len(diff_loss)
     G = len(split_w)
     M = split_w.shape[1]
     J = split_w.shape[2]
     K = split_w.shape[3]
     C = G * J
     F = G * M
-    I = Y.shape[3]
+    I = diff_loss.shape[3]
 
     # loss = 1/(2 N G M I) sum_{n, g, m, i} (y[n, g, m, i] - Y[n, g, m, i])^2
-    dy = (y - Y) / (G * I * M * N)                      # (N, G, M, I)
+    dy = diff_loss / (G * I * M * N)                    # (N, G, M, I)
     # y[n, g, m, i] = (sum_{j, p} [0 <= L * p + S * i - P < U] * x[n, J * g + j, L * p + S * i - P]
     #     * w[M * g + m, j, p]) + b[M * g + m]
     dwindows_x = (split_w.reshape(G, M, -1).mT @ dy).reshape(N, G, J, K, I)  # (N, G, J, K, I)

@@ -59,25 +59,26 @@ def forward(x, w, b, Y, *, S, L, P):
         (split_w.reshape(G, M, -1) @ windows_x.reshape(N, G, -1, A * B)).reshape(N, G, M, A, B)
         + split_b[:, :, None, None]
     )                                                   # (N, G, M, A, B)
-    loss = _sum_of_squares(y - Y) / (2 * Y.size)
-    return loss, (Y, y, split_w, windows_x, U, V, S, L, P)
+    diff_loss = y - Y                                   # (N, G, M, A, B)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (diff_loss, split_w, windows_x, U, V, S, L, P)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Y, y, split_w, windows_x, U, V, S, L, P = residuals
-    N = len(Y)
+    diff_loss, split_w, windows_x, U, V, S, L, P = residuals
+    N = len(diff_loss)
     G = len(split_w)
     M = split_w.shape[1]
     J = split_w.shape[2]
     K = split_w.shape[3]
     C = G * J
     F = G * M
-    A = Y.shape[3]
-    B = Y.shape[4]
+    A = diff_loss.shape[3]
+    B = diff_loss.shape[4]
 
     # loss = 1/(2 N G M A B) sum_{n, g, m, i} sum_{k=0..B - 1} (y[n, g, m, i, k] - Y[n, g, m, i, k])^2
-    dy = (y - Y) / (A * B * G * M * N)                  # (N, G, M, A, B)
+    dy = diff_loss / (A * B * G * M * N)                # (N, G, M, A, B)
     # y[n, g, m, i, k] = (sum_{j, p, q} [0 <= L * p + S * i - P < U and 0 <= L * q + S * k - P < V]
     #     * x[n, J * g + j, L * p + S * i - P, L * q + S * k - P] * w[M * g + m, j, p, q]) + b[M * g + m]
     dwindows_x = (

@@ -75,13 +75,14 @@ def forward(Wr, Ur, br, Wz, Uz, bz, W, U, b, x, Y, h0):
         pre_c[t] += h_r[t] @ U
         c[t] = np.tanh(pre_c[t])
         h[t + 1] = c[t] / (E_z[t] + 1) + h[t] * z[t]
-    loss = _sum_of_squares(h[1:] - Y) / (2 * Y.size)
-    return loss, (Ur, Uz, U, x, Y, h, E_r, r, E_z, z, h_r, c)
+    diff_loss = h[1:] - Y                               # (T, N, K)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (Ur, Uz, U, x, h, E_r, r, E_z, z, h_r, c, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Ur, Uz, U, x, Y, h, E_r, r, E_z, z, h_r, c = residuals
+    Ur, Uz, U, x, h, E_r, r, E_z, z, h_r, c, diff_loss = residuals
     T = len(x)
     N = x.shape[1]
     D = x.shape[2]
@@ -91,7 +92,7 @@ def backward(residuals):
     dpre_z = np.empty((T, N, K), E_z.dtype)             # (T, N, K)
     dpre_r = np.empty((T, N, K), E_z.dtype)             # (T, N, K)
     dh = np.zeros((T + 1, N, K), E_z.dtype)             # (T + 1, N, K)
-    dh[1:] = (h[1:] - Y) / (K * N * T)
+    dh[1:] = diff_loss / (K * N * T)
     U_T = np.ascontiguousarray(U.T)                     # (K, K)
     Ur_T = np.ascontiguousarray(Ur.T)                   # (K, K)
     Uz_T = np.ascontiguousarray(Uz.T)                   # (K, K)

@@ -55,19 +55,20 @@ def forward(W1, b1, gamma, beta, W2, b2, X, T, epsilon):
     B = gamma * U + beta                                # (N, H)
     A = np.maximum(B, 0)                                # (N, H)
     Y = A @ W2 + b2                                     # (N, K)
-    loss = _sum_of_squares(Y - T) / (2 * T.size)
-    return loss, (gamma, W2, X, T, epsilon, R, v, U, A, Y, sqrt_v)
+    diff_loss = Y - T                                   # (N, K)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (gamma, W2, X, epsilon, R, v, U, A, sqrt_v, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    gamma, W2, X, T, epsilon, R, v, U, A, Y, sqrt_v = residuals
+    gamma, W2, X, epsilon, R, v, U, A, sqrt_v, diff_loss = residuals
     N = len(X)
     H = len(gamma)
-    K = T.shape[1]
+    K = diff_loss.shape[1]
 
     # loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
-    dY = (Y - T) / (K * N)                              # (N, K)
+    dY = diff_loss / (K * N)                            # (N, K)
     # Y = A W2 + 1 b2'
     dW2 = A.T @ dY                                      # (H, K)
     db2 = dY.sum(axis=0)                                # (K,)

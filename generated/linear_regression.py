@@ -31,17 +31,18 @@ def forward(w, b, X, y):
     w, b, X, y = _checked(w, b, X, y)
 
     f = X @ w + b                                       # (N,)
-    loss = _sum_of_squares(f - y) / (2 * y.size)
-    return loss, (X, y, f)
+    diff_loss = f - y                                   # (N,)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (X, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    X, y, f = residuals
+    X, diff_loss = residuals
     N = len(X)
 
     # loss = 1/(2 N) sum_n (f[n] - y[n])^2
-    df = (f - y) / N                                    # (N,)
+    df = diff_loss / N                                  # (N,)
     # f = X w + b 1
     dw = df @ X                                         # (D,)
     db = np.sum(df)

@@ -73,13 +73,14 @@ def forward(W, U, b, x, Y, h0, c0):
         c[t + 1] = c[t] * f[t] + g[t] * i[t]
         tanh_c[t] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t]
-    loss = _sum_of_squares(h[1:] - Y) / (2 * Y.size)
-    return loss, (U, x, Y, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c)
+    diff_loss = h[1:] - Y                               # (T, N, K)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (U, x, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    U, x, Y, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c = residuals
+    U, x, h, c, E_i, i, E_f, f, g, E_o, o, tanh_c, diff_loss = residuals
     T = len(x)
     N = x.shape[1]
     D = x.shape[2]
@@ -88,7 +89,7 @@ def backward(residuals):
     dz = np.empty((T, N, 4, K), tanh_c.dtype)           # (T, N, 4, K)
     dc = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
     dh = np.zeros((T + 1, N, K), tanh_c.dtype)          # (T + 1, N, K)
-    dh[1:] = (h[1:] - Y) / (K * N * T)
+    dh[1:] = diff_loss / (K * N * T)
     U_T = np.ascontiguousarray(U.reshape(K, -1).T)      # (4*K, K)
     for t in reversed(range(T)):
         # h[t, n, k] = o[t, n, k] * tanh_c[t, n, k]

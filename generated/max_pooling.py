@@ -47,20 +47,21 @@ def forward(x, Y, *, K, S):
             windows_x[p, q] = x[:, :, p:p + A * S:S, q:q + B * S:S]
     y = windows_x.max(axis=(0, 1))                      # (N, C, A, B)
     first_y = _first_maximum(windows_x.reshape(-1, N, C, A, B))  # (N, C, A, B)
-    loss = _sum_of_squares(y - Y) / (2 * Y.size)
-    return loss, (Y, first_y, y, U, V, K, S)
+    diff_loss = y - Y                                   # (N, C, A, B)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (first_y, diff_loss, U, V, K, S)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Y, first_y, y, U, V, K, S = residuals
-    N = len(Y)
-    C = Y.shape[1]
-    A = Y.shape[2]
-    B = Y.shape[3]
+    first_y, diff_loss, U, V, K, S = residuals
+    N = len(first_y)
+    C = first_y.shape[1]
+    A = first_y.shape[2]
+    B = first_y.shape[3]
 
     # loss = 1/(2 N C A B) sum_{n, c, i, k} (y[n, c, i, k] - Y[n, c, i, k])^2
-    dy = (y - Y) / (A * B * C * N)                      # (N, C, A, B)
+    dy = diff_loss / (A * B * C * N)                    # (N, C, A, B)
     # y[n, c, i, k] = max_{p, q} x[n, c, S * i + p, S * k + q]
     dx = np.zeros((N, C, U, V), dy.dtype)               # (N, C, U, V)
     for p in range(K):

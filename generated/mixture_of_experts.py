@@ -51,18 +51,19 @@ def forward(Wg, W1, b1, W2, b2, X, T):
     A = np.maximum(Z, 0)                                # (E, N, H)
     F = A @ W2 + b2[:, None, :]                         # (E, N, K)
     Y = np.einsum("ne,enk->nk", G, F)                   # (N, K)
-    loss = _sum_of_squares(Y - T) / (2 * T.size)
-    return loss, (W2, X, T, G, A, F, Y)
+    diff_loss = Y - T                                   # (N, K)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (W2, X, G, A, F, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W2, X, T, G, A, F, Y = residuals
+    W2, X, G, A, F, diff_loss = residuals
     N = len(X)
-    K = T.shape[1]
+    K = diff_loss.shape[1]
 
     # loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
-    dY = (Y - T) / (K * N)                              # (N, K)
+    dY = diff_loss / (K * N)                            # (N, K)
     # Y[n, k] = sum_e G[n, e] * F[e, n, k]
     dF = dY * G.T[:, :, None]                           # (E, N, K)
     dG = np.einsum("nk,enk->ne", dY, F)                 # (N, E)

@@ -59,13 +59,14 @@ def forward(Wq, Wk, Wv, Wo, X, Y):
     A = E_S / S_S[:, :, :, None]                        # (N, H, T, T)
     O = A @ V                                           # (N, H, T, E)
     Z = np.tensordot(O, Wo, axes=((1, 3), (0, 1)))      # (N, T, D)
-    loss = _sum_of_squares(Z - Y) / (2 * Y.size)
-    return loss, (Wo, X, Y, Q, K, V, A, O, Z)
+    diff_loss = Z - Y                                   # (N, T, D)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (Wo, X, Q, K, V, A, O, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    Wo, X, Y, Q, K, V, A, O, Z = residuals
+    Wo, X, Q, K, V, A, O, diff_loss = residuals
     N = len(X)
     T = X.shape[1]
     D = X.shape[2]
@@ -73,7 +74,7 @@ def backward(residuals):
     E = Wo.shape[1]
 
     # loss = 1/(2 N T D) sum_{n, t, d} (Z[n, t, d] - Y[n, t, d])^2
-    dZ = (Z - Y) / (D * N * T)                          # (N, T, D)
+    dZ = diff_loss / (D * N * T)                        # (N, T, D)
     # Z[n, t, d] = sum_{h, e} O[n, h, t, e] * Wo[h, e, d]
     dWo = np.tensordot(O, dZ, axes=((0, 2), (0, 1)))    # (H, E, D)
     dO = (dZ @ Wo.reshape(-1, D).T).reshape(N, T, H, E).transpose(0, 2, 1, 3)  # (N, H, T, E)

@@ -41,16 +41,17 @@ def forward(W1, b1, W2, b2, x, y):
     r1 = np.maximum(z1, 0)                              # (H,)
     z2 = r1 @ W2 + b2                                   # (K,)
     r2 = np.maximum(z2, 0)                              # (K,)
-    loss = _sum_of_squares(r2 - y) / 2
-    return loss, (W2, x, y, r1, r2)
+    diff_loss = r2 - y                                  # (K,)
+    loss = _sum_of_squares(diff_loss) / 2
+    return loss, (W2, x, r1, r2, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    W2, x, y, r1, r2 = residuals
+    W2, x, r1, r2, diff_loss = residuals
 
     # loss = 1/2 sum_k (r2[k] - y[k])^2
-    dr2 = r2 - y                                        # (K,)
+    dr2 = diff_loss                                     # (K,)
     # r2 = relu(z2)
     dz2 = dr2 * (r2 > 0)                                # (K,)
     # z2 = W2' r1 + b2

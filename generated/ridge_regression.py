@@ -31,16 +31,17 @@ def forward(w, b, X, y, alpha):
     w, b, X, y, alpha = _checked(w, b, X, y, alpha)
 
     f = X @ w + b                                       # (N,)
-    loss = (alpha * _sum_of_squares(w) + _sum_of_squares(f - y)) / 2
-    return loss, (w, X, y, alpha, f)
+    diff_loss = f - y                                   # (N,)
+    loss = (alpha * _sum_of_squares(w) + _sum_of_squares(diff_loss)) / 2
+    return loss, (w, X, alpha, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    w, X, y, alpha, f = residuals
+    w, X, alpha, diff_loss = residuals
 
     # loss = 1/2 ((sum_n (f[n] - y[n])^2) + alpha * sum_d w[d]^2)
-    df = f - y                                          # (N,)
+    df = diff_loss                                      # (N,)
     # f = X w + b 1
     dw = df @ X + alpha * w                             # (D,)
     db = np.sum(df)

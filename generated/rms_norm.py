@@ -50,19 +50,20 @@ def forward(W1, gamma, W2, X, T, epsilon):
     sigmoid_pre_A = E_pre_A / (E_pre_A + 1)             # (N, H)
     A = pre_A * sigmoid_pre_A                           # (N, H)
     Y = A @ W2                                          # (N, K)
-    loss = _sum_of_squares(Y - T) / (2 * T.size)
-    return loss, (gamma, W2, X, T, Z, r, U, pre_A, A, Y, E_pre_A, sigmoid_pre_A)
+    diff_loss = Y - T                                   # (N, K)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
+    return loss, (gamma, W2, X, Z, r, U, pre_A, A, E_pre_A, sigmoid_pre_A, diff_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    gamma, W2, X, T, Z, r, U, pre_A, A, Y, E_pre_A, sigmoid_pre_A = residuals
+    gamma, W2, X, Z, r, U, pre_A, A, E_pre_A, sigmoid_pre_A, diff_loss = residuals
     N = len(X)
     H = len(gamma)
-    K = T.shape[1]
+    K = diff_loss.shape[1]
 
     # loss = 1/(2 N K) sum_{n, k} (Y[n, k] - T[n, k])^2
-    dY = (Y - T) / (K * N)                              # (N, K)
+    dY = diff_loss / (K * N)                            # (N, K)
     # Y = A W2
     dW2 = A.T @ dY                                      # (H, K)
     dA = dY @ W2.T                                      # (N, H)

@@ -74,8 +74,9 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     D = len(g1)
 
     mu_A1 = X.mean(axis=2)                              # (N, T)
-    var_A1 = np.mean((X - mu_A1[:, :, None])**2, axis=2)  # (N, T)
-    A1_hat = (X - mu_A1[:, :, None]) / np.sqrt(var_A1 + epsilon)[:, :, None]  # (N, T, D)
+    diff_var_A1 = X - mu_A1[:, :, None]                 # (N, T, D)
+    var_A1 = np.einsum("ntd,ntd->nt", diff_var_A1, diff_var_A1) / D  # (N, T)
+    A1_hat = diff_var_A1 / np.sqrt(var_A1 + epsilon)[:, :, None]  # (N, T, D)
     A1 = g1 * A1_hat + b1                               # (N, T, D)
     Q = A1 @ Wq                                         # (N, T, D)
     K = A1 @ Wk                                         # (N, T, D)
@@ -103,28 +104,29 @@ def forward(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, Y, epsilon, *, H,
     tanh_pre_F = np.tanh((2 / np.pi)**0.5 * (0.044715 * (pre_F**2 * pre_F) + pre_F))  # (N, T, M)
     F = pre_F * (tanh_pre_F + 1) / 2                    # (N, T, M)
     Z = F @ W4 + R + b4                                 # (N, T, D)
-    loss = _sum_of_squares(Z - Y) / (2 * Y.size)
+    diff_loss = Z - Y                                   # (N, T, D)
+    loss = _sum_of_squares(diff_loss) / (2 * diff_loss.size)
     return loss, (
-        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2, tanh_pre_F,
-        diff_var_A2, split_K, split_Q, split_V, split_Wo,
+        Wq, Wk, Wv, g2, W3, W4, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, sqrt_var_A2, tanh_pre_F,
+        diff_var_A2, diff_loss, split_K, split_Q, split_V, split_Wo,
     )
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
     (
-        Wq, Wk, Wv, g2, W3, W4, Y, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, Z, sqrt_var_A2, tanh_pre_F,
-        diff_var_A2, split_K, split_Q, split_V, split_Wo,
+        Wq, Wk, Wv, g2, W3, W4, epsilon, A1_hat, A1, P, O, var_A2, A2_hat, A2, pre_F, F, sqrt_var_A2, tanh_pre_F,
+        diff_var_A2, diff_loss, split_K, split_Q, split_V, split_Wo,
     ) = residuals
-    N = len(Y)
-    T = Y.shape[1]
+    N = len(A1_hat)
+    T = A1_hat.shape[1]
     H = len(split_Wo)
     E = split_Wo.shape[1]
     M = len(W4)
     D = len(Wq)
 
     # loss = 1/(2 N T D) sum_{n, t, d} (Z[n, t, d] - Y[n, t, d])^2
-    dZ = (Z - Y) / (D * N * T)                          # (N, T, D)
+    dZ = diff_loss / (D * N * T)                        # (N, T, D)
     # Z[n, t, d] = (sum_m F[n, t, m] * W4[m, d]) + R[n, t, d] + b4[d]
     dW4 = F.reshape(-1, M).T @ dZ.reshape(-1, D)        # (M, D)
     db4 = dZ.sum(axis=(0, 1))                           # (D,)
@@ -199,8 +201,9 @@ def predict(g1, b1, Wq, Wk, Wv, Wo, g2, b2, W3, b3, W4, b4, X, epsilon, *, H, E)
     D = len(g1)
 
     mu_A1 = X.mean(axis=2)                              # (N, T)
-    var_A1 = np.mean((X - mu_A1[:, :, None])**2, axis=2)  # (N, T)
-    A1_hat = (X - mu_A1[:, :, None]) / np.sqrt(var_A1 + epsilon)[:, :, None]  # (N, T, D)
+    diff_var_A1 = X - mu_A1[:, :, None]                 # (N, T, D)
+    var_A1 = np.einsum("ntd,ntd->nt", diff_var_A1, diff_var_A1) / D  # (N, T)
+    A1_hat = diff_var_A1 / np.sqrt(var_A1 + epsilon)[:, :, None]  # (N, T, D)
     A1 = g1 * A1_hat + b1                               # (N, T, D)
     Q = A1 @ Wq                                         # (N, T, D)
     K = A1 @ Wk                                         # (N, T, D)
