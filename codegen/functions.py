@@ -43,7 +43,7 @@ def source(program: Program, style: str = "plain") -> str:
     functions = [function(plan, called)] if style == "plain" else fast.pieces(plan, called)
     told = "" if style != "compiled" else library_text.GRADIENTS_ALONE
     pieces = [parts.imports(plan), _params_class(plan), _result_class(plan), *functions,
-              helpers.definitions(plan, "".join(functions)), checks.checked(plan), checks.match(plan)]
+              helpers.definitions(plan, "".join(functions), style), checks.checked(plan), checks.match(plan)]
     head = f"{parts.docstring(plan, told)}\n\n{pieces[0]}"
     return "\n\n\n".join([head, *(p for p in pieces[1:] if p)]) + "\n"
 

@@ -277,6 +277,20 @@ def _zeroed(x):
     x.fill(0)
     return x
 '''
+IN_PLAIN = {                # shorter, for some time, where a module is to be read
+    "_add_rows": '''
+def _add_rows(total, rows, values):
+    """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
+    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
+    if total.size <= values.size and total.dtype in (np.float32, np.float64):
+        total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
+    elif total.flags.c_contiguous:
+        np.add.at(total.reshape(-1), places, values.reshape(-1))                           # faster than row by row
+    else:
+        np.add.at(total, rows, values)
+''',
+}
 HELPER_OF = {
     **{name: name for name in ("_sigmoid_into", "_sigmoid_slope_into", "_softplus_into",
                                "_capped_exp_into", "_softplus_at_into", "_sigmoid_at_into", "_erf_into")},
@@ -313,11 +327,12 @@ HELPER_OF = {
 }
 
 
-def definitions(plan, code: str) -> str:
+def definitions(plan, code: str, style: str) -> str:
     """Elementwise functions that NumPy lacks, written so that they stay in range: those that the code calls."""
+    texts = HELPERS | IN_PLAIN if style == "plain" else HELPERS
     known = {HELPER_OF[h] for p in plan.printers.values() for h in p.helpers}
     used: set[str] = set()
     while new := {n for n in known - used if re.search(rf"(?<!\w){n}\b", code)}:
         used |= new
-        code = "".join(HELPERS[n].partition("\n    ")[2] for n in new)
-    return "\n\n\n".join(HELPERS[name].strip() for name in HELPERS if name in used)
+        code = "".join(texts[n].partition("\n    ")[2] for n in new)
+    return "\n\n\n".join(texts[name].strip() for name in texts if name in used)

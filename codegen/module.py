@@ -162,7 +162,7 @@ def source(program: Program, style: str = "plain", sizes: Mapping[str, int] | No
     functions = [parts.forward(plan), parts.backward(plan), *own.functions, parts.predict(plan)]
     pieces = [
         parts.docstring(plan, own.told), parts.imports(plan, own.imports), parts.params_class(plan),
-        *functions, parts.sgd_step(), helpers.definitions(plan, "".join(functions)),
+        *functions, parts.sgd_step(), helpers.definitions(plan, "".join(functions), style),
         checks.checked(plan), checks.match(plan), *own.last,
     ]
     head = "\n\n".join(pieces[:2])

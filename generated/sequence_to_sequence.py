@@ -162,55 +162,14 @@ def sgd_step(params, grads, learning_rate):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, often = total[0].size, np.bincount(rows.reshape(-1)).max(initial=0)
-    if width >= 16 and rows.size * min(width, 64) >= len(total) << 10 and often <= 2**14:   # many for each row
-        values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, width)
-        rows, ones, start = rows.reshape(-1), np.ones(often, total.dtype), 0
-        values = values.take(np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable"), axis=0)
-        for row, number in enumerate(np.bincount(rows).tolist()):
-            total[row] += (ones[:number] @ values[start:start + number]).reshape(total.shape[1:])
-            start += number
-        return
-    if width >= 64 and often <= min(16, rows.size * width >> 12):   # the first of each row, the second, and so on
-        if values.shape[rows.ndim:] != total.shape[1:]:
-            values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
-        lead = values.shape[:rows.ndim]
-        source = np.broadcast_to(np.arange(np.prod(lead)).reshape(lead), rows.shape).reshape(-1)
-        rows, values = rows.reshape(-1), values.reshape(-1, *total.shape[1:])
-        at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")
-        rows, source = rows.take(at), source.take(at)
-        while len(rows):
-            again = np.append(False, rows[1:] == rows[:-1])
-            first, later = np.flatnonzero(~again), np.flatnonzero(again)
-            total[rows.take(first)] += values.take(source.take(first), axis=0)
-            rows, source = rows.take(later), source.take(later)
-        return
-    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, *total.shape[1:])
-    rows = rows.reshape(-1)
-    counted = total.dtype in (np.float32, np.float64)
-    if counted and width <= 64 and total.flags.c_contiguous and often <= 64:
-        places = rows[:, None].astype(np.intp) * width + np.arange(width)
-        np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))      # none comes often: one after another
-        return
-    if counted and total.size <= (max(values.size, 2**15) if width <= 64 else 2**15):       # few bins, or well filled
-        places = rows[:, None].astype(np.intp) * width + np.arange(width)
-        total += np.bincount(places.reshape(-1), values.reshape(-1), total.size).reshape(total.shape)
-        return
-    at = np.argsort(rows.astype(np.min_scalar_type(len(total))), kind="stable")     # short integers are sorted faster
-    rows, values = rows[at], values[at]
-    if counted and width <= 16:                         # bins for the rows that are there
-        new = np.append(True, rows[1:] != rows[:-1])
-        places = (np.cumsum(new) - 1)[:, None] * width + np.arange(width)
-        total[rows[new]] += np.bincount(places.reshape(-1), values.reshape(-1)).reshape(-1, *total.shape[1:])
-        return
-    at = np.arange(len(rows))                           # most once: those that are equal are added up two by two
-    while (same := rows[1:] == rows[:-1]).any():
-        k = np.arange(len(rows))
-        start = np.maximum.accumulate(np.where(np.append(True, ~same), k, 0))
-        second = k[(k - start) % 2 == 1]
-        values[at[second - 1]] += values[at[second]]
-        rows, at = np.delete(rows, second), np.delete(at, second)
-    total[rows] += values[at]
+    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
+    if total.size <= values.size and total.dtype in (np.float32, np.float64):
+        total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
+    elif total.flags.c_contiguous:
+        np.add.at(total.reshape(-1), places, values.reshape(-1))                           # faster than row by row
+    else:
+        np.add.at(total, rows, values)
 
 
 def _row_maxima(x):
