@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sympy import Add, Mul, Piecewise, Pow, Rational
+from sympy import Add, Mul, Piecewise, Pow, Rational, Symbol
 from sympy.logic.boolalg import And, Not, Or
 
 from derive import functions
@@ -32,6 +32,7 @@ from .nodes import (
 from .numbers_text import denominators, is_negative, numerators
 from .places_text import indexed
 from .precedence import ATOM, POWER, SIGN, SUM, TERM, Text
+from .shared_powers import is_by_size
 from .small_factors import with_small_factors_together
 from .sums_text import SumPrinter
 
@@ -120,6 +121,9 @@ class ElementwisePrinter(SumPrinter):
         if power is not None and power.is_Rational and power.q == 2:
             whole = self._power(base, Scalar((), power - Rational(1, 2))) if power != Rational(3, 2) else text
             return Text(f"{whole.inside(TERM)} * np.sqrt({text.code})", TERM)
+        if isinstance(exponent, Scalar) and base.axes and is_by_size(Pow(Symbol("x"), power)):
+            self.helpers["power"] = None
+            return Text(f"_power({text.code}, {self.code(exponent)})")
         return Text(f"{text.inside(ATOM)}**{self.text(exponent).inside(ATOM)}", POWER)
 
     def _integer_power(self, atom, power):

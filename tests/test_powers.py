@@ -76,3 +76,37 @@ def test_derivatives_of_a_polynomial_have_no_power_below_0(style):
         product = second(points, weights, [moved, np.zeros(size)])
         np.testing.assert_allclose(product.x, p.deriv(2)(points) * moved, rtol=1e-14)
         np.testing.assert_allclose(product.w, [Polynomial.basis(k).deriv()(points) @ moved for k in range(size)])
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_a_power_by_a_size_is_taken_once_and_right(style):
+    net = Network("powers")
+    N, d = net.size("N"), net.size("d")
+    x, w = net.parameter("x", N), net.parameter("w", N)
+    net.loss = total(w * x**d)
+    function = lambdify(net.backward(), style=style)
+    text = source(net.backward(), style=style).partition("def backward")[2]
+    assert style == "compiled" or (text.count("_power(x, d - 1)") == (style == "fast") and "_power(x, d)" not in text)
+    points, weights = np.array([-1.75, -0.0625, 0.0, 0.3, 1.1, 3.5]), np.array([1.0, -2.0, 3.0, 0.5, 0.25, 1.0])
+    for power in range(1, 14):
+        loss, grads = function(points, weights, d=power)
+        exact = [(Fraction(p) ** power, Fraction(v) * power * Fraction(p) ** (power - 1)) for p, v in
+                 zip(points, weights, strict=True)]
+        np.testing.assert_allclose(grads.w, [float(value) for value, _ in exact], rtol=2e-15)
+        np.testing.assert_allclose(grads.x, [float(slope) for _, slope in exact], rtol=2e-15)
+        terms = [Fraction(v) * value for v, (value, _) in zip(weights, exact, strict=True)]
+        assert abs(loss - float(sum(terms))) <= 4e-15 * float(max(map(abs, terms)))
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_power_by_a_parameter_that_several_lines_need_is_taken_once(style):
+    net = Network("gamma_correction")
+    N, g = net.size("N"), net.parameter("g")
+    x, w = net.input("x", N), net.parameter("w", N)
+    net.loss = total(w * x**g)
+    assert source(net.backward(), style=style).partition("def backward")[2].count("x**g") == (style == "fast")
+    points, weights = np.array([0.25, 1.0, 3.0]), np.array([1.0, -2.0, 0.5])
+    loss, grads = lambdify(net.backward(), style=style)(g=1.7, w=weights, x=points)
+    np.testing.assert_allclose([loss, grads.g], [weights @ points**1.7, weights @ (points**1.7 * np.log(points))],
+                               rtol=1e-14)
+    np.testing.assert_allclose(grads.w, points**1.7, rtol=1e-15)
