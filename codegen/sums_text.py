@@ -81,6 +81,8 @@ class SumPrinter(PlacePrinter):
         if len(places) == len(node.body.axes):
             single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)
             trace = single and body.code.startswith("np.diagonal(")
+            if isinstance(node.body, Read) and body.level == ATOM:
+                return f"{body.code}.{function.removeprefix('np.')}()"
             return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"
         if function == "np.sum" and (pair := _multiplied(node)):
             left, right = (self.code(a) for a in sorted(pair, key=lambda a: a.name not in self.adjoints))

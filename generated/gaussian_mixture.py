@@ -42,9 +42,9 @@ def forward(a, mu, s, X):
     E_q = np.exp(q - T_q[:, None])                      # (N, K)
     S_q = E_q.sum(axis=1)                               # (N,)
     # log sum_k exp a[k] = T_a + log S_a, shifted by the maxima T_a so that exp stays in range
-    T_a = np.max(a)
+    T_a = a.max()
     E_a = np.exp(a - T_a)                               # (K,)
-    S_a = np.sum(E_a)
+    S_a = E_a.sum()
     loss = np.log(S_a) + (T_a + D * np.log(2 * np.pi, dtype=T_a.dtype) / 2 - np.mean(T_q + np.log(S_q)))
     return loss, (exp_s, diff_q, E_q, S_q, E_a, S_a)
 

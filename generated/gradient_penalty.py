@@ -57,7 +57,7 @@ def forward(W, b, v, X, Y, M, penalty):
     S = f_pre_f @ W.T                                   # (N, D)
     sum_r = np.einsum("nd,nd->n", S, S)                 # (N,)
     r = np.sqrt(sum_r)                                  # (N,)
-    loss = (penalty * _sum_of_squares(r - 1) + np.sum(q) - np.sum(p)) / N
+    loss = (penalty * _sum_of_squares(r - 1) + q.sum() - p.sum()) / N
     return loss, (W, v, X, Y, M, penalty, f_pre_f, S, r, tanh_pre_p, tanh_pre_q, tanh_pre_f, slope_tanh_pre_f)
 
 

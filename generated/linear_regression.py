@@ -45,7 +45,7 @@ def backward(residuals):
     df = diff_loss / N                                  # (N,)
     # f = X w + b 1
     dw = df @ X                                         # (D,)
-    db = np.sum(df)
+    db = df.sum()
     return Params(dw, db)
 
 

@@ -45,7 +45,7 @@ def backward(residuals):
     dz = (_sigmoid_at(exp_z) - y) / N                   # (N,)
     # z = X w + b 1
     dw = dz @ X                                         # (D,)
-    db = np.sum(dz)
+    db = dz.sum()
     return Params(dw, db)
 
 

@@ -58,7 +58,7 @@ def backward(residuals):
     _add_rows(dQ, what, -(de[:, None] * P[who]))
     dc = 2 * penalty * c                                # (I,)
     np.subtract.at(dc, what, de)
-    dmu = -np.sum(de)
+    dmu = -de.sum()
     return Params(dP, db, dQ, dc, dmu)
 
 

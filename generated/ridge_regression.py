@@ -44,7 +44,7 @@ def backward(residuals):
     df = diff_loss                                      # (N,)
     # f = X w + b 1
     dw = df @ X + alpha * w                             # (D,)
-    db = np.sum(df)
+    db = df.sum()
     return Params(dw, db)
 
 

@@ -77,7 +77,7 @@ def backward(residuals):
     # k = exp(pre_k)
     dpre_k = dK * k                                     # (N, N)
     # pre_k[n, m] = 2 signal - 1/2 r[n, m]
-    dsignal = 2 * np.sum(dpre_k)
+    dsignal = 2 * dpre_k.sum()
     dr = -dpre_k / 2                                    # (N, N)
     # r[n, m] = sum_d (X[n, d] - X[m, d])^2 * exp_length[d]
     dlength = -2 * exp_length * (dr.reshape(-1) @ (diff_X**2).reshape(-1, D))  # (D,)
