@@ -1,10 +1,13 @@
 """Slips that are in the text alone: a letter of einsum, an attribute that another method sets, a line in a loop."""
 
+import ast
+
 import numpy as np
 import pytest
 from sympy import Eq, Ne, Piecewise, Sum, log
 
 from codegen.doctor import diagnose
+from codegen.doctor.edits import Surroundings
 from codegen.doctor.subscripts import off_diagonal, relettered
 from derive import Network, mean, total
 from tests.coursework.editing import edited
@@ -75,6 +78,7 @@ def by_a_class(X, gain, shift, dout):
     return (dout * layer.forward(X)).sum(), layer.backward(dout)
 
 
+@pytest.mark.slow
 def test_an_attribute_that_another_method_sets_is_what_should_be_read():
     told = diagnose(normalised(), by_a_class)
     assert told.verdict == "wrong" and "unknown" not in told.kinds, str(told)
@@ -108,6 +112,31 @@ def by_rows(Y, P):
     return -(P[off] * np.log(Q[off])).sum(), {"Y": 2 * (weights.sum(axis=1)[:, None] * Y - weights @ Y)}
 
 
+@pytest.mark.slow
 def test_what_is_done_to_each_row_should_be_done_to_all_of_them():
     told = diagnose(embedding(), by_rows)
     assert told.verdict == "wrong" and "come after the loop, for all of Q" in str(told), str(told)
+
+
+def test_the_steps_that_other_methods_have_may_be_meant():
+    forward = ast.parse("def forward(self, x): wide[:, ::self.step] = x").body[0]
+    backward = ast.parse("def backward(self, d): return d[:, :n]").body[0]
+    other = ast.parse("def other(k): return z[::k]").body[0]
+    assert set(Surroundings.of(backward, [forward, other]).slices) == {":n", "::self.step"}
+
+
+def test_several_terms_of_a_sum_forgotten_together():
+    net = Network("paths", "Four paths to one array")
+    (N,) = net.sizes("N")
+    w, X, g = net.parameter("w", N), net.input("X", N, 4), net.input("g", N, 4)
+    h = net.define("h", w * X[:, 0])
+    parts = [net.define("p", h**2), net.define("q", h * X[:, 1]), net.define("r", X[:, 2] / (1 + h**2))]
+    net.loss = total(g[:, 0] * parts[0] + g[:, 1] * parts[1] + g[:, 2] * parts[2] + g[:, 3] * h**3)
+
+    def by_hand(w, X, g):
+        h = w * X[:, 0]
+        loss = np.sum(g[:, 0] * h**2 + g[:, 1] * h * X[:, 1] + g[:, 2] * X[:, 2] / (1 + h**2) + g[:, 3] * h**3)
+        return loss, {"w": X[:, 0] * (2 * g[:, 0] * h + g[:, 1] * X[:, 1])}
+
+    told = diagnose(net, by_hand)
+    assert told.verdict == "wrong" and "are missing" in str(told), str(told)

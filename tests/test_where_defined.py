@@ -1,7 +1,8 @@
 """Code is judged where the network has a value, and where the code keeps its digits."""
 
 import numpy as np
-from sympy import Eq, Piecewise, Sum, exp, log
+from scipy.special import erfc
+from sympy import Eq, Piecewise, Sum, erf, exp, log, sqrt
 
 from codegen.doctor import diagnose
 from derive import Network, total
@@ -19,14 +20,13 @@ def cox():
     return net
 
 
-def cox_by_hand(f, times, events, later=np.greater_equal):
+def cox_by_hand(f, times, events, of_event=-1.0):
     risk, loss, df = np.exp(f), 0.0, np.zeros_like(f)
     for k in np.flatnonzero(events):
-        set_of_k = later(times, times[k])
-        loss += np.log(risk[times >= times[k]].sum()) - f[k]
-        df[k] -= 1
-        if set_of_k.any():
-            df[set_of_k] += risk[set_of_k] / risk[set_of_k].sum()
+        later = times >= times[k]
+        loss += np.log(risk[later].sum()) - f[k]
+        df[k] += of_event
+        df[later] += risk[later] / risk[later].sum()
     return loss / max(events.sum(), 1), {"f": df / max(events.sum(), 1)}
 
 
@@ -36,8 +36,43 @@ def test_code_may_have_a_value_where_the_network_has_none():
 
 
 def test_and_is_wrong_where_both_have_one():
-    told = diagnose(cox(), lambda f, times, events: cox_by_hand(f, times, events, np.greater))
-    assert told.verdict == "wrong", str(told)
+    told = diagnose(cox(), lambda f, times, events: cox_by_hand(f, times, events, of_event=1.0))
+    assert told.verdict == "wrong" and "unknown" not in told.kinds, str(told)
+
+
+def test_a_view_that_needs_contiguous_arrays_is_told_and_is_right():
+    net = Network("scaled", "Rows of an array, scaled")
+    T, N, D = net.sizes("T N D")
+    x, s, dout = net.parameter("x", T, N, D), net.parameter("s", D), net.input("dout", T, N, D)
+    net.loss = total(dout * x * s)
+
+    def by_hand(x, s, dout):
+        dx = np.zeros_like(x)
+        dx.reshape(-1, len(s))[:] = (dout * s).reshape(-1, len(s))
+        return (dout * x * s).sum(), {"x": dx, "s": (dout * x).sum(axis=(0, 1))}
+
+    told = diagnose(net, by_hand)
+    assert told.verdict == "right" and "where arrays are not contiguous" in str(told), str(told)
+
+
+def log_normal():
+    net = Network("probit", "A probit regression, as it is written: log Phi loses digits where it is small")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    net.loss = -total(log((1 + erf(y * (X @ w) / sqrt(2))) / 2))
+    return net
+
+
+def log_normal_by_hand(w, X, y):
+    z = y * (X @ w)
+    value = np.log(erfc(z / np.sqrt(2)) / 2)                # of -z
+    slope = np.exp(-(z**2) / 2 - value) / np.sqrt(2 * np.pi)
+    return -value.sum(), {"w": -X.T @ (slope * y)}
+
+
+def test_an_edit_is_right_though_the_network_loses_digits_elsewhere():
+    told = diagnose(log_normal(), log_normal_by_hand)
+    assert told.verdict == "wrong" and "unknown" not in told.kinds and "the sign is wrong" in str(told), str(told)
 
 
 def decoder():

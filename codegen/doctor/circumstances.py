@@ -34,8 +34,8 @@ def in_other_circumstances(patient: Patient, diagnosis: Diagnosis, answered: Seq
     if turned.failure:
         diagnosis.remarks.append(f"the function fails on arrays that are not contiguous: {turned.failure}")
     elif other:
-        diagnosis.find("layout", f"the gradient of {', '.join(other)} is another one where arrays are not contiguous: "
-                       "a reshape or ravel was taken for a view, or memory order for index order", "", other)
+        diagnosis.remarks.append(f"the gradient of {', '.join(other)} is another one where arrays are not contiguous: "
+                                 "a reshape or ravel was taken for a view, or memory order for index order")
     point = replace(seen.point, arguments=drawn(patient.program, seen.point.sizes, 5, "integers"))
     plain, whole = patient.answer(point), patient.answer(point, lambda v: np.array(v).astype(int))
     if plain.failure:

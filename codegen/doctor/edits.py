@@ -98,13 +98,23 @@ class Surroundings:
                    _strides(nodes, names, sizes), once(n for o in (function, *others) for n in _plain_methods(o)),
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
                    _turns(nodes, turned), _terms(others, {*names, *modules}, parts),
-                   {text(n): copy.deepcopy(n) for n in nodes if isinstance(n, ast.Slice) and (n.lower or n.upper)},
+                   {text(n): copy.deepcopy(n) for n in (*_slices(nodes), *_steps(others, names))},
                    once(n.attr for o in others for n in ast.walk(o) if is_own(n) and isinstance(n.ctx, ast.Store)))
 
 
 def is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Tell whether a node is an attribute of the object whose method it is in."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def _slices(nodes):
+    return [n for n in nodes if isinstance(n, ast.Slice) and (n.lower or n.upper)]
+
+
+def _steps(functions, names):
+    """Return the slices with a step that other functions have, in names of this one."""
+    slices = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Slice) and n.step]
+    return [s for s in slices if {m.id for m in ast.walk(s) if isinstance(m, ast.Name)} <= set(names)]
 
 
 def _attributes(nodes, modules):

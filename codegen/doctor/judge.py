@@ -1,7 +1,7 @@
 """Somebody's code as it runs now, judged: what it gives, what of that is another thing than before, what is right."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -133,9 +133,13 @@ class Judge:
         return self._right_elsewhere(left) if self.left or not self.evidence.bases else left
 
     def _right_elsewhere(self, names):
-        """Return the results that are right with other arguments too: a mask may be so by chance at those judged."""
+        """Return the results that are right with other arguments too: a mask may be so by chance at those judged.
+
+        Coarsely: what is right is right to rounding at the others, and here arguments may be where the network itself
+        loses digits.
+        """
         for point in self.others if names else ():
-            seen = Seen(point, self._answer(point))
+            seen = Seen(point, replace(self._answer(point), single=True))
             if seen.answer.failure:
                 return frozenset()
             values = point.ours.changed(self.left) if self.left else None

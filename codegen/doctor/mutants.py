@@ -43,6 +43,7 @@ from .sources import Sources
 from .wording import Wording
 
 Change = Callable[[Expr], Expr]
+MOST_TERMS = 6          # of a sum that several are left out of
 
 
 class Mutator:
@@ -162,6 +163,12 @@ class Mutator:
                     yield Found(term.xreplace({part: instantiated(part.function, {index: value})}),
                                 f"only {words} counts, and of it the {end} {self.wording.index(index)}: assigned (=) "
                                 "where it should be added (+=)", "overwritten", RARE)
+
+        if 3 < len(total.args) <= MOST_TERMS:
+            for lost in (some for n in range(2, len(total.args) - 1) for some in combinations(total.args, n)):
+                told = ", ".join(self.wording.text(t) for t in lost)
+                yield Found(Add(*(t for t in total.args if t not in lost)), f"the terms {told} are missing", "term",
+                            FARFETCHED)
 
     def _but_at_first(self, term, rest, words):
         """A term from another step that only the initial row of a state's adjoint has kept."""
