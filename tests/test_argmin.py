@@ -91,7 +91,8 @@ def test_the_hessian_where_the_iteration_ends_is_kept():
     w = module.predict(rho, X, y)
     p = 1 / (1 + np.exp(-X @ w))
     hessian = X.T @ (X * (p * (1 - p))[:, None]) / 9 + np.diag(np.exp(rho))
-    assert np.abs(residuals[-1] - hessian).max() <= 1e-13
+    [kept] = [r for r in residuals if r.shape == hessian.shape]
+    assert np.abs(kept - hessian).max() <= 1e-13
 
 
 # ---- sabotage
