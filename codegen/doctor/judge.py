@@ -14,7 +14,7 @@ from .evidence import Evidence, Seen, largest, near
 from .limits import time_limited
 from .lines import Results
 from .patient import Answer, Patient
-from .trials import Point, drawn
+from .trials import Point, drawn, is_finite
 
 LOSS = "loss"
 SECONDS = 2.0               # that any run may take
@@ -151,7 +151,10 @@ class Judge:
 
     @cached_property
     def others(self) -> list[Point]:
-        """More points like the first, where that is one of ours: data of a kind of its own are not made anew."""
+        """More points like the first, where that is one of ours: data of a kind of its own are not made anew.
+
+        The network has a value at each.
+        """
         program, first = self.evidence.program, self.evidence.seen[0].point
         ours = drawn(program, first.sizes, 0)
         if any(e.implicit for e in program.equations) or not all(
@@ -162,7 +165,7 @@ class Judge:
             if time.thread_time() < end:
                 arguments = drawn(program, first.sizes, seed)
                 made.append(Point("elsewhere", program, first.sizes, arguments, extra=first.extra))
-        return made
+        return [p for p in made if is_finite(p.ours)]
 
     def _right(self, k, name, now):
         if name == LOSS:
