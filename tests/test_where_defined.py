@@ -5,6 +5,10 @@ from scipy.special import erfc
 from sympy import Eq, Piecewise, Sum, erf, exp, log, sqrt
 
 from codegen.doctor import diagnose
+from codegen.doctor.evidence import Evidence, Seen
+from codegen.doctor.judge import Judge
+from codegen.doctor.patient import Answer, Patient
+from codegen.doctor.trials import is_finite, points
 from derive import Network, total
 from derive.functions import sigmoid, softplus
 
@@ -101,3 +105,15 @@ def test_digits_that_a_loss_loses_at_large_parameters_are_no_mistake():
 def test_and_hide_none():
     told = diagnose(decoder(), lambda W, b, c, z, X: decoder_by_hand(W, b, c, z, X, factor=2.0))
     assert told.verdict == "wrong" and "2" in str(told.findings[0]), str(told)
+
+
+def test_edits_are_tried_where_the_network_has_a_value():
+    net = Network("in_the_ball", "Lengths below 1")
+    N, D = net.sizes("N D")
+    U = net.parameter("U", N, D)
+    n, d = net.indices(n=N, d=D)
+    net.loss = Sum(sqrt(2 - Sum(U[n, d] ** 2, d)), n)
+    program = net.backward()
+    seen = [Seen(p, Answer(loss=0.0, gradients={"U": np.zeros_like(p.arguments["U"])})) for p in points(program)]
+    judge = Judge(Patient(program, lambda U: {"U": 0 * U}), Evidence(program, seen), frozenset({"U"}))
+    assert judge.others and all(is_finite(p.ours) for p in judge.others)
