@@ -108,11 +108,9 @@ def test_and_hide_none():
 
 
 def test_edits_are_tried_where_the_network_has_a_value():
-    net = Network("in_the_ball", "Lengths below 1")
-    N, D = net.sizes("N D")
-    U = net.parameter("U", N, D)
-    n, d = net.indices(n=N, d=D)
-    net.loss = Sum(sqrt(2 - Sum(U[n, d] ** 2, d)), n)
+    net = Network("roots", "Roots of what has to be less than 1.5")
+    U = net.parameter("U", *net.sizes("N D"))
+    net.loss = total(sqrt(1.5 - U))
     program = net.backward()
     seen = [Seen(p, Answer(loss=0.0, gradients={"U": np.zeros_like(p.arguments["U"])})) for p in points(program)]
     judge = Judge(Patient(program, lambda U: {"U": 0 * U}), Evidence(program, seen), frozenset({"U"}))
