@@ -7,8 +7,8 @@ from sympy import Eq, Piecewise, Sum, erf, exp, log, sqrt
 from codegen.doctor import diagnose
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.judge import Judge
-from codegen.doctor.patient import Answer, Patient
-from codegen.doctor.trials import is_finite, points
+from codegen.doctor.patient import Patient
+from codegen.doctor.trials import Point, drawn, is_finite, points
 from derive import Network, total
 from derive.functions import sigmoid, softplus
 
@@ -108,10 +108,12 @@ def test_and_hide_none():
 
 
 def test_edits_are_tried_where_the_network_has_a_value():
-    net = Network("roots", "Roots of what has to be less than 1.5")
+    net = Network("roots", "Roots of what has to be less than 0.8")
     U = net.parameter("U", *net.sizes("N D"))
-    net.loss = total(sqrt(1.5 - U))
+    net.loss = total(sqrt(0.8 - U))
     program = net.backward()
-    seen = [Seen(p, Answer(loss=0.0, gradients={"U": np.zeros_like(p.arguments["U"])})) for p in points(program)]
-    judge = Judge(Patient(program, lambda U: {"U": 0 * U}), Evidence(program, seen), frozenset({"U"}))
+    sizes = points(program)[0].sizes
+    point = Point("here", program, sizes, drawn(program, sizes, 0))
+    patient = Patient(program, lambda U: {"U": 0 * U})
+    judge = Judge(patient, Evidence(program, [Seen(point, patient.answer(point))]), frozenset({"U"}))
     assert judge.others and all(is_finite(p.ours) for p in judge.others)
