@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
-from sympy import KroneckerDelta
+from sympy import KroneckerDelta, S
 
 from derive.program import Equation, is_cyclic, ordered
 
 from .constant_ratios import multiples
 from .effects import Effects
-from .evidence import Evidence, largest
+from .evidence import Evidence
 from .hypotheses import Hypotheses
 from .influence import FITS, Influence
 from .inlining import written_out
@@ -88,24 +88,22 @@ class Search:
             self.stuck = not hits
             if self.stuck:
                 return
-            hits = [self._plain(self._whole(self._but_at_first(hit, wrong))) for hit in hits]
+            hits = [self._plain(self._whole(self._but_at_first(hit, wrong)), wrong) for hit in hits]
             for hit in hits:
                 self.evidence.make(hit.equations)
             self.found += hits
             self.deadline = max(self.deadline, time.thread_time() + self.more)
             yield hits
 
-    def _plain(self, hit):
-        """Return a hit that makes its variable 0 everywhere as just that."""
-        if len({e.name for e in hit.mutant.equations}) > 1:
+    def _plain(self, hit, wrong):
+        """Return a hit that does what nothing would do, sent back through its variable, as just that."""
+        lines = hit.mutant.equations
+        if len({e.name for e in lines}) > 1 or hit.made or any(e.implicit for e in lines):
             return hit
-        for k in range(len(self.evidence.seen)):
-            values = self.evidence.changed(k, hit.mutant.equations)
-            usual = largest(self.evidence.base(k)[hit.mutant.name])
-            if values is None or not largest(values[hit.mutant.name]) <= 1e-12 * usual:
-                return hit
         words = "nothing is sent back through it: it is 0"
-        return replace(hit, mutant=replace(hit.mutant, words=words, kind="detached"))
+        nothing = replace(hit.mutant, equations=tuple(e.with_rhs(S.Zero) for e in lines), words=words, kind="detached")
+        found = self.hit(nothing, wrong)
+        return found if found and (found.explained, found.broken) == (hit.explained, hit.broken) else hit
 
     def _but_at_first(self, hit, wrong):
         """Return a hit in a state's adjoint but for its initial row, which is often apart, if that tells more."""
