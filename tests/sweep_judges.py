@@ -1,5 +1,6 @@
-"""The judges of random programs: PyTorch, finite differences, the referee; and PyTorch's double backward."""
+"""The judges of random programs: PyTorch, differences, the referee, the fast style; and PyTorch's double backward."""
 
+import re
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from codegen import check_gradient, lambdify
 from codegen.checking import WRONG
+from codegen.memory import module_from
+from codegen.module import source
 from codegen.verify import relative
 from derive.hessians import hessian_vector_product
 from derive.referee import TOLERANCE, disagreement
@@ -14,7 +17,8 @@ from derive.referee import TOLERANCE, disagreement
 from . import torch_programs
 from .shipped import with_sizes
 
-GRADIENTS = ("torch", "differences", "referee")
+GRADIENTS = ("torch", "differences", "referee", "fast")
+ROWS = r"rows = -\(-(\w+) // .*"        # of a block of the fast style: here two, so that there are several blocks
 TINY = 1e-20                    # of products of so many small factors that only rounding is left, a gradient of 0
 CLOSE, NOISE = 1e-9, 1e-11      # of gradients with PyTorch's, relative to a parameter's largest entry, or to all
 
@@ -48,6 +52,8 @@ def _judge_gradients(net, program, sizes, small, seed, judges, given):
         loss, grads = module.loss_and_grads(**given)
     if "torch" in judges:
         _by_torch(program, sizes, given, loss, grads)
+    if "fast" in judges and np.isfinite(loss):
+        _by_the_fast_style(derived, given, loss, grads)
     if "differences" in judges and np.isfinite(loss):
         report = check_gradient(lambda **k: module.forward(**k)[0], lambda **k: module.loss_and_grads(**k)[1], given,
                                 calls=400)
@@ -91,7 +97,21 @@ def _by_torch(program, sizes, given, loss, grads):
     if not np.isclose(loss, their_loss, rtol=1e-10, atol=1e-12, equal_nan=True):
         raise Failure(f"PyTorch has the loss {their_loss}, the module {loss}")
     if np.isfinite(loss):
-        _compare("gradient of", theirs, grads, loss)
+        _compare("PyTorch's gradient of", theirs, grads, loss)
+
+
+def _by_the_fast_style(derived, given, loss, grads):
+    """Compare the plain style with the fast one, in one block and in several, with a workspace that was used before."""
+    text = source(derived, style="fast")
+    for rows, code in (("all rows", text), ("two rows", re.sub(ROWS, "rows = 2", text))):
+        module = module_from(derived.name, code)
+        workspace = module.Workspace()
+        with np.errstate(all="ignore"), _unset_entries_are_nan():
+            for _ in range(2):
+                own_loss, own = module.loss_and_grads(**given, workspace=workspace)
+        if not np.isclose(own_loss, loss, rtol=1e-9, atol=1e-12):
+            raise Failure(f"the fast style, {rows} at once, has the loss {own_loss}, the plain one {loss}")
+        _compare(f"the fast style, {rows} at once: the plain gradient of", grads._asdict(), own, loss)
 
 
 def _by_double_backward(program, sizes, seed, given):
@@ -105,7 +125,7 @@ def _by_double_backward(program, sizes, seed, given):
     with np.errstate(all="ignore"), _unset_entries_are_nan():
         ours = function(*given.values(), list(direction.values()), **with_sizes(function, sizes))
     loss, _ = torch_programs.loss_and_grads(program, sizes, given)
-    _compare("product with the Hessian of", theirs, ours, loss)
+    _compare("PyTorch's product with the Hessian of", theirs, ours, loss)
 
 
 def _compare(what, theirs, ours, scale):
@@ -116,4 +136,4 @@ def _compare(what, theirs, ours, scale):
         own = getattr(ours, name)
         apart = float(np.max(np.abs(own - g), initial=0))
         if not (relative(g, own) <= CLOSE or apart <= noise):
-            raise Failure(f"PyTorch's {what} {name} is {apart:.1e} away, of at most {np.max(np.abs(g)):.1e}")
+            raise Failure(f"{what} {name} is {apart:.1e} away, of at most {np.max(np.abs(g)):.1e}")
