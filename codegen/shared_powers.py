@@ -28,7 +28,7 @@ def with_shared_powers(program: Program) -> Program:
     def marked(term: Expr) -> Expr:
         if is_by_size(term):
             less = term.exp - 1
-            if less in taken[anonymous(term.base)] and program.prover.nonnegative(less):
+            if less in taken.get(anonymous(term.base), ()) and program.prover.nonnegative(less):    # none within it
                 return term.base * Power(term.base, less)
         return Power(*term.args) if is_by_size(term) or _is_by_variable(term) else term
 

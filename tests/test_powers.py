@@ -110,3 +110,15 @@ def test_a_power_by_a_parameter_that_several_lines_need_is_taken_once(style):
     np.testing.assert_allclose([loss, grads.g], [weights @ points**1.7, weights @ (points**1.7 * np.log(points))],
                                rtol=1e-14)
     np.testing.assert_allclose(grads.w, points**1.7, rtol=1e-15)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_power_of_a_power_by_sizes(style):
+    net = Network("nested", "Powers of powers by sizes")
+    A, B = net.sizes("A B")
+    w, X = net.parameter("w", B), net.input("X", A, B)
+    net.loss = total((X * w**B) ** A)
+    X0, w0 = np.linspace(0.5, 1.5, 12).reshape(3, 4), np.array([0.9, 1.1, 0.7, 1.2])
+    loss, grads = lambdify(net.backward(), style=style)(w0, X0)
+    assert np.isclose(loss, ((X0 * w0**4) ** 3).sum())
+    np.testing.assert_allclose(grads.w, (12 * X0**3 * w0**11).sum(axis=0), rtol=1e-12)
