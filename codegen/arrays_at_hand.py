@@ -11,10 +11,10 @@ from itertools import takewhile
 
 from .statements import Statement
 
-ASKED = r'array\("\w+", [^()=]*\)'
-TAKEN = re.compile(rf"(out=|_into\(.*, )({ASKED})(?=\)$)")
+BARE = r'array\("\w+", [^()=]*\)'      # what a line asks a workspace for, but for zeros, which are filled each time
+TAKEN = re.compile(rf"(out=|_into\(.*, )({BARE})(?=\)$)")
 LAST = "_(?:sigmoid|sigmoid_at|softplus_at|capped_exp|erf|relu)_into"     # what fills its last argument, and returns it
-FILLED = re.compile(rf"(\w+) = (?:np\.\w+\(.*, out=|{LAST}\(.*, |)({ASKED})\)?")     # whose name is the array's
+FILLED = re.compile(rf"(\w+) = (?:np\.\w+\(.*, out=|{LAST}\(.*, |)({BARE})\)?")     # whose name is the array's
 MADE = re.compile(r"\s*(?:for )?([\w, ]+) (?:=|in) ")
 IN_PLACE = re.compile(r"(\w+) = (np\.\w+\(.*, out=\1\))")
 

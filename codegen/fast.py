@@ -26,10 +26,8 @@ from .numpy_text import NumpyPrinter
 from .operand_layouts import layouts
 from .polynomials import with_numbers_inside
 from .row_windows import with_windows_along_rows
-from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
-from .shared_powers import with_shared_powers
-from .shared_slopes import with_shared_slopes
+from .shared_values import with_shared_values
 from .slots import in_slots
 from .statements import Statement, fresh_first, is_tiled, scaled, split, statement
 from .surroundings import around
@@ -50,7 +48,7 @@ def scheduled(program: Program, called: Called) -> Inner:
     program = with_gates_apart(with_relus_after_maxima(without_outputs(program)))
     block = None if program.checked else blocked(program)       # what is assumed of a variable is about all its rows
     own = block.program if block else program
-    shared = with_shared_powers(with_shared_slopes(with_shared_differences(with_numbers_inside(own))))
+    shared = with_shared_values(with_numbers_inside(own))
     low = with_windows_along_rows(with_complements(lowered(shared, whole_rows=True)))
     low = replace(low, program=with_shared_exponentials(low.program))
     low = with_known_factors_ahead(low)

@@ -285,7 +285,7 @@ def _zeroed(x):
     x.fill(0)
     return x
 '''
-IN_PLAIN = {                # shorter, for some time, where a module is to be read
+IN_PLAIN = {                # slower in some cases, and shorter: where a module is to be read
     "_add_rows": '''
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""

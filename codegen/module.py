@@ -16,10 +16,8 @@ from .complements import with_complements
 from .loops import looped
 from .lowering import Lowered, lowered
 from .numpy_text import NumpyPrinter
-from .shared_differences import with_shared_differences
 from .shared_exponentials import with_shared_exponentials
-from .shared_powers import with_shared_powers
-from .shared_slopes import with_shared_slopes
+from .shared_values import with_shared_values
 from .sizes import Sizes
 from .statements import Statement, statement
 from .surroundings import around
@@ -66,8 +64,7 @@ def planned(program: Program) -> Plan:
     DerivationError
         What cannot be printed as NumPy; the message names the equation.
     """
-    shared = with_shared_powers(with_shared_slopes(with_shared_differences(program)))
-    low = with_complements(lowered(shared))
+    low = with_complements(lowered(with_shared_values(program)))
     low = replace(low, program=with_shared_exponentials(low.program))
     printers = {part: NumpyPrinter(**around(program, low)) for part in ("forward", "backward", "predict")}
     ahead = [e for e in low.program.equations if e.name not in low.backward]

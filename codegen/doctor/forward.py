@@ -59,10 +59,10 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
     return Forward(f"the loss is not the network's: {numbers}", named=False)
 
 
-def differs(seen: Sequence[Seen], usual: float = 0.0) -> bool:
-    """Tell whether a loss is returned that is not the network's; `usual` is how large that is elsewhere."""
+def differs(seen: Sequence[Seen], elsewhere: float = 0.0) -> bool:
+    """Tell whether a loss is returned that is not the network's; that is so large elsewhere."""
     pairs = _pairs(seen)
-    return any(not _near(a, b, s.tolerance, max(usual, _usual(pairs))) for s, a, b in pairs)
+    return any(not _near(a, b, s.tolerance, max(elsewhere, _usual(pairs))) for s, a, b in pairs)
 
 
 def out_of_range(seen: Sequence[Seen]) -> str:
@@ -93,9 +93,14 @@ def _named(mutant):
     return f"in the equation of {mutant.name}"
 
 
+def usual(seen: Sequence[Seen]) -> float:
+    """Return the usual size of the network's loss: where it happens to be 0, rounding leaves a little of that."""
+    losses = (abs(float(s.point.ours.values[s.point.program.loss])) for s in seen)
+    return max((size for size in losses if np.isfinite(size)), default=0.0)
+
+
 def _usual(pairs):
-    """Return the usual size of the loss: where it happens to be 0, rounding leaves a little of that."""
-    return max((abs(ours) for _, _, ours in pairs if np.isfinite(ours)), default=0.0)
+    return usual([s for s, *_ in pairs])
 
 
 def _near(theirs, ours, tolerance, usual):

@@ -65,9 +65,8 @@ class Judge:
 
     @cached_property
     def usual(self) -> float:
-        """How large the loss is usually: where it happens to be 0, rounding leaves a little of that."""
-        losses = [abs(float(s.point.ours.values[self.evidence.program.loss])) for s in self.evidence.seen]
-        return max((size for size in losses if np.isfinite(size)), default=0.0)
+        """How large the loss is usually."""
+        return forward.usual(self.evidence.seen)
 
     def go_on(self, mended: frozenset[str]) -> None:
         """Take the code as it is now, in which something is mended, for what it was before."""
