@@ -78,14 +78,20 @@ def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> I
         if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v) \
                 and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
-                if _says_something(words, v.shape) and (loss_differs or words != POSITIVE):
-                    yield f"{v.name} {words}", [_with(p, v.name, change) for p in points]
+                moved = [_with(p, v.name, change) for p in points]
+                if _says_something(words, v.shape) and (loss_differs or words != POSITIVE) and _varies(moved, v.name):
+                    yield f"{v.name} {words}", moved
 
 
 def _says_something(words: str, shape: Sequence[Expr]) -> bool:
     """Tell whether an array of that shape may be of a kind in two ways: one-hot rows of one entry are all 1."""
     along = -1 if "row" in words else 0 if "column" in words else None
     return along is None or (len(shape) > 1 and shape[along] != 1)
+
+
+def _varies(points, name):
+    """Tell whether an input has different entries anywhere: all are 1 where what must be positive is made 0 or 1."""
+    return any(np.ptp(p.arguments[name]) > 0 for p in points)
 
 
 def with_small(program: Program, points: Sequence[Point]) -> list[Point]:

@@ -22,6 +22,7 @@ from .inlining import written_out
 from .normalisations import compact
 from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Mutant
 from .substitutes import Substitutes, gap_of
+from .two_summands import of_two
 from .weights import unmasked, updated, weighted
 
 MOST_MISTAKES = 8
@@ -207,6 +208,23 @@ class Search:
                     found = self._first(search.of(whole, others, gap), wrong, found)
                 if any(e.name == x.name for group in self.recurrent for x in group):
                     found = self._first(search.near(e, others), wrong, found)
+        return found if found and len(found.explained) == len(wrong) else self._of_two(wrong, found)
+
+    def _of_two(self, wrong, found):
+        """Return what stands in a place and is of two summands, where that explains more than what was found."""
+        sizes = self.evidence.seen[0].point.sizes
+        here = [place for k, s in enumerate(self.evidence.seen) if s.point.sizes == sizes and not s.point.kinked
+                and (place := self._influence_at(k, wrong))]
+        searches = [Substitutes(self.hypotheses.mutator, i, point, self.deadline) for i, _, point in here]
+        for name in self._places(wrong) if here else ():
+            may = [i.explained(*exact).get(name, frozenset()) for i, exact, _ in here]
+            lines = self._lines(name)
+            if len(set(may)) > 1 or len(may[0]) <= (len(found.explained) if found else 0):
+                continue
+            gaps = [gap_of(i, name, may[0], gaps, scales) for i, (gaps, scales, _), _ in here]
+            for e in lines if not any(e.implicit for e in lines) else ():
+                others = [other for other in lines if other is not e]
+                found = self._first(of_two(list(zip(searches, gaps, strict=True)), e, others), wrong, found)
         return found
 
     def _first(self, mutants, wrong, found):
@@ -236,10 +254,15 @@ class Search:
 
     def _influence(self, wrong):
         """Return the reach of each equation at the point that shows most, and the gaps of the gradients there."""
+        apart = [len(self._apart(j, wrong)) for j in range(len(self.evidence.seen))]
+        return self._influence_at(max(range(len(apart)), key=apart.__getitem__), wrong)
+
+    def _apart(self, k, wrong):
         evidence = self.evidence
-        apart = [[n for n in wrong if not evidence.close(j, n, evidence.gradients(j)[n])]
-                 for j in range(len(evidence.seen))]
-        k = max(range(len(apart)), key=lambda j: len(apart[j]))
+        return [n for n in wrong if not evidence.close(k, n, evidence.gradients(k)[n])]
+
+    def _influence_at(self, k, wrong):
+        evidence, apart = self.evidence, self._apart(k, wrong)
         point, ours = evidence.seen[k].point, evidence.gradients(k)
         theirs = {n: np.asarray(g) for n, g in evidence.seen[k].answer.gradients.items()}
         if any(not np.all(np.isfinite(g)) for g in (*theirs.values(), *ours.values())):
@@ -248,7 +271,7 @@ class Search:
             place = Influence(self.program, point.ours, evidence.base(k), self.evidence.made)
         except NotImplementedError:
             return None
-        gaps = {n: theirs[n] - g if n in apart[k] else np.zeros_like(g) for n, g in ours.items()}
+        gaps = {n: theirs[n] - g if n in apart else np.zeros_like(g) for n, g in ours.items()}
         scales = {n: evidence.scale(n, theirs[n], g) for n, g in ours.items()}
         return place, (gaps, scales, max(FITS, evidence.seen[k].tolerance)), point
 

@@ -6,8 +6,9 @@ of the equation, follows what stands in the place of h but for a number c: an ar
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, permutations, product
 from typing import Any, NamedTuple
@@ -24,13 +25,13 @@ from sympy import (
     Mul,
     Piecewise,
     Pow,
+    Rational,
     S,
     Sum,
     Symbol,
     erf,
     exp,
     log,
-    nsimplify,
     pi,
     sign,
     sqrt,
@@ -52,13 +53,14 @@ from .slips import FARFETCHED, Mutant
 from .trials import Point
 
 SAME = 1e-8             # of what is to be explained, that may be left
+NEAR = 1e-9             # of a number, that a fraction may be from it
 MOST_CELLS = 1_000_000  # of all candidates at once
 LARGE, TOO_LARGE = 4_000, 40_000        # cells of one place: there arrays alone are tried, or nothing
 MOST_FACTORS = 5
 MOST_OPERATIONS = 12
 MOST_OF_A_RATIO = 4
 MOST_PLACES = 6         # of an array's axes among the indices of a place
-ROOTS = (sqrt(2), sqrt(3), pi, sqrt(pi), sqrt(2 * pi), 1 / pi, 1 / sqrt(pi), 1 / sqrt(2 * pi))
+ROOTS = {r: float(r) for r in (sqrt(2), sqrt(3), pi, sqrt(pi), sqrt(2 * pi), 1 / pi, 1 / sqrt(pi), 1 / sqrt(2 * pi))}
 Z = Symbol("z", real=True)
 GELU = (Z / 2 * (1 + tanh(sqrt(2 / pi) * (Z + 0.044715 * Z**3)))).diff(Z)
 FUNCTIONS: tuple[Callable[[Expr], Expr], ...] = (
@@ -70,6 +72,7 @@ FUNCTIONS: tuple[Callable[[Expr], Expr], ...] = (
     lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x))),
     lambda x: sigmoid(1.702 * x) * (1 + 1.702 * x * (1 - sigmoid(1.702 * x))),
     lambda x: (1 + erf(x / sqrt(2))) / 2 + x * exp(-x**2 / 2) / sqrt(2 * pi),
+    lambda x: (1 + erf(x / sqrt(2))) / 2, lambda x: exp(-(x**2) / 2),
     lambda x: GELU.xreplace({Z: x}), lambda x: step(x) + (1 - step(x)) * exp(-Abs(x)),
     *(lambda x, slope=slope: step(x) + slope * (1 - step(x)) for slope in (0.01, 0.1, 0.2, 0.25)),
 )  # fmt: skip
@@ -159,6 +162,12 @@ def _plus(rest, around):
     return lambda g: around(rest + g)
 
 
+def _fraction(number: float, most: int) -> Rational | None:
+    """Return the fraction of a small denominator that a number is, None where it is none."""
+    near = Fraction(number).limit_denominator(most)
+    return Rational(near) if abs(near - number) <= NEAR * abs(number) else None
+
+
 class Substitutes:
     """Looks for what stands in one place of one equation, at one point."""
 
@@ -179,16 +188,20 @@ class Substitutes:
 
     def of(self, equation: Equation, others: Sequence[Equation], gap: Gap) -> Iterator[Mutant]:
         """Yield the mutants of an equation that explain a gap at this point, the simplest first."""
-        place = self.mutator.places
-        cyclic = {n for n in self.influence.linear if place.get(n, 0) >= place[equation.name]}
+        cyclic = self.cyclic(equation)
         found: dict[Expr, Mutant] = {}
         for hole in holes(equation.rhs, equation.free):
             if time.thread_time() > self.deadline:
                 break
-            if not reads(hole.weight * hole.part, cyclic) and self._cells(hole.context) <= TOO_LARGE:
+            if not reads(hole.weight * hole.part, cyclic) and self.cells(hole.context) <= TOO_LARGE:
                 for new in self._fitting(hole, equation, gap, cyclic):
-                    self._add(found, hole, new, equation, others)
+                    self.add(found, hole, new, equation, others)
         yield from (found[rhs] for rhs in sorted(found, key=lambda r: (r.count_ops(), str(r))))
+
+    def cyclic(self, equation: Equation) -> set[str]:
+        """Return the adjoints that an equation cannot read, as they are computed from it."""
+        place = self.mutator.places
+        return {n for n in self.influence.linear if place.get(n, 0) >= place[equation.name]}
 
     def near(self, equation: Equation, others: Sequence[Equation]) -> Iterator[Mutant]:
         """Yield mutants of an equation of a recurrence with functions of what it reads, whose numbers are not known."""
@@ -201,7 +214,7 @@ class Substitutes:
                 for a in dict.fromkeys(arrays):
                     for new in (f(a) for f in FUNCTIONS if set(free_indices(a)) <= set(hole.context)):
                         found: dict[Expr, Mutant] = {}
-                        self._add(found, hole, new, equation, others)
+                        self.add(found, hole, new, equation, others)
                         yield from found.values()
 
     def _arguments(self, read):
@@ -213,7 +226,9 @@ class Substitutes:
         found = reads(whole, self.program.variables)
         return found if len(found) == 1 and free_indices(found[0]) == free_indices(read) else []
 
-    def _add(self, found, hole, new, equation, others):
+    def add(self, found: dict[Expr, Mutant], hole: Hole, new: Expr, equation: Equation,
+            others: Sequence[Equation]) -> None:
+        """Put an equation with something else in a place among those found."""
         rhs = hole.around(new)
         if rhs not in found and rhs != equation.rhs:
             found[rhs] = Mutant(equation.name, (*others, equation.with_rhs(rhs)),
@@ -245,23 +260,23 @@ class Substitutes:
     def _fitting(self, hole, equation, gap, cyclic) -> Iterator[Expr]:
         """Yield what fits in a place, with its number."""
         with np.errstate(all="ignore"):
-            weight = self._value(hole.weight, hole.context)
+            weight = self.value(hole.weight, hole.context)
             if not np.all(np.isfinite(weight)):
                 return
-            old = self._given(weight * self._value(hole.part, hole.context), equation)
+            old = self.given(weight * self.value(hole.part, hole.context), equation)
             target = gap.gap + gap.reach @ old
             if not largest(target) > SAME * max(1.0, largest(gap.gap)):
                 yield S.Zero
                 return
-            exprs, values, single = self._dictionary(hole.context, cyclic)
+            exprs, values, single = self.dictionary(hole.context, cyclic)
             yield from self._matching(exprs, values, weight, equation, gap, target)
             if hole.part != 0:
-                part = self._value(hole.part, hole.context)
+                part = self.value(hole.part, hole.context)
                 yield from self._matching([hole.part * e for e in exprs], part * values, weight, equation, gap, target)
                 own = [f(hole.part) for f in (relu, Abs, sign)]
-                yield from self._matching(own, np.stack([self._value(e, hole.context) for e in own]), weight, equation,
+                yield from self._matching(own, np.stack([self.value(e, hole.context) for e in own]), weight, equation,
                                           gap, target)
-            if (isinstance(hole.part, Mul) or hole.part == 0) and self._cells(hole.context) <= LARGE:
+            if (isinstance(hole.part, Mul) or hole.part == 0) and self.cells(hole.context) <= LARGE:
                 for k in range(single):
                     more = exprs[k:single]
                     yield from self._matching([exprs[k] * e for e in more], values[k:single] * values[k], weight,
@@ -271,28 +286,28 @@ class Substitutes:
         cells = int(np.prod(values.shape[1:], dtype=int)) or 1
         size = max(1, MOST_CELLS // cells)
         for start in range(0, len(exprs), size):
-            given = self._all_given(weight * values[start:start + size], equation)
+            given = self.all_given(weight * values[start:start + size], equation)
             reached = given @ gap.reach.T
             numbers = np.einsum("mr,r->m", reached, target) / np.einsum("mr,mr->m", reached, reached)
             left = np.max(np.abs(target - numbers[:, None] * reached), axis=1)
             for k in np.flatnonzero(left <= SAME * largest(target)):
-                for number in self._numbers(float(numbers[k])):
-                    yield number * exprs[start + k]
+                for number in self.numbers(float(numbers[k])):
+                    if len(target) > 1 or not number.has(Float):        # any number gives one number
+                        yield number * exprs[start + k]
 
-    def _numbers(self, number) -> list[Expr]:
+    def numbers(self, number: float) -> list[Expr]:
         """Return what a number may be at this point: 1, N, 1/N, ..."""
         named = [e for e, value in constants(self.program, self.point) if abs(value - number) <= 1e-7 * abs(number)][:3]
         if named:
             return named
-        simple = nsimplify(number, rational=True, tolerance=1e-9)
-        if simple.q <= 10000:
+        if (simple := _fraction(number, 10000)) is not None:
             return [simple]
-        parts = ((nsimplify(number / float(root), rational=True, tolerance=1e-9), root) for root in ROOTS)
-        return [next((part * root for part, root in parts if max(abs(part.p), part.q) <= 100), Float(number))]
+        parts = ((_fraction(number / value, 100), root) for root, value in ROOTS.items())
+        return [next((part * root for part, root in parts if part is not None and abs(part.p) <= 100), Float(number))]
 
     # ---- values
 
-    def _value(self, expr, context):
+    def value(self, expr: Expr, context: tuple[Idx, ...]) -> np.ndarray:
         """Return an expression's value, nan where there is none: 1/0, too large."""
         counts = [self.scope.number(i.upper) - self.scope.number(i.lower) + 1 for i in context]
         try:
@@ -301,13 +316,15 @@ class Substitutes:
             value = np.nan
         return np.broadcast_to(np.asarray(value, float), counts)
 
-    def _cells(self, context):
+    def cells(self, context: tuple[Idx, ...]) -> int:
+        """Return how many values the indices of a place have together."""
         return math.prod(self.scope.number(i.upper) - self.scope.number(i.lower) + 1 for i in context)
 
-    def _given(self, value, equation):
-        return self._all_given(value[None], equation)[0]
+    def given(self, value: np.ndarray, equation: Equation) -> np.ndarray:
+        """Return what an equation gives, flat, for a summand over its free and bound indices."""
+        return self.all_given(value[None], equation)[0]
 
-    def _all_given(self, values, equation):
+    def all_given(self, values: np.ndarray, equation: Equation) -> np.ndarray:
         """Return what an equation gives, flat, for each of several summands over its free and bound indices."""
         free = len(equation.free)
         values = values.sum(axis=tuple(range(1 + free, values.ndim)))
@@ -315,16 +332,16 @@ class Substitutes:
         full[(slice(None), *self.influence.where(equation))] = values
         return full.reshape(len(values), -1)
 
-    def _dictionary(self, context, cyclic) -> tuple[list[Expr], np.ndarray, int]:
+    def dictionary(self, context: tuple[Idx, ...], cyclic: Collection[str]) -> tuple[list[Expr], np.ndarray, int]:
         """Return all that may stand in a place of some indices, with its values; so many of the first are arrays."""
         key = context, frozenset(cyclic)
         if key not in self.dictionaries:
             arrays = list(dict.fromkeys(self._arrays(context, cyclic)))
             parts = list(dict.fromkeys(p for part in self.parts for p in _moved(part, context)))
             plain = [a for a in arrays if read_name(a) not in self.influence.linear] + parts
-            functions = FUNCTIONS[1:] if self._cells(context) <= LARGE else ()
+            functions = FUNCTIONS[1:] if self.cells(context) <= LARGE else ()
             exprs = list(dict.fromkeys([*arrays, *parts, *(f(a) for a in plain for f in functions), S.One]))
-            values = [self._value(e, context) for e in exprs]
+            values = [self.value(e, context) for e in exprs]
             kept = [k for k, v in enumerate(values) if np.all(np.isfinite(v)) and largest(v) > 0]
             single = sum(k < len(arrays) for k in kept)
             self.dictionaries[key] = ([exprs[k] for k in kept], np.stack([values[k] for k in kept]), single)
