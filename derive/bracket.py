@@ -7,7 +7,7 @@
 
 from dataclasses import dataclass
 
-from sympy import Expr, Idx, Indexed, KroneckerDelta, Mul, Sum, expand, floor
+from sympy import Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Pow, Sum, expand, floor
 
 from .guards import guarded, proven_away, unguarded
 from .ranges import Prover, index_atoms, index_range
@@ -65,6 +65,33 @@ def collapsed(total: Expr, prover: Prover) -> Expr:
         term = guarded(rest.xreplace(here), proven_away(conditions, prover, ranges))
         total = summed(term, limits)
     return total
+
+
+def read_where_chosen(product: Mul, prover: Prover) -> Expr:
+    """Return a product that counts at one place alone with values from there: [i = j]/x[i, j] is [i = j]/x[i, i].
+
+    What has no value elsewhere, as 1/x of a triangular x, is not asked for it, and functions are taken along one axis.
+    Plain reads stay: they have values everywhere, and are read as they stand.
+    """
+    for bracket in (f for f in product.args if isinstance(f, KroneckerDelta)):
+        for place, index in (bracket.args, bracket.args[::-1]):
+            if isinstance(index, Idx) and index not in free_indices(place) and free_indices(place) \
+                    and prover.within(place, index.lower, index.upper):
+                rest = [f if f is bracket else _at(f, {index: place}) for f in product.args]
+                if rest != list(product.args):
+                    return read_where_chosen(Mul(*rest), prover)
+                break
+    return product
+
+
+def _at(expr, here):
+    """Return an expression whose brackets, functions and quotients are those at other indices."""
+    if isinstance(expr, Idx | Indexed) or not expr.args:
+        return expr
+    if isinstance(expr, Function) or (isinstance(expr, Pow) and not (expr.exp.is_integer and expr.exp.is_positive)):
+        return expr.xreplace(here)
+    args = [_at(a, here) if isinstance(a, Expr) else a for a in expr.args]
+    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 
 
 def at_the_end(total: Expr, prover: Prover) -> Expr:

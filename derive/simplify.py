@@ -9,7 +9,7 @@ from itertools import repeat
 from sympy import Add, Expr, Function, Idx, Indexed, KroneckerDelta, Mul, Ne, Piecewise, S, Sum, expand_mul
 
 from .binders import has_binder
-from .bracket import at_the_end, collapsed
+from .bracket import at_the_end, collapsed, read_where_chosen
 from .cases import added_up
 from .consequences import with_assumptions
 from .deviations import without_deviations
@@ -83,7 +83,7 @@ def _tidy(term: Expr, prover: Prover) -> Expr:
     if isinstance(term, Add):
         return _common_factor(_together_by_place(term))
     if isinstance(term, Mul):
-        term = _at_its_place(term)
+        term = _at_its_place(read_where_chosen(term, prover))
     if isinstance(term, Mul):
         return _common_number(_without_idle_steps(term / term.args[0] if term.args[0] == 1 else term))
     if isinstance(term, step) and isinstance(term.args[0], relu):

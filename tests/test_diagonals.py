@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sympy import Piecewise, Sum
+from sympy import Ne, Piecewise, Sum, log, sqrt
 
 import codegen
-from derive import Network
+from derive import Network, relu
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -53,3 +53,39 @@ def test_traces_and_strict_masks_read_well():
     value, grads = codegen.lambdify(net.backward())(b)
     assert value == pytest.approx(np.trace(b) ** 2 + np.sum(np.tril(b, -1) ** 2), rel=1e-14)
     np.testing.assert_allclose(grads.B, 2 * np.trace(b) * np.eye(4) + 2 * np.tril(b, -1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("chosen", ["diagonal", "label", "from the end"])
+def test_second_derivatives_of_logarithms_ask_for_no_value_of_what_is_not_read(chosen, style):
+    net = Network("chosen", "Logarithms of some entries, as of a triangular factor's diagonal")
+    N, C = net.size("N"), 3
+    x, y = net.parameter("x", N, N), net.labels("y", N, classes=N)
+    n = net.indices(n=N)[0]
+    net.loss = Sum(log(x[n, {"diagonal": n, "label": y[n], "from the end": N - 1 - n}[chosen]]), n)
+    labels = np.array([2, 0, 1])
+    places = np.arange(C), {"diagonal": np.arange(C), "label": labels, "from the end": np.arange(C)[::-1]}[chosen]
+    entries, direction = np.array([0.5, 2.0, 3.0]), np.random.default_rng(0).normal(size=(C, C))
+    x0, gradient, along, hessian = (np.zeros((C,) * axes) for axes in (2, 2, 2, 4))
+    x0[places], gradient[places], along[places] = entries, 1 / entries, -direction[places] / entries**2
+    hessian[places + places] = -1 / entries**2                  # 0 elsewhere, where x is 0
+    given = {"x": x0, "y": labels}
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(codegen.lambdify(net.backward(), style)(**given)[1].x, gradient)
+        np.testing.assert_allclose(codegen.lambdify(net.hessian(), style)(**given), hessian)
+        assert codegen.lambdify(net.hessian_trace(), style)(**given) == pytest.approx(-np.sum(1 / entries**2))
+        product = codegen.lambdify(net.hessian_vector_product(), style)
+        np.testing.assert_allclose(product(x0, labels, [direction])[0], along)
+
+
+def test_functions_of_a_diagonal_are_taken_of_it_alone():
+    net = Network("deviations", "Hinges of standard deviations, off the diagonal squares (Bardes et al., 2022)")
+    K = net.size("K")
+    S = net.parameter("S", K, K)
+    i, j = net.indices(i=K, j=K)
+    net.loss = Sum(relu(1 - sqrt(S[i, i])), i) + Sum(Piecewise((S[i, j] ** 2, Ne(i, j)), (0, True)), i, j)
+    assert codegen.source(net.backward()).count("np.sqrt(np.diagonal(S))") == 1
+    direction = np.random.default_rng(0).normal(size=(2, 2))
+    with np.errstate(all="raise"):                              # of -1 there is no root
+        along = codegen.lambdify(net.hessian_vector_product())(np.array([[0.25, -1], [-1, 4]]), [direction])[0]
+    np.testing.assert_allclose(along, direction * [[2, 2], [2, 0]])
