@@ -28,7 +28,7 @@ class FoldLowering(ReadLowering):
         body, conditions = unguarded(sums[0].function)
         limits = list(sums[0].limits)
         bound = {limit[0] for limit in limits}
-        places = {k: self._shifted(k, body, bound) for k in self.of.free if not any(c.has(k) for c in constants)}
+        places = {k: self._shifted(k, body, bound) for k in self.of.free}
         shifted = [k for k, place in places.items() if place]
         for k in shifted[:-1] if self.whole_rows and len(shifted) > 1 else shifted:
             position, axis = places[k]
@@ -68,18 +68,20 @@ class FoldLowering(ReadLowering):
             return term
         body, conditions = unguarded(sums[0].function)
         positions: dict[Idx, Expr] = {}
-        rest = list(constants)
+        inside = []
         for f in Mul.make_args(body):
             place = self._picked(f)
             if place is None:
-                rest.append(f)
+                inside.append(f)
             else:
                 positions |= place
+        outside = [c for c in constants if set(free_indices(c)) & set(positions)]       # once, where all has been added
+        rest = [*(c for c in constants if c not in outside), *inside]
         arrays = any(reads(f, self.variables) for f in rest)
         if not positions or not arrays or not _are_apart(positions.values(), self.of.free):
             return term                         # brackets without an array to fold: they stay arrays of 0 and 1
         bound = tuple(limit[0] for limit in sums[0].limits)
-        return self._fold(positions, Mul(*rest), conditions, bound)
+        return Mul(*map(self._changed, outside), self._fold(positions, Mul(*rest), conditions, bound))
 
     def _picked(self, factor):
         """Return {index on the left: position} for a bracket of an affine position, else None."""
