@@ -88,6 +88,8 @@ def _at(expr, here):
     """Return an expression whose brackets, functions and quotients are those at other indices."""
     if isinstance(expr, Idx | Indexed) or not expr.args:
         return expr
+    if isinstance(expr, KroneckerDelta):            # of two indices; that of a place is solved where it is read
+        return expr.xreplace(here) if all(isinstance(i, Idx) for i in expr.args) else expr
     if isinstance(expr, Function) or (isinstance(expr, Pow) and not (expr.exp.is_integer and expr.exp.is_positive)):
         return expr.xreplace(here)
     args = [_at(a, here) if isinstance(a, Expr) else a for a in expr.args]
