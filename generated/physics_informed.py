@@ -51,19 +51,20 @@ def forward(w, b, v, x, f, z, g):
     pre_e = np.outer(z, w) + b                          # (M, K)
     tanh_pre_e = np.tanh(pre_e)                         # (M, K)
     e = tanh_pre_e @ v - g                              # (M,)
-    loss = _sum_of_squares(e) / e.size + _sum_of_squares(u + u_xx - f) / f.size
-    return loss, (w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e, slope_tanh_pre_u)
+    sum_loss = u + u_xx - f                             # (N,)
+    loss = _sum_of_squares(e) / e.size + _sum_of_squares(sum_loss) / sum_loss.size
+    return loss, (w, v, x, z, v_w, v_w_w, e, tanh_pre_u, tanh_pre_e, slope_tanh_pre_u, sum_loss)
 
 
 def backward(residuals):
     """Return the gradients: each line of `forward` reversed in turn."""
-    w, v, x, f, z, u, v_w, v_w_w, u_xx, e, tanh_pre_u, tanh_pre_e, slope_tanh_pre_u = residuals
+    w, v, x, z, v_w, v_w_w, e, tanh_pre_u, tanh_pre_e, slope_tanh_pre_u, sum_loss = residuals
     N = len(x)
     M = len(z)
 
     # loss = (1/N sum_n (u[n] + u_xx[n] - f[n])^2) + 1/M sum_m e[m]^2
     de = 2 / M * e                                      # (M,)
-    du_xx = 2 / N * (u + u_xx - f)                      # (N,)
+    du_xx = 2 / N * sum_loss                            # (N,)
     du = du_xx                                          # (N,)
     # e = tanh_pre_e v - g
     dpre_e = de[:, None] * v * (1 - tanh_pre_e**2)      # (M, K)

@@ -72,3 +72,11 @@ def test_loss_and_gradients_are_pytorchs(network, style):
 def test_adjoints_are_added_up_by_taps_before_they_are_multiplied():
     source = codegen.source(similarity()[0].backward())
     assert "in range(H)" not in source and "windows_d" not in source
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_sums_that_a_quotient_and_its_slopes_need_are_made_once(style):
+    source = codegen.source(similarity()[0].backward(), style)
+    body = source[source.index("\ndef "):]
+    square = "mx**2" if style == "plain" else "np.square(mx"
+    assert sum(square in line for line in body.splitlines() if "#" not in line.strip()[:1]) == 2    # in two sums
