@@ -360,17 +360,25 @@ def added(equation, update, printer, fresh=False, text=None):
 
 
 def _counted(equation, update, parts):
-    """Return a helper, the places and the array where labels tell the row along one axis, or the whole entry."""
-    name, labels = equation.name, [k for k, part in enumerate(parts) if part != ":"]
-    if len(equation.indices) == 1 or equation.free != equation.indices or not all(
-            map(free_indices, update.positions.values())):
+    """Return a helper, the places and the array where labels tell the row along one axis, or the whole entry.
+
+    Of an axis along which all goes to one place the array has that place alone: rows of dE[:, :, 0].
+    """
+    name = equation.name
+    fixed = [k for k, i in enumerate(equation.free) if not free_indices(update.positions.get(i, i))]
+    labels = [k for k, part in enumerate(parts) if part != ":" and k not in fixed]
+    left = len(equation.free) - len(fixed)
+    if left == 1 or equation.free != equation.indices:
         return None
-    if len(labels) == len(equation.indices):
+    if fixed:
+        name += f"[{', '.join(parts[k] if k in fixed else ':' for k in range(fixed[-1] + 1))}]"
+    if len(labels) == left and not fixed:
         return "add_entries", f"({', '.join(parts)})", name
-    if len(labels) > 1:
+    if len(labels) != 1:
         return None
-    turned = f"{name}.T" if len(equation.indices) == 2 else f"np.moveaxis({name}, {labels[0]}, 0)"
-    return "add_rows", parts[labels[0]], turned if labels[0] else name
+    axis = labels[0] - sum(k < labels[0] for k in fixed)
+    turned = f"{name}.T" if left == 2 else f"np.moveaxis({name}, {axis}, 0)"
+    return "add_rows", parts[labels[0]], turned if axis else name
 
 
 def along(equation: Equation, update: Update, printer: NumpyPrinter) -> tuple[str, tuple[Idx, ...]]:

@@ -239,11 +239,15 @@ def _without_diagonals(total: Sum) -> Expr:
 
 
 def _one_sum_a_bracket(total: Add) -> Expr:
-    """Add up first what goes to one place: Sum([v = w[n]]*a[n], n) + Sum([v = w[n]]*b[n], n) is one sum, of a + b."""
-    groups: dict[Expr, list[tuple[Expr, ...]]] = {}
+    """Add up first what goes to one place: Sum([v = w[n]]*a[n], n) + Sum([v = w[n]]*b[n], n) is one sum, of a + b.
+
+    Parts of it, [i = 0] Sum([v = w[n]]*a[n], n) and the same of [i = 1], are places of their own.
+    """
+    groups: dict[Expr | tuple, list[tuple[Expr, ...]]] = {}
     for term in total.args:
         placed = _placed(term)
-        groups.setdefault(canonical(placed[0]) if placed else term, []).append((term, *placed))
+        key = (canonical(placed[0]), _places(Mul.make_args(term))) if placed else term
+        groups.setdefault(key, []).append((term, *placed))
     if len(groups) == len(total.args):
         return total
     return Add(*(_in_one_sum(group) if len(group) > 1 else group[0][0] for group in groups.values()))
@@ -254,7 +258,7 @@ def _in_one_sum(group):
     place = group[0][1]
     indices = [limit[0] for limit in place.limits]
     brought = [instantiated(b, dict(zip((limit[0] for limit in p.limits), indices, strict=True))) for _, p, b in group]
-    return Sum(place.function * Add(*brought), *place.limits)
+    return Mul(*_places(Mul.make_args(group[0][0])), Sum(place.function * Add(*brought), *place.limits))
 
 
 def _placed(term):
@@ -270,7 +274,7 @@ def _placed(term):
     if not outer:
         return ()
     brought = Mul(*(f for f in factors if not isinstance(f, KroneckerDelta)))
-    constant = Mul(*(f for f in Mul.make_args(term) if f != sums[0]))
+    constant = Mul(*(f for f in Mul.make_args(term) if f != sums[0] and f not in _places(Mul.make_args(term))))
     return Sum(brackets, *outer), Mul(constant, Sum(brought, *inner) if inner else brought)
 
 
