@@ -2,7 +2,7 @@
 
 import re
 
-from . import newton_text, running_sums, solutions
+from . import newton_text, products_of_others, running_sums, solutions
 
 HELPERS = {
     "_sigmoid": '''
@@ -119,7 +119,7 @@ def _add_entries(total, places, values):
     else:
         np.add.at(total, places, values)
 '''
-HELPERS |= solutions.HELPERS | newton_text.HELPERS | running_sums.HELPERS
+HELPERS |= solutions.HELPERS | newton_text.HELPERS | running_sums.HELPERS | products_of_others.HELPERS
 HELPERS["_first_maximum"] = '''
 def _first_maximum(x):
     """Return which entry along the first axis is the first of the largest: np.argmax is slow on few entries."""
@@ -325,6 +325,7 @@ HELPER_OF = {
     "add_rows": "_add_rows",
     "sums_after": "_sums_after",
     "sums_before": "_sums_before",
+    "products_of_others": "_products_of_others",
     "sigmoid": "_sigmoid",
     "slope": "_sigmoid_slope",
     "softplus": "_softplus",

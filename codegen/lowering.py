@@ -51,6 +51,7 @@ from .gram import with_weighted
 from .log_sums import with_sums_of_two
 from .pairs import with_pairs
 from .products_named import still_read
+from .products_of_others import with_products_of_others
 from .running_sums import with_running_sums
 from .shared_sums import with_shared_sums
 from .squares import with_squares
@@ -131,7 +132,7 @@ def lowered(program: Program, arrays: bool = True, whole_rows: bool = False) -> 
     program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
-    program = with_running_sums(program) if arrays else program
+    program = with_products_of_others(with_running_sums(program)) if arrays else program
     program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
     program, backward, taps = windowed(with_named_invariants(with_places_chosen(program)), whole_rows)
     return Lowered(_with_parts_added_first(program), parts, backward, taps)

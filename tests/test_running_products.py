@@ -69,3 +69,23 @@ def test_all_of_them_cost_what_one_product_costs():
     costs = program.cost().together.operations
     [N, S] = program.sizes
     assert costs.as_poly(N, S).degree(S) == 1
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize(("N", "L", "K"), [(4, 3, 5), (3, 2, 2), (2, 2, 1)])
+def test_products_of_all_others_come_from_both_ends(N, L, K, style):
+    net = Network("tree", "Leaves of a tree of decisions, each of which may be certain")
+    n, k, p = net.indices(n=(sizes := net.sizes("N L K"))[0], k=sizes[2], p=sizes[1])
+    a, b = net.parameter("a", sizes[0], sizes[2]), net.parameter("b", sizes[1], sizes[2])
+    net.loss = Sum(Product(a[n, k] * b[p, k] + (1 - a[n, k]) * (1 - b[p, k]), k) ** 2, n, p)
+    random = np.random.default_rng(0)
+    given = random.integers(0, 3, (N, K)) / 2, random.integers(0, 3, (L, K)) / 2        # factors of 0, one or several
+    tensors = [torch.tensor(x, requires_grad=True) for x in given]
+    expected = ((tensors[0][:, None] * tensors[1] + (1 - tensors[0][:, None]) * (1 - tensors[1])).prod(-1) ** 2).sum()
+    expected.backward()
+    program = net.backward()
+    loss, grads = codegen.lambdify(program, style)(*given)
+    assert loss == pytest.approx(expected.item(), rel=1e-14)
+    for ours, tensor in zip(grads, tensors, strict=True):
+        np.testing.assert_allclose(ours, tensor.grad, rtol=1e-12, atol=1e-14)
+    assert "_products_of_others(" in codegen.source(program, style)
