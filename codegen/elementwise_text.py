@@ -46,6 +46,9 @@ class ElementwisePrinter(SumPrinter):
             terms = sorted(map(split_sign, node.args), key=lambda t: term_order(*t))
             if all(is_condition(part) or is_constant(part) for _, part in terms):
                 terms = [(negative, as_numbers(part) if is_condition(part) else part) for negative, part in terms]
+            (less, first), *rest = terms
+            if not less and isinstance(first, Apply) and first.head is grouped:     # it is added up first anyway
+                terms = [(less, first.args[0]), *rest]
             return self._sum([(self.text(part), negative) for negative, part in terms])
         if head is Mul:
             return self._times(node)

@@ -359,12 +359,17 @@ def _matched(part, indices, z, condition):
 
 
 def _opened(total, parts, program):
-    """Return lse + rest as log S + (T + rest)."""
-    inside = [t for t in total.args if read_name(t) in parts and _is_inlined(program, read_name(t))]
+    """Return lse + rest as log S + (T + rest), and rest - lse as (rest - T) - log S."""
+    inside = [(sign, t) for t in total.args for sign in (1, -1)
+              if (name := read_name(sign * t)) in parts and _is_inlined(program, name)]
     if len(inside) != 1:
         return total
-    part = parts[read_name(inside[0])]
-    return _value(part, getattr(inside[0], "indices", ()), _without_lse(total - inside[0], parts, program))
+    [(sign, t)] = inside
+    rest = _without_lse(total - t, parts, program)
+    if sign == 1:
+        return _value(parts[read_name(t)], getattr(t, "indices", ()), rest)
+    part, indices = parts[read_name(-t)], getattr(-t, "indices", ())
+    return grouped(rest - part.maxima.at(*indices)) - log(part.sums.at(*indices))
 
 
 def _is_no_comparison(term):

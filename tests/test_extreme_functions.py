@@ -267,3 +267,15 @@ def test_every_function_and_loss_stands_in_a_table():
     public = {f.__name__ for m in (activations, losses) for f in vars(m).values()
               if callable(f) and getattr(f, "__module__", "") == m.__name__}
     assert public - told == {"threshold"}           # of hardshrink's kind, its edge and value the user's
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+def test_log_probabilities_of_large_scores_keep_the_digits_of_what_the_others_leave(style):
+    net = Network("picked", "Squares of log-probabilities that labels pick")
+    N, C = net.sizes("N C")
+    Z, y = net.parameter("Z", N, C), net.labels("y", N, classes=C)
+    net.loss = total(net.define("p", -cross_entropy(Z, y)) ** 2)
+    Z0, rest = np.array([[1e4, 1e4 - 20, 0], [3, 1e4 - 21, 1e4]]), np.log1p(np.exp([-20.0, -21.0]))
+    loss, grads = codegen.lambdify(net.backward(), style)(Z0, [0, 2])
+    np.testing.assert_allclose(loss, np.sum(rest**2), rtol=1e-6)    # the scores have digits to 2e-12, these to 1e-16
+    np.testing.assert_allclose(grads.Z[0, 1], 2 * rest[0] * np.exp(-20.0), rtol=1e-6)
