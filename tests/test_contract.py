@@ -359,8 +359,8 @@ def test_text_is_tidy(name):
 def test_names_are_the_papers(name):
     """Every name that a module assigns is a variable of its program, an index, a size, or made of a variable's name.
 
-    U_T and U_blocks are U laid out for a loop, diff_v is a difference that v is made of, slope_h is 1 - h**2, exp_z the
-    exponential of z; mask is what lines choose by.
+    U_T and U_blocks are U laid out for a loop, diff_v is a difference that v is made of, sum_v a sum, slope_h is
+    1 - h**2, exp_z the exponential of z; mask is what lines choose by.
     """
     p = with_complements(lowered(loading.named(name).backward())).program
     known = {*p.variables, *map(str, p.sizes), *(i for v in p.variables.values() for i in v.index_names)}
@@ -369,7 +369,8 @@ def test_names_are_the_papers(name):
     nodes = [n for f in functions for n in ast.walk(f)]
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     counters = {n.target.id for n in nodes if isinstance(n, ast.For)}
-    made = {name for n in p.variables for name in (f"{n}_T", f"{n}_blocks", f"diff_{n}", f"slope_{n}", f"exp_{n}")}
+    made = {f"{word}_{n}" for n in p.variables for word in ("diff", "sum", "slope", "exp")}
+    made |= {f"{n}_{word}" for n in p.variables for word in ("T", "blocks")}
     assert assigned - counters <= known | made | {"_", "mask"} and all(len(c) == 1 for c in counters)
 
 
