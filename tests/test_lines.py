@@ -13,7 +13,7 @@ from codegen.doctor.edits import parsed
 from codegen.doctor.lines import Line, line
 from codegen.doctor.slots import Slot
 from codegen.doctor.source import units_of, value_code
-from derive import FirstMaximum, Network
+from derive import FirstMaximum, Network, logsumexp, mean
 from tests.coursework.editing import edited
 from tests.test_repairs import examined
 
@@ -143,3 +143,23 @@ def test_the_reach_of_a_line_is_what_it_does_and_tells_what_may_stand_there():
 
 def test_orders_of_axes_are_all_of_a_few_and_neighbours_of_many():
     assert len(orders(3)) == 5 and len(orders(6)) < 60 and (1, 0, 2, 3, 4, 5) in orders(6)
+
+
+def free_energy(W, X):
+    Z = X @ W
+    E = np.exp(Z - Z.max(axis=1, keepdims=True))
+    S = E.sum(axis=1)
+    N = len(X)
+    loss = -np.mean(np.log(S) + Z.max(axis=1))
+    dZ = -E / (N * S[:, None])
+    return loss, {"W": X.T @ dZ}
+
+
+def test_what_is_computed_and_read_nowhere_may_be_what_is_missing():
+    net = Network("energy", "A mean of log-sum-exps")
+    N, D, K = net.sizes("N D K")
+    W, X = net.parameter("W", D, K), net.input("X", N, D)
+    net.loss = -mean(logsumexp(X @ W, axis=1))
+    assert diagnose(net, free_energy).right
+    found, _ = examined(net, edited(free_energy, ("-E / (N * S[:, None])", "-E")))
+    assert len(found) == 1 and "`-E / S[:, None] / N`: S[:, None] and N are missing" in found[0].words, found

@@ -51,6 +51,7 @@ def fitting(line: Line, slot: Slot, around: Surroundings) -> Iterator[Edit]:
     """Yield the edits of a value that make all right, as far as its line tells."""
     with np.errstate(all="ignore"):
         short = [p for p in around.parts.values() if isinstance(p, ast.Name | ast.Subscript | ast.Attribute)]
+        short += [ast.Name(n, ast.Load()) for n in around.names if n not in around.parts]       # what nothing reads
         short += [ast.Subscript(ast.Name(n, ast.Load()), s.slice, ast.Load()) for s in ast.walk(slot.node)
                   if isinstance(s, ast.Subscript) and isinstance(s.value, ast.Name) for n in around.names]
         made = (_of(shape, p) for shape in SHAPES[::-1] for p in short)
@@ -61,6 +62,7 @@ def fitting(line: Line, slot: Slot, around: Surroundings) -> Iterator[Edit]:
         for parts in (_alone, _in_pairs):
             for place in here:
                 yield from _at(line, slot, place, parts(line, place, atoms, plain))
+        yield from _at(line, slot, slot, _by_size(line, slot, atoms, plain))
 
 
 def _at(line, slot, place, candidates) -> Iterator[Edit]:
@@ -121,6 +123,15 @@ def _in_pairs(line, place, atoms, plain):
         for op in OPERATORS:
             if part := _joined(a, op, b):
                 yield part, "it is made of other values"
+
+
+def _by_size(line, place, atoms, plain):
+    """Yield the whole times or by another part, and a number with a name besides: / (N * s[:, None])."""
+    old = _valued(line, place.node)
+    sizes = [p for p in plain if all(np.ndim(v) == 0 for v in p.values)]
+    for size, atom, op, also in product(sizes, atoms, (ast.Div, ast.Mult), (ast.Div, ast.Mult)) if old else ():
+        if (part := _joined(old, op, atom)) and (both := _joined(part, also, size)):
+            yield both, f"{quoted(atom.node)} and {quoted(size.node)} are missing"
 
 
 def _joined(a, op, b):
