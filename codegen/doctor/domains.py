@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sympy import Add, Expr, Mul
+from sympy import Add, Expr, Mul, Sum
 
 from derive.program import Program, Variable
 from derive.terms import read_name, reads, subterms
@@ -66,6 +66,17 @@ def is_weighed(program: Program, variable: Variable) -> bool:
     )
 
 
+def is_upstream(program: Program, variable: Variable) -> bool:
+    """Tell whether an input is the gradient from above of a layer, whose loss is Sum(dout * Y): any number is in it."""
+    [line] = program.defining(program.loss)[:1] or [None]
+    if line is None or not isinstance(line.rhs, Sum):
+        return False
+    factors = Mul.make_args(line.rhs.function)
+    own = [f for f in factors if read_name(f) == variable.name]
+    return len(own) == 1 and len(factors) > 1 and all(reads(f, program.variables) for f in factors) \
+        and set(getattr(own[0], "indices", ())) == {limit[0] for limit in line.rhs.limits}
+
+
 def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> Iterator[tuple[str, list[Point]]]:
     """Yield the points with small parameters, or with one input of a narrower kind, and what that is.
 
@@ -76,7 +87,7 @@ def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> I
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
         if v.shape and (v.name in last or mask) and not is_declared(v) and not is_predicted(program, v) \
-                and (mask or loss_differs or not is_weighed(program, v)):
+                and (mask or not is_upstream(program, v)) and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 moved = [_with(p, v.name, change) for p in points]
                 if _says_something(words, v.shape) and (loss_differs or words != POSITIVE) and _varies(moved, v.name):

@@ -14,7 +14,7 @@ from .patient import Answer
 from .trials import Point
 
 DOUBLE, SINGLE = 1e-9, 3e-4             # what rounding explains, relative to the largest entry
-JUMPS = 50              # so many that rounding makes may add up to what is left, where float32 cancels
+JUMPS = 50              # so many that rounding makes may add up to what is left, where it cancels
 FAINT = 1e-3                            # a gradient that much below its usual size is measured against that
 VANISHING = 1e-12       # of the largest gradient, or of the terms that cancel, that is left of one that is 0
 
@@ -28,7 +28,7 @@ class Seen:
 
     @property
     def tolerance(self) -> float:
-        return max(SINGLE, JUMPS * self.answer.jump) if self.answer.single else DOUBLE
+        return max(SINGLE if self.answer.single else DOUBLE, JUMPS * self.answer.jump)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from .circumstances import bad_checks, in_other_circumstances, own_point
 from .conduct import behaviour, failures, is_stale, without_degenerate
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .elsewhere import wrong_elsewhere
-from .evidence import Evidence, Seen
+from .evidence import DOUBLE, Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
 from .kinds_of_data import own_data
@@ -76,7 +76,7 @@ class Examination:
             kept.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             answers = self._answers()           # before all else, for code may keep something from call to call
-            laid_out = self._step(in_its_layout, self.patient, self.diagnosis, [self.points[0], self.points[2]])
+            laid_out = self._step(in_its_layout, self.patient, self.diagnosis, self.points[:3:2])
             plain = [p for p in self.points if not p.kinked]
             lifted = self._step(without_guards, self.patient, self.diagnosis, plain, kept)
             return self._examined(self._answers() if laid_out or lifted else answers)
@@ -127,6 +127,9 @@ class Examination:
         if single:
             words = "it computes in float32 inside" if self.patient.single else "gradients are float32"
             self.diagnosis.remarks.append(f"{words}: what float32 rounds is no mistake")
+        elif any(s.answer.jump and s.tolerance > DOUBLE for s in seen):
+            self.diagnosis.remarks.append("it cancels in float64: its results jump where arguments move by 1e-12 of "
+                                          "themselves; what that explains is no mistake")
         self.diagnosis.findings = together(self.diagnosis.findings)
         if self.diagnosis.verdict == UNKNOWN:
             self.diagnosis.verdict = WRONG if self.diagnosis.findings else RIGHT

@@ -1,6 +1,6 @@
-"""What float32 rounds, also in code that returns float64: seen by the jumps of its results.
+"""What rounding makes of results: float32's, also in code that returns float64, and float64's where it cancels.
 
-A float64 function that is moved by tiny steps moves smoothly; one that rounds on the way moves in stairs.
+It is seen by jumps. A function that is moved by tiny steps moves smoothly; one that rounds on the way moves in stairs.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,21 @@ STEPS = 8
 ORDER = 3               # of the differences in which what is smooth vanishes
 COARSE, WILD = 1e-11, 1e-5      # jumps, relative to the largest entry: more than float64 makes; than any rounding
 MOST = 2e-4             # of a jump that is taken for rounding where float32 cancels
+FINEST = 1e-12          # steps that float32 does not see, so that what jumps is float64's rounding
+MOST_IN_DOUBLE = 1e-8   # of a jump that is taken for rounding where float64 cancels: the root of its precision
 
 
 def mark_rounded(patient: Patient, program: Program, answered: Sequence[Seen]) -> None:
     """Mark answers as float32's where code rounds inside, and those where it cancels with what that leaves."""
     first = answered[0]
     if not first.answer.single and _differs(program, first) and not _right_if_small(patient, program, first.point):
-        patient.single = COARSE < _jump(patient, program, first, FINE) < WILD
+        jump = _jump(patient, program, first, FINE)
+        patient.single = COARSE < jump < WILD and _jump(patient, program, first, FINEST) < jump / 10
     for s in answered:
         s.answer.single = s.answer.single or patient.single
-        if s.answer.single and _differs(program, s):
-            s.answer.jump = min(_jump(patient, program, s, WIDE), MOST)
+        if _differs(program, s):
+            step, most = (WIDE, MOST) if s.answer.single else (FINEST, MOST_IN_DOUBLE)
+            s.answer.jump = min(_jump(patient, program, s, step), most)
 
 
 def _right_if_small(patient, program, point):

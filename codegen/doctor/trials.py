@@ -24,6 +24,7 @@ Sizes = dict[Symbol, int]
 KINKED = (step, half_step, at_zero, relu, ArgMaximum, Maximum, Abs, sign, Max, Min)
 MOST_ENTRIES = 4000                     # of all arguments together
 ONCE_MORE = "at other arguments of the same sizes"      # where a cache that is kept by shape is stale
+MOST_SIZES = 40                         # that are tried until the network has a value
 TRIES, LIVELY = 6, 0.4                  # draws, until so many entries of every gradient are not 0
 
 
@@ -59,23 +60,44 @@ def points(program: Program) -> list[Point]:
     ValueError
         No small sizes fit the network.
     """
-    pool = small_sizes(program)
-    first = min(pool, key=lambda s: _alike(program, s))
-    second = min(pool, key=lambda s: (_alike(program, s) - 2 * sum(s[k] != first[k] for k in s), str(s)))
-    found = [Point("at sizes all different", program, first, drawn(program, first, 0))]
-    found.append(Point(ONCE_MORE, program, first, _others(program, first, found[0].arguments)))
-    found.append(Point("at other sizes", program, second, drawn(program, second, 1)))
-    square = max(pool, key=lambda s: (_pairs(s), _enough(program, s)))
-    if _pairs(square) > _pairs(first):
-        found.append(Point("where sizes are alike", program, square, drawn(program, square, 2), square=True))
+    pool, first = _first(program)
+    found = [first, Point(ONCE_MORE, program, first.sizes, _others(program, first.sizes, first.arguments))]
+
+    def unlike(sizes):
+        return _alike(program, sizes) - 2 * sum(sizes[k] != n for k, n in first.sizes.items()), str(sizes)
+
+    found.append(_finite("at other sizes", program, sorted(pool, key=unlike), 1))
+    squares = sorted(pool, key=lambda s: (_pairs(s), _enough(program, s)), reverse=True)
+    squares = [s for s in squares if _pairs(s) > _pairs(first.sizes)]
+    if squares:
+        found.append(_finite("where sizes are alike", program, squares, 2, square=True))
     for size in (s for s in program.sizes if s not in program.derived):
         low = program.least.get(size, 1)
-        least = [s for s in pool if s[size] == low]
+        least = sorted((s for s in pool if s[size] == low), key=lambda s: (_alike(program, s), str(s)))
         if least:
-            chosen = min(least, key=lambda s: (_alike(program, s), str(s)))
-            found.append(Point(f"at {size} = {low}", program, chosen, drawn(program, chosen, 3), least=size))
-    found += [_kinked(program, s, k) for k, s in enumerate((first, second)) if has_kinks(program)]
+            found.append(_finite(f"at {size} = {low}", program, least, 3, least=size))
+    if has_kinks(program):
+        found += [_kinked(program, found[k].sizes, seed) for seed, k in enumerate((0, 2))]
     return [p for p in found if is_finite(p.ours)] or found
+
+
+def _first(program):
+    """Return the sizes that are tried, and the point that tells most; more sizes where the network has no value."""
+    pool = small_sizes(program)
+    first = _finite("at sizes all different", program, sorted(pool, key=lambda s: _alike(program, s)), 0)
+    if program.derived or is_finite(first.ours):
+        return pool, first
+    random = Random(1)
+    wider = _fitting(program, [{s: random.randint(program.least.get(s, 1), 5) for s in program.sizes}
+                               for _ in range(200)])
+    return wider, _finite(first.words, program, sorted(wider, key=lambda s: _alike(program, s)), 0)
+
+
+def _finite(words, program, ranked, seed, **more):
+    """Return a point of the first sizes at which the network has a value: not where no path is as long as a target."""
+    tried = (Point(words, program, sizes, drawn(program, sizes, seed), **more) for sizes in ranked[:MOST_SIZES])
+    first = next(tried)
+    return first if is_finite(first.ours) else next((p for p in tried if is_finite(p.ours)), first)
 
 
 def has_kinks(program: Program) -> bool:
@@ -201,6 +223,8 @@ def is_finite(ours: Evaluated) -> bool:
 
 def _value(variable, sizes, random, way):
     shape = shape_at(variable, sizes)
+    if variable.kind == "input" and not shape:          # a temperature, a weight, a margin
+        return float(random.uniform(0.2, 0.9)) if way != "integers" else float(random.integers(1, 3))
     if variable.kind == "labels":
         return random.integers(0, int(variable.classes.xreplace({s: Integer(n) for s, n in sizes.items()})), shape)
     note = variable.note.lower() if variable.kind == "input" else ""

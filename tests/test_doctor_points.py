@@ -1,0 +1,129 @@
+"""Points at which code is judged: where the network has a value, with numbers of the kind that are meant."""
+
+import numpy as np
+import pytest
+from sympy import And, Piecewise, Sum, exp, log, sqrt, tanh
+
+from codegen.doctor import diagnose, layered
+from codegen.doctor.trials import is_finite, points
+from derive import Network, softmax, total
+from tests.coursework.editing import edited
+
+
+def alignment():
+    """Return a network that says K words in T steps, in order: it has no value where T < K."""
+    net = Network("alignment", "Minus the log probability of all ways to stay or to go on")
+    T, K = net.sizes("T K")
+    z = net.parameter("z", T, K)
+    t, k = net.indices(t=T, k=K)
+    y = net.define("y", softmax(z))
+    P = net.state("P", T, K, initial=Piecewise((1, k <= 0), (0, True)))
+    net.define(P, y[t, k] * (P[t - 1, k] + Piecewise((P[t - 1, k - 1], k >= 1), (0, True))), over=(t, k))
+    net.loss = -log(P[T - 1, K - 1])
+    return net
+
+
+def forwards_and_backwards(z):
+    T, K = z.shape
+    y = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    P, Q = np.zeros((T + 1, K)), np.zeros((T + 1, K))
+    P[0, 0] = 1
+    for t in range(T):
+        for k in range(K):
+            P[t + 1, k] = y[t, k] * (P[t, k] + (P[t, k - 1] if k else 0))
+    Q[T, K - 1] = 1
+    for t in reversed(range(T)):
+        for k in range(K):
+            Q[t, k] = y[t, k] * Q[t + 1, k] + (y[t, k + 1] * Q[t + 1, k + 1] if k + 1 < K else 0)
+    dy = np.zeros_like(y)
+    for t in range(T):
+        for k in range(K):
+            dy[t, k] = -(P[t, k] + (P[t, k - 1] if k else 0)) * Q[t + 1, k] / P[T, K - 1]
+    return -np.log(P[T, K - 1]), y * (dy - np.sum(dy * y, axis=1, keepdims=True))
+
+
+def test_sizes_are_such_that_the_network_has_a_value():
+    tried = points(alignment().backward())
+    assert len(tried) > 2 and all(is_finite(p.ours) for p in tried)
+    assert all(p.arguments["z"].shape[0] >= p.arguments["z"].shape[1] - 1 for p in tried)
+    assert diagnose(alignment(), forwards_and_backwards).right
+    found = diagnose(alignment(), edited(forwards_and_backwards, ("dy[t, k] = -(P", "dy[t, k] = (P")))
+    assert found.kinds == ("sign",)
+
+
+def forward(W, x):
+    y = np.tanh(W @ x)
+    return y, (W, x, y)
+
+
+def backward(dout, cache):
+    W, x, y = cache
+    dz = dout * (1 - y**2)
+    return {"W": np.outer(dz * dout, x), "x": W.T @ dz}         # dout twice, as 0 and 1 would not show
+
+
+def test_what_comes_from_above_is_no_mask():
+    net = Network("layer")
+    J, K = net.sizes("J K")
+    W, x, dout = net.parameter("W", J, K), net.parameter("x", K), net.input("dout", J)
+    net.loss = total(dout * net.define("y", tanh(W @ x)))
+    found = diagnose(net, layered(forward, backward))
+    assert found.verdict == "wrong" and "dout" in str(found) and "unknown" not in found.kinds
+
+
+def soft_minimum():
+    net = Network("soft_minimum", "The cheapest of a few ways, softly")
+    N = net.size("N")
+    c, gamma = net.parameter("c", N), net.input("gamma")
+    (n,) = net.indices(n=N)
+    net.loss = -gamma * log(Sum(exp(-c[n] / gamma), n))
+    return net
+
+
+def padded(c, gamma):
+    r = -np.append(c, 1e8) / gamma              # a way that nobody takes; where gamma is negative all do
+    e = np.exp(r - r.max())
+    return -gamma * (np.log(e.sum()) + r.max()), {"c": e[:-1] / e.sum()}
+
+
+def test_single_numbers_are_positive_as_temperatures_are():
+    assert diagnose(soft_minimum(), padded).right
+    assert diagnose(soft_minimum(), edited(padded, ("e[:-1] / e.sum()", "-e[:-1] / e.sum()"))).kinds == ("sign",)
+
+
+def stress():
+    net = Network("stress", "Distances of a layout beside those that are given")
+    N, K = net.sizes("N K")
+    Y, D = net.parameter("Y", N, K), net.input("D", N, N)
+    i, j, k = net.indices(i=N, j=N, k=K)
+    d = net.define("d", Piecewise((sqrt(Sum((Y[i, k] - Y[j, k]) ** 2, k)), i < j), (1, True)), over=(i, j))
+    net.loss = Sum(Piecewise(((d[i, j] - D[i, j]) ** 2, i < j), (0, True)), i, j) / \
+        Sum(Piecewise((d[i, j], And(i < j)), (0, True)), i, j)
+    return net
+
+
+def by_products(Y, D):
+    square = (Y**2).sum(1)
+    d = np.sqrt(np.maximum(square[:, None] + square - 2 * Y @ Y.T, 0))      # not quite 0 on its diagonal
+    upper = np.triu(np.ones_like(d), 1)
+    whole, scale = (upper * (d - D) ** 2).sum(), d.sum() / 2
+    slope = upper * (2 * (d - D) / scale - whole / scale**2)
+    weight = (slope + slope.T) / np.where(d + np.eye(len(d)) > 1e-6, d + np.eye(len(d)), 1)
+    return whole / scale, {"Y": Y * weight.sum(1)[:, None] - weight @ Y}
+
+
+def test_digits_that_float64_cancels_are_no_mistake():
+    net = stress()
+    found = diagnose(net, by_products)
+    assert found.right and found.tolerance <= 1e-6, found
+    off = diagnose(net, edited(by_products, ("whole / scale**2", "whole / (scale + 1e-5)**2")))
+    assert off.verdict == "wrong"
+
+
+@pytest.mark.parametrize("small", [1e-5, 1e-6])
+def test_what_is_off_and_smooth_is_wrong_however_little(small):
+    def nearly(c, gamma):
+        loss, grads = padded(c, gamma)
+        return loss, {"c": grads["c"] * (1 + small * c)}
+
+    assert diagnose(soft_minimum(), nearly).verdict == "wrong"
