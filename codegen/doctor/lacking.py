@@ -54,7 +54,7 @@ def fitting(line: Line, slot: Slot, around: Surroundings) -> Iterator[Edit]:
         short += [ast.Name(n, ast.Load()) for n in around.names if n not in around.parts]       # what nothing reads
         short += [ast.Subscript(ast.Name(n, ast.Load()), s.slice, ast.Load()) for s in ast.walk(slot.node)
                   if isinstance(s, ast.Subscript) and isinstance(s.value, ast.Name) for n in around.names]
-        made = (_of(shape, p) for shape in SHAPES[::-1] for p in short)
+        made = (of_shape(shape, p) for shape in SHAPES[::-1] for p in short)
         atoms = list(_different(line, (*around.terms.values(), *made)))[:ALONE]
         plain = list(_different(line, short))[:PAIRED]
         here = [s for s in expressions(slot) if not _is_called(s)
@@ -100,7 +100,7 @@ def _alone(line, place, atoms, plain):
     if old is None:
         return
     for shape in SHAPES[:len(FUNCTIONS)]:
-        if part := _valued(line, _of(shape, old.node)):
+        if part := _valued(line, of_shape(shape, old.node)):
             yield part, f"{quoted(shape)} is missing, of x = {quoted(old.node)}"
     for atom in atoms:
         for op in _operators(place):
@@ -163,16 +163,16 @@ def _valued(line, node):
     return Part(node, values) if all(a.dtype.kind in "fiub" and np.all(np.isfinite(a)) for a in arrays) else None
 
 
-def _of(shape, inner):
+def of_shape(shape: ast.AST, inner: ast.AST) -> Any:
     """Return a shape with something in the place of its x."""
     if isinstance(shape, ast.Name):
         return inner if shape.id == "x" else shape
     new = copy.copy(shape)
     for name, value in ast.iter_fields(shape):
         if isinstance(value, ast.AST):
-            setattr(new, name, _of(value, inner))
+            setattr(new, name, of_shape(value, inner))
         elif isinstance(value, list):
-            setattr(new, name, [_of(v, inner) if isinstance(v, ast.AST) else v for v in value])
+            setattr(new, name, [of_shape(v, inner) if isinstance(v, ast.AST) else v for v in value])
     return new
 
 

@@ -20,6 +20,7 @@ from .lines import Line, line
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
+from .several_lines import in_several_lines
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
@@ -119,6 +120,7 @@ class Repairs:
         """Return the first edit that makes all right, or the one that makes most right."""
         best: tuple[Unit, Edit, Repair] | None = None
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
+        ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
         for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
@@ -195,6 +197,11 @@ class Repairs:
             else:
                 made = iter(self._made(region) if rank > FEW or not expression else ())
             yield from ((region, edit) for edit in made if edit.rank == rank)
+
+    def _in_several_lines(self, places) -> Iterator[tuple[Region, Edit]]:
+        """Yield the edits of several lines of one function together."""
+        for unit in {id(r.unit): r.unit for r in places}.values():
+            yield from in_several_lines([r for r in places if r.unit is unit], self._around(unit))
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""

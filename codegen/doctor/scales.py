@@ -72,7 +72,8 @@ def _expressions(program: Program) -> tuple[Expr, ...]:
     """Return what a ratio is tried as, the simplest first."""
     given = tuple(Symbol(v.name, real=True) for v in program.kind("input") if not v.shape)
     computed = dict.fromkeys(e.name for e in program.forward if not e.indices and e.name != program.loss)
-    return _in_sizes(program.sizes, given, tuple(Symbol(n, real=True) for n in computed))
+    loss = Symbol(program.loss, real=True)              # handed on where its derivative belongs
+    return *_in_sizes(program.sizes, given, tuple(Symbol(n, real=True) for n in computed)), loss, -loss
 
 
 @lru_cache(maxsize=100)
@@ -126,6 +127,8 @@ def words_of(expr: Expr) -> str:
         missing = f", or a factor {1 / expr} is missing" if expr.is_Rational and abs(expr.p) == 1 else ""
         return f"a factor {expr} too many{missing}"
     top, bottom = expr.as_numer_denom()
+    if {s.name for s in expr.free_symbols} == {"loss"}:
+        return f"a factor {expr} too many: the loss itself is sent back, where its derivative belongs"
     if top == 1 and bottom.free_symbols and not _is_of_sizes(bottom):
         return f"the factor {_text(bottom)} is missing, or a division by it is one too many"
     if top == 1 and bottom.free_symbols:
