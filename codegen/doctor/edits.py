@@ -55,6 +55,7 @@ class Surroundings:
     terms: dict[str, ast.expr] = field(default_factory=dict)            # of other functions, in names of this one
     slices: dict[str, ast.Slice] = field(default_factory=dict)          # from somewhere, or to somewhere
     kept: tuple[str, ...] = ()          # attributes of `self` that others set
+    lengths: tuple[tuple[str, ...], ...] = ()       # names of the axes of one array: N, C, H, W = x.shape
 
     @cached_property
     def slopes(self) -> dict[str, dict[str, ast.expr]]:
@@ -99,12 +100,21 @@ class Surroundings:
                    {t: copy.deepcopy(n) for t, n in parts.items() if t not in modules and t not in called},
                    _turns(nodes, turned), _terms(others, {*names, *modules}, parts),
                    {text(n): copy.deepcopy(n) for n in (*_slices(nodes), *_steps(others, names))},
-                   once(n.attr for o in others for n in ast.walk(o) if is_own(n) and isinstance(n.ctx, ast.Store)))
+                   once(n.attr for o in others for n in ast.walk(o) if is_own(n) and isinstance(n.ctx, ast.Store)),
+                   tuple(dict.fromkeys(_lengths(nodes))))
 
 
 def is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Tell whether a node is an attribute of the object whose method it is in."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def _lengths(nodes):
+    """Yield the names that the axes of one array are given together."""
+    for node in nodes:
+        axes = node.targets[0] if isinstance(node, ast.Assign) and text(node.value).endswith(".shape") else None
+        if isinstance(axes, ast.Tuple):
+            yield tuple(n.id for n in axes.elts if isinstance(n, ast.Name) and n.id != "_")
 
 
 def _slices(nodes):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .copied_lines import in_other_loops
 from .diagnosis import Finding
 from .edits import FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence, Seen
@@ -199,9 +200,11 @@ class Repairs:
             yield from ((region, edit) for edit in made if edit.rank == rank)
 
     def _in_several_lines(self, places) -> Iterator[tuple[Region, Edit]]:
-        """Yield the edits of several lines of one function together."""
+        """Yield the edits of several lines of one function together, and those that put a line elsewhere too."""
         for unit in {id(r.unit): r.unit for r in places}.values():
-            yield from in_several_lines([r for r in places if r.unit is unit], self._around(unit))
+            here = [r for r in places if r.unit is unit]
+            yield from in_several_lines(here, self._around(unit))
+            yield from in_other_loops(here)
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""

@@ -347,6 +347,14 @@ def counted(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, st
     yield parsed(f"{array}.size"), "all entries are to be counted", OTHER
 
 
+def counted_by_name(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield the product of several lengths of an array where one of them is read: N * H * W for N."""
+    for axes in (a for a in around.lengths if node.id in a and isinstance(node.ctx, ast.Load)):
+        for count in range(2, len(axes) + 1):
+            for several in (s for s in combinations(axes, count) if node.id in s):
+                yield parsed(" * ".join(several)), f"the entries of {count} axes are to be counted", OTHER
+
+
 def mirrored(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
     """Yield an index of a loop counted from the other end: T - 1 - t."""
     if node.id in around.loops and isinstance(node.ctx, ast.Load):
@@ -377,6 +385,11 @@ def _reversed(node, axes=1):
     return ast.Subscript(node, back[0] if axes == 1 else ast.Tuple(back, ast.Load()), ast.Load())
 
 
+def _flipped(node):
+    back = [ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1))) for _ in range(2)]
+    return ast.Subscript(node, ast.Tuple([ast.Constant(...), *back], ast.Load()), ast.Load())
+
+
 # ---- anywhere
 
 
@@ -387,6 +400,7 @@ def _around(node, around):
     one = ast.Constant(1)
     yield _reversed(node), "it is the wrong way round: [::-1] is missing", SLIP
     yield _reversed(node, 2), "it is not turned round along both axes: [::-1, ::-1] is missing", SLIP
+    yield _flipped(node), "it is not turned round along its last two axes: [..., ::-1, ::-1] is missing", OTHER
     if not (isinstance(node, ast.Attribute) and node.attr == "T"):
         yield _transposed(node), "it is not transposed", SLIP
     yield ast.UnaryOp(ast.USub(), node), "the sign is wrong", SLIP
@@ -438,7 +452,7 @@ def _turned(node, matrix):
 
 MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
-    ast.Constant: (_constants,), ast.Name: (names, mirrored), ast.Attribute: (_attributes,),
+    ast.Constant: (_constants,), ast.Name: (names, mirrored, counted_by_name), ast.Attribute: (_attributes,),
     ast.Call: (_calls, laid_out, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)

@@ -13,7 +13,7 @@ from itertools import islice
 from .edits import OTHER, Edit, Surroundings, once
 from .lacking import FUNCTIONS, of_shape
 from .quoting import quoted
-from .regions import SECOND, Region
+from .regions import MAYBE, SECOND, Region
 from .slots import Slot, expressions, text
 
 SHAPES = tuple(ast.parse(s, mode="eval").body for s in ("x", "1.0", *FUNCTIONS))
@@ -26,8 +26,20 @@ def in_several_lines(regions: Sequence[Region], around: Surroundings) -> Iterato
     """Yield the edits of a function, whose regions are given, that change the same in several of its likely lines."""
     likely = [r for r in regions if r.tier <= SECOND and isinstance(r.slot.node, ast.expr)]
     places = [place for r in likely for place in expressions(r.slot) if not isinstance(place.owner, ast.Attribute)]
+    lines = [r for r in regions if isinstance(r.slot.node, ast.Assign)]
     if likely:
-        yield from islice(_everywhere(likely[0], [*_other_names(places, around), *_other_functions(places)]), MOST)
+        changes = [*_added_up(lines), *_other_names(places, around), *_other_functions(places)]
+        yield from islice(_everywhere(likely[0], changes), MOST)
+
+
+def _added_up(regions):
+    """Yield all lines that put something into one array, with += for =; what is overwritten seems to do nothing."""
+    puts = [(text(target.value), r) for r in regions if isinstance(target := r.slot.node.targets[0], ast.Subscript)]
+    likely = {said for said, r in puts if r.tier <= MAYBE}
+    for said, some in _several((said, r.slot) for said, r in puts if said in likely):
+        new = [ast.AugAssign(s.node.targets[0], ast.Add(), s.node.value) for s in some]
+        words = f"{said} is assigned (=) where it should be added up (+=): what was there is overwritten"
+        yield some, new, words
 
 
 def _everywhere(region, changes):
@@ -93,4 +105,15 @@ def _pattern(node) -> str:
     array = _array(node)
     if array is None or not FEWEST <= sum(1 for _ in ast.walk(node)) - sum(1 for _ in ast.walk(array)) <= MOST_NODES:
         return ""
-    return text(node).replace(text(array), "x")
+    return text(_Blank(text(array)).visit(copy.deepcopy(node)))
+
+
+class _Blank(ast.NodeTransformer):
+    """Puts x wherever an array stands."""
+
+    def __init__(self, said: str):
+        self.said = said
+
+    def visit(self, node):
+        return ast.Name("x", ast.Load()) if isinstance(node, READ) and text(node) == self.said else \
+            self.generic_visit(node)
