@@ -68,13 +68,14 @@ def is_weighed(program: Program, variable: Variable) -> bool:
 
 def is_upstream(program: Program, variable: Variable) -> bool:
     """Tell whether an input is the gradient from above of a layer, whose loss is Sum(dout * Y): any number is in it."""
-    [line] = program.defining(program.loss)[:1] or [None]
-    if line is None or not isinstance(line.rhs, Sum):
+    lines = program.defining(program.loss)
+    if len(lines) != 1 or not isinstance(lines[0].rhs, Sum):
         return False
-    factors = Mul.make_args(line.rhs.function)
+    total = lines[0].rhs
+    factors = Mul.make_args(total.function)
     own = [f for f in factors if read_name(f) == variable.name]
     return len(own) == 1 and len(factors) > 1 and all(reads(f, program.variables) for f in factors) \
-        and set(getattr(own[0], "indices", ())) == {limit[0] for limit in line.rhs.limits}
+        and set(getattr(own[0], "indices", ())) == {limit[0] for limit in total.limits}
 
 
 def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> Iterator[tuple[str, list[Point]]]:

@@ -49,7 +49,7 @@ FUNCTIONS: dict[str, Callable] = {
     "half_step": lambda x: np.heaviside(x, 0.5), "at_zero": lambda x: np.where(x == 0, 1.0, 0.0),
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), "softplus": lambda x: np.logaddexp(0.0, x),
     "Heaviside": lambda x, *_: np.heaviside(x, 0.5), "erf": np.vectorize(math.erf, otypes=[float]),
-    "loggamma": np.vectorize(lambda x: _number(math.lgamma, x, np.inf), otypes=[float]), "Mod": np.mod,
+    "loggamma": np.vectorize(lambda x: _number(math.lgamma, np.inf, x), otypes=[float]), "Mod": np.mod,
 }  # fmt: skip
 RELATIONS = {
     ">=": np.greater_equal, ">": np.greater, "<=": np.less_equal, "<": np.less, "==": np.equal, "!=": np.not_equal,
@@ -163,13 +163,12 @@ def _applied(expr, args, context):
         return _folded(np.maximum if name == "Max" else np.minimum, args)
     if isinstance(expr, AppliedUndef) or not expr.is_Function:
         raise NotImplementedError(f"{name} is not evaluated entry by entry")
-    function = FUNCTIONS.get(name) or np.vectorize(lambda *x: _number(expr.func, *x, np.nan), otypes=[float])
+    function = FUNCTIONS.get(name) or np.vectorize(lambda *x: _number(expr.func, np.nan, *x), otypes=[float])
     return lambda scope: function(*(np.asarray(a(scope), float) for a in args))
 
 
-def _number(function, *arguments):
-    """Return a function's value as a number, the last argument where it has none: at a pole, or where it is complex."""
-    *arguments, otherwise = arguments
+def _number(function, otherwise, *arguments):
+    """Return a function's value as a number, another one where it has none: at a pole, or where it is complex."""
     try:
         return float(function(*arguments))
     except (ValueError, TypeError, OverflowError):

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
+from typing import Any
 
 from .edits import OTHER, Edit, Surroundings, once
 from .lacking import FUNCTIONS, of_shape
@@ -37,7 +38,8 @@ def _added_up(regions):
     puts = [(text(target.value), r) for r in regions if isinstance(target := r.slot.node.targets[0], ast.Subscript)]
     likely = {said for said, r in puts if r.tier <= MAYBE}
     for said, some in _several((said, r.slot) for said, r in puts if said in likely):
-        new = [ast.AugAssign(s.node.targets[0], ast.Add(), s.node.value) for s in some]
+        lines: list[Any] = [s.node for s in some]
+        new = [ast.AugAssign(line.targets[0], ast.Add(), line.value) for line in lines]
         words = f"{said} is assigned (=) where it should be added up (+=): what was there is overwritten"
         yield some, new, words
 
@@ -58,14 +60,11 @@ def _everywhere(region, changes):
 
 def _other_names(places, around):
     """Yield all places of what is read several times, with another array, at the same index."""
-    for said, some in _several((text(p.node), p) for p in places if isinstance(p.node, READ)):
-        for name in around.names:
-            node = some[0].node
-            base = ast.Name(name, ast.Load())
-            if isinstance(node, ast.Attribute):
-                continue
-            new = base if isinstance(node, ast.Name) else ast.Subscript(base, node.slice, ast.Load())
-            if text(new) != said and not (isinstance(node, ast.Name) and name == node.id):
+    for said, some in _several((text(p.node), p) for p in places if isinstance(p.node, ast.Name | ast.Subscript)):
+        node = some[0].node
+        for base in (ast.Name(name, ast.Load()) for name in around.names):
+            new = ast.Subscript(base, node.slice, ast.Load()) if isinstance(node, ast.Subscript) else base
+            if text(new) != said:
                 yield some, [copy.deepcopy(new) for _ in some], f"`{said}` should be `{text(new)}`"
 
 
