@@ -1,7 +1,7 @@
 """Formulas on paper and in text, as tables: each right-hand side is what a person would write."""
 
 import pytest
-from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, pi, sqrt, tanh
+from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, oo, pi, sqrt, tanh
 
 from derive import LogSumExp, Maximum, Network, cross_entropy, mean, networks, padded, relu, softmax, total
 from derive.errors import DerivationError
@@ -287,3 +287,15 @@ def test_a_sum_inside_a_sum_keeps_its_index_when_both_get_calmer_names():
     writer = Writer(Sheet(net.program()), Plain, "index")
     [text] = [writer.equation(e)[1].text for e in net.program().equations if e.name == "Y"]
     assert text == "sum_d3 w[d, d3] * sum_d4 B[d4, d2] * A[d4, d3]"
+
+
+def test_what_is_masked_by_minus_infinity_is_cases_however_wide():
+    net = Network("window", "Scores in a window")
+    T, L = net.sizes("T L")
+    q, k = net.parameter("query", T), net.parameter("key", T)
+    t, s = net.indices(t=T, s=T)
+    score = q[t] * k[s] * (t - s) + q[s] ** 2 * k[t] ** 2 / 2 - q[t] ** 2 * k[s] ** 2 / 3
+    S = net.define("S", Piecewise((score, (s <= t) & (t - s < L)), (-oo, True)), over=(t, s))
+    net.loss = total(softmax(S) ** 2)
+    text = " ".join(note(net.backward()).split())
+    assert r"-\infty & \text{otherwise} \end{cases}" in text and r"](-\infty)" not in text

@@ -235,7 +235,8 @@ class Scalars:
             kept = self.conditions.condition(condition) if second == 0 else self.conditions.opposite(condition)
             return self._bracketed(kept, first if second == 0 else second)
         cases = [(self.piece(v), None if c == S.true else self.conditions.condition(c)) for v, c in branches]
-        return self.style.cases(cases) if self.style.fits_in_cases(cases) else self._brackets(branches)
+        no_number = any(v.is_infinite for v, _ in branches)         # 0 times that is none, either
+        return self.style.cases(cases) if no_number or self.style.fits_in_cases(cases) else self._brackets(branches)
 
     def _brackets(self, branches):
         """Print a choice as a sum of brackets: [x > 1] a + [x <= 1, x > 0] b + [x <= 1, x <= 0] c."""
