@@ -8,9 +8,10 @@ from sympy import Eq, Ne, Piecewise, Sum, log
 
 from codegen.doctor import diagnose
 from codegen.doctor.edits import Surroundings
-from codegen.doctor.subscripts import off_diagonal, relettered
+from codegen.doctor.subscripts import are_subscripts, off_diagonal, relettered
 from derive import Network, mean, total
 from tests.coursework.editing import edited
+from tests.test_repairs import examined
 
 
 @pytest.mark.parametrize(("wrong", "meant"), [
@@ -140,3 +141,20 @@ def test_several_terms_of_a_sum_forgotten_together():
 
     told = diagnose(net, by_hand)
     assert told.verdict == "wrong" and "are missing" in str(told), str(told)
+
+
+def told_what_it_does(W, x):
+    """x -> W x -> its sum of squares, and back."""
+    y = W @ x
+    return np.sum(y**2), {"W": np.outer(y, x)}
+
+
+def test_arrows_in_a_text_are_no_subscripts():
+    net = Network("arrows")
+    D, K = net.sizes("D K")
+    W, x = net.parameter("W", K, D), net.input("x", D)
+    net.loss = total((W @ x) ** 2)
+    found, _ = examined(net, told_what_it_does)
+    assert len(found) == 1 and "2" in found[0].words, found
+    assert are_subscripts("nk, kd -> nd") and are_subscripts("ij->") and not are_subscripts("a -> b -> c")
+    assert not are_subscripts("x to y -> z")

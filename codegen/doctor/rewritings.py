@@ -18,7 +18,7 @@ from .numbered import renumbered
 from .quoting import cut_short, quoted
 from .reductions import AXES, REDUCTIONS, over_axes
 from .slots import Slot, expressions, text
-from .subscripts import off_diagonal, relettered
+from .subscripts import are_subscripts, off_diagonal, relettered
 
 COUNTED = 4                 # axes of which several may be counted
 MOST_PARTS = 16             # of an expression that are exchanged two by two
@@ -232,11 +232,11 @@ def _constants(node, around):
             yield ast.Name(name, ast.Load()), f"{value} where {name} should be", SLIP
         for name in around.names if value == 2 else ():
             yield ast.BinOp(ast.Constant(1), ast.Add(), ast.Name(name, ast.Load())), f"one of the two is {name}", OTHER
-    elif isinstance(value, str) and "->" in value:
+    elif are_subscripts(value):
         yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in relettered(value))
         yield from ((ast.Constant(s), "a diagonal is read where all should be", OTHER)
                     for s in off_diagonal(value, around.strings))
-        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if "->" in s and s != value)
+        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if are_subscripts(s) and s != value)
     elif isinstance(value, str):
         yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if s != value)
 

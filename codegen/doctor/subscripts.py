@@ -1,10 +1,19 @@
 """The subscripts of einsum as they may have been meant."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from string import ascii_lowercase
+from typing import TypeGuard
 
 from .edits import once
+
+WRITTEN = re.compile(r"[A-Za-z.]*( *, *[A-Za-z.]*)* *-> *[A-Za-z.]*")
+
+
+def are_subscripts(value: object) -> TypeGuard[str]:
+    """Tell whether a constant is written as einsum's subscripts with a result are: not a text with arrows in it."""
+    return isinstance(value, str) and WRITTEN.fullmatch(value.strip()) is not None
 
 
 def relettered(subscripts: str) -> Iterator[str]:
@@ -28,7 +37,7 @@ def off_diagonal(subscripts: str, others: Sequence[str]) -> Iterator[str]:
     operands, result = _parts(subscripts)
     joined = _as_written(subscripts)
     letters = sorted(set("".join(operands) + result))
-    written = sorted({c for said in others if "->" in said for c in said if c.isalpha()})
+    written = sorted({c for said in others if are_subscripts(said) for c in said if c.isalpha()})
     free = next(c for c in (*written, *ascii_lowercase) if c not in letters)
     for k, part in enumerate(operands):
         for a, c in ((a, c) for a, c in enumerate(part) if part.count(c) > 1):
