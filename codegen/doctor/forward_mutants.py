@@ -15,7 +15,7 @@ from .averaging import other_means
 from .axes import softmax_axes
 from .inlining import inlined
 from .mutants import Mutator
-from .slips import POSSIBLE, RARE, Mutant
+from .slips import LIKELY, POSSIBLE, RARE, Mutant
 from .windows import other_poolings
 
 
@@ -40,9 +40,10 @@ def _whole(program, mutant):
 
 
 def other_functions(equation: Equation) -> Iterator[Mutant]:
-    """Yield the changes of an activation into another one."""
+    """Yield the changes of an activation into another one, or into none."""
     found = {t for t in subterms(equation.rhs) if isinstance(t, relu | sigmoid | tanh | softplus)}
     for old in sorted(found, key=str):
+        yield made(equation, equation.rhs.xreplace({old: old.args[0]}), f"{type(old).__name__} is missing", LIKELY)
         for new in (relu, sigmoid, tanh, softplus):
             if not isinstance(old, new):
                 rhs = equation.rhs.xreplace({old: new(old.args[0])})

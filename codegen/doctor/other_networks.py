@@ -38,6 +38,7 @@ def rederived(
     deadline = time.thread_time() + seconds
     plain = Evidence(program, evidence.seen)
     wrong = plain.wrong()
+    anew: list[tuple[Mutant, Program]] = []
     for mutant in _mistakes(forward, wrong, kinds):
         if time.thread_time() > deadline:
             return None
@@ -47,16 +48,24 @@ def rederived(
         except Exception:               # no network any more
             continue
         usual = on_values_of(program, other)
-        readings = (("on the right values", usual), ("throughout", other),
-                    ("in the derivative of that line alone", _in_one_line(usual, other, mutant.name)),
-                    ("in the values alone that the right equations are given", on_values_of(other, program)))
-        for told, candidate in readings:
+        for told, candidate in (("on the right values", usual), ("throughout", other),
+                                ("in the derivative of that line alone", _in_one_line(usual, other, mutant.name))):
             if _matches(plain, candidate, wrong):
-                place = Mutator(program).wording.equation(mutant.name)
-                words = (f"the gradients are those of another network, in which {mutant.words} ({place}), {told}; this "
-                         f"explains {', '.join(f'd{n}' for n in wrong)}")
-                return Finding("another network", words, mutant.name, tuple(wrong), mutant.words)
+                return _finding(program, mutant, told, wrong)
+        anew.append((mutant, on_values_of(other, program)))
+    for mutant, candidate in anew:      # the least likely: the values of a forward pass that is nobody's
+        if time.thread_time() > deadline:
+            return None
+        if _matches(plain, candidate, wrong):
+            return _finding(program, mutant, "in the values alone that the right equations are given", wrong)
     return None
+
+
+def _finding(program, mutant, told, wrong):
+    place = Mutator(program).wording.equation(mutant.name)
+    words = (f"the gradients are those of another network, in which {mutant.words} ({place}), {told}; this explains "
+             f"{', '.join(f'd{n}' for n in wrong)}")
+    return Finding("another network", words, mutant.name, tuple(wrong), mutant.words)
 
 
 def on_values_of(program: Program, other: Program) -> Program:

@@ -236,7 +236,8 @@ def _constants(node, around):
         yield from ((ast.Constant(s), "indices are exchanged", SLIP) for s in relettered(value))
         yield from ((ast.Constant(s), "a diagonal is read where all should be", OTHER)
                     for s in off_diagonal(value, around.strings))
-        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if are_subscripts(s) and s != value)
+        yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings
+                    if are_subscripts(s) and s != value)
     elif isinstance(value, str):
         yield from ((ast.Constant(s), f"{s!r} is the one", OTHER) for s in around.strings if s != value)
 
