@@ -60,7 +60,8 @@ def values(expr: Expr) -> list[Expr]:
     """Return what an expression is computed from: its arguments, branches without their conditions, no ranges."""
     if _is_leaf(expr):
         return []
-    return [a.expr if isinstance(a, ExprCondPair) else a for a in expr.args if not isinstance(a, Tuple)]
+    return [a.expr if isinstance(a, ExprCondPair) else a for a in expr.args
+            if isinstance(a, ExprCondPair) or not isinstance(a, Tuple)]
 
 
 @lru_cache(maxsize=MANY)

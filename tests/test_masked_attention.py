@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sympy import And, Eq, Piecewise, Sum, exp, sqrt
+from sympy import And, Eq, Piecewise, Sum, exp, oo, sqrt
 
 import codegen
 from codegen.doctor import diagnose
-from derive import Network, matmul, mean, softmax, total
+from derive import Network, leaky_relu, matmul, mean, softmax, total
 from derive.referee import TOLERANCE, disagreement
 
 random = np.random.default_rng(0)
@@ -192,3 +192,27 @@ def test_exponentials_behind_a_mask_never_overflow(named, scale, style):
 def test_what_two_factors_of_a_product_need_is_computed_once(named):
     text = codegen.source(decay(named).backward()).partition("def sgd_step")[0]
     assert text.count("np.where") == 1 and text.count(" @ ") == 3
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_what_a_function_in_a_branch_is_of_has_a_name(style):
+    """Graph attention (Velickovic et al., 2018): a leaky relu of a sum for each pair, of neighbours alone."""
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    net = Network("graph", "Attention to neighbours")
+    N = net.size("N")
+    l, r, c = net.parameter("l", N), net.parameter("r", N), net.input("c", N, N)
+    near = net.labels("near", N, N, classes=2)
+    i, j = net.indices(i=N, j=N)
+    S = net.define("S", Piecewise((leaky_relu(l[i] + r[j]), Eq(near[i, j], 1)), (-oo, True)), over=(i, j))
+    net.loss = total(softmax(S) * c)
+    given = {"l": random.normal(size=6), "r": random.normal(size=6), "c": random.normal(size=(6, 6)),
+             "near": np.maximum(np.eye(6, dtype=int), random.integers(0, 2, (6, 6)))}
+    a, b, weights, seen = (torch.tensor(v, requires_grad=name in "lr") for name, v in given.items())
+    scores = torch.nn.functional.leaky_relu(a[:, None] + b).masked_fill(seen == 0, -torch.inf)
+    (torch.softmax(scores, 1) * weights).sum().backward()
+    program = net.backward()
+    grads = codegen.lambdify(program, style)(**given)[1]
+    np.testing.assert_allclose(grads.l, a.grad, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(grads.r, b.grad, rtol=1e-11, atol=1e-14)
+    assert [str(program.gradients[name].rhs) for name in "lr"] == [
+        "Sum(dpre_S[i, j], (j, 0, N - 1))", "Sum(dpre_S[i, j], (i, 0, N - 1))"]
