@@ -21,6 +21,7 @@ from sympy import (
     Tuple,
     expand,
     floor,
+    preorder_traversal,
 )
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
@@ -320,7 +321,19 @@ def apart(expr: Expr, taken: Collection[str]) -> Expr:
         expr = rename(expr, changes)
         body = apart(expr.function, names)
         return expr if body is expr.function else expr.func(body, *expr.limits)
-    return _rebuilt(expr, [_in_branch(a, lambda term: apart(term, taken)) for a in expr.args])
+    args = [_in_branch(a, lambda term: apart(term, taken)) for a in expr.args]
+    return _rebuilt(expr, [_compared_apart(a, taken) if isinstance(a, ExprCondPair) else a for a in args])
+
+
+def _compared_apart(branch, taken):
+    """Return a branch of a Piecewise with the binders of its condition renamed as those of its value are."""
+    changes, every = {}, preorder_traversal(branch.cond)
+    for term in every:
+        if is_binder(term):
+            every.skip()
+            changes[term] = apart(term, taken)
+    changes = {old: new for old, new in changes.items() if old != new}
+    return ExprCondPair(branch.expr, branch.cond.xreplace(changes)) if changes else branch
 
 
 def _without_captures(binder):

@@ -19,7 +19,7 @@ from derive import (
     softplus,
     total,
 )
-from derive.activations import hardsigmoid, hardswish, softshrink
+from derive.activations import hardsigmoid, hardswish, relu6, softshrink
 from derive.hessians import hessian_vector_product
 from derive.losses import huber
 
@@ -486,3 +486,17 @@ def test_the_referee_counts_a_term_as_often_as_it_is_read():
     net.loss = Maximum(z[y[a]], a) ** 2
     for seed in range(4):
         sweep_judges.judge(net, {"A": 3, "B": 2}, seed=seed)
+
+
+@pytest.mark.parametrize("rest", [True, False])
+def test_conditions_have_their_own_indices_where_values_have(rest):
+    """A piecewise function of what a mean over the batch normalises, read in a sum over it: naming had no end."""
+    net = Network("clipped")
+    A, B, C = net.sizes("A B C")
+    X, w, V = net.input("X", A, B), net.parameter("w", B), net.parameter("V", B, C)
+    Z = net.define("Z", X - mean(X, axis=0) + w)
+    u = w * Z / sqrt(Rational(1, 10) + mean(Z**2, axis=0))
+    Y = relu6(u) @ V
+    net.loss = mean(abs(Y - 1)) if rest else mean(Y)
+    for seed in range(3):
+        sweep_judges.judge(net, {"A": 4, "B": 3, "C": 2}, seed=seed)
