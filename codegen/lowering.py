@@ -108,10 +108,13 @@ class Lowered:
     taps: dict[str, tuple[Idx, ...]]    # the indices that arrays of windows are looped over
 
 
-def lowered(program: Program, arrays: bool = True, whole_rows: bool = False) -> Lowered:
+def lowered(
+    program: Program, arrays: bool = True, whole_rows: bool = False, kept_windows: bool = False
+) -> Lowered:
     """Return the program with log-sum-exps split and cancellations avoided.
 
-    For `arrays`, running sums are told; for `whole_rows`, the adjoints of windows are added up in them.
+    For `arrays`, running sums are told; for `whole_rows`, the adjoints of windows are added up in them; for
+    `kept_windows`, all windows are arrays, also those that NumPy adds up faster place by place.
     """
     program = with_sums_of_two(systems_solved(program.with_equations([_from_zero(e) for e in program.equations])))
     parts = _all_parts(program)
@@ -134,7 +137,8 @@ def lowered(program: Program, arrays: bool = True, whole_rows: bool = False) -> 
                                {p.sums.name for p in parts.values()})
     program = with_products_of_others(with_running_sums(program)) if arrays else program
     program = with_shared_sums(with_pairs(with_weighted(with_squares(program), slope)))
-    program, backward, taps = windowed(with_named_invariants(with_places_chosen(program)), whole_rows)
+    program, backward, taps = windowed(
+        with_named_invariants(with_places_chosen(program)), whole_rows, kept_windows)
     return Lowered(_with_parts_added_first(program), parts, backward, taps)
 
 

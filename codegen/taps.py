@@ -115,14 +115,18 @@ def _fold(equation, program, printer, arrays):
 
 
 def _added(equation, printer, arrays):
-    """Add up slices of one array, one for each place of the tap that is summed over: rows[n, p, u + p] over p."""
-    taps, read = printer.taps.get(equation.name, ()), equation.rhs.function
-    if not isinstance(read, Indexed) or taps != tuple(limit[0] for limit in equation.rhs.limits):
+    """Add up slices, one for each place of the taps that are summed over: rows[n, p, u + p] over p."""
+    taps, term = printer.taps.get(equation.name, ()), equation.rhs.function
+    if taps != tuple(limit[0] for limit in equation.rhs.limits) or equation.rhs.has(KroneckerDelta):
         return []
+    counters = _counted(taps, printer)
+    what = printer.code(form(term.xreplace(counters), equation.free))
+    if len(taps) > 1 or not isinstance(term, Indexed):
+        return [arrays.allocated(equation.name, _sizes(equation, printer), "zeros"),
+                *_nested(taps, [f"{equation.name} += {what}"], printer)]
     [tap] = taps
-    counters, several = _counted(taps, printer), tap.upper.is_Integer and tap.upper > 0
-    first, second = (printer.code(form(read.xreplace({tap: Integer(k)}), equation.free)) for k in (0, 1))
-    what = printer.code(form(read.xreplace(counters), equation.free))
+    several = tap.upper.is_Integer and tap.upper > 0
+    first, second = (printer.code(form(term.xreplace({tap: Integer(k)}), equation.free)) for k in (0, 1))
     lines = [arrays.begun(equation.name, [first, second] if several else [first], _sizes(equation, printer))]
     if tap.upper != 1:
         stop = printer.size(tap.upper + 1).code

@@ -46,9 +46,9 @@ class ReadLowering:
     alone: frozenset[Expr]          # those that are terms
     counted: Prover | None = None   # what knows the conditions around an expression, which the loop sees to
 
-    def __init__(self, program: Program, whole_rows: bool = False):
+    def __init__(self, program: Program, whole_rows: bool = False, kept_windows: bool = False):
         self.program = program
-        self.whole_rows = whole_rows
+        self.whole_rows, self.kept_windows = whole_rows, kept_windows
         self.variables = dict(program.variables)
         self.taken = set(self.variables) | {s.name for s in program.sizes}
         self.lines: list[Equation] = []

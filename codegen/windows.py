@@ -16,7 +16,7 @@ from derive.program import Equation, Program
 from derive.terms import read_name, reads
 
 from . import joins, stretches
-from .window_folds import FoldLowering
+from .added_windows import AddedWindows
 
 
 class Windowed(NamedTuple):
@@ -27,9 +27,12 @@ class Windowed(NamedTuple):
     taps: dict[str, tuple[Idx, ...]]
 
 
-def windowed(program: Program, whole_rows: bool = False) -> Windowed:
-    """Return the program with padding, windows and folds as equations of their own; folds of whole rows, if asked."""
-    lowering = _Windows(program, whole_rows)
+def windowed(program: Program, whole_rows: bool = False, kept_windows: bool = False) -> Windowed:
+    """Return the program with padding, windows and folds as equations of their own; folds of whole rows, if asked.
+
+    Windows that are added up place by place are arrays too where all are kept.
+    """
+    lowering = _Windows(program, whole_rows, kept_windows)
     for e in program.equations:
         lowering.take(e)
     lowered = program.with_equations(lowering.lines, variables=lowering.variables)
@@ -45,7 +48,7 @@ def _read_before(lowering: "_Windows") -> set[str]:
     return found
 
 
-class _Windows(FoldLowering):
+class _Windows(AddedWindows):
     def take(self, e: Equation) -> None:
         """Append an equation, and before it the arrays that it needs."""
         if stretches.is_plain(e.rhs, _is_whole):

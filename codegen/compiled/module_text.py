@@ -62,7 +62,7 @@ def pieces(plan: Plan) -> tuple[list[str], str] | None:
 
 def _planned(program: Program) -> tuple[Plan, list[Function], bool]:
     """Return the statements of a program, the functions in C that they call, and whether they do nothing else."""
-    low = lowered(program)
+    low = lowered(program, kept_windows=True)
     low = replace(low, program=with_shared_exponentials(low.program, half_exp, MADE, even=True))
     known = around(program, low)
     plain = NumpyPrinter(**known, joined=True)
