@@ -282,12 +282,19 @@ def _masked(nodes, conditions, inner):
 
 def _stored_order(expr, axes):
     """Return the axes in the order in which the largest array in `expr` stores them, as far as it has them."""
-    found = [t.indices for t in subterms(expr) if isinstance(t, Indexed) and all(isinstance(i, Idx) for i in t.indices)]
-    largest = max(found, key=len, default=())
+    largest = max((_stored(t) for t in subterms(expr) if isinstance(t, Indexed)), key=len, default=())
     axes = dict.fromkeys(axes)
     stored = dict.fromkeys(i for i in largest if i in axes)
     places = iter(stored)
     return tuple(next(places) if i in stored else i for i in axes)
+
+
+def _stored(read):
+    """Return the indices of a read in the order of its axes, those of labels where they pick rows; () of others."""
+    inside = [(i,) if isinstance(i, Idx) else i.indices if isinstance(i, Indexed) else () for i in read.indices]
+    plain = all(isinstance(i, Idx) for group in inside for i in group)
+    known = all(group or not free_indices(i) for group, i in zip(inside, read.indices, strict=True))
+    return tuple(i for group in inside for i in group) if plain and known else ()
 
 
 def _reduced(node, over):
