@@ -14,7 +14,7 @@ from sympy import Add, Expr, Mul, Sum
 from derive.program import Program, Variable
 from derive.terms import read_name, reads, subterms
 
-from .trials import Point
+from .trials import Point, is_sign
 
 
 def _one_hot(value, axis):
@@ -31,6 +31,7 @@ def _sums_to_one(value):
 IN_RANGE = "parameters are small"
 POSITIVE = "is positive"
 SMALL = 0.2             # times the parameters, where code leaves its range at larger ones
+FEW, LEFT = 3, 0.4      # points, and of the entries of a gradient that are not 0, how many have to stay so
 KINDS: dict[str, Callable[[Any], Any]] = {
     "is 0 or 1": lambda v: (v > 0).astype(float),
     "is one-hot in each row": lambda v: _one_hot(v, -1),
@@ -42,9 +43,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 
 
 def is_declared(variable: Variable) -> bool:
-    """Tell whether a note says already that an input is 0 or 1, so that it is drawn so."""
+    """Tell whether a note says already that an input is 0 or 1, or 1 or -1, so that it is drawn so."""
     note = variable.note.lower()
-    return "0 or 1" in note or "else 0" in note
+    return "0 or 1" in note or "else 0" in note or is_sign(note)
 
 
 def is_predicted(program: Program, variable: Variable) -> bool:
@@ -91,7 +92,8 @@ def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> I
                 and (mask or not is_upstream(program, v)) and (mask or loss_differs or not is_weighed(program, v)):
             for words, change in list(KINDS.items())[:1] if mask else KINDS.items():
                 moved = [_with(p, v.name, change) for p in points]
-                if _says_something(words, v.shape) and (loss_differs or words != POSITIVE) and _varies(moved, v.name):
+                if _says_something(words, v.shape) and (loss_differs or words != POSITIVE) and _varies(moved, v.name) \
+                        and _is_alive(points, moved):
                     yield f"{v.name} {words}", moved
 
 
@@ -104,6 +106,16 @@ def _says_something(words: str, shape: Sequence[Expr]) -> bool:
 def _varies(points, name):
     """Tell whether an input has different entries anywhere: all are 1 where what must be positive is made 0 or 1."""
     return any(np.ptp(p.arguments[name]) > 0 for p in points)
+
+
+def _is_alive(points, moved):
+    """Tell whether the gradients are not 0 in far fewer entries: where spins are one-hot, all products of two are 0."""
+    def alive(some):
+        found = [p.ours.gradients() for p in some[:FEW]]
+        return {n: np.mean([np.mean(np.asarray(g[n]) != 0) for g in found]) for n in found[0]}
+
+    before, after = alive(points), alive(moved)
+    return all(after[n] >= LEFT * before[n] for n in before)
 
 
 def with_small(program: Program, points: Sequence[Point]) -> list[Point]:

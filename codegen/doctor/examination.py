@@ -127,12 +127,12 @@ class Examination:
         if single:
             words = "it computes in float32 inside" if self.patient.single else "gradients are float32"
             self.diagnosis.remarks.append(f"{words}: what float32 rounds is no mistake")
-        elif any(s.answer.jump and s.tolerance > DOUBLE for s in seen):
-            self.diagnosis.remarks.append("it cancels in float64: its results jump where arguments move by 1e-12 of "
-                                          "themselves; what that explains is no mistake")
         self.diagnosis.findings = together(self.diagnosis.findings)
         if self.diagnosis.verdict == UNKNOWN:
             self.diagnosis.verdict = WRONG if self.diagnosis.findings else RIGHT
+        if not single and self.diagnosis.right and max(self.diagnosis.disagreements.values(), default=0) > DOUBLE:
+            self.diagnosis.remarks.append("it cancels in float64: its results jump where arguments move by 1e-12 of "
+                                          "themselves; what that explains is no mistake")
 
     # ---- what it computes
 

@@ -221,6 +221,11 @@ def is_finite(ours: Evaluated) -> bool:
     return all(np.all(np.isfinite(v)) for v in (ours.values[ours.program.loss], *ours.gradients().values()))
 
 
+def is_sign(note: str) -> bool:
+    """Tell whether an input's note says that it is 1 or -1, as labels of two classes and spins are."""
+    return any(said in note for said in ("1 or -1", "-1 or 1", "-1 or +1", "±1", "1 and -1", "-1 and 1"))
+
+
 def _value(variable, sizes, random, way):
     shape = shape_at(variable, sizes)
     if variable.kind == "input" and not shape:          # a temperature, a weight, a margin
@@ -230,6 +235,8 @@ def _value(variable, sizes, random, way):
     note = variable.note.lower() if variable.kind == "input" else ""
     if "0 or 1" in note or "else 0" in note:
         value = random.integers(0, 2, shape).astype(float)
+    elif is_sign(note):
+        value = random.choice([1.0, -1.0], shape)
     elif "positive" in note or "probab" in note or "variance" in note or "weight of" in note:
         value = random.uniform(0.2, 0.9, shape)
     elif way == "integers":
