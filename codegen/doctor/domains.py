@@ -14,7 +14,7 @@ from sympy import Add, Expr, Mul, Sum
 from derive.program import Program, Variable
 from derive.terms import read_name, reads, subterms
 
-from .trials import Point, is_sign
+from .trials import Point, is_bit, is_sign
 
 
 def _one_hot(value, axis):
@@ -45,7 +45,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 def is_declared(variable: Variable) -> bool:
     """Tell whether a note says already that an input is 0 or 1, or 1 or -1, so that it is drawn so."""
     note = variable.note.lower()
-    return "0 or 1" in note or "else 0" in note or is_sign(note)
+    return is_bit(note) or is_sign(note)
 
 
 def is_predicted(program: Program, variable: Variable) -> bool:

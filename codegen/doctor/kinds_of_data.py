@@ -9,6 +9,7 @@ from .adapting import how_many_wrong
 from .elsewhere import further, wrong_elsewhere
 from .evidence import Evidence, Seen
 from .patient import Patient
+from .precision import mark_rounded
 
 SOME_DIGITS = 1e-5      # of a loss, that rounding may take where code leaves its range
 
@@ -20,16 +21,23 @@ def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tupl
         return None
     best, loss_differs = None, bool(forward.differs(seen))
     for words, moved in domains.narrower(patient.program, [s.point for s in seen], loss_differs):
-        few = [Seen(p, patient.answer(p)) for p in moved[:2]]
-        if any(s.answer.failure for s in few) or how_many_wrong(Evidence(patient.program, few)) >= most:
+        few = _answered(patient, moved[:2])
+        if len(few) < len(moved[:2]) or how_many_wrong(Evidence(patient.program, few)) >= most:
             continue
-        there = [Seen(p, patient.answer(p)) for p in moved]
-        narrow = Evidence(patient.program, [s for s in there if not s.answer.failure])
+        narrow = Evidence(patient.program, _answered(patient, moved))
         better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
             not how_many_wrong(narrow) or loss_differs
         if better and how_many_wrong(narrow) < most:
             best, most = (words, narrow), how_many_wrong(narrow)
     return None if best is None or (not most and _hides(patient, *best, loss_differs)) else best
+
+
+def _answered(patient, points):
+    """Return what is answered at some points, but where the code fails, and with what rounding makes of it."""
+    found = [s for s in (Seen(p, patient.answer(p)) for p in points) if not s.answer.failure]
+    if found:
+        mark_rounded(patient, patient.program, found)
+    return found
 
 
 def _hides(patient, words, narrow, loss_differs):

@@ -21,6 +21,7 @@ ORDER = 3               # of the differences in which what is smooth vanishes
 COARSE, WILD = 1e-11, 1e-5      # jumps, relative to the largest entry: more than float64 makes; than any rounding
 MOST = 2e-4             # of a jump that is taken for rounding where float32 cancels
 FINEST = 1e-12          # steps that float32 does not see, so that what jumps is float64's rounding
+SATURATED = 1e-8        # steps that float64 sees where it saturates, as 1 - p does at p = 1 - 1e-10
 MOST_IN_DOUBLE = 1e-8   # of a jump that is taken for rounding where float64 cancels: the root of its precision
 
 
@@ -33,8 +34,8 @@ def mark_rounded(patient: Patient, program: Program, answered: Sequence[Seen]) -
     for s in answered:
         s.answer.single = s.answer.single or patient.single
         if _differs(program, s):
-            step, most = (WIDE, MOST) if s.answer.single else (FINEST, MOST_IN_DOUBLE)
-            s.answer.jump = min(_jump(patient, program, s, step), most)
+            steps, most = ((WIDE,), MOST) if s.answer.single else ((FINEST, SATURATED), MOST_IN_DOUBLE)
+            s.answer.jump = min(max(_jump(patient, program, s, step) for step in steps), most)
 
 
 def _right_if_small(patient, program, point):

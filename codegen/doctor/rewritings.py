@@ -136,6 +136,12 @@ def _operations(node, around):
         for a, b in ((_transposed(left), right), (left, _transposed(right)), (_transposed(left), _transposed(right))):
             yield ast.BinOp(a, node.op, b), "transposed where it should not be, or not where it should", SLIP
             yield ast.BinOp(b, node.op, a), "transposed and exchanged", SLIP
+    for one in (right, left) if op is ast.Mult and "2" in (text(left), text(right)) else ():
+        if text(one) != "2":
+            turned = parsed("np.swapaxes(x, -1, -2)")
+            turned.args[0] = one
+            for other in (_transposed(one), turned):
+                yield ast.BinOp(one, ast.Add(), other), "one of the two is transposed", OTHER
     if op is ast.Mult and text(left) == "2":
         for name in around.names:
             new = ast.BinOp(right, ast.Add(), ast.Name(name, ast.Load()))

@@ -221,6 +221,11 @@ def is_finite(ours: Evaluated) -> bool:
     return all(np.all(np.isfinite(v)) for v in (ours.values[ours.program.loss], *ours.gradients().values()))
 
 
+def is_bit(note: str) -> bool:
+    """Tell whether an input's note says that it is 0 or 1."""
+    return any(said in note for said in ("0 or 1", "1 or 0", "else 0"))
+
+
 def is_sign(note: str) -> bool:
     """Tell whether an input's note says that it is 1 or -1, as labels of two classes and spins are."""
     return any(said in note for said in ("1 or -1", "-1 or 1", "-1 or +1", "±1", "1 and -1", "-1 and 1"))
@@ -233,7 +238,7 @@ def _value(variable, sizes, random, way):
     if variable.kind == "labels":
         return random.integers(0, int(variable.classes.xreplace({s: Integer(n) for s, n in sizes.items()})), shape)
     note = variable.note.lower() if variable.kind == "input" else ""
-    if "0 or 1" in note or "else 0" in note:
+    if is_bit(note):
         value = random.integers(0, 2, shape).astype(float)
     elif is_sign(note):
         value = random.choice([1.0, -1.0], shape)
