@@ -14,6 +14,10 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+import numpy
+
+from .careful import careful
+
 OTHERS = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))
 OURS = str(Path(__file__).parents[1])
 # What acts on more than its arguments: no variant of such code is run.
@@ -38,7 +42,7 @@ class Unit:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                code = compile(ast.Module([self.tree], []), self.file, "exec")
+                code = compile(ast.Module([careful(self.tree)], []), self.file, "exec")
             found = {_key(c): c for c in _codes(code)}
             for function, key in self.live:
                 function.__code__ = found[key]
@@ -66,18 +70,23 @@ def units_of(
     """
     functions = _functions(_executed(call))
     before = [(f, f.__code__) for f in functions]
+    unnamed = [space for f in functions if "np" not in (space := f.__globals__)]
+    for space in unnamed:               # edits are written with np, whatever the file calls it
+        space["np"] = numpy
     try:
         yield _units(functions, prepared)
     finally:
         for f, code in before:
             f.__code__ = code
+        for space in unnamed:
+            space.pop("np", None)
 
 
 def value_code(node: ast.expr) -> CodeType:
     """Return the code of an expression, without Python's warnings about what no one meant to write."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return compile(ast.Expression(node), "<edited>", "eval")
+        return compile(ast.Expression(careful(node)), "<edited>", "eval")
 
 
 def acts(units: list[Unit]) -> bool:
