@@ -6,7 +6,7 @@ from sympy import And, Piecewise, Sum, exp, log, sqrt, tanh
 
 from codegen.doctor import diagnose, layered
 from codegen.doctor.trials import is_finite, points
-from derive import Network, softmax, total
+from derive import Network, softmax, softplus, total
 from tests.coursework.editing import edited
 
 
@@ -127,3 +127,25 @@ def test_what_is_off_and_smooth_is_wrong_however_little(small):
         return loss, {"c": grads["c"] * (1 + small * c)}
 
     assert diagnose(soft_minimum(), nearly).verdict == "wrong"
+
+
+def turns():
+    net = Network("turns", "Logistic losses of turns to the one side or the other")
+    N, D = net.sizes("N D")
+    w, X, y = net.parameter("w", D), net.input("X", N, D), net.input("y", N)
+    n, d = net.indices(n=N, d=D)
+    z = net.define("z", 8 * Sum(X[n, d] * w[d], d), over=n)
+    net.loss = Sum(softplus((1 - 2 * y[n]) * z[n]), n)
+    return net
+
+
+def by_probabilities(w, X, y):
+    p = 1 / (1 + np.exp(-8 * X @ w))
+    loss = -np.sum(np.log(np.where(y == 1, p, 1 - p)))          # of p = 1 - 1e-10 six digits are left
+    return loss, 8 * X.T @ (p - (y == 1))
+
+
+def test_digits_lost_where_a_probability_is_nearly_1_are_no_mistake_on_narrower_data():
+    found = diagnose(turns(), by_probabilities)
+    assert found.right and "y is 0 or 1" in str(found), found
+    assert diagnose(turns(), edited(by_probabilities, ("p - (y == 1)", "p + (y == 1)"))).verdict == "wrong"

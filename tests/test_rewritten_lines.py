@@ -2,14 +2,20 @@
 
 import ast
 
+import numpy as np
 import pytest
+from sympy import Sum
 
+from codegen.doctor import diagnose
 from codegen.doctor.edits import Surroundings, made
 from codegen.doctor.rewritings import everywhere
 from codegen.doctor.sharing import all_added_up
 from codegen.doctor.slots import Slot, text
 from codegen.doctor.statements import of_block, of_statement
 from codegen.doctor.two_edits import located
+from derive import Network
+from tests.coursework.editing import edited
+from tests.test_repairs import examined
 
 SLIPS = [                               # what was written, and what was meant
     ("d = e * s / 2 + k / n * s * s - 1 / 2", "d = e * s / 2 + k / n * (s * s - 1) / 2"),
@@ -73,3 +79,19 @@ def test_long_lines_are_quoted_where_they_differ():
     new = ast.parse(text(tree.body[0].value).replace("place_in_column", "column * pool_height + place_in_column"))
     told = made(Slot(tree.body[0], "value"), new.body[0].value, "", 1).words
     assert "place_in_row, place_in_column]` should be" in told and "place_in_row, column * pool_height + plac" in told
+
+
+def quadratic(x, A):
+    back = np.einsum("eij,ej->ei", A + np.swapaxes(A, -1, -2), x)
+    return np.einsum("ei,eij,ej->", x, A, x), {"x": back}
+
+
+def test_twice_a_matrix_may_be_it_and_its_transpose():
+    net = Network("quadratic", "Quadratic forms, of matrices that need not be symmetric")
+    E, D = net.sizes("E D")
+    x, A = net.parameter("x", E, D), net.input("A", E, D, D)
+    e, i, j = net.indices(e=E, i=D, j=D)
+    net.loss = Sum(x[e, i] * A[e, i, j] * x[e, j], e, i, j)
+    assert diagnose(net, quadratic).right
+    found, _ = examined(net, edited(quadratic, ("A + np.swapaxes(A, -1, -2)", "2 * A")))
+    assert len(found) == 1 and "`A + np.swapaxes(A, -1, -2)`: one of the two is transposed" in found[0].words, found

@@ -74,8 +74,6 @@ class Surroundings:
                     column = ast.Tuple([ast.Slice(None, None, None), ast.Constant(None)], ast.Load())
                     wide = ast.Subscript(part, column, ast.Load())
                     found.setdefault(text(wide), wide)
-        for name in self.kept if "self" in self.names else ():
-            found.setdefault(f"self.{name}", ast.Attribute(ast.Name("self", ast.Load()), name, ast.Load()))
         return found
 
     @classmethod

@@ -18,7 +18,6 @@ from .judge import Judge, Repair
 from .lacking import fitting
 from .limits import can_stop, memory_limited
 from .lines import Line, line
-from .partly import in_parts
 from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
@@ -87,7 +86,6 @@ class Repairs:
                         return found
                     pair = both(judge, self.tried, self.guesses, places)
                     left = self.deadline - time.thread_time()
-                    pair = pair or in_parts(judge, self.tried, max(self.pairs, left / 2))
                     pair = pair or likely_together(judge, self.tried, max(self.pairs, left / 2))
                     return [*found, *pair] if pair else []
                 if best is None or (most == 1 and best[2].mends != judge.wrong):

@@ -61,16 +61,16 @@ def both(
         return []
     rows, deadline = np.stack([flat(t.gradients) for t in tried]), time.thread_time() + SECONDS
     found = islice(candidates(rows, before, right, _places(judge.evidence, k, names)), MOST_PAIRS)
-    for a, b in sorted(found, key=lambda pair: length(tried[pair[0]], tried[pair[1]])):
+    for a, b in sorted(found, key=lambda pair: _length(tried[pair[0]], tried[pair[1]])):
         if time.thread_time() > deadline:
             break
-        if right_with(judge, tried[a], tried[b]):
+        if _right_with(judge, tried[a], tried[b]):
             return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (tried[a], tried[b])]
     if guesses is None or right.size < FEW:
         return []
     effects = guesses(k, names)
     for _, mutant in effects.matching((before - right)[None]):
-        if (left := _judged_with(judge, mutant)) and right_with(left):
+        if (left := _judged_with(judge, mutant)) and _right_with(left):
             return [_told(effects, mutant, judge.wrong, "with that mended")]
     return _with_a_formula(judge, tried, rows - right, effects, regions)
 
@@ -83,7 +83,7 @@ def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> lis
         if time.thread_time() > deadline:
             break
         one_alone = (moved - others <= right) and (others - moved <= rights)    # what one changes alone it makes right
-        if names <= moved | others and one_alone and a.edit.slot != b.edit.slot and right_with(judge, a, b):
+        if names <= moved | others and one_alone and a.edit.slot != b.edit.slot and _right_with(judge, a, b):
             return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (a, b)]
     return []
 
@@ -96,7 +96,7 @@ def _that_change(judge, tried, names):
     k = judge.order[0]
     seen, now, wanted = judge.evidence.seen[k], judge.answer(k).gradients, judge.evidence.gradients(k)
     found = dict[tuple, tuple[Tried, frozenset[str], frozenset[str]]]()
-    for t in sorted(tried, key=length):
+    for t in sorted(tried, key=_length):
         moved = frozenset(n for n in names if not near(seen, t.gradients[n], now[n]))
         right = frozenset(n for n in moved if near(seen, t.gradients[n], wanted[n]))
         does = tuple(f"{number:.6g}" for n in sorted(names) for number in np.ravel(t.gradients[n]))
@@ -144,13 +144,13 @@ def _places(evidence, k, names) -> list[tuple[np.ndarray, np.ndarray]]:
         return []
 
 
-def length(*edits: Tried) -> tuple[int, int, int]:
+def _length(*edits):
     """Return how far-fetched edits are, and how long what is edited is."""
     lengths = (len(text(t.edit.old)) if isinstance(t.edit.old, ast.AST) else 100 for t in edits)
     return max(t.edit.rank for t in edits), sum(t.edit.rank for t in edits), sum(lengths)
 
 
-def right_with(judge: Judge, *edits: Tried) -> bool:
+def _right_with(judge, *edits):
     """Tell whether all is right with some edits."""
     units = list({id(t.unit): t.unit for t in edits}.values())
     with ExitStack() as held:
@@ -171,13 +171,13 @@ def _with_a_formula(judge, tried, gaps, effects, regions) -> list[Repair]:
         if _reads_nothing_from_above(judge.evidence.program, mutant):
             continue
         left = _judged_with(judge, mutant)
-        if left is None or not right_with(left, tried[a]) or _hides(judge, tried[a], regions):
+        if left is None or not _right_with(left, tried[a]) or _hides(judge, tried[a], regions):
             continue
         first = Repair(tried[a].line, tried[a].edit.words, judge.wrong, BOTH)
         for t in tried:
             if time.thread_time() > deadline:
                 break
-            if t is not tried[a] and right_with(judge, tried[a], t):
+            if t is not tried[a] and _right_with(judge, tried[a], t):
                 return [first, Repair(t.line, t.edit.words, judge.wrong, BOTH)]
         second = _told(effects, mutant, judge.wrong, BOTH)
         return [_in_its_place(first, second)] if _exchanged(tried[a], mutant) else [first, second]
