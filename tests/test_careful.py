@@ -8,7 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 from sympy import Sum
 
-from codegen.doctor.careful import careful
+from codegen.doctor.careful import checked
 from codegen.doctor.slots import text
 from derive import Network
 from tests.test_repairs import examined
@@ -16,7 +16,7 @@ from tests.test_repairs import examined
 
 def run(source, **names):
     tree = ast.parse(source, mode="eval").body
-    code = compile(ast.Expression(ast.fix_missing_locations(careful(tree))), "<test>", "eval")
+    code = compile(ast.Expression(ast.fix_missing_locations(checked(tree))), "<test>", "eval")
     return eval(code, {"np": np, **names})
 
 
@@ -44,9 +44,9 @@ def test_views_stay_in_their_memory():
 
 def test_other_code_is_as_it_was():
     tree = ast.parse("np.sum(x.at[0]) + f(x)", mode="eval").body
-    assert careful(tree) is tree
+    assert checked(tree) is tree
     tree = ast.parse("np.add.at(x, i, v)", mode="eval").body
-    careful(tree)
+    checked(tree)
     assert text(tree) == "np.add.at(x, i, v)"
 
 

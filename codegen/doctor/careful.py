@@ -47,7 +47,7 @@ def as_strided(x: Any, shape: Sequence[int] | None = None, strides: Sequence[int
     return np.lib.stride_tricks.as_strided(x, shape, strides, **options)
 
 
-def careful(tree: Any) -> Any:
+def checked(tree: Any) -> Any:
     """Return code that calls these in the place of NumPy's own; the same tree where it calls neither."""
     if not any(_is_careless(n) for n in ast.walk(tree)):
         return tree

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .careful import careful
+from .careful import checked
 from .evidence import largest
 from .limits import time_limited
 from .slots import Slot
@@ -146,7 +146,7 @@ class Line:
 
     def valued(self, node: ast.expr) -> list[Any]:
         """Return the value of an expression, each time."""
-        code = compile(ast.fix_missing_locations(ast.Expression(careful(node))), "<part>", "eval")
+        code = compile(ast.fix_missing_locations(ast.Expression(checked(node))), "<part>", "eval")
         return [eval(code, _fresh(names, code)) for names in self.names]
 
     def _within(self, added, some, known):
@@ -208,7 +208,7 @@ def _caught_by(unit, run, wanted):
 def _repeatable(found, node):
     """Tell whether a line gives the same when it is computed again, with the names that it had."""
     try:
-        code = compile(ast.Expression(careful(node)), "<again>", "eval")
+        code = compile(ast.Expression(checked(node)), "<again>", "eval")
         again = [found.given(code) for _ in range(2)]
     except (Exception, SystemExit):
         return False

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from .careful import careful
+from .careful import checked
 
 OTHERS = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib"))
 OURS = str(Path(__file__).parents[1])
@@ -42,7 +42,7 @@ class Unit:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                code = compile(ast.Module([careful(self.tree)], []), self.file, "exec")
+                code = compile(ast.Module([checked(self.tree)], []), self.file, "exec")
             found = {_key(c): c for c in _codes(code)}
             for function, key in self.live:
                 function.__code__ = found[key]
@@ -86,7 +86,7 @@ def value_code(node: ast.expr) -> CodeType:
     """Return the code of an expression, without Python's warnings about what no one meant to write."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return compile(ast.Expression(careful(node)), "<edited>", "eval")
+        return compile(ast.Expression(checked(node)), "<edited>", "eval")
 
 
 def acts(units: list[Unit]) -> bool:
