@@ -7,6 +7,7 @@ import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -34,6 +35,7 @@ PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, 
           (FAR, FIRST, SECOND), (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PAIRS = 0.3                 # of all the time, that is spent on likely edits two by two, at least
+SEVERAL = 0.15              # of the time left that is spent on edits of several lines: each of them is run
 PART = 0.1                  # of the time left that is spent on what one line does
 Formulas = Callable[[Evidence], list[Finding]]      # that explain all, [] where none do
 
@@ -200,11 +202,15 @@ class Repairs:
             yield from ((region, edit) for edit in made if edit.rank == rank)
 
     def _in_several_lines(self, places) -> Iterator[tuple[Region, Edit]]:
-        """Yield the edits of several lines of one function together, and those that put a line elsewhere too."""
+        """Yield the edits of several lines of one function, and those that put a line elsewhere too, for some time."""
+        now = time.thread_time()
+        end = now + SEVERAL * (self.deadline - now)
         for unit in {id(r.unit): r.unit for r in places}.values():
             here = [r for r in places if r.unit is unit]
-            yield from in_several_lines(here, self._around(unit))
-            yield from in_other_loops(here)
+            for found in chain(in_several_lines(here, self._around(unit)), in_other_loops(here)):
+                if time.thread_time() > end:
+                    return
+                yield found
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""
