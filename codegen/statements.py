@@ -131,8 +131,13 @@ def _filled(variable, value, node, printer):
     return f"np.zeros({shape}, {dtype})" if value == 0 else f"np.full({shape}, {printer.code(node)}, {dtype})"
 
 
+def _sizes(variable, printer):
+    """Return the sizes of a variable's array: that of a state has the initial row, too."""
+    return [printer.size(s + 1 if variable.state and axis == 0 else s).code for axis, s in enumerate(variable.shape)]
+
+
 def _shape(variable, printer):
-    shape = ", ".join(printer.size(s).code for s in variable.shape)
+    shape = ", ".join(_sizes(variable, printer))
     return f"({shape}{',' if len(variable.shape) == 1 else ''})"
 
 
@@ -281,8 +286,7 @@ def _scattered(equation, variable, program, outer, dense, updates, printer):
         primal = None                   # no residual is kept for its shape alone
     node, extra = form(dense, equation.free), []
     if is_tiled(equation, dense, updates):
-        sizes = [printer.size(s).code for s in variable.shape]
-        new = NewArrays(printer).allocated(name, sizes, "empty")
+        new = NewArrays(printer).allocated(name, _sizes(variable, printer), "empty")
         first = new if primal is None else f"{name} = np.empty_like({primal})"
         lines = [first, *(added(equation, u, printer, fresh=True) for u in updates)]
         return lines + scaled(name, outer, equation, printer), [] if primal is None else [primal]

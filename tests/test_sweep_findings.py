@@ -500,3 +500,24 @@ def test_conditions_have_their_own_indices_where_values_have(rest):
     net.loss = mean(abs(Y - 1)) if rest else mean(Y)
     for seed in range(3):
         sweep_judges.judge(net, {"A": 4, "B": 3, "C": 2}, seed=seed)
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+def test_a_state_that_does_not_read_itself_is_read_at_its_last_row(style):
+    """Its adjoint is filled outside a loop, at places of its own: the array lacked the initial row."""
+    net = Network("shifted")
+    A, C = net.sizes("A C")
+    w, x, b = net.parameter("w"), net.parameter("x", A), net.parameter("b", C)
+    c, a = net.indices(c=C, a=A)
+    h = net.state("h", C, initial=w**2)
+    net.define(h, tanh(b[c]), over=c)
+    v = net.define("v", tanh(x[a] * h[C - 1]), over=a)
+    net.loss = Sum(h[c] * h[c - 1], c) + Sum(v[a] ** 2, a)
+    sweep_judges.judge(net, {"A": 4, "C": 3})
+    given = {"w": 0.7, "x": np.linspace(-1, 1, 4), "b": np.array([0.3, -0.2, 0.5])}
+    grads = codegen.lambdify(net.backward(), style=style)(*given.values())[1]
+    h = np.concatenate([[0.49], np.tanh(given["b"])])
+    v = np.tanh(given["x"] * h[3])
+    dh = np.concatenate([h[1:], [0]]) + np.concatenate([[0], h[:-1]])
+    dh[3] += 2 * v * (1 - v**2) @ given["x"]
+    assert np.allclose(grads.b, dh[1:] * (1 - h[1:] ** 2)) and np.isclose(grads.w, dh[0] * 1.4)
