@@ -244,14 +244,15 @@ def test_the_sides_of_an_outer_product_are_multiplied_first(style):
 
 @pytest.mark.parametrize("style", ["plain", "fast"])
 def test_short_causal_kernels_along_the_first_axis_are_pytorchs(style):
-    """Channels last: np.einsum takes five times as long where the kernels have theirs first."""
+    """Channels last: what each place of the kernels gives is added up, without an array of windows."""
     net = Network("short", "A short causal convolution of each channel")
     T, D, K = net.sizes("T D K")
     u, w, Y = net.parameter("u", T, D), net.parameter("w", D, K), net.input("Y", T, D)
     t, d, k = net.indices(t=T, d=D, k=K)
     net.loss = total(net.define("c", Sum(padded(u)[t - k, d] * w[d, k], k), over=(t, d)) * Y)
     program = net.backward()
-    assert source(program).count('"kd,ktd->td", w.T.copy()') == 2
+    text = source(program)
+    assert text.count("w[:, k] * ") == 2 and "einsum" not in text and "windows" not in text
     random = np.random.default_rng(0)
     given = [random.normal(size=shape) for shape in ((7, 3), (3, 4), (7, 3))]
     rows, kernels, weights = (torch.tensor(g, requires_grad=True) for g in given)

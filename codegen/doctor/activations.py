@@ -158,7 +158,8 @@ def _true_class(program, equation, total):
     """The entry of the true class, [c = y[n]], of margins: left at 0, or counted once rather than for each margin."""
     labels = {v.name for v in program.kind("labels")}
     for term in total.args:
-        factors = _drawn_out(term)
+        sums = {t: _summed_written(program, t) for t in subterms(term) if isinstance(t, Sum)}
+        factors = _drawn_out(term.xreplace(sums))
         for y in (f for f in factors if isinstance(f, KroneckerDelta) and reads(f, labels)):
             yield _mutant(equation, total, (1 - y) * total, "the entry of the true class is left at 0", "softmax", RARE)
             for part in (f for f in factors if isinstance(f, Sum)):
@@ -170,6 +171,12 @@ def _true_class(program, equation, total):
                 if part.has(step):
                     yield _mutant(equation, total, (1 - y) * (total - term) + weight, "the true class is counted once, "
                                   "whether any margin is positive or not", "softmax", POSSIBLE)
+
+
+def _summed_written(program, part):
+    """Return a sum with what is sent back written out, where the mask of a hinge is."""
+    reads_back = reads(part.function, set(program.adjoints.values()))
+    return part.func(part.function.xreplace({r: _written(program, r) for r in reads_back}), *part.limits)
 
 
 def _drawn_out(term):
