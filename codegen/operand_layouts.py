@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from derive.forms import form
 from derive.nodes import Axes, Node, Product, Read, Transpose
-from derive.program import Equation, Program, is_cyclic, ordered
+from derive.program import Equation, Program
 from derive.terms import read_name, reads
 
 Places = tuple[int, ...]
@@ -32,7 +32,7 @@ class Use:
 
 def layouts(program: Program) -> dict[str, Places]:
     """Return the order in memory of the axes of the products that are copied before they are read otherwise."""
-    in_turns = {e.name for group in ordered(program.equations) if is_cyclic(group) for e in group}
+    in_turns = program.looped()
     kept = {*program.wanted, *program.results.values(), *in_turns}
     stacked = [e for e in program.equations if e.name not in kept and _is_stacked(e)]
     readers: dict[str, list[Equation]] = {e.name: [] for e in stacked}

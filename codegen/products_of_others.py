@@ -7,7 +7,7 @@ from sympy import Eq, Idx, Piecewise, S
 from derive.binders import Binder, Product
 from derive.forms import form
 from derive.nodes import Node
-from derive.program import Program, is_cyclic
+from derive.program import Program
 from derive.terms import bottom_up, free_indices
 
 from .precedence import Text
@@ -53,7 +53,7 @@ class Others(Node):
 
 def with_products_of_others(program: Program) -> Program:
     """Return the program with products of all other entries told; a recurrence keeps its own, which come in turn."""
-    looped = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    looped = program.looped()
     return program.with_equations(
         e if e.name in looped else e.with_rhs(bottom_up(e.rhs, _told)) for e in program.equations)
 

@@ -8,7 +8,7 @@ from derive.binders import Binder
 from derive.forms import form
 from derive.nodes import Node
 from derive.partial_sums import running
-from derive.program import Program, is_cyclic
+from derive.program import Program
 from derive.terms import bottom_up, free_indices
 
 from .precedence import ATOM, Text
@@ -71,7 +71,7 @@ class Accumulated(Node):
 
 def with_running_sums(program: Program) -> Program:
     """Return the program with its running sums told; a recurrence keeps sums over its own rows, which come in turn."""
-    looped = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    looped = program.looped()
     return program.with_equations(
         e if e.name in looped else e.with_rhs(bottom_up(e.rhs, _told)) for e in program.equations)
 

@@ -12,7 +12,7 @@ from functools import partial
 from sympy import Expr, Function, Idx, Indexed
 
 from derive.functions import sigmoid, softplus
-from derive.program import Program, is_cyclic
+from derive.program import Program
 from derive.sharing import with_named
 from derive.terms import read_name, subterms
 
@@ -62,7 +62,7 @@ def with_shared_exponentials(program: Program, exponential: type[Function] = cap
 def _shared(program, functions, read) -> set[str]:
     """Return the variables that two functions are taken of entry by entry, wherever that is, and in no recurrence."""
     found: dict[str, set[tuple]] = {}
-    odd = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    odd = program.looped()
     for e in program.equations:
         for term in subterms(e.rhs):
             if isinstance(term, functions):

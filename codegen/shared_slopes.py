@@ -6,8 +6,7 @@
 from sympy import Add, Expr, Function, Pow, S
 
 from derive.program import Program
-from derive.sharing import with_named
-from derive.terms import bottom_up
+from derive.sharing import with_marks_named
 
 
 class Slope(Function):
@@ -19,9 +18,7 @@ class Slope(Function):
 
 def with_shared_slopes(program: Program) -> Program:
     """Name 1 - h**2 of every array h of which it is needed more than once."""
-    marked = program.with_equations(e.with_rhs(bottom_up(e.rhs, _marked)) for e in program.equations)
-    named = with_named(marked, lambda term: isinstance(term, Slope))
-    return named.with_equations(e.with_rhs(e.rhs.replace(Slope, lambda h: 1 - h**2)) for e in named.equations)
+    return with_marks_named(program, _marked, Slope, lambda h: 1 - h**2)
 
 
 def _marked(term: Expr) -> Expr:

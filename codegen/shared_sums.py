@@ -8,7 +8,7 @@ from collections import Counter
 
 from sympy import Expr, Indexed, Sum
 
-from derive.program import Equation, Program, Variable, is_cyclic
+from derive.program import Equation, Program, Variable
 from derive.terms import anonymous, bottom_up, free_indices, reads, subterms
 
 from .products_named import introduced, is_whole
@@ -17,7 +17,7 @@ from .running_sums import RunningSum
 
 def with_shared_sums(program: Program) -> Program:
     """Name every sum that stands in several places, but for those in loops, whose values are those of a turn."""
-    loops = {e.name for group in program.groups() if is_cyclic(group) for e in group}
+    loops = program.looped()
     sums = {e: _sums(e.rhs, program) for e in program.equations
             if e.name not in loops and not e.implicit and e.free == e.indices}
     alike = Counter(_outline(t) for found in sums.values() for t in found)

@@ -8,8 +8,8 @@ from sympy import Add, Expr, Function, Idx, Indexed, Mul, Pow
 
 from derive.binders import has_binder
 from derive.program import Program
-from derive.sharing import with_named
-from derive.terms import bottom_up, subterms
+from derive.sharing import with_marks_named
+from derive.terms import subterms
 
 PASSES = 3                      # over arrays: what takes fewer is made anew as fast as it is read again
 
@@ -23,9 +23,7 @@ class SumOf(Function):
 
 def with_shared_terms(program: Program) -> Program:
     """Name the sums of arrays that are factors, or bases of powers, in more than one line."""
-    marked = program.with_equations(e.with_rhs(bottom_up(e.rhs, _marked)) for e in program.equations)
-    named = with_named(marked, lambda term: isinstance(term, SumOf))
-    return named.with_equations(e.with_rhs(e.rhs.replace(SumOf, lambda total: total)) for e in named.equations)
+    return with_marks_named(program, _marked, SumOf, lambda total: total)
 
 
 def _marked(term: Expr) -> Expr:

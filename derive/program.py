@@ -250,6 +250,10 @@ class Program:
         """Return the equations in an order in which they can be evaluated, those that wait for each other together."""
         return ordered(self.equations)
 
+    def looped(self) -> set[str]:
+        """Return the variables whose equations wait for each other, or for themselves."""
+        return {e.name for group in self.groups() if is_cyclic(group) for e in group}
+
     def with_equations(self, equations: Iterable[Equation], **changes) -> "Program":
         lines = tuple(equations)
         same = not changes and len(lines) == len(self.equations) and all(map(is_, lines, self.equations))

@@ -90,6 +90,15 @@ def with_named(program: Program, wanted: Callable[[Expr], bool], least: int = 2)
     return naming.program.with_equations(naming.lines)
 
 
+def with_marks_named(
+    program: Program, mark: Callable[[Expr], Expr], kind: type, meaning: Callable[[Expr], Expr],
+) -> Program:
+    """Name what several lines need of what `mark` puts into a function of some kind, and write out its meaning."""
+    marked = program.with_equations(e.with_rhs(bottom_up(e.rhs, mark)) for e in program.equations)
+    named = with_named(marked, lambda term: isinstance(term, kind))
+    return named.with_equations(e.with_rhs(e.rhs.replace(kind, meaning)) for e in named.equations)
+
+
 class _Naming:
     """Goes through the equations once, in order: the first place that needs a value names it, the others read it."""
 
