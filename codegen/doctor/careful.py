@@ -54,8 +54,12 @@ def checked(tree: Any) -> Any:
     return ast.fix_missing_locations(_Careful().visit(copy.deepcopy(tree)))
 
 
+def _name(function):
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
 def _is_careless(node):
-    name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+    name = _name(node.func) if isinstance(node, ast.Call) else ""
     return name == "as_strided" or (name == "at" and isinstance(node.func, ast.Attribute) and len(node.args) in (2, 3)
                                     and not node.keywords)
 
@@ -64,7 +68,7 @@ class _Careful(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         if _is_careless(node):
-            name = "as_strided" if not isinstance(node.func, ast.Attribute) else node.func.attr
+            name = _name(node.func)
             if name == "at":
                 node.args.insert(0, node.func.value)
             node.func = ast.copy_location(ast.parse(f"{HERE}.{name}", mode="eval").body, node)

@@ -387,14 +387,10 @@ def _other_places(part, around):
         yield from (moved(part, by) for by in (1, -1))
 
 
-def _reversed(node, axes=1):
-    back: list[ast.expr] = [ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1))) for _ in range(axes)]
-    return ast.Subscript(node, back[0] if axes == 1 else ast.Tuple(back, ast.Load()), ast.Load())
-
-
-def _flipped(node):
-    back = [ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1))) for _ in range(2)]
-    return ast.Subscript(node, ast.Tuple([ast.Constant(...), *back], ast.Load()), ast.Load())
+def _reversed(node, axes=1, last=False):
+    back: list[ast.expr] = [ast.Constant(...)] if last else []
+    back += [ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1))) for _ in range(axes)]
+    return ast.Subscript(node, back[0] if len(back) == 1 else ast.Tuple(back, ast.Load()), ast.Load())
 
 
 # ---- anywhere
@@ -407,7 +403,8 @@ def _around(node, around):
     one = ast.Constant(1)
     yield _reversed(node), "it is the wrong way round: [::-1] is missing", SLIP
     yield _reversed(node, 2), "it is not turned round along both axes: [::-1, ::-1] is missing", SLIP
-    yield _flipped(node), "it is not turned round along its last two axes: [..., ::-1, ::-1] is missing", OTHER
+    yield _reversed(node, 2, last=True), \
+        "it is not turned round along its last two axes: [..., ::-1, ::-1] is missing", OTHER
     if not (isinstance(node, ast.Attribute) and node.attr == "T"):
         yield _transposed(node), "it is not transposed", SLIP
     yield ast.UnaryOp(ast.USub(), node), "the sign is wrong", SLIP

@@ -8,7 +8,7 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from .edits import OTHER, Edit, Surroundings, once
@@ -29,7 +29,7 @@ def in_several_lines(regions: Sequence[Region], around: Surroundings) -> Iterato
     places = [place for r in likely for place in expressions(r.slot) if not isinstance(place.owner, ast.Attribute)]
     lines = [r for r in regions if isinstance(r.slot.node, ast.Assign)]
     if likely:
-        changes = [*_added_up(lines), *_other_names(places, around), *_other_functions(places)]
+        changes = chain(_added_up(lines), _other_names(places, around), _other_functions(places))
         yield from islice(_everywhere(likely[0], changes), MOST)
 
 
