@@ -162,3 +162,40 @@ def test_the_loss_itself_sent_back_is_told():
 
     found = diagnose(net, mine)
     assert found.verdict == "wrong" and "unknown" not in found.kinds and "loss" in str(found.findings[0].words), found
+
+
+def resampled():
+    net = Network("resampled", "Points between -1 and 1 in an image of its own size each")
+    H, W, N = net.sizes("H W N")
+    at, image, goal = net.parameter("at", N, 2), net.input("image", H, W), net.input("goal", N)
+    n, = net.indices(n=N)
+    u = net.define("u", (W - 1) / 2 * (at[n, 0] + 1) + image[0, 0], over=n)
+    v = net.define("v", (H - 1) / 2 * (at[n, 1] + 1), over=n)
+    net.loss = Sum(sin(u[n]) * cos(v[n]) * goal[n], n)
+    return net
+
+
+def sampling(at, image, goal):
+    H, W = image.shape
+    u = (W - 1) / 2 * (at[:, 0] + 1) + image[0, 0]
+    v = (H - 1) / 2 * (at[:, 1] + 1)
+    across = np.cos(u) * np.cos(v) * goal
+    down = -np.sin(u) * np.sin(v) * goal
+    across = across * (W - 1) / 2
+    down = down * (H - 1) / 2
+    return np.sum(np.sin(u) * np.cos(v) * goal), {"at": np.stack((across, down), axis=1)}
+
+
+def test_one_slip_in_twin_lines_with_names_of_their_own_is_one():
+    assert diagnose(resampled(), sampling).right
+    wrong = edited(sampling, ("across * (W - 1) / 2", "across * ((W - 1) / 2) ** 2"),
+                   ("down * (H - 1) / 2", "down * ((H - 1) / 2) ** 2"))
+    found = str(diagnose(resampled(), wrong))
+    assert "`((W - 1) / 2) ** 2` should be `(W - 1) / 2` and `((H - 1) / 2) ** 2` should be `(H - 1) / 2`, " \
+        "in lines 7 and 8; so edited, dat is right" in found
+
+
+def test_an_adjoint_that_two_equations_are_wrong_for_is_named_once():
+    wrong = edited(sampling, ("across * (W - 1)", "across * (W - 2)"), ("down * (H - 1)", "down * (H - 2)"))
+    found = str(diagnose(resampled(), wrong))
+    assert "dat: the term -1 is doubled" in found and "dat, dat" not in found

@@ -26,11 +26,13 @@ from .several_lines import in_several_lines
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
+from .twin_lines import in_twin_lines
 from .two_edits import Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
         (OTHER, FIRST, MAYBE))
+SLIPS = len(NEAR) - 1       # the phases of slips, which may be twins
 PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY),
           (FAR, FIRST, SECOND), (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
@@ -124,6 +126,7 @@ class Repairs:
         best: tuple[Unit, Edit, Repair] | None = None
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
         ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
+        ways.insert(SLIPS, (OTHER, self._in_twin_lines(places)))
         for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
@@ -211,6 +214,10 @@ class Repairs:
                 if time.thread_time() > end:
                     return
                 yield found
+
+    def _in_twin_lines(self, places) -> Iterator[tuple[Region, Edit]]:
+        """Yield slips of those tried that are twins in two lines; read as late as all have been tried."""
+        yield from in_twin_lines(self.judge, self.tried, places)
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""

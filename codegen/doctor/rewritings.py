@@ -249,7 +249,10 @@ def _constants(node, around):
 
 
 def names(node: ast.Name, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
-    """Yield the other names of a function, and what a name was at the turn of a loop that is meant."""
+    """Yield other names, what a name was at the turn of a loop that is meant, and one less or more of a size."""
+    if any(node.id in axes for axes in around.lengths):
+        for sign, words in ((ast.Sub(), "one less"), (ast.Add(), "one more")):
+            yield ast.BinOp(node, sign, ast.Constant(1)), f"{node.id} is read where {words} should be", SLIP
     for kept in around.turns.get(node.id, ()):
         yield kept, f"{node.id} is what the last turn of a loop left, where {text(kept)} should be", SLIP
     for name in around.names:

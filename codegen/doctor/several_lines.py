@@ -30,7 +30,7 @@ def in_several_lines(regions: Sequence[Region], around: Surroundings) -> Iterato
     lines = [r for r in regions if isinstance(r.slot.node, ast.Assign)]
     if likely:
         changes = chain(_added_up(lines), _other_names(places, around), _other_functions(places))
-        yield from islice(_everywhere(likely[0], changes), MOST)
+        yield from islice(together(likely[0], changes), MOST)
 
 
 def _added_up(regions):
@@ -44,7 +44,7 @@ def _added_up(regions):
         yield some, new, words
 
 
-def _everywhere(region, changes):
+def together(region, changes):
     """Yield the function's body with some places of it changed together."""
     body = Slot(region.unit.function, "body")
     for places, new, words in changes:
@@ -81,10 +81,10 @@ def _other_functions(places):
 
 def _several(found) -> Iterator[tuple[str, list[Slot]]]:
     """Yield what is written in several places, with these."""
-    together: dict[str, list[Slot]] = {}
+    by_text: dict[str, list[Slot]] = {}
     for said, place in found:
-        together.setdefault(said, []).append(place)
-    yield from ((said, some) for said, some in together.items() if len(some) > 1)
+        by_text.setdefault(said, []).append(place)
+    yield from ((said, some) for said, some in by_text.items() if len(some) > 1)
 
 
 def _array(node):

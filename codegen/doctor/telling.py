@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .diagnosis import Finding
+from .edits import once
 from .evidence import Evidence
 from .judge import LOSS, Repair
 from .leaves import partly
@@ -39,9 +40,9 @@ def together(findings: Sequence[Finding]) -> list[Finding]:
 
 def _joined(group):
     first = group[0]
-    words = f"{', '.join(f.name for f in group)}: {first.mistake}, in each of them. The first: {first.words}"
-    explains = tuple(n for f in group for n in f.explains)
-    return Finding(first.kind, words, first.name, tuple(dict.fromkeys(explains)), first.mistake)
+    words = f"{', '.join(once(f.name for f in group))}: {first.mistake}, in each of them. The first: {first.words}"
+    explains = (n for f in group for n in f.explains)
+    return Finding(first.kind, words, first.name, once(explains), first.mistake)
 
 
 def _numbers(hit, evidence):
