@@ -122,8 +122,8 @@ def lowered(
     variables = dict(program.variables)
     lines: list[Equation] = []
     for e in program.equations:
-        if e.name in parts:
-            part = parts[e.name]
+        part = parts.get(e.name)
+        if part and part.equation is e:         # the row -1 of a state has its own equation
             variables |= {v.name: v for v in (part.exponents, part.maxima, part.exponentials, part.sums) if v}
             lines += _lines(part, _may_be_masked(e, program))
             if not _is_inlined(program, e.name):

@@ -1,11 +1,11 @@
-"""States that are sigmoids and exponentials themselves, beside PyTorch; the row before the first is none of them."""
+"""States that are sigmoids, exponentials or log-sum-exps themselves, beside PyTorch; their row -1 is not."""
 
 import numpy as np
 import pytest
 from sympy import Sum, exp, tanh
 
 import codegen
-from derive import Network, sigmoid
+from derive import LogSumExp, Network, sigmoid
 
 torch = pytest.importorskip("torch", reason="PyTorch is in the peers extra: pip install -e '.[peers]'")
 
@@ -55,7 +55,33 @@ def numbers_in_torch(a, b, x):
     return loss
 
 
+def soft_values(initial):
+    net = Network("soft_values", "Values of states, the soft maximum over actions of what is to come")
+    T, S, A = net.sizes("T S A")
+    r, x, P = net.parameter("r", S), net.input("x", T, S), net.input("P", S, S, A)
+    t, s, k, a = net.indices(t=T, s=S, k=S, a=A)
+    V = net.state("V", T, S, initial=LogSumExp(P[s, k, 0] * r[k], k) if initial else 0)
+    Q = net.define("Q", r[s] * x[t, s] + Sum(P[s, k, a] * V[t - 1, k], k), over=(t, s, a))
+    net.define(V, LogSumExp(Q[t, s, a], a), over=(t, s))
+    net.loss = Sum(V[t, s] * P[s, s, 0], t, s)
+    return net
+
+
+def soft_values_in_torch(initial):
+    def loss(r, x, P):
+        V = torch.logsumexp(P[:, :, 0] * r, 1) if initial else torch.zeros_like(r)
+        total = 0
+        for now in x:
+            V = torch.logsumexp((r * now)[:, None] + torch.einsum("ska,k->sa", P, V), 1)
+            total = total + V @ torch.diagonal(P[:, :, 0])
+        return total
+
+    return loss
+
+
 NETWORKS = {
+    "log-sum-exps": (lambda: soft_values(False), soft_values_in_torch(False), {"T": 4, "S": 3, "A": 2}),
+    "log-sum-exps from one": (lambda: soft_values(True), soft_values_in_torch(True), {"T": 3, "S": 4, "A": 3}),
     "vectors": (vectors, vectors_in_torch, {"T": 5, "D": 3, "H": 4}),
     "by exp": (lambda: vectors(lambda z: 1 / (1 + exp(-z))), vectors_in_torch, {"T": 1, "D": 2, "H": 3}),
     "numbers": (numbers, numbers_in_torch, {"T": 6}),
