@@ -7,12 +7,14 @@ given indices; broadcasting, transposes and products are nothing but the pattern
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import permutations
 from typing import ClassVar
 
-from sympy import Basic, Expr, Function, Idx, IndexedBase, Integer, Sum, Symbol, Tuple, floor
+from sympy import Basic, Expr, Function, Idx, IndexedBase, Integer, MatrixBase, Mul, Pow, S, Sum, Symbol, Tuple, floor
 from sympy import exp as _exp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
+from sympy.utilities.iterables import NotIterable
 
 from . import other_words, slicing
 from .binders import LogSumExp, Maximum, Product, is_binder
@@ -49,14 +51,22 @@ class ArrayOperators:
         found = None if name.startswith("_") else other_words.written(name)
         if found is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise MissingMethod(f"{_text(self)[:60]} has no .{name}{found and f'; write {found}'}")
+        told = f"; write {other_words.of(found, _text(self))}" if found else ""
+        raise MissingMethod(f"{_text(self)[:60]} has no .{name}{told}")
 
     @property
     def T(self):
-        """The transpose: the last two axes swapped."""
+        """The transpose of a matrix; NumPy's reverses all axes of a stack, which is seldom meant, and refused."""
+        if len(shape := shape_of(self)) > 2:
+            text = _operand(self)
+            raise DefinitionError(f"{text}.T: shape {shape_text(shape)}; write {text}.mT for the last two axes swapped"
+                                  ", or read it at indices in another order")
         return Transposed(self)
 
-    mT = T
+    @property
+    def mT(self):
+        """The last two axes swapped."""
+        return Transposed(self)
 
     def _eval_transpose(self):
         raise DefinitionError("sympy.transpose takes arrays for numbers; write .T, or derive's transpose(...)")
@@ -86,6 +96,7 @@ class Array(ArrayOperators, IndexedBase):
         if masks := [i for i in indices if isinstance(i, Relational | BooleanFunction)]:
             raise DefinitionError(f"{self.name} is read where {masks[0]}; write Piecewise(({self.name}, {masks[0]}), "
                                   "(0, True)) for what counts there")
+        slicing.check_places(self.name, indices)
         self._check_number(indices)
         if slicing.is_slicing(indices, len(self.shape)):
             return Sliced.of(self, indices)
@@ -105,6 +116,8 @@ class Array(ArrayOperators, IndexedBase):
     def _with_whole_axes(self, indices):
         """Say how axes are read whole where there are too few indices."""
         rest = len(self.shape) - len(indices)
+        if rest > 0 and any(isinstance(i, Expr) and i.atoms(Idx) for i in indices):
+            return "; give one for each axis, and write products as sums over indices, Sum(X[t, n, j] * W[j, k], j)"
         return f"; {self.name}[{', '.join([*map(str, indices), *':' * rest])}] is a part of it" if rest > 0 else ""
 
     def _check_number(self, indices):
@@ -124,14 +137,18 @@ class Array(ArrayOperators, IndexedBase):
         return getattr(self.label, "name", None) or str(self.label)
 
 
-class ArrayNode(ArrayOperators, Expr):
+class ArrayNode(ArrayOperators, Expr, NotIterable):
     """An array-valued expression that is not elementwise."""
 
     def __getitem__(self, indices):
+        if isinstance(indices, int) and indices > 0:        # Python's own sum(Z), list(Z), ... end here, not never
+            size = shape_of(self)[0]
+            if size.is_Integer and indices >= size:
+                raise IndexError(f"{_text(self)}[{indices}]: it has indices 0 to {size - 1}")
+            if not (size - 1 - indices).is_nonnegative:
+                raise DefinitionError(f"{_operand(self)}[{indices}]: it has indices 0 to {size - 1}; "
+                                      f"for its sum take total({_text(self)})")
         return Sliced.of(self, indices)
-
-    def __iter__(self):
-        raise TypeError(f"{_text(self)} has no first and next entry; for its sum take total({_text(self)})")
 
     def _eval_is_real(self):
         return True
@@ -168,7 +185,7 @@ class MatMul(ArrayNode):
     def shape(self):
         a, b = map(shape_of, self.args)
         if not a or not b:
-            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self)}")
+            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self)}{_of_numbers(self.args)}")
         inner_b = b[-2] if len(b) > 1 else b[0]
         if a[-1] != inner_b:
             raise DefinitionError(
@@ -198,7 +215,9 @@ class Transposed(ArrayNode):
     def shape(self):
         shape = shape_of(self.args[0])
         if len(shape) < 2:
-            raise DefinitionError(f"{_text(self.args[0])}.T: shape {shape_text(shape)}; a transpose needs two axes")
+            text = _text(self.args[0])
+            told = f"; {text}[:, None] is a column, and `@` takes vectors as they are" if shape else ""
+            raise DefinitionError(f"{text}.T: shape {shape_text(shape)}; a transpose needs two axes{told}")
         return (*shape[:-2], shape[-1], shape[-2])
 
     def at(self, indices, name_index):
@@ -213,8 +232,12 @@ class Reduced(ArrayNode):
     def __new__(cls, kind, a, axis=None, keep=False):
         a = symbolic(a)
         if not isinstance(a, Expr):
-            raise DefinitionError(f"{kind} of {a}; expected an array or another expression with real values")
+            told = "; a == b compares what is written, Eq(a, b) is a condition" if a in (S.true, S.false) else ""
+            raise DefinitionError(f"{kind} of {a}; expected an array or another expression with real values{told}")
         rank = len(shape_of(a))
+        if not rank and (a.is_number or free_indices(a)):
+            told = f"Sum(..., {free_indices(a)[0]})" if free_indices(a) else "Eq(a, b) for a == b in a condition"
+            raise DefinitionError(f"{kind} of {a}, which is one number; expected an array, or write {told}")
         axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(k, int) and -rank <= k < rank for k in axes) or len({k % rank for k in axes}) < len(axes):
             raise DefinitionError(
@@ -258,9 +281,11 @@ class Picked(ArrayNode):
     def shape(self):
         z, y = map(shape_of, self.args)
         if not z or len(z) - 1 != len(y) or z[:-1] != y:
+            rows = f"; rows of probabilities are taken by -total({_text(self.args[1])} * log_softmax(" \
+                f"{_text(self.args[0])}), axis=-1)" if z == y else ""
             raise DefinitionError(
                 f"labels {_text(self.args[1])} of shape {shape_text(y)} pick from {_text(self.args[0])} of shape "
-                f"{shape_text(z)}; expected labels of shape {shape_text(z[:-1])}"
+                f"{shape_text(z)}; expected labels of shape {shape_text(z[:-1])}{rows}"
             )
         return z[:-1]
 
@@ -331,6 +356,17 @@ def _shown(value):
     return str(value) if isinstance(value, Basic | int | float) else f"a {type(value).__name__}"
 
 
+def _of_numbers(args):
+    """Return the remedy for a matrix of numbers where an array should be."""
+    found = next((a for a in args if isinstance(a, MatrixBase)), None)
+    if found is None:
+        return ""
+    if found.free_symbols:
+        return "; a Matrix of entries is written out, X[:, 0] * cos(a) + X[:, 1] * sin(a) for the first column"
+    shape = ", ".join(map(str, found.shape))
+    return f"; numbers are handed over later: declare A = net.input(\"A\", {shape}) in the place of the Matrix"
+
+
 def _computing(name):
     """Return what is said of a function of NumPy's."""
     found = other_words.written(name)
@@ -383,9 +419,32 @@ def broadcast(shapes: Sequence[tuple], expr: Expr) -> tuple[Expr, ...]:
                 found = " and ".join(shape_text(s) for s in dict.fromkeys(shapes) if s)
                 raise DefinitionError(
                     f"{_text(expr)}: shapes {found} do not broadcast; {result[axis]} and {size} should be the same"
+                    f"{_lengthened(expr)}"
                 )
             result[axis] = size if size != 1 else result[axis]
     return tuple(result)
+
+
+def _lengthened(expr):
+    """Return what two arrays that do not broadcast may be meant for: a new axis of one, or a matrix product."""
+    if len(expr.args) != 2 or not all(map(shape_of, expr.args)):
+        return ""
+    (less, a), (more, b) = sorted(((x, shape_of(x)) for x in expr.args), key=lambda pair: len(pair[1]))
+    missing = len(b) - len(a)
+    fits = [k for k in range(missing) if all(s in (1, t) for s, t in zip(a, b[k:], strict=False))]
+    reduced = next((t for t in subterms(less) if isinstance(t, Reduced) and len(shape_of(t)) == len(a)), None)
+    if fits and missing == 1 and reduced is not None:
+        return f"; {_text(reduced)} keeps its axis by keepdims=True"
+    if fits:
+        name, told = (_text(less), "") if isinstance(less, Array | ArrayNode) else (
+            "A", f", A = net.define(\"A\", {_text(less)})")
+        new = ", ".join(["None"] * (missing - fits[0]))
+        return f"; {name}[{':, ' * len(a)}{new}] has the axes of {_text(more)}{told}"
+    bases = [x.base if x.is_Pow and x.exp == 2 else x for x in expr.args]
+    for (x, s), (y, t) in permutations(zip(bases, map(shape_of, bases), strict=True)):
+        if expr.is_Mul and len(s) == len(t) == 2 and s[1] == t[0]:
+            return f"; a matrix product is {_text(x)} @ {_text(y)}"
+    return ""
 
 
 def at(expr: Expr, indices: tuple, name_index: Namer) -> Expr:
@@ -414,7 +473,7 @@ def _text(expr):
     if isinstance(expr, MatMul):
         return " @ ".join(_text(a) if not a.is_Add else f"({_text(a)})" for a in expr.args)
     if isinstance(expr, Transposed):
-        return f"{_operand(expr.args[0])}.T"
+        return f"{_operand(expr.args[0])}.{'mT' if len(shape_of(expr.args[0])) > 2 else 'T'}"
     if isinstance(expr, Sliced):
         a, entries = expr.args
         return f"{_operand(a)}[{slicing.text(entries, shape_of(a))}]"
@@ -422,14 +481,18 @@ def _text(expr):
         return f"{expr.args[0]}({_text(expr.args[1])})"
     if isinstance(expr, Picked):
         return f"{_text(expr.args[0])}[{_text(expr.args[1])}]"
-    if not expr.args or isinstance(expr, Array) or expr.is_Indexed:
+    if not expr.args or isinstance(expr, Array | MatrixBase) or expr.is_Indexed:
         return str(expr)
     if expr.is_Add:
         return " + ".join(map(_text, expr.args))
+    if expr.is_Mul and any(isinstance(a, Pow) and a.exp == -1 for a in expr.args):
+        below = Mul(*(1 / a for a in expr.args if isinstance(a, Pow) and a.exp == -1))
+        text = _text(below)
+        return f"{_text(expr * below)}/{f'({text})' if below.is_Add or below.is_Mul else text}"
     if expr.is_Mul:
-        return "*".join(f"({_text(a)})" if a.is_Add else _text(a) for a in expr.args)
-    if expr.is_Pow:
-        return f"({_text(expr.base)})**{expr.exp}"
+        return "*".join(f"({_text(a)})" if a.is_Add or isinstance(a, MatMul) else _text(a) for a in expr.args)
+    if expr.is_Pow and not expr.exp.could_extract_minus_sign():
+        return "**".join(text if text.isalnum() else f"({text})" for text in map(_text, expr.args))
     return f"{type(expr).__name__}({', '.join(map(_text, expr.args))})"
 
 

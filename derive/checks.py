@@ -125,13 +125,19 @@ def check_read(reading: Reading, name: str, variables: Mapping[str, Variable], p
     read = reading.read
     variable = variables.get(read_name(read))
     if variable is None or variable.base not in (read, getattr(read, "base", None)):
-        raise DefinitionError(f"{name} reads {read_name(read)}, which is not defined in {where}; declare it first")
+        given = read_name(read)
+        told = f", {given} = net.parameter({given!r}), or net.input({given!r}) for a number that is given" \
+            if isinstance(read, Symbol) and variable is None else ""
+        raise DefinitionError(f"{name} reads {given}, which is not defined in {where}; declare it first{told}")
     knowing = prover.knowing(reading.guards)
     for axis, (index, size) in enumerate(zip(getattr(read, "indices", ()), variable.shape, strict=True)):
         if index.is_integer is not True:
+            label = variables.get(read_name(index))
+            is_input = label is not None and label.kind == "input"
+            told = f"; declare {read_name(index)} by net.labels(..., classes={size})" if is_input else ""
             raise DefinitionError(
                 f"{name} reads {read}: the index {index} is not an integer; expected one made of net.indices(...), "
-                "integers, sizes and labels"
+                f"integers, sizes and labels{told}"
             )
         if index.has(Mod) or any(_is_left_by(quotient, index) for quotient in index.atoms(floor)):
             raise DefinitionError(
@@ -173,7 +179,21 @@ def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None
     for order in permutations(read.indices):
         if all(isinstance(i, Idx) and index_range(i) == (0, n - 1) for i, n in zip(order, variable.shape, strict=True)):
             return f"{variable.name}[{', '.join(map(str, order))}] would be in range"
-    return f"read padded({variable.name}) where reads outside should be zero"
+    if index == size:
+        return f"the last is at {size - 1}"
+    inside = _inside(index, size)
+    return f"read padded({variable.name}) where reads outside should be zero{inside}"
+
+
+def _inside(index: Expr, size: Expr) -> str:
+    """Return over how many places t + k stays inside, where t counts all places and k those of a window."""
+    whole = [i for i in index.atoms(Idx) if i.upper + 1 == size]
+    rest = [i for i in index.atoms(Idx) if i not in whole]
+    if len(whole) != 1 or len(rest) != 1 or index != whole[0] + rest[0]:
+        return ""
+    window = rest[0].upper + 1
+    left = f"{size} - {window} + 1" if window.is_Symbol and size.is_Symbol else str(size - window + 1)
+    return f", or let {whole[0]} count the {left} places that are inside, net.size(\"I\", {left})"
 
 
 def _is_later(place: Expr) -> bool:

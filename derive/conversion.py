@@ -28,4 +28,6 @@ def _remedy(value):
     own = next((name for name in sympy.__all__ if getattr(sympy, name, None) is value), None)
     if own:
         return f"; {own} is SymPy's own, until you declare or define it"
-    return f"; a function is written with what it is of, {value.__name__}(Z)" if hasattr(value, "__name__") else ""
+    if callable(value) and hasattr(value, "__name__"):
+        return f"; a function is written with what it is of, {value.__name__}(Z)"
+    return ""

@@ -85,5 +85,7 @@ def _axis(axis, array, what):
     """Return which axis of an array is meant, counted from the front."""
     rank = len(shape_of(array))
     if not -rank <= axis < rank:
-        raise DefinitionError(f"{what} axis {axis}: {array} has {rank} axes; expected {-rank} to {rank - 1}")
+        longer = f"; write {array}[{':, ' * rank}None]" if axis == rank else ""
+        raise DefinitionError(f"{what} axis {axis}: {array} has {rank} {'axis' if rank == 1 else 'axes'}; expected "
+                              f"{-rank} to {rank - 1}{longer}")
     return Integer(axis % rank)

@@ -62,9 +62,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 
     # ---- declaring
 
-    def sizes(self, names: str) -> tuple[Symbol, ...]:
+    def sizes(self, *names: str) -> tuple[Symbol, ...]:
         """Return positive integer symbols, one for each name in a string such as "N D H"."""
-        return tuple(self.size(name) for name in words(names, "string of sizes").replace(",", " ").split())
+        given = " ".join(words(n, "string of sizes") for n in names)
+        return tuple(self.size(name) for name in given.replace(",", " ").split())
 
     def size(self, name: str, value: Expr | None = None, least: int = 1) -> Symbol:
         """Return a size; `value` tells how it follows from others, `least=0` allows it to be 0 (a padding).
@@ -184,7 +185,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         if self._shape_over(indices, state.name) != variable.shape:
             raise DefinitionError(
                 f"{state.name} has shape {shape_text(variable.shape)} and is defined over "
-                f"{shape_text(indices)}; give one index for each axis, of the axis's size"
+                f"{shape_text(indices)}; give one index for each axis, of the axis's size, as in "
+                f"net.define({state.name}, ... {state.name}[t - 1, ...] ..., over=(t, ...))"
             )
         self._variables[state.name] = renamed(variable, indices)
         self._add(Equation(state[indices], self._written(value, indices, state.name, variable.shape)))
@@ -254,8 +256,11 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         """Return forward and adjoint equations, simplified."""
         from .pipeline import derived, finished
 
+        program = self.program()
+        if not program.parameters:
+            raise DefinitionError(f"{self.name} has no parameter; declare by net.parameter what the gradient is by")
         try:
-            return finished(derived(self.program()))
+            return finished(derived(program))
         except RecursionError:
             raise DerivationError(
                 f"an equation of {self.name} nests too deep for Python; name its parts by net.define(...)") from None
@@ -315,7 +320,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         expected = "a positive integer or a size of this network"
         given = self._of_sizes(name, size, expected)
         if not (given.is_integer and (given.is_positive or given.free_symbols)):
-            raise DefinitionError(f"{name} has the size {size}; expected {expected}")
+            raise DefinitionError(f"{name} has the size {size}; expected {expected}{_as_size(given)}")
         if given.is_Integer and given > MOST:
             raise DefinitionError(f"{name} has the size {shown(given)}; expected at most {MOST}")
         return given
@@ -328,8 +333,18 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             given = S.NaN
         if not isinstance(given, Expr) or given is S.NaN or not all(
                 self._sizes.get(getattr(s, "name", "")) == s for s in given.free_symbols):
-            raise DefinitionError(f"{name} has the size {value}; expected {expected}")
+            raise DefinitionError(f"{name} has the size {value}; expected {expected}{self._declared(name, value)}")
         return given
+
+    def _declared(self, name, value):
+        """Return how a size is given that is none of this network's."""
+        if isinstance(value, tuple | list):
+            return f"; sizes follow the name one by one, ({', '.join([repr(name), *map(str, value)])})"
+        other = min((s.name for s in getattr(value, "free_symbols", ()) if self._sizes.get(s.name) != s), default=None)
+        if other is None:
+            return ""
+        return f"; {other} is another symbol than the network's" if other in self._sizes else (
+            f"; declare it, {other} = net.size({other!r})")
 
     def _prover(self):
         """Return the prover that knows what has been declared so far."""
@@ -364,7 +379,8 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
             raise DefinitionError(f"{name} is defined over an index twice: ({', '.join(map(str, indices))})")
         for i in indices:
             if not isinstance(i, Idx) or i.lower != 0:
-                raise DefinitionError(f"{name} is defined over {i}; expected an index from net.indices(...)")
+                told = "; words are told by note=" if isinstance(i, str) else ""
+                raise DefinitionError(f"{name} is defined over {i}; expected an index from net.indices(...){told}")
         return tuple(i.upper + 1 for i in indices)
 
     def _with_long_parts_named(self, value, name):
@@ -416,6 +432,11 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         for reading in readings(value):
             if reading.read not in self._least:
                 check_read(reading, name, self._variables, prover, self.name)
+
+
+def _as_size(given):
+    """Return the remedy for a size that is a float."""
+    return f"; write {int(given)}, as // gives it" if given.is_Float and int(given) == float(given) else ""
 
 
 def _check_fits(have, want, name):

@@ -29,6 +29,7 @@ def entries(name: str, shape: tuple[Expr, ...], indices: Sequence) -> Tuple:
     DefinitionError
         More indices than axes, a second `...` or array of labels, indices of sums among slices, other objects.
     """
+    check_places(name, indices)
     written = f"{name}[{', '.join(map(_written, indices))}]"
     given = sum(i is not None and i is not Ellipsis for i in indices)
     if given > len(shape):
@@ -41,6 +42,26 @@ def entries(name: str, shape: tuple[Expr, ...], indices: Sequence) -> Tuple:
     for index in (*indices[:dots], *rest, *indices[dots + 1:]):
         found.append(Tuple() if index is None else _entry(written, next(axes), index))
     return Tuple(*found)
+
+
+def check_places(name: str, indices: Sequence) -> None:
+    """Refuse lists of places, and NumPy's arrays of them.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    found = next(((k, i) for k, i in enumerate(indices)
+                  if isinstance(i, list | range) or (hasattr(i, "__array__") and hasattr(i, "__len__"))), None)
+    if found is None:
+        return
+    axis, index = found
+    before, numbers = ":, " * axis, [k for k in index if type(k) is int and k >= 0]
+    example = numbers if 0 < len(numbers) == len(index) <= 4 else (0, 2)
+    pieces = ", ".join(f"{name}[{before}{k}:{k + 1}]" for k in example)
+    pieces += f", axis={axis}" if axis else ""
+    raise DefinitionError(f"{name} is read at {_written(index)}, a list of places; join pieces, concatenate({pieces}), "
+                          "or declare the places as labels, net.labels(...)")
 
 
 def shape_after(found: Tuple) -> tuple[Expr, ...]:
@@ -86,7 +107,8 @@ def _entry(written, size, index):
         return _slice(written, size, index)
     if isinstance(index, IndexedBase):
         if not index.label.is_integer:
-            raise DefinitionError(f"{written}: {index} has no whole numbers; declare it by net.labels")
+            raise DefinitionError(f"{written}: {index} has no whole numbers; labels are declared by net.labels, "
+                                  f"and a mask of 0 and 1 multiplies")
         return index
     return _place(written, size, index)
 

@@ -63,8 +63,10 @@ def identifier(name: object, what: str) -> str:
         Not letters, digits and _, a word of Python, or too long.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise DefinitionError(
-            f"the {what} name {shown(name)} is no identifier; use letters from a to z, digits and _, a letter first")
+        title = ", and say the rest in its title, Network(name, title)" if what == "network" and name != "" else (
+            "" if isinstance(name, str) else "; the name comes first, as text")
+        raise DefinitionError(f"the {what} name {shown(name)} is no identifier; use letters from a to z, digits and _, "
+                              f"a letter first{title}")
     if len(name) > LETTERS:
         raise DefinitionError(f"the {what} name {shown(name)} has {len(name)} letters; expected at most {LETTERS}")
     if keyword.iskeyword(name):

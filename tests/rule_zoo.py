@@ -407,7 +407,7 @@ def attention_in_one_line():
     net = Network("attention")
     B, T, E = net.sizes("B T E")
     X, Wq, Wk = net.parameter("X", B, T, E), net.parameter("Wq", E, E), net.parameter("Wk", E, E)
-    net.loss = mean((softmax((X @ Wq) @ (X @ Wk).T / sqrt(E)) @ X) ** 2)
+    net.loss = mean((softmax((X @ Wq) @ (X @ Wk).mT / sqrt(E)) @ X) ** 2)
     return net
 
 

@@ -46,7 +46,35 @@ SLIPS = {
     "mean(Z.shape)": "mean of (N, C)",
     "mean(Z == 0)": "mean of False",
     "mean(Z[Z > 0])": "Piecewise((Z, Z > 0), (0, True))",
-    "mean((Z > 0) * Z)": "Piecewise",
+    "mean((Z > 0) * Z)": "relu(x) for (x > 0) * x",
+    "mean(-(Z > 0) * Z)": "relu(x) for (x > 0) * x",
+    "mean(Z[:, [0, 2]])": "concatenate(Z[:, 0:1], Z[:, 2:3], axis=1)",
+    "((Z - 1)**2).mean()": "write mean(Z)",
+    "mean((2*Z).softmax(dim=-1))": "write softmax(Z)",
+    "mean(sqrt(s + mean(Z, axis=1))[:, None] * Z)": "keepdims=True",
+    "mean(sqrt(Z).detach())": "net.input(...)",
+    "mean((Z - Z.mean(axis=0)))": "write mean(Z)",
+    "mean(X.argmax(axis=1))": "write maximum(X, axis=1)",
+    "sum(cross_entropy(Z[i], y[i]) for i in range(N))": "a loop goes over a number",
+    "total(Z) / len(X)": "X.shape[0]",
+    "mean(Z[np.arange(N), y])": "Sum(Z[n, y[n]], n)",
+    "mean(Z + np.ones((N, 1)))": 'net.input("ones", N, 1)',
+    "mean(max(Z, axis=1))": "derive's maximum(Z, axis=1)",
+    "mean(sum(Z, axis=1))": "derive's total(Z, axis=1)",
+    "mean(std(Z))": "sqrt(mean((Z - mean(Z))**2))",
+    "mean(stop_gradient(Z))": "net.input(...)",
+    "mean(Piecewise((Z, Z > 0), (exp(Z) - 1)))": "(value, True)",
+    "mean(Piecewise((Z, 0 < Z < 1), (0, True)))": "And(a > 0, a < 1)",
+    "mean(Z.masked_fill(Z == 0, -1e9))": "Eq(M, 1)",
+    "mean(Z**2).backward()": "write net.backward()",
+    "mean(sqrt(Z)).backward()": "write net.backward()",
+    "mean(net.parameter('V', shape=(D, C)))": "sizes follow the name",
+    "net.indices(N, D)": "n, d = net.indices(n=N, d=D)",
+    "net.labels('t', N)": "classes=C",
+    "net.define(Z)": 'Z = net.define("Z", ...)',
+    "net.loss(mean(Z))": "net.loss = ...",
+    "Network('my net')": "Network(name, title)",
+    "Network()": 'Network("mlp")',
     "mean(Z, dim=1)": "axis=...",
     "mean(relu)": "relu(Z)",
     "mean(Q * Z)": "SymPy's own",
@@ -73,6 +101,23 @@ def test_a_slip_is_told_in_one_line_with_the_remedy(slip, tmp_path):
     assert SLIPS[slip] in str(raised.value)
     assert f"line {len(FILE.splitlines()) + 1}: " in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_name_that_is_not_exported_is_told_with_what_to_write(tmp_path):
+    for name, words in {"layer_norm": "layers are written as formulas", "exp": "from sympy import exp",
+                        "sofmax": "is softmax meant?", "stack": "concatenate(Z[None]"}.items():
+        path = tmp_path / "slip.py"
+        path.write_text(f"from derive import {name}\n")
+        with pytest.raises(DefinitionError, match="line 1: ") as raised:
+            loading.read(path)
+        assert words in str(raised.value)
+
+
+def test_a_network_without_a_parameter_is_told():
+    net = Network("given")
+    net.loss = mean(net.input("X", net.size("N")))
+    with pytest.raises(DefinitionError, match=r"given has no parameter; declare by net\.parameter"):
+        net.backward()
 
 
 def _network():
