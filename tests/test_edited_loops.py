@@ -56,6 +56,26 @@ def test_a_stride_that_is_forgotten_on_the_way_back(edits, told):
     assert "is forgotten" in found.words and told in found.words, found
 
 
+def by_entries(x, G):
+    P, dx = np.zeros(G.shape), np.zeros_like(x)
+    for a, b in np.ndindex(G.shape[1:]):
+        window = x[:, 2 * a:2 * a + 2, 2 * b:2 * b + 2]
+        P[:, a, b] = window.max(axis=(1, 2))
+        for p in range(2):
+            for q in range(2):
+                for n in range(len(x)):
+                    if x[n, 2 * a + p, 2 * b + q] == P[n, a, b]:
+                        dx[n, 2 * a + p, 2 * b + q] = G[n, a, b]
+    return np.sum(P * G), dx
+
+
+def test_a_loop_that_is_left_too_early():
+    assert diagnose(pooling(), by_entries).right
+    line = "dx[n, 2 * a + p, 2 * b + q] = G[n, a, b]\n"
+    [found], _ = examined(pooling(), edited(by_entries, (line, f"{line}                        break\n")))
+    assert "`break` does not belong there" in found.words
+
+
 def units():
     net = Network("units", "Two layers of tanh units, one example, half the squared error")
     D, H, C = net.sizes("D H C")

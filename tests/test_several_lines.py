@@ -199,3 +199,33 @@ def test_an_adjoint_that_two_equations_are_wrong_for_is_named_once():
     wrong = edited(sampling, ("across * (W - 1)", "across * (W - 2)"), ("down * (H - 1)", "down * (H - 2)"))
     found = str(diagnose(resampled(), wrong))
     assert "dat: the term -1 is doubled" in found and "dat, dat" not in found
+
+
+def gains():
+    net = Network("gains", "Each channel of each image times a gain, and a shift")
+    N, C, L = net.sizes("N C L")
+    gamma, beta = net.parameter("gamma", C), net.parameter("beta", C)
+    x, G = net.input("x", N, C, L), net.input("G", N, C, L)
+    n, c, m = net.indices(n=N, c=C, m=L)
+    y = net.define("y", sin(gamma[c] * x[n, c, m] + beta[c]), over=(n, c, m))
+    net.loss = Sum(y[n, c, m] * G[n, c, m], n, c, m)
+    return net
+
+
+def one_image(gamma, beta, x, G):
+    N, C, L = x.shape
+    rows, weights = x.reshape(N * C, L), G.reshape(N * C, L)
+    gain = np.tile(gamma, N)[:, None]
+    shift = np.tile(beta, N)[:, None]
+    y = np.sin(rows * gain + shift)
+    slope = np.cos(rows * gain + shift) * weights
+    dgamma = (slope * rows).sum(axis=1).reshape(N, C).sum(axis=0)
+    dbeta = slope.sum(axis=1).reshape(N, C).sum(axis=0)
+    return np.sum(y * weights), {"gamma": dgamma, "beta": dbeta}
+
+
+def test_one_function_for_another_in_several_lines_is_one_slip():
+    assert diagnose(gains(), one_image).right
+    wrong = edited(one_image, ("np.tile(gamma, N)", "np.repeat(gamma, N)"), ("np.tile(beta, N)", "np.repeat(beta, N)"))
+    found = str(diagnose(gains(), wrong))
+    assert "`repeat` should be `tile`, in lines 4 and 5; so edited, dbeta, dgamma, the loss are right" in found

@@ -114,9 +114,12 @@ def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
     deadline = time.thread_time() + seconds
     points = [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
     usual = _usual(pairs)
+    anywhere = any(not s.point.square and s.point.least is None for *_, s in points)
     for mutant in mutants(program):
         if time.thread_time() > deadline:
             return None
+        if mutant.square and anywhere:      # the code's loss has a value where that network's has none
+            continue
         fit = [(e, a, s) for e, a, s in points if s.point.square or not mutant.square]
         if any(not _near(a, float(e.values[program.loss]), s.tolerance, usual) for e, a, s in fit) and all(
                 _gives(e, mutant, a, s, usual) for e, a, s in fit):

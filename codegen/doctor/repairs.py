@@ -126,7 +126,7 @@ class Repairs:
         best: tuple[Unit, Edit, Repair] | None = None
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
         ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
-        ways.insert(SLIPS, (OTHER, self._in_twin_lines(places)))
+        ways.insert(SLIPS, (SLIP, self._in_twin_lines(places)))
         for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:

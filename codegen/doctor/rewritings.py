@@ -271,11 +271,20 @@ def _attributes(node, around):
 # ---- calls
 
 
+def called(call: ast.Call) -> str:
+    """Return the name of what is called, "" where it has none."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def like(name: str) -> list[str]:
+    """Return functions that are taken for one."""
+    return [other for some in ALIKE if name in some for other in sorted(some - {name})]
+
+
 def _calls(node, around):
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    for some in (s for s in ALIKE if name in s):
-        for other in sorted(some - {name}):
-            yield _renamed(node, other), f"{name} where {other} should be", SLIP
+    name = called(node)
+    for other in like(name):
+        yield renamed(node, other), f"{name} where {other} should be", SLIP
     for argument in node.args[:3]:
         if not isinstance(argument, ast.Starred):
             yield argument, f"{name} does not belong there", SLIP
@@ -300,12 +309,13 @@ def _calls(node, around):
     if isinstance(node.func, ast.Name):
         for other in around.functions:
             if other != name:
-                yield _renamed(node, other), f"{name} where {other} should be", OTHER
+                yield renamed(node, other), f"{name} where {other} should be", OTHER
 
 
-def _renamed(call, name):
-    func = ast.Name(name, ast.Load()) if isinstance(call.func, ast.Name) else ast.Attribute(call.func.value, name,
-                                                                                            ast.Load())
+def renamed(call: ast.Call, name: str) -> ast.Call:
+    """Return the call of another function, with the same arguments."""
+    func = ast.Attribute(call.func.value, name, ast.Load()) if isinstance(call.func, ast.Attribute) else \
+        ast.Name(name, ast.Load())
     return ast.Call(func, call.args, call.keywords)
 
 

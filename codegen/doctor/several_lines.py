@@ -15,6 +15,7 @@ from .edits import OTHER, Edit, Surroundings, once
 from .lacking import FUNCTIONS, of_shape
 from .quoting import quoted
 from .regions import MAYBE, SECOND, Region
+from .rewritings import called, like, renamed
 from .slots import Slot, expressions, text
 
 SHAPES = tuple(ast.parse(s, mode="eval").body for s in ("x", "1.0", *FUNCTIONS))
@@ -29,7 +30,7 @@ def in_several_lines(regions: Sequence[Region], around: Surroundings) -> Iterato
     places = [place for r in likely for place in expressions(r.slot) if not isinstance(place.owner, ast.Attribute)]
     lines = [r for r in regions if isinstance(r.slot.node, ast.Assign)]
     if likely:
-        changes = chain(_added_up(lines), _other_names(places, around), _other_functions(places))
+        changes = chain(_added_up(lines), _other_names(places, around), _other_calls(places), _other_functions(places))
         yield from islice(together(likely[0], changes), MOST)
 
 
@@ -66,6 +67,15 @@ def _other_names(places, around):
             new = ast.Subscript(base, node.slice, ast.Load()) if isinstance(node, ast.Subscript) else base
             if text(new) != said:
                 yield some, [copy.deepcopy(new) for _ in some], f"`{said}` should be `{text(new)}`"
+
+
+def _other_calls(places):
+    """Yield all places of what is called with something, by another function of its kind."""
+    found = ((called(p.node), p) for p in places if isinstance(p.node, ast.Call))
+    for name, some in _several(found):
+        for other in like(name):
+            calls: list[Any] = [p.node for p in some]
+            yield some, [renamed(c, other) for c in calls], f"`{name}` should be `{other}`"
 
 
 def _other_functions(places):

@@ -15,6 +15,7 @@ from .slots import Slot, places, text
 
 MOST_STATEMENTS = 15        # of a block in which each is moved to any other place
 NEAR = 3                    # statements further on: with these, values are exchanged
+TOO_MANY = (ast.Assign, ast.AugAssign, ast.Expr, ast.Break, ast.Continue)   # of which one may be
 INDEX = (ast.Name, ast.Load, ast.BinOp, ast.Add, ast.Sub, ast.IfExp, ast.Compare, ast.cmpop)     # what it is made of
 
 
@@ -118,7 +119,7 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
         yield made(whole, words, SLIP, block[0])
     for k, statement in enumerate(block):
         said, before, after = f"`{quoted(statement)}`", block[:k], block[k + 1:]
-        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and not _is_text(statement):
+        if isinstance(statement, TOO_MANY) and not _is_text(statement):
             yield made([*before, ast.Pass(), *after], f"{said} does not belong there", FEW)
         if after:
             words = f"{said} should come after `{quoted(after[0])}`"

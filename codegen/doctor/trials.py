@@ -174,7 +174,8 @@ def _pairs(sizes):
 
 
 def _enough(program, sizes):
-    return -_count_least(program, sizes) - sum(sizes.values()) / 20
+    """Tell how much sizes show that are alike: two numbers less their mean are 1 and -1 once they are normalised."""
+    return -_count_least(program, sizes) - sum(n == 2 for n in sizes.values()) - sum(sizes.values()) / 20
 
 
 # ---- arguments
