@@ -10,7 +10,7 @@ from derive.errors import DerivationError
 from derive.nodes import Apply, Bracket, Gather, Read, Scalar, Spread
 from derive.terms import read_name
 
-from .functions_table import BESSEL, CALLS, HELPERS, SCIPY
+from .functions_table import BESSEL, CALLS, DOUBLE, HELPERS, SCIPY, SPECIAL
 from .lowering import grouped
 from .nodes import (
     as_numbers,
@@ -80,6 +80,10 @@ class ElementwisePrinter(SumPrinter):
         if name in BESSEL:
             self.scipy[BESSEL[name]] = None
             return Text(f"{BESSEL[name]}({', '.join(map(self.code, args))})")
+        if name in SPECIAL:
+            self.scipy[SPECIAL[name].partition("(")[0]] = None
+            text = SPECIAL[name].format(*map(self.code, args))
+            return Text(f"{text}.astype({self.like}.dtype)" if name in DOUBLE else text)
         if name in ("Max", "Min"):
             first, *others = sorted(args, key=is_constant)
             result = self.code(first)
@@ -88,13 +92,15 @@ class ElementwisePrinter(SumPrinter):
             return Text(result)
         if name in HELPERS:
             self.helpers[name] = None
+            self.scipy |= {"lambertw": None} if name == "LambertW" else {}
             return Text(f"{HELPERS[name]}({', '.join(map(self.code, args))})")
         if name in SCIPY:
             self.scipy[SCIPY[name]] = None
             return Text(f"{SCIPY[name]}({', '.join(map(self.code, args))})")
         if name in CALLS:
             return Text(f"{CALLS[name]}({', '.join(map(self.code, args))})")
-        raise DerivationError(f"NumPy has no function for {name}; define it by functions that it has")
+        raise DerivationError(f"no function of NumPy's or SciPy's is known for {name}; write it by those that "
+                              "docs/language.md lists, or hand its values over as a net.input(...)")
 
     def _where(self, args):
         pairs = list(zip(args[::2], args[1::2], strict=True))

@@ -22,6 +22,24 @@ def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 ''',
+    "_sech": '''
+def _sech(x):
+    """Return 1 / cosh(x) without an overflow."""
+    e = np.exp(-np.abs(x))
+    return 2 * e / (1 + e**2)
+''',
+    "_lambert_w": '''
+def _lambert_w(x):
+    """Return the w that solves w exp(w) = x, NaN below -1/e, where no real number does."""
+    w = lambertw(x)
+    return np.where(w.imag == 0, w.real, np.nan).astype(x.dtype)
+''',
+    "_sinc": '''
+def _sinc(x):
+    """Return sin(x) / x, and 1 at 0."""
+    x = np.where(x == 0, np.finfo(x.dtype).tiny, x)
+    return np.sin(x) / x
+''',
     "_step": '''
 def _step(x):
     """Return 1 where x > 0, else 0, in the dtype of x."""
@@ -328,6 +346,9 @@ HELPER_OF = {
     "products_of_others": "_products_of_others",
     "sigmoid": "_sigmoid",
     "slope": "_sigmoid_slope",
+    "sech": "_sech",
+    "sinc": "_sinc",
+    "LambertW": "_lambert_w",
     "softplus": "_softplus",
     "step": "_step",
     "at_zero": "_at_zero",

@@ -31,7 +31,9 @@ from sympy import (
     erfc,
     exp,
     log,
+    sech,
     sign,
+    tanh,
     true,
 )
 from sympy.codegen.cfunctions import expm1, log1p
@@ -47,6 +49,7 @@ from derive.sharing import with_named, with_named_invariants
 from derive.terms import bottom_up, holds, index_over, instantiated, read_name, reads, subterms
 
 from .chosen_places import with_places_chosen
+from .functions_written_out import with_functions_written_out
 from .gram import with_weighted
 from .log_sums import with_sums_of_two
 from .pairs import with_pairs
@@ -116,6 +119,7 @@ def lowered(
     For `arrays`, running sums are told; for `whole_rows`, the adjoints of windows are added up in them; for
     `kept_windows`, all windows are arrays, also those that NumPy adds up faster place by place.
     """
+    program = with_functions_written_out(program)
     program = with_sums_of_two(systems_solved(program.with_equations([_from_zero(e) for e in program.equations])))
     parts = _all_parts(program)
     known = _Exponentials(program, parts)
@@ -132,7 +136,7 @@ def lowered(
             rhs = _without_lse(by_place(e.rhs) if e.free == e.indices else e.rhs, parts, program)
             lines.append(e.with_rhs(bottom_up(rhs, lambda t: _stable(t, known), enters=_is_no_comparison)))
     program = with_vanishing_powers(program.with_equations(still_read(lines, program), variables=variables))
-    program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail))
+    program = with_named(program, lambda term: isinstance(term, exp | expm1 | tail | sech | tanh))
     program = with_zeros_known(program, {p.exponentials.name for p in parts.values()},
                                {p.sums.name for p in parts.values()})
     program = with_products_of_others(with_running_sums(program)) if arrays else program

@@ -6,6 +6,7 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from derive.errors import DerivationError
 
+from .functions_table import SPECIAL
 from .numbers_text import is_long
 
 HELPERS = {
@@ -23,18 +24,29 @@ def _slope(x):
     e = exp(-abs(x))
     return e / (1 + e) ** 2
 ''',
+    "_sech": '''
+def _sech(x):
+    """Return 1 / cosh(x) without an overflow."""
+    e = exp(-abs(x))
+    return 2 * e / (1 + e**2)
+''',
+    "_sinc": '''
+def _sinc(x):
+    """Return sin(x) / x, and 1 at 0."""
+    return sin(x) / x if x else 1.0
+''',
     "_softplus": '''
 def _softplus(x):
     """Return log(1 + exp(x)) without an overflow."""
     return max(x, 0.0) + log1p(exp(-abs(x)))
 ''',
 }
-NEEDS = {"_sigmoid": {"exp"}, "_slope": {"exp"}, "_softplus": {"exp", "log1p"}}
+NEEDS = {"_sigmoid": {"exp"}, "_sech": {"exp"}, "_sinc": {"sin"}, "_slope": {"exp"}, "_softplus": {"exp", "log1p"}}
 MATH = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh",
     "sin": "sin", "cos": "cos", "tan": "tan", "atan": "atan", "atan2": "atan2", "asin": "asin", "acos": "acos",
     "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc", "tail": "erfc",
-    "loggamma": "lgamma",
+    "loggamma": "lgamma", "gamma": "gamma",
 }
 
 
@@ -67,7 +79,7 @@ class ScalarPrinter(PythonCodePrinter):
     _print_exp = _print_log = _print_log1p = _print_expm1 = _print_tanh = _print_Function
     _print_sin = _print_cos = _print_tan = _print_sinh = _print_cosh = _print_Function
     _print_asin = _print_acos = _print_atan = _print_asinh = _print_acosh = _print_atanh = _print_Function
-    _print_atan2 = _print_erf = _print_erfc = _print_loggamma = _print_Function
+    _print_atan2 = _print_erf = _print_erfc = _print_loggamma = _print_gamma = _print_Function
 
     def _print_polygamma(self, expr):
         order, x = expr.args
@@ -93,6 +105,26 @@ class ScalarPrinter(PythonCodePrinter):
     def _print_sign(self, expr):
         text = self._print(expr.args[0])
         return f"(1.0 if {text} > 0 else -1.0 if {text} < 0 else 0.0)"
+
+    def _print_special(self, expr):
+        name = expr.func.__name__
+        self.special.add(SPECIAL[name].partition("(")[0])
+        return f"float({SPECIAL[name].format(*map(self._print, expr.args))})"
+
+    _print_erfi = _print_erfinv = _print_erfcinv = _print_Ei = _print_Si = _print_Ci = _print_special
+    _print_fresnels = _print_fresnelc = _print_expint = _print_jn = _print_special
+
+    def _print_sech(self, expr):
+        self.helpers.add("_sech")
+        return f"_sech({self._print(expr.args[0])})"
+
+    def _print_sinc(self, expr):
+        self.helpers.add("_sinc")
+        return f"_sinc({self._print(expr.args[0])})"
+
+    def _print_Heaviside(self, expr):
+        x, at = map(self._print, expr.args)
+        return f"(1.0 if {x} > 0 else {at} if {x} == 0 else 0.0)"
 
     def _print_sigmoid(self, expr):
         self.helpers.add("_sigmoid")

@@ -193,11 +193,11 @@ def taken_apart(given: Any, names: list[str]) -> tuple[Any, dict[str, Any]]:
 def sample(
     program: Program, module: ModuleType, seed: int = 0, fixed: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """Return random arguments at which the loss is finite: normal, or positive where the network needs that."""
+    """Return random arguments at which the loss is finite: normal, or positive or above 1 where that is needed."""
     sizes = all_sizes(program, fixed) if fixed else {s: Integer(n) for s, n in sizes_for(program).items()}
     extra = {name: int(sizes[s]) for s in program.sizes if (name := s.name) in _keyword_only(module.forward)}
-    for positive in (False, True):
-        arguments = {**_random(program, sizes, seed, positive), **extra}
+    for least in (None, 0, 1):
+        arguments = {**_random(program, sizes, seed, least), **extra}
         with np.errstate(all="ignore"):
             loss, gradients = module.loss_and_grads(**arguments)
         if np.isfinite(loss) and all(np.all(np.isfinite(g)) for g in gradients):
@@ -231,14 +231,14 @@ def _keyword_only(function):
     return code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
 
 
-def _random(program, sizes, seed, positive):
+def _random(program, sizes, seed, least):
     random = np.random.default_rng(seed)
 
     def value(variable):
         shape = tuple(int(s.xreplace(sizes)) for s in variable.shape)
         if variable.kind == "labels":
             return random.integers(0, int(variable.classes.xreplace(sizes)), shape)
-        drawn = random.uniform(0.2, 1.0, shape) if positive else random.normal(size=shape)
+        drawn = random.normal(size=shape) if least is None else least + random.uniform(0.2, 1.0, shape)
         return drawn if shape else float(drawn)
 
     drawn = {v.name: value(v) for v in (*program.parameters, *program.inputs)}

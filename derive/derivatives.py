@@ -5,32 +5,29 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sympy import (
-    Abs,
     Add,
     Derivative,
     DiracDelta,
     Dummy,
     Expr,
-    Function,
     Heaviside,
     KroneckerDelta,
     Mul,
     Piecewise,
-    Pow,
     S,
     Subs,
     Symbol,
     Tuple,
+    ceiling,
     exp,
     floor,
-    log,
-    sign,
 )
 
 from .binders import ArgMaximum, Binder, FirstMaximum, LogSumExp, has_binder, is_binder
 from .errors import DerivationError
 from .functions import half_step
 from .guards import guarded, is_guard, unguarded
+from .other_functions import as_written, with_real_derivatives
 from .program import Equation, base_of, companion_indices, companion_name
 from .quotients import over_one_divisor
 from .terms import fresh, index_names, reads, rename, subterms
@@ -177,39 +174,15 @@ def derivative(expr: Expr, read: Expr) -> Expr:
     back = {placeholder: t for t, placeholder in there.items()}
     result = _scalar_derivative(expr.xreplace(there), there[read])
     if result is None:
-        remedy = "a quotient is x / 2, not x // 2" if expr.has(floor) else "use functions that SymPy can differentiate"
+        remedy = "a quotient is x / 2, not x // 2, and what it leaves is Mod(x, 1)" if expr.has(floor, ceiling) else (
+            "use functions that SymPy can differentiate, or hand its values over as a net.input(...)")
         raise DerivationError(f"no derivative is known of {expr} by {read}; {remedy}")
     return result.xreplace(back)
 
 
-class _Power(Function):
-    """x**K for a K that is no number; SymPy's derivative is K x**K/x, which has no value at 0."""
-
-    def fdiff(self, argindex=1):
-        base, power = self.args
-        return power * _Power(base, power - 1) if argindex == 1 else _Power(base, power) * log(base)
-
-
-class _Modulus(Function):
-    """|x| of a real x; SymPy's derivative speaks of angles where it cannot tell that x is real."""
-
-    def fdiff(self, argindex=1):
-        return _Sign(self.args[0])
-
-
-class _Sign(Function):
-    def fdiff(self, argindex=1):
-        return S.Zero
-
-
-def _is_symbolic_power(term):
-    return isinstance(term, Pow) and bool(term.exp.free_symbols)
-
-
 @lru_cache(maxsize=4096)
 def _scalar_derivative(expr, variable):
-    raised = expr.replace(_is_symbolic_power, lambda t: _Power(*t.args)).replace(Abs, _Modulus).replace(sign, _Sign)
-    result = raised.diff(variable).replace(_Power, Pow).replace(_Modulus, Abs).replace(_Sign, sign)
+    result = as_written(with_real_derivatives(expr).diff(variable))
     result = result.replace(DiracDelta, lambda *_: S.Zero).replace(Heaviside, lambda x, *_: half_step(x))
     return None if result.has(Derivative, Subs) else over_one_divisor(result)
 

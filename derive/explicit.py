@@ -37,11 +37,19 @@ from sympy import (
     Rational,
     Symbol,
     ceiling,
+    erf,
+    erf2,
+    erfcinv,
+    erfinv,
+    expand_func,
     floor,
+    jn,
     oo,
     sign,
+    sqrt,
     sympify,
 )
+from sympy.codegen.cfunctions import Cbrt, Sqrt
 from sympy.core.relational import Relational
 from sympy.utilities.iterables import strongly_connected_components
 
@@ -149,15 +157,15 @@ class NotReal(DerivationError):
     """A value is no real number at a point."""
 
 
-def point(program: Program, sizes: Sizes, seed: int = 0, positive: bool = False) -> Values:
-    """Return random rational values for parameters and inputs, between -2 and 2 (or 0 and 1), and random labels."""
+def point(program: Program, sizes: Sizes, seed: int = 0, least: int | None = None) -> Values:
+    """Return random rational values, between -2 and 2, or in the unit above the least one, and random labels."""
     random = Random(seed)
 
     def value(variable):
         if variable.kind == "labels":
             return Integer(random.randrange(_number_of(variable.classes, sizes)))
-        size = Rational(random.randint(1, 119), random.randint(120, 140) if positive else random.randint(60, 70))
-        return size if positive or random.random() < 0.5 else -size
+        size = Rational(random.randint(1, 119), random.randint(60, 70) if least is None else random.randint(120, 140))
+        return size + (least or 0) if least is not None or random.random() < 0.5 else -size
 
     drawn = {v.name: {index: value(v) for index in entries(v, sizes)} for v in (*program.parameters, *program.inputs)}
     return satisfying(program, drawn, sizes)
@@ -184,6 +192,12 @@ def _is_rational(term):
     if isinstance(term, NumberSymbol):
         return False
     return not isinstance(term, Function | LogSumExp | LogDeterminant) or isinstance(term, _RATIONAL)
+
+
+_BY_OTHERS = {          # what SymPy has no number for, and jn, of which it takes another branch where x is negative
+    erf2: lambda x, y: erf(y) - erf(x), erfcinv: lambda x: erfinv(1 - x), jn: lambda n, x: expand_func(jn(n, x)),
+    Sqrt: sqrt, Cbrt: lambda x: x ** Rational(1, 3),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -283,6 +297,8 @@ class Explicit:
         integers = isinstance(expr, Relational) and expr.lhs.is_integer and expr.rhs.is_integer
         if integers and not any(map(self._is_computed, expr.args)):
             return sympify(_COMPARED[expr.rel_op](self._integer(expr.lhs, inner), self._integer(expr.rhs, inner)))
+        if type(expr) in _BY_OTHERS:
+            return _BY_OTHERS[type(expr)](*(self._expanded(a, inner, reads) for a in expr.args))
         if expr.is_Float:
             return Rational(expr)           # the number that it is, in any arithmetic
         return expr.func(*(self._expanded(a, inner, reads) for a in expr.args)) if expr.args else expr
@@ -445,7 +461,10 @@ class Evaluated:
         """Return the value of an expression in the placeholders of a scalar equation."""
         known = {u: self.given[c] if c in self.given else now[c] if c in now else self.all[c]
                  for c, u in scalar.reads.items()}
-        value = _rounded(expr.xreplace(known), self.digits)
+        try:
+            value = _rounded(expr.xreplace(known), self.digits)
+        except ValueError as error:                             # of erfinv(2)
+            raise NotReal(f"{_shown(cell)} has no value at this point: {error}") from None
         if not (value.is_Rational or value.is_Float or value in (oo, -oo)):
             raise NotReal(f"{_shown(cell)} is no real number at this point but {value}")
         return value

@@ -1,12 +1,14 @@
 """The conventions at kinks that a program touches, told once each."""
 
-from sympy import Abs, S, sign
+from sympy import Abs, Mod, S, sign
 
 from .binders import LogSumExp
 from .program import Program
 from .terms import holds, reads, subterms
 
-KINKS_OF_SYMPY = {Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|"}
+KINKS_OF_SYMPY = {
+    Abs: "sign(0) = 0 for |x|", sign: "sign(0) = 0 for |x|", Mod: "a remainder has its slope where it jumps, too",
+}
 
 
 def conventions(program: Program) -> list[str]:

@@ -8,7 +8,7 @@ agree exactly where the program is rational, else to 50 digits of 60. No code is
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-from sympy import Add, And, Expr, Ge, Max, Min, Piecewise, S, Symbol
+from sympy import Add, And, Expr, Function, Ge, Max, Min, Mod, Piecewise, S, Symbol, floor, frac
 
 from .blocks import NotLinear
 from .errors import DerivationError
@@ -108,13 +108,15 @@ def _compared(forward, derived, sizes, seed, digits):
 
 
 def _at_a_real_point(program, sizes, seed, digits):
-    """Differentiate a program at a point where its values are real: any, or (logarithms, roots) a positive one."""
-    values = point(program, sizes, seed)
-    try:
-        return values, Reverse(program, sizes, values, digits)
-    except DerivationError:
-        values = point(program, sizes, seed, positive=True)
-        return values, Reverse(program, sizes, values, digits)
+    """Differentiate a program at a point where its values are real: any, positive (log), or above 1 (acosh)."""
+    for least in (None, 0):
+        values = point(program, sizes, seed, least)
+        try:
+            return values, Reverse(program, sizes, values, digits)
+        except DerivationError:
+            continue
+    values = point(program, sizes, seed, least=1)
+    return values, Reverse(program, sizes, values, digits)
 
 
 def _check_shapes(forward, derived):
@@ -228,6 +230,8 @@ def _derivative(expr, u):
 @lru_cache(maxsize=1 << 12)
 def _terms_by_symbol(expr):
     """Return a sum as a number times terms, those with each symbol: its derivative needs no others."""
+    if expr.has(Mod, frac):
+        expr = expr.replace(Mod, lambda x, m: x - m * _Whole(x / m)).replace(frac, lambda x: x - _Whole(x))
     if expr.has(Max, Min):
         expr = expr.replace(Max, _mean_of_largest).replace(Min, _mean_of_smallest)
     factor, total = expr.as_coeff_Mul()
@@ -236,6 +240,17 @@ def _terms_by_symbol(expr):
         for u in term.free_symbols:
             terms.setdefault(u, []).append(term)
     return factor, terms
+
+
+class _Whole(Function):
+    """floor(x), whose derivative between two jumps is 0."""
+
+    @classmethod
+    def eval(cls, x):
+        return floor(x) if x.is_number else None
+
+    def fdiff(self, argindex=1):
+        return S.Zero
 
 
 def _mean_of_largest(*terms):

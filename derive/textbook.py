@@ -11,6 +11,7 @@
     log(Sum([c] exp(f)))        log-sum-exp of f where c, -infinity elsewhere; so is [c] exp(f)/Sum([c] exp(f))
     log(cosh(x))                softplus(2x) - x - log(2)
     sigmoid(x)**(1/4)           exp(-softplus(-x)/4)        exp(x)**g               exp(g x), g being no whole number
+    frac(x), factorial(x)       Mod(x, 1), gamma(x + 1)     (and others that `other_functions` lists)
     beta(x, y)                  exp(log-gamma(x) + log-gamma(y) - log-gamma(x + y))
     (exp(x) - exp(-x))/(exp(x) + exp(-x))       tanh(x)     Max(0, x)               relu(x)
     exp(2x)/(1 + exp(x))**2     sigmoid(x)**2               exp(x)/(1 + exp(x))**2  sigmoid(x) sigmoid(-x)
@@ -52,6 +53,7 @@ from .binders import Binder, LogSumExp
 from .functions import relu, sigmoid, softplus
 from .guards import is_guard
 from .masked_exponentials import is_everywhere
+from .other_functions import by_others
 from .program import Equation, Program
 from .running_products import with_running_products
 from .terms import apart, bottom_up, free_indices, index_names, instantiated, read_name, subterms
@@ -94,6 +96,8 @@ def _changed(term: Expr, known: _Known) -> Expr:
         return _reciprocal(term, known)
     if isinstance(term, Mul):
         return _quotient(term, known)
+    if (other := by_others(term)) is not None:
+        return bottom_up(other, lambda part: part if part == term else _changed(part, known))
     if isinstance(term, beta):
         a, b = term.args
         return exp(loggamma(a) + loggamma(b) - loggamma(a + b))

@@ -10,7 +10,7 @@ from .styles import Style
 MARK, SOFT = "\x1f", "\x1e"         # where a long formula may be broken; where it may be if it must
 RELATIONS = {"=": "=", "!=": r"\ne", ">": ">", "<": "<", ">=": r"\ge", "<=": r"\le"}
 BINDERS = {"sum": r"\sum", "max": r"\max", "prod": r"\prod", "argmax": r"\operatorname*{arg\,max}"}
-CONSTANTS = {"pi": r"\pi", "inf": r"\infty", "e": r"\mathrm e"}
+CONSTANTS = {"pi": r"\pi", "inf": r"\infty", "e": r"\mathrm e", "gamma": r"\gamma"}
 CONJUNCTIONS = {"and": f",{MARK}\\ ", "or": rf"{MARK}\text{{ or }}"}
 OTHERWISE = r"\text{otherwise}"
 SIZES = ["", "big", "Big", "bigg", "Bigg"]

@@ -74,6 +74,7 @@ PHRASES = {
     "a maximum of two shares its gradient equally at a tie": "두 값이 같을 때 최댓값의 기울기는 똑같이 나눕니다",
     "a maximum over an index shares its gradient equally among ties": "최댓값이 여럿일 때 기울기는 똑같이 나눕니다",
     "a maximum gives its gradient to the first that attains it": "최댓값의 기울기는 처음 나타나는 최댓값에만 전합니다",
+    "a remainder has its slope where it jumps, too": "나머지가 끊어지는 곳에서도 기울기는 그대로 둡니다",
     "a softmax whose terms are all masked is 0": "모든 항이 가려진 소프트맥스의 값은 0으로 둡니다",
     "1 where a label is known, else 0": "레이블을 알면 1, 모르면 0",
     "1 with the probability keep, else 0": "확률 keep으로 1, 아니면 0",

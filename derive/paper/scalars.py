@@ -41,8 +41,13 @@ from .constants import Constants, common_number, is_constant, is_negative, signe
 from .pieces import ADD, BRACKET, GUARD, Piece, Term, ordered_factors, ordered_terms
 from .styles import Range, Style
 
-FUNCTIONS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "Max": "max", "Min": "min"}
-BESSEL = {"besseli": "I", "besselj": "J", "besselk": "K", "bessely": "Y"}       # their orders stand below
+FUNCTIONS = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Max": "max", "Min": "min", "LambertW": "W", "Mod": "mod",
+}
+CONSTANTS = {S.Pi: "pi", S.Exp1: "e", S.EulerGamma: "gamma"}
+ORDERED = {                                     # functions of an order, which stands below
+    "besseli": "I", "besselj": "J", "besselk": "K", "bessely": "Y", "expint": "E", "jn": "j",
+}
 OPERATORS = {Sum: "sum", ArgMaximum: "argmax", Maximum: "max", Product: "prod"}
 INDICATORS = {step: step, at_zero: at_zero, half_step: half_step, Heaviside: half_step}
 
@@ -73,7 +78,9 @@ class Scalars:
         if is_binder(expr):
             return self._binder(expr)
         if expr.is_NumberSymbol:
-            return self.style.constant("pi" if expr == S.Pi else "e")
+            if expr not in CONSTANTS:
+                raise DerivationError(f"{expr} has no notation; expected pi, E or EulerGamma")
+            return self.style.constant(CONSTANTS[expr])
         raise DerivationError(f"{expr} has no notation; expected sums, products, powers, functions and reads")
 
     # ---- reads
@@ -275,9 +282,9 @@ class Scalars:
             return self.style.absolute(pieces[0])
         if head is polygamma and pieces[0].text == "0":
             return self.style.call("psi", pieces[1:])
-        if head.__name__ in BESSEL:
+        if head.__name__ in ORDERED:
             order = pieces[0].text if len(pieces[0].text) == 1 else f"{{{pieces[0].text}}}"
-            return self.style.call(f"{BESSEL[head.__name__]}_{order}", pieces[1:])
+            return self.style.call(f"{ORDERED[head.__name__]}_{order}", pieces[1:])
         return self.style.call(FUNCTIONS.get(head.__name__, head.__name__), pieces)
 
     def _solidus(self, x):
