@@ -283,9 +283,10 @@ class Picked(ArrayNode):
         if not z or len(z) - 1 != len(y) or z[:-1] != y:
             rows = f"; rows of probabilities are taken by -total({_text(self.args[1])} * log_softmax(" \
                 f"{_text(self.args[0])}), axis=-1)" if z == y else ""
+            turned = "; labels come second, cross_entropy(logits, labels)" if self.args[0].is_integer else ""
             raise DefinitionError(
                 f"labels {_text(self.args[1])} of shape {shape_text(y)} pick from {_text(self.args[0])} of shape "
-                f"{shape_text(z)}; expected labels of shape {shape_text(z[:-1])}{rows}"
+                f"{shape_text(z)}; expected labels of shape {shape_text(z[:-1])}{rows}{turned}"
             )
         return z[:-1]
 
@@ -485,15 +486,22 @@ def _text(expr):
         return str(expr)
     if expr.is_Add:
         return " + ".join(map(_text, expr.args))
-    if expr.is_Mul and any(isinstance(a, Pow) and a.exp == -1 for a in expr.args):
-        below = Mul(*(1 / a for a in expr.args if isinstance(a, Pow) and a.exp == -1))
-        text = _text(below)
-        return f"{_text(expr * below)}/{f'({text})' if below.is_Add or below.is_Mul else text}"
+    if expr.is_Mul and any(map(_is_divisor, expr.args)):
+        below = Mul(*(1 / a for a in expr.args if _is_divisor(a)))
+        sides = expr * below, below
+        top, bottom = (f"({_text(e)})" if e.is_Add or isinstance(e, MatMul) else _text(e) for e in sides)
+        return f"{top}/{f'({bottom})' if below.is_Mul else bottom}"
     if expr.is_Mul:
         return "*".join(f"({_text(a)})" if a.is_Add or isinstance(a, MatMul) else _text(a) for a in expr.args)
+    if expr.is_Pow and expr.exp == S.Half:
+        return f"sqrt({_text(expr.base)})"
     if expr.is_Pow and not expr.exp.could_extract_minus_sign():
         return "**".join(text if text.isalnum() else f"({text})" for text in map(_text, expr.args))
     return f"{type(expr).__name__}({', '.join(map(_text, expr.args))})"
+
+
+def _is_divisor(expr):
+    return isinstance(expr, Pow) and expr.exp.is_Rational and expr.exp < 0
 
 
 def _operand(expr):

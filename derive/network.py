@@ -200,11 +200,13 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     @loss.setter
     def loss(self, value):
         if "loss" in self._variables:
-            raise DefinitionError(f"{self.name} has a loss already")
+            raise DefinitionError(f"{self.name} has a loss already; set it once, to the sum of its terms")
         value = self._with_long_parts_named(value, "loss")
         if is_algebra(value) and not axes_of(value):
             value = self._in_indices(value)
         value = sympified(value, "loss")
+        if is_array(value):
+            _check_unmixed(value, "loss")
         if shape_of(value):
             raise DefinitionError(
                 f"the loss of {self.name} has shape {shape_text(shape_of(value))}; it should be a scalar: "
@@ -259,6 +261,10 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
         program = self.program()
         if not program.parameters:
             raise DefinitionError(f"{self.name} has no parameter; declare by net.parameter what the gradient is by")
+        loss = next(e.rhs for e in program.equations if e.name == "loss")
+        if loss.is_number:
+            raise DefinitionError(f"the loss of {self.name} is {loss}, whatever the parameters are; in a condition a "
+                                  "== b compares what is written, and Eq(a, b) its values")
         try:
             return finished(derived(program))
         except RecursionError:
@@ -397,11 +403,7 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
     def _in_index_notation(self, value, indices, name, shape):
         value = self._with_unknowns(value, name)
         if is_array(value):
-            mixed = free_indices(value) + summed_whole(value)
-            if mixed:
-                raise DefinitionError(
-                    f"{name} mixes whole arrays with the index {mixed[0]}; index every array, or none"
-                )
+            _check_unmixed(value, name)
             if shape_of(value) not in ((), shape) and shape_of(value) != shape:
                 _check_fits(shape_of(value), shape, name)
             value = at(value, indices, self._index_for)
@@ -437,6 +439,13 @@ class Network(MatrixNotation, Assuming, Implicit, Differentiable):
 def _as_size(given):
     """Return the remedy for a size that is a float."""
     return f"; write {int(given)}, as // gives it" if given.is_Float and int(given) == float(given) else ""
+
+
+def _check_unmixed(value, name):
+    """Refuse whole arrays among reads at indices."""
+    mixed = free_indices(value) + summed_whole(value)
+    if mixed:
+        raise DefinitionError(f"{name} mixes whole arrays with the index {mixed[0]}; index every array, or none")
 
 
 def _check_fits(have, want, name):

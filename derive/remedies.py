@@ -1,5 +1,6 @@
 """What to write where Python, NumPy or SymPy refuse a line of a network: they cannot know what it was to mean."""
 
+import linecache
 import re
 import sys
 import traceback
@@ -26,7 +27,13 @@ REMEDIES = (        # what the error says, and the remedy
     (r"Cannot convert (expression|symbols) to (float|int)",
      "Python computes with numbers: write SymPy's function, `from sympy import exp, log, sqrt, tanh`"),
     (r"does not support item assignment",
-     "arrays are not changed: define another one, by cases with Piecewise((a, condition), (b, True))"),
+     "arrays are not changed: define another one, by cases with Piecewise((a, condition), (b, True)); a state is "
+     "defined by net.define(s, ..., over=(t, n))"),
+    (r"unsupported operand type\(s\) for @", "where neither side is an array by name, write matmul(A, B)"),
+    (r"bad operand type for unary ~", "where a mask M of 0 and 1 is 0, 1 - M is 1"),
+    (r"unsupported operand type\(s\) for [&|]:", "masks of 0 and 1 are multiplied; conditions are And(p, q), Or(p, q)"),
+    (r"Cannot round symbolic", "what is rounded has no derivative: hand its values over as a net.input(...)"),
+    (r"^var\(\) (takes|got)", "a variance is mean((Z - mean(Z, axis=0))**2, axis=0)"),
     (r"Summation will set Idx value too (high|low)",
      "an index of size N runs from 0 to N - 1: Sum(x[n], n), or Sum(x[n], (n, 1, N - 1)) for a part of it"),
     (r"Invalid limits given", "sum over an index from net.indices(...), Sum(x[n], n)"),
@@ -86,6 +93,11 @@ def remedy(error: BaseException) -> str:
     return f"; {told}" if told else next((f"; {text}" for pattern, text in REMEDIES if re.search(pattern, said)), "")
 
 
+def _line(trace):
+    """Return the line of code at which a traceback stands."""
+    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+
+
 def _of_an_import(name):
     """Return where a name is that derive has not, or what is written for it."""
     near = get_close_matches(name, sys.modules[__package__].__all__, 1, 0.75)
@@ -101,6 +113,8 @@ def _of_a_name(error):
     name, trace = error.name, error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
+    if trace is not None and re.search(rf"\b{name} *=.*\b{name}\[", _line(trace)):
+        return f'what reads itself is a state: {name} = net.state("{name}", T, ...), then net.define({name}, ...)'
     known = {} if trace is None else {**trace.tb_frame.f_globals, **trace.tb_frame.f_locals}
     words = sys.modules[__package__].__all__
     if len(name) > 1 and (name in words or hasattr(sympy, name)):

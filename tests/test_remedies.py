@@ -48,6 +48,18 @@ SLIPS = {
     "mean(Z[Z > 0])": "Piecewise((Z, Z > 0), (0, True))",
     "mean((Z > 0) * Z)": "relu(x) for (x > 0) * x",
     "mean(-(Z > 0) * Z)": "relu(x) for (x > 0) * x",
+    "mean(relu(Z) @ exp(Z.T))": "matmul(A, B)",
+    "mean(Z * ~X)": "1 - M is 1",
+    "mean(Z & X)": "And(p, q)",
+    "mean(round(s) * Z)": "net.input(...)",
+    "mean(var(Z, 0))": "mean((Z - mean(Z, axis=0))**2, axis=0)",
+    "mean(Max(Z, axis=1))": "write derive's maximum(Z, axis=1)",
+    "mean(Min(Z, axis=1))": "write derive's -maximum(-Z, axis=1)",
+    "mean(Piecewise((Z, Z == 1), (0, True)))": "write Eq(Z, 1)",
+    "Sum(Piecewise((X[n, d], And(d > 0, n != d)), (0, True)), n, d)": "write Ne(n, d)",
+    "Sum((X @ W[:, 0] - y)**2, n)": "loss mixes whole arrays with the index n",
+    "mean(cross_entropy(y, Z))": "labels come second, cross_entropy(logits, labels)",
+    "mean(Z / sqrt(total(Z**2, axis=1)))": "Z/sqrt(sum(Z**2)): shapes (N,) and (N, C)",
     "mean(Z[:, [0, 2]])": "concatenate(Z[:, 0:1], Z[:, 2:3], axis=1)",
     "((Z - 1)**2).mean()": "write mean(Z)",
     "mean((2*Z).softmax(dim=-1))": "write softmax(Z)",
@@ -111,6 +123,27 @@ def test_a_name_that_is_not_exported_is_told_with_what_to_write(tmp_path):
         with pytest.raises(DefinitionError, match="line 1: ") as raised:
             loading.read(path)
         assert words in str(raised.value)
+
+
+def test_what_reads_itself_is_told_to_be_a_state(tmp_path):
+    path = tmp_path / "slip.py"
+    path.write_text(f"{FILE}h = net.define('h', h[n - 1] + X[n, 0], over=n)\n")
+    with pytest.raises(DefinitionError, match=r'what reads itself is a state: h = net.state\("h", T'):
+        loading.read(path)
+
+
+def test_numbers_of_loops_are_compared_as_they_are(tmp_path):
+    path = tmp_path / "loops.py"
+    path.write_text(f"{FILE}net.loss = sum(mean(Piecewise((Z, k == 1), (s * Z, True))) for k in range(3))\n")
+    [net] = loading.read(path)
+    assert str(net.program().equations[-1].rhs).count("Sum") >= 1
+
+
+def test_a_loss_that_is_a_number_is_told():
+    net, _, w = _network()
+    net.loss = 0 * w[0]
+    with pytest.raises(DefinitionError, match="the loss of numbers is 0, whatever the parameters are; in a condition"):
+        net.backward()
 
 
 def test_a_network_without_a_parameter_is_told():

@@ -10,6 +10,7 @@ from ..errors import DefinitionError
 from ..network import Network
 from ..remedies import remedy
 from ..wording import words
+from .habits import silent_slips
 
 LARGEST = 10_000_000        # bytes of a file
 HERE = Path(__file__).parent
@@ -17,7 +18,7 @@ HERE = Path(__file__).parent
 
 def names() -> list[str]:
     """Return the names of the networks shipped, in alphabetical order."""
-    return sorted(m.name for m in iter_modules([str(HERE)]) if m.name != "loading")
+    return sorted(m.name for m in iter_modules([str(HERE)]) if m.name not in ("habits", "loading"))
 
 
 def named(name: str) -> Network:
@@ -52,6 +53,8 @@ def read(path: str | Path) -> list[Network]:
         The file is missing, fails as it runs, or defines no network.
     """
     path = checked(path, "a Python file that defines networks")
+    for line, said in silent_slips(path.read_text(encoding="utf-8", errors="replace")):
+        raise DefinitionError(f"{path}: line {line}: {said}")
     try:
         space = runpy.run_path(str(path))
     except DefinitionError as error:
