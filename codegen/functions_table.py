@@ -9,7 +9,8 @@ CALLS = {
     "sign": "np.sign", "floor": "np.floor", "ceiling": "np.ceil", "expm1": "np.expm1", "log1p": "np.log1p",
     "logaddexp": "np.logaddexp", "Mod": "np.mod",
 }
-SCIPY = {"erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma"}
+SCIPY = {"erf": "erf", "erfc": "erfc", "tail": "erfc", "loggamma": "gammaln", "digamma": "digamma", "gamma": "gamma",
+         "log_ndtr": "log_ndtr", "erfcx": "erfcx"}
 SPECIAL = {                     # calls of SciPy's that are more than a name
     "erfi": "erfi({})", "erfinv": "erfinv({})", "erfcinv": "erfcinv({})", "Ei": "expi({})", "Si": "sici({})[0]",
     "Ci": "sici({})[1]", "fresnels": "fresnel({})[0]", "fresnelc": "fresnel({})[1]",
@@ -32,6 +33,7 @@ UNBOUNDED = {
     "atanh",
     "expm1",
     "log1p",
+    "log_ndtr",
     "loggamma",
     "digamma",
     "gamma",

@@ -52,6 +52,7 @@ from .chosen_places import with_places_chosen
 from .functions_written_out import with_functions_written_out
 from .gram import with_weighted
 from .log_sums import with_sums_of_two
+from .normal_tails import log_of_tail, tail, with_scaled_tails
 from .pairs import with_pairs
 from .products_named import still_read
 from .products_of_others import with_products_of_others
@@ -78,12 +79,6 @@ class positive(Function):
 
 class slope(Function):
     """The derivative of sigmoid, sigmoid(x) sigmoid(-x)."""
-
-
-class tail(Function):
-    """What erf(x) leaves of 1, erfc(x), which SymPy would write as 2 - erfc(-x)."""
-
-    word = "erfc"
 
 
 @dataclass(frozen=True)
@@ -389,13 +384,14 @@ def _stable(term, known):
     if isinstance(term, Add):
         return _lesser(_without_cancellation(term, known))
     if isinstance(term, log) and (rest := _by_erfc(term.args[0], known)) is not None:
-        return log(rest)
+        number, inside = rest.as_coeff_Mul()
+        return log_of_tail(number, inside.args[0]) if isinstance(inside, tail) else log(rest)
     if isinstance(term, Pow) and term.exp.is_negative and (rest := _by_erfc(term.base, known)) is not None:
         return rest**term.exp
     if isinstance(term, log) and isinstance(term.args[0], Add) and S.One in term.args[0].args:
         return log1p(term.args[0] - 1)
     if isinstance(term, Mul):
-        return _sloped(term, known)
+        return with_scaled_tails(_sloped(term, known), lambda factor: known.value(factor) or factor)
     return _kept_between(_put_there_alone(term)) if isinstance(term, Piecewise) else term
 
 
@@ -444,7 +440,13 @@ def _sloped(product, known):
 
 
 def _by_erfc(total, known):
-    """Return c + c erf(x) as c erfc(-x), c - c erf(x) as c erfc(x), 2 c - c erfc(x) as c erfc(-x); None for others."""
+    """Return c + c erf(x) as c erfc(-x), c - c erf(x) as c erfc(x), 2 c - c erfc(x) as c erfc(-x); None for others.
+
+    So is c erfc(x), with its name looked through.
+    """
+    coefficient, inner = _definition(total, known)
+    if isinstance(inner, erfc) and coefficient.is_positive:
+        return coefficient * tail(inner.args[0])
     if not isinstance(total, Add) or len(total.args) != 2:
         return None
     for t, other in (total.args, total.args[::-1]):

@@ -114,6 +114,12 @@ class ScalarPrinter(PythonCodePrinter):
     _print_erfi = _print_erfinv = _print_erfcinv = _print_Ei = _print_Si = _print_Ci = _print_special
     _print_fresnels = _print_fresnelc = _print_expint = _print_jn = _print_special
 
+    def _print_log_ndtr(self, expr):
+        self.special.add(expr.func.__name__)
+        return f"float({expr.func.__name__}({self._print(expr.args[0])}))"
+
+    _print_erfcx = _print_log_ndtr
+
     def _print_sech(self, expr):
         self.helpers.add("_sech")
         return f"_sech({self._print(expr.args[0])})"

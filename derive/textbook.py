@@ -42,6 +42,8 @@ from sympy import (
     beta,
     cancel,
     cosh,
+    erf,
+    erfc,
     exp,
     expand_mul,
     log,
@@ -128,6 +130,8 @@ def _logarithm(x, known):
     seen = _seen_through(x, known)
     if isinstance(seen, exp):
         return seen.args[0]
+    if (of_normal := _normal_seen_through(x, known)) is not None:
+        return log(of_normal)
     return _of_factors(x, known)
 
 
@@ -215,6 +219,20 @@ def _sum_seen_through(x, known):
     if definition is None or not isinstance(expand_mul(definition.rhs, deep=False), Add):
         return x
     return expand_mul(_defined(definition, x), deep=False)
+
+
+def _normal_seen_through(x, known):
+    """Return what a normal distribution function by its name stands for, or 1 less it; None for others."""
+    one = [a for a in Add.make_args(x) if a == 1]
+    rest = 1 - x if one else x
+    definition = known.get(read_name(rest))
+    if definition is None or not definition.rhs.has(erf, erfc):
+        return None
+    terms = [t for t in Add.make_args(expand_mul(definition.rhs, deep=False)) if not t.is_number]
+    if len(terms) != 1 or not isinstance(terms[0].as_coeff_Mul()[1], erf | erfc):
+        return None
+    value = expand_mul(_defined(definition, rest), deep=False)
+    return 1 - value if one else value
 
 
 def _defined(definition, read):
