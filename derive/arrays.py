@@ -7,16 +7,30 @@ given indices; broadcasting, transposes and products are nothing but the pattern
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import permutations
 from typing import ClassVar
 
-from sympy import Basic, Expr, Function, Idx, IndexedBase, Integer, MatrixBase, Mul, Pow, S, Sum, Symbol, Tuple, floor
+from sympy import (
+    Basic,
+    Expr,
+    Function,
+    Idx,
+    IndexedBase,
+    Integer,
+    MatrixBase,
+    Mul,
+    Pow,
+    S,
+    Sum,
+    Symbol,
+    Tuple,
+    floor,
+)
 from sympy import exp as _exp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 from sympy.utilities.iterables import NotIterable
 
-from . import other_words, slicing
+from . import misfits, other_words, slicing
 from .binders import LogSumExp, Maximum, Product, is_binder
 from .conversion import symbolic
 from .errors import DefinitionError, MissingMethod
@@ -116,6 +130,8 @@ class Array(ArrayOperators, IndexedBase):
     def _with_whole_axes(self, indices):
         """Say how axes are read whole where there are too few indices."""
         rest = len(self.shape) - len(indices)
+        if any(isinstance(i, ArrayNode) for i in indices):
+            return "; labels that are a part of others are read at indices, E[y[n, 0], d]"
         if rest > 0 and any(isinstance(i, Expr) and i.atoms(Idx) for i in indices):
             return "; give one for each axis, and write products as sums over indices, Sum(X[t, n, j] * W[j, k], j)"
         return f"; {self.name}[{', '.join([*map(str, indices), *':' * rest])}] is a part of it" if rest > 0 else ""
@@ -185,7 +201,8 @@ class MatMul(ArrayNode):
     def shape(self):
         a, b = map(shape_of, self.args)
         if not a or not b:
-            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self)}{_of_numbers(self.args)}")
+            told = misfits.of_matrices(self.args)
+            raise DefinitionError(f"`@` needs arrays on both sides; it has {_text(self)}{told}")
         inner_b = b[-2] if len(b) > 1 else b[0]
         if a[-1] != inner_b:
             raise DefinitionError(
@@ -357,17 +374,6 @@ def _shown(value):
     return str(value) if isinstance(value, Basic | int | float) else f"a {type(value).__name__}"
 
 
-def _of_numbers(args):
-    """Return the remedy for a matrix of numbers where an array should be."""
-    found = next((a for a in args if isinstance(a, MatrixBase)), None)
-    if found is None:
-        return ""
-    if found.free_symbols:
-        return "; a Matrix of entries is written out, X[:, 0] * cos(a) + X[:, 1] * sin(a) for the first column"
-    shape = ", ".join(map(str, found.shape))
-    return f"; numbers are handed over later: declare A = net.input(\"A\", {shape}) in the place of the Matrix"
-
-
 def _computing(name):
     """Return what is said of a function of NumPy's."""
     found = other_words.written(name)
@@ -420,32 +426,26 @@ def broadcast(shapes: Sequence[tuple], expr: Expr) -> tuple[Expr, ...]:
                 found = " and ".join(shape_text(s) for s in dict.fromkeys(shapes) if s)
                 raise DefinitionError(
                     f"{_text(expr)}: shapes {found} do not broadcast; {result[axis]} and {size} should be the same"
-                    f"{_lengthened(expr)}"
+                    f"{_meant(expr)}"
                 )
             result[axis] = size if size != 1 else result[axis]
     return tuple(result)
 
 
-def _lengthened(expr):
-    """Return what two arrays that do not broadcast may be meant for: a new axis of one, or a matrix product."""
+def _meant(expr):
+    """Return what two arrays that do not broadcast may be meant for."""
     if len(expr.args) != 2 or not all(map(shape_of, expr.args)):
         return ""
-    (less, a), (more, b) = sorted(((x, shape_of(x)) for x in expr.args), key=lambda pair: len(pair[1]))
-    missing = len(b) - len(a)
-    fits = [k for k in range(missing) if all(s in (1, t) for s, t in zip(a, b[k:], strict=False))]
-    reduced = next((t for t in subterms(less) if isinstance(t, Reduced) and len(shape_of(t)) == len(a)), None)
-    if fits and missing == 1 and reduced is not None:
-        return f"; {_text(reduced)} keeps its axis by keepdims=True"
-    if fits:
-        name, told = (_text(less), "") if isinstance(less, Array | ArrayNode) else (
-            "A", f", A = net.define(\"A\", {_text(less)})")
-        new = ", ".join(["None"] * (missing - fits[0]))
-        return f"; {name}[{':, ' * len(a)}{new}] has the axes of {_text(more)}{told}"
-    bases = [x.base if x.is_Pow and x.exp == 2 else x for x in expr.args]
-    for (x, s), (y, t) in permutations(zip(bases, map(shape_of, bases), strict=True)):
-        if expr.is_Mul and len(s) == len(t) == 2 and s[1] == t[0]:
-            return f"; a matrix product is {_text(x)} @ {_text(y)}"
-    return ""
+    sides = [_side(x) for x in expr.args]
+    bases = [_side(x.base if x.is_Pow and x.exp == 2 else x) for x in expr.args]        # SymPy's (X*W)**2 is X**2*W**2
+    return misfits.new_axis(sides) or (misfits.matrix_product(bases) if expr.is_Mul else "")
+
+
+def _side(expr):
+    """Return an array as one of two that do not fit."""
+    shape = shape_of(expr)
+    reduced = next((t for t in subterms(expr) if isinstance(t, Reduced) and len(shape_of(t)) == len(shape)), None)
+    return misfits.Side(_text(expr), shape, isinstance(expr, Array | ArrayNode), _text(reduced) if reduced else "")
 
 
 def at(expr: Expr, indices: tuple, name_index: Namer) -> Expr:

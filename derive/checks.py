@@ -174,6 +174,8 @@ def _remedy(read: Indexed, axis: int, variable: Variable, label: Variable | None
                 f"its data from there, at {size - 1 - turn}")
     if label is not None and label.classes is not None:
         return f"{label.name} counts {label.classes} classes; expected classes={size}, or {label.classes} entries there"
+    if variable.state and axis > 0:
+        return f"a recurrence goes along the first axis, net.state(\"{variable.name}\", {size}, ...)"
     if index.has(Max, Min, Abs):
         return f"join pieces: {_joined(variable, axis, ':1', ':-1')} has the first entry twice"
     for order in permutations(read.indices):

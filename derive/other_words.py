@@ -23,6 +23,7 @@ OTHERS = {                      # "" where there is nothing of the kind
     "detach": NO_GRADIENT, "div": "Z / A", "divide": "Z / A", "dot": "Z @ A",
     "dropout": "X * M, with a mask M that is an input", "dtype": "",
     "einsum": "sums over indices, Sum(Z[i, j] * A[j, k], j)", "expand_dims": "Z[:, None]", "expm1": "exp(Z) - 1",
+    "inv": "inverse(Z)",
     "hstack": "concatenate(Z, A, axis=1)", "item": "", "log1p": "log(1 + Z)", "logaddexp": "log(exp(Z) + exp(A))",
     "grad": "net.backward().gradients", "masked_fill": "Piecewise((Z, Eq(M, 1)), (-oo, True))",
     "matmul": "Z @ A", "max": "maximum(Z)", "maximum": "Max(Z, A), and relu(Z) for Max(Z, 0)", "min": "-maximum(-Z)",

@@ -124,7 +124,10 @@ class Assumption:
 class Gradients(dict[str, Eq]):
     """Equations by the names of the parameters."""
 
-    def __missing__(self, name):
+    def __missing__(self, given):
+        name = getattr(given, "name", given)                # of the array that the network handed out
+        if name in self:
+            return self[name]
         raise DefinitionError(f"{name!r} is not a parameter; expected one of {', '.join(self)}")
 
 

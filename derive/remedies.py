@@ -29,6 +29,11 @@ REMEDIES = (        # what the error says, and the remedy
     (r"does not support item assignment",
      "arrays are not changed: define another one, by cases with Piecewise((a, condition), (b, True)); a state is "
      "defined by net.define(s, ..., over=(t, n))"),
+    (r"expecting bool or Boolean", "a choice is Piecewise((a, condition), (b, True))"),
+    (r"[Ii]nput to (Trace|Determinant), .* not a matrix",
+     "of arrays write derive's det(W), and total(diagonal(W)) for the trace"),
+    (r"^\w+ is not an integer",
+     "SymPy makes matrices of numbers: a number broadcasts by itself, X + 1, and eye(D) is derive's"),
     (r"unsupported operand type\(s\) for @", "where neither side is an array by name, write matmul(A, B)"),
     (r"bad operand type for unary ~", "where a mask M of 0 and 1 is 0, 1 - M is 1"),
     (r"unsupported operand type\(s\) for [&|]:", "masks of 0 and 1 are multiplied; conditions are And(p, q), Or(p, q)"),
@@ -93,6 +98,11 @@ def remedy(error: BaseException) -> str:
     return f"; {told}" if told else next((f"; {text}" for pattern, text in REMEDIES if re.search(pattern, said)), "")
 
 
+def _has_defined(thing, name):
+    """Tell whether a thing is a network that has a variable of this name."""
+    return type(thing).__name__ == "Network" and name in getattr(thing, "_variables", ())
+
+
 def _line(trace):
     """Return the line of code at which a traceback stands."""
     return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
@@ -115,6 +125,9 @@ def _of_a_name(error):
         trace = trace.tb_next
     if trace is not None and re.search(rf"\b{name} *=.*\b{name}\[", _line(trace)):
         return f'what reads itself is a state: {name} = net.state("{name}", T, ...), then net.define({name}, ...)'
+    owners = [] if trace is None else [k for k, v in trace.tb_frame.f_globals.items() if _has_defined(v, name)]
+    if owners:
+        return f'{owners[0]} has it, and Python has not: {name} = {owners[0]}.define("{name}", ...)'
     known = {} if trace is None else {**trace.tb_frame.f_globals, **trace.tb_frame.f_locals}
     words = sys.modules[__package__].__all__
     if len(name) > 1 and (name in words or hasattr(sympy, name)):

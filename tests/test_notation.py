@@ -358,6 +358,8 @@ REFUSED = [
     (lambda p: p.net.define(state(p, p.N), p.s, over=p.d), r"h has shape \(N,\) and is defined over \(d,\)"),
     (lambda p: [p.net.define(h, h[p.n - 1], over=p.n) for h in [state(p, p.N)] * 2], "h is defined already"),
     (recurrence(lambda p, h: h[p.n - 2]), r"axis 0 of h has indices -1 to N - 1, and n - 2 may leave its range"),
+    (lambda p: [p.net.define(h, h[p.n, p.d - 1], over=(p.n, p.d)) for h in [state(p, p.N, p.D)]],
+     r"d - 1 may leave its range; a recurrence goes along the first axis, net.state\(.h., D, \.\.\.\)"),
     (recurrence(lambda p, h: h[p.n + 1]), r"recurrence goes forward and reads h\[n - 1\]; .* from there, at N - n - 1"),
     (recurrence(lambda p, h: h[p.n] + 1), r"h waits for itself: h\[n\] reads h\[n\], which is not"),
     (recurrence(lambda p, h: total(h)), r"h waits for itself: h\[n\] reads h\[n2\]"),

@@ -48,6 +48,13 @@ SLIPS = {
     "mean(Z[Z > 0])": "Piecewise((Z, Z > 0), (0, True))",
     "mean((Z > 0) * Z)": "relu(x) for (x > 0) * x",
     "mean(-(Z > 0) * Z)": "relu(x) for (x > 0) * x",
+    "mean(ITE(Z > 0, Z, -Z))": "Piecewise((a, condition), (b, True))",
+    "trace(W)": "total(diagonal(W))",
+    "mean(X @ W.inv())": "write inverse(W)",
+    "mean(Z + ones(N, 1))": "a number broadcasts by itself",
+    "mean(X @ MatrixSymbol('A', D, D))": 'as an array declare A = net.input("A", D, D)',
+    "mean(W[net.labels('t', N, 2, classes=D)[:, 0]])": "read at indices, E[y[n, 0], d]",
+    "net.define('P', X) and P": 'P = net.define("P", ...)',
     "mean(relu(Z) @ exp(Z.T))": "matmul(A, B)",
     "mean(Z * ~X)": "1 - M is 1",
     "mean(Z & X)": "And(p, q)",
@@ -213,3 +220,4 @@ def test_a_network_is_no_program():
             use(net)
     with pytest.raises(DefinitionError, match="'v' is not a parameter; expected one of w"):
         net.backward().gradients["v"]
+    assert net.backward().gradients[w] == net.backward().gradients["w"]
