@@ -40,7 +40,7 @@ from .terms import MANY, count, free_indices, read_at, subterms, summed
 Namer = Callable[[Expr, frozenset], Idx]        # a fresh index for a size, given the names in scope
 
 
-class ArrayOperators:
+class ArrayOperators(Expr):
     """What every array-valued expression of ours can do beside SymPy's elementwise operators."""
 
     is_commutative = True
@@ -50,6 +50,12 @@ class ArrayOperators:
 
     def __rmatmul__(self, other):
         return matmul(other, self)
+
+    def __mul__(self, other):
+        return super().__mul__(misfits.number(other, _text(self)))
+
+    def __rmul__(self, other):
+        return super().__rmul__(misfits.number(other, _text(self)))
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         """Leave arithmetic with NumPy's numbers to SymPy; refuse NumPy's functions."""
@@ -153,7 +159,7 @@ class Array(ArrayOperators, IndexedBase):
         return getattr(self.label, "name", None) or str(self.label)
 
 
-class ArrayNode(ArrayOperators, Expr, NotIterable):
+class ArrayNode(ArrayOperators, NotIterable):
     """An array-valued expression that is not elementwise."""
 
     def __getitem__(self, indices):

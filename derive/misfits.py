@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from sympy import Basic, Expr, MatrixBase, MatrixSymbol
+from sympy import Basic, Expr, Ge, Gt, MatrixBase, MatrixSymbol
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
+
+from .errors import DefinitionError
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,20 @@ def matrix_product(sides: Sequence[Side]) -> str:
         if len(left.shape) == len(right.shape) == 2 and left.shape[1] == right.shape[0]:
             return f"; a matrix product is {left.text} @ {right.text}"
     return ""
+
+
+def number(factor: object, text: str) -> object:
+    """Return a factor of an array; refuse a comparison, which SymPy does not take for 0 or 1.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    if not isinstance(factor, Relational | BooleanFunction):
+        return factor
+    same = isinstance(factor, Gt | Ge) and str(factor.lhs) == text and factor.rhs == 0
+    raise DefinitionError(f"({factor})*{text}: a comparison is no number; write "
+                          f"{f'relu({text}), or ' if same else ''}Piecewise(({text}, {factor}), (0, True))")
 
 
 def of_matrices(args: Sequence[Basic]) -> str:

@@ -319,7 +319,7 @@ def attention_array(net, B, T, M, K):
     X, R = net.input("X", B, T, M), net.input("R", B, T, K)
     Wq, Wk, Wv = (net.parameter(name, M, K) for name in ("Wq", "Wk", "Wv"))
     Q, Kk, V = net.define("Q", X @ Wq), net.define("Kk", X @ Wk), net.define("V", X @ Wv)
-    A = net.define("A", softmax(Q @ Kk.T / sqrt(K)))
+    A = net.define("A", softmax(Q @ Kk.mT / sqrt(K)))
     net.loss = mean((A @ V - R) ** 2)
     return attention
 
