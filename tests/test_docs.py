@@ -12,7 +12,7 @@ PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 COUNTS = {
     "doctor": 1,
     "implicit-equations": 5,
-    "language": 4,
+    "language": 5,
     "matrix-algebra": 3,
     "notes": 5,
     "performance": 1,
