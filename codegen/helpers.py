@@ -57,13 +57,13 @@ def _lower(matrix):
 ''',
     "_finite": '''
 def _finite(x):
-    """Return x with -inf, the maximum of a row that is masked everywhere, as the lowest finite number."""
-    return np.maximum(x, np.finfo(x.dtype).min)
+    """Return x with -inf, the maximum of a row that is masked everywhere, as a number of which multiples are finite."""
+    return np.maximum(x, np.finfo(x.dtype).min / 16)
 ''',
     "_positive": '''
 def _positive(x):
-    """Return x with 0, the sum of a row that is masked everywhere, as the least positive number."""
-    return np.maximum(x, np.finfo(x.dtype).tiny)
+    """Return x with 0, the sum of a row that is masked everywhere, as 1, which is the largest term of all others."""
+    return np.maximum(x, 1)
 ''',
 }
 HELPERS["_power"] = '''

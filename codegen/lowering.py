@@ -70,11 +70,11 @@ class grouped(Function):
 
 
 class finite(Function):
-    """Its argument, or the lowest finite number where it is -infinity."""
+    """Its argument, or a number of which multiples are finite where it is -infinity."""
 
 
 class positive(Function):
-    """Its argument, or the least positive number where it is 0."""
+    """Its argument, a sum whose largest term is 1, or 1 where it is 0: all terms are masked."""
 
 
 class slope(Function):

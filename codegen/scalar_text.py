@@ -151,10 +151,10 @@ class ScalarPrinter(PythonCodePrinter):
         return f"({self._print(expr.args[0])})"
 
     def _print_finite(self, expr):
-        return f"max({self._print(expr.args[0])}, -1.7976931348623157e308)"
+        return f"max({self._print(expr.args[0])}, -1e307)"
 
     def _print_positive(self, expr):
-        return f"max({self._print(expr.args[0])}, 2.2250738585072014e-308)"
+        return f"max({self._print(expr.args[0])}, 1.0)"
 
     def _print_largest(self, expr):
         return f"max({', '.join(map(self._print, expr.args))})"

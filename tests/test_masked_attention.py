@@ -216,3 +216,23 @@ def test_what_a_function_in_a_branch_is_of_has_a_name(style):
     np.testing.assert_allclose(grads.r, b.grad, rtol=1e-11, atol=1e-14)
     assert [str(program.gradients[name].rhs) for name in "lr"] == [
         "Sum(dpre_S[i, j], (j, 0, N - 1))", "Sum(dpre_S[i, j], (i, 0, N - 1))"]
+
+
+@pytest.mark.parametrize("style", ["plain", "fast", "compiled"])
+@pytest.mark.parametrize("power", [2, 3])
+def test_powers_of_a_softmax_are_0_in_rows_that_are_masked_everywhere(power, style):
+    """exp(p (z - lse)) where all z are -infinity: p times the maximum that stands for it has to be finite."""
+    net = Network("powers", "Powers of masked shares")
+    N, C = net.sizes("N C")
+    Z, M = net.parameter("Z", N, C), net.input("M", N, C)
+    net.loss = total(softmax(Piecewise((Z, Eq(M, 1)), (-oo, True))) ** power)
+    Z0 = np.random.default_rng(0).normal(size=(3, 4))
+    M0 = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1.0]])
+    f = codegen.lambdify(net.backward(), style=style)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        E = np.exp(Z0) * M0
+        p = E / np.maximum(E.sum(axis=1, keepdims=True), 1e-300)
+        slope = power * (p**power - p * np.sum(p**power, axis=1, keepdims=True))
+        loss, grads = f(Z0.astype(dtype), M0.astype(dtype))
+        np.testing.assert_allclose(loss, np.sum(p**power), rtol=tolerance)
+        np.testing.assert_allclose(grads.Z, slope, rtol=tolerance, atol=tolerance)

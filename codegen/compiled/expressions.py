@@ -200,8 +200,7 @@ class Expressions:
             return Text(f"({x} > 0 ? 1 : {x} < 0 ? 0 : {middle})")
         if head in (finite, positive):
             self.used["larger"] = None
-            least = "sizeof(real) == 4 ? -FLT_MAX : -DBL_MAX" if head is finite else \
-                "sizeof(real) == 4 ? FLT_MIN : DBL_MIN"
+            least = "sizeof(real) == 4 ? -FLT_MAX/16 : -DBL_MAX/16" if head is finite else "1"
             return Text(f"larger({self.of(args[0])}, {least})")
         raise NotInC(f"{head.__name__}")
 
