@@ -8,13 +8,14 @@ from sympy import Function, Heaviside, Max, Mod, Sum, exp, frac, sqrt
 from sympy.codegen import cfunctions
 
 import codegen
+from codegen.doctor import diagnose
 from codegen.verify import finite_differences, referee
 from derive import DerivationError, Network, mean, total
 from derive.notes import note
 
 from .true_values import DIGITS
 
-pytest.importorskip("scipy", reason="SciPy is an extra")
+special = pytest.importorskip("scipy.special", reason="SciPy is an extra")
 
 FUNCTIONS = {       # SymPy's, mpmath's, and where
     "cot": (sympy.cot, mpmath.cot, (-1.5, 0.3, 1e-5, 2.0)),
@@ -160,6 +161,36 @@ def test_a_step_has_the_value_at_0_that_it_is_given():
         w0 = np.array([-1.0, 0.0, 2.0])
         np.testing.assert_allclose(f.module.predict(w0), (w0 + 1) * expected)
         np.testing.assert_allclose(f(w0)[1].w, expected)
+
+
+SLOPES = {          # functions of NumPy's and SciPy's, and their slopes, by hand
+    "Mod": (lambda z: Mod(z, 1) ** 2, lambda z: np.mod(z, 1) ** 2, lambda z: 2 * np.mod(z, 1)),
+    "sinc": (sympy.sinc, lambda z: np.sinc(z / np.pi), lambda z: -special.spherical_jn(1, z)),
+    "W": (lambda z: sympy.LambertW(exp(z)), lambda z: special.lambertw(np.exp(z)).real,
+          lambda z: 1 - 1 / (1 + special.lambertw(np.exp(z)).real)),
+    "erf2": (lambda z: sympy.erf2(0, z + 1), lambda z: special.erf(z + 1),
+             lambda z: 2 / np.sqrt(np.pi) * np.exp(-((z + 1) ** 2))),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_the_doctor_knows_them(name):
+    function, value, slope = SLOPES[name]
+    net = Network("layer", "A function of a layer")
+    N, D = net.sizes("N D")
+    X, w = net.input("X", N, D), net.parameter("w", D)
+    net.loss = mean(function(net.define("z", X @ w)))
+
+    def right(w, X):
+        z = X @ w
+        return np.mean(value(z)), {"w": X.T @ slope(z) / len(z)}
+
+    def wrong(w, X):
+        z = X @ w
+        return np.mean(value(z)), {"w": X.T @ slope(z)}
+
+    assert diagnose(net, right).right
+    assert "1/N is missing" in str(diagnose(net, wrong))
 
 
 def test_w_is_no_number_where_no_real_one_solves_its_equation():

@@ -29,7 +29,7 @@ def same_slips(program: Program) -> Iterator[Mutant]:
 def _is_activation(line: Equation, program: Program) -> bool:
     """Tell whether a forward equation is a function of one array, entry by entry."""
     found = reads(line.rhs, program.variables)
-    return (isinstance(line.rhs, Function) and not line.implicit and found == [line.rhs.args[0]]
+    return (isinstance(line.rhs, Function) and not line.implicit and found == list(line.rhs.args)
             and line.free == line.indices == getattr(found[0], "indices", ()))
 
 

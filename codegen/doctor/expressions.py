@@ -27,8 +27,10 @@ from sympy import (
     Sum,
     Symbol,
     ceiling,
+    erfinv,
     exp,
     floor,
+    jn,
 )
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
@@ -48,8 +50,11 @@ FUNCTIONS: dict[str, Callable] = {
     "step": lambda x: np.where(x > 0, 1.0, 0.0),
     "half_step": lambda x: np.heaviside(x, 0.5), "at_zero": lambda x: np.where(x == 0, 1.0, 0.0),
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), "softplus": lambda x: np.logaddexp(0.0, x),
-    "Heaviside": lambda x, *_: np.heaviside(x, 0.5), "erf": np.vectorize(math.erf, otypes=[float]),
+    "Heaviside": lambda x, at=0.5: np.heaviside(x, at), "erf": np.vectorize(math.erf, otypes=[float]),
     "loggamma": np.vectorize(lambda x: _number(math.lgamma, np.inf, x), otypes=[float]), "Mod": np.mod,
+    "sinc": lambda x: np.sinc(x / np.pi), "jn": np.vectorize(lambda n, x: _spherical(int(n), x), otypes=[float]),
+    "erf2": np.vectorize(lambda x, y: math.erf(y) - math.erf(x), otypes=[float]),
+    "erfcinv": np.vectorize(lambda x: _number(lambda x: erfinv(1 - x), np.nan, x), otypes=[float]),
 }  # fmt: skip
 RELATIONS = {
     ">=": np.greater_equal, ">": np.greater, "<=": np.less_equal, "<": np.less, "==": np.equal, "!=": np.not_equal,
@@ -165,6 +170,11 @@ def _applied(expr, args, context):
         raise NotImplementedError(f"{name} is not evaluated entry by entry")
     function = FUNCTIONS.get(name) or np.vectorize(lambda *x: _number(expr.func, np.nan, *x), otypes=[float])
     return lambda scope: function(*(np.asarray(a(scope), float) for a in args))
+
+
+def _spherical(n, x):
+    """Return the spherical Bessel function j_n(x), also of a negative x, of which SymPy takes another branch."""
+    return _number(jn, np.nan, n, abs(x)) * (-1 if x < 0 and n % 2 else 1)
 
 
 def _number(function, otherwise, *arguments):
