@@ -18,9 +18,9 @@ def differentiated(program: Program, kept: Collection[str] = ()) -> Program:
     return backward(tidied(with_masked_exponentials(recognised(program, kept))))
 
 
-def derived(program: Program) -> Program:
+def derived(program: Program, kept: Collection[str] = ()) -> Program:
     """Return the forward and adjoint equations of a forward program, in their simplest form."""
-    return simplified(differentiated(program))
+    return simplified(differentiated(program, kept))
 
 
 def finished(program: Program) -> Program:
