@@ -29,6 +29,7 @@ def _sums_to_one(value):
 
 
 IN_RANGE = "parameters are small"
+ABOVE_ZERO = "parameters are positive"
 POSITIVE = "is positive"
 SMALL = 0.2             # times the parameters, where code leaves its range at larger ones
 FEW, LEFT = 3, 0.4      # points, and of the entries of a gradient that are not 0, how many have to stay so
@@ -79,12 +80,17 @@ def is_upstream(program: Program, variable: Variable) -> bool:
         and set(getattr(own[0], "indices", ())) == {limit[0] for limit in total.limits}
 
 
-def narrower(program: Program, points: Sequence[Point], loss_differs: bool) -> Iterator[tuple[str, list[Point]]]:
+def narrower(
+    program: Program, points: Sequence[Point], loss_differs: bool, lost: bool = False,
+) -> Iterator[tuple[str, list[Point]]]:
     """Yield the points with small parameters, or with one input of a narrower kind, and what that is.
 
-    For what is multiplied by a parameter, or below 0, only code is narrow whose loss is another one elsewhere.
+    For what is multiplied by a parameter, or below 0, only code is narrow whose loss is another one elsewhere; for
+    parameters below 0 that whose numbers are `lost` there: roots of two, where the network has one of their product.
     """
     yield IN_RANGE, with_small(program, points)
+    if lost:
+        yield ABOVE_ZERO, _above_zero(program, points)
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
@@ -122,6 +128,13 @@ def with_small(program: Program, points: Sequence[Point]) -> list[Point]:
     """Return the points with parameters a fifth as large."""
     names = {p.name for p in program.parameters}
     return [replace(p, arguments={n: SMALL * v if n in names else v for n, v in p.arguments.items()}) for p in points]
+
+
+def _above_zero(program, points):
+    """Return the points with parameters above 0."""
+    names = {p.name for p in program.parameters}
+    return [replace(p, arguments={n: np.abs(v) + 0.1 if n in names else v for n, v in p.arguments.items()})
+            for p in points]
 
 
 def _with(point, name, change):

@@ -26,7 +26,7 @@ from .elsewhere import wrong_elsewhere
 from .evidence import DOUBLE, Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
-from .kinds_of_data import own_data
+from .kinds_of_data import are_lost, own_data
 from .normalisations import in_compact_form
 from .other_networks import CHOICES, KINDS, on_values_of, rederived
 from .patient import Patient
@@ -199,7 +199,7 @@ class Examination:
         findings, told = self.diagnosis.findings, list(self.diagnosis.remarks)
         most = MOST_AT_ONCE if "unknown" in self.diagnosis.kinds else len(findings) - 1
         points = [s.point for s in ordinary]
-        for words, moved in domains.narrower(self.program, points, bool(forward.differs(ordinary))):
+        for words, moved in domains.narrower(self.program, points, bool(forward.differs(ordinary)), are_lost(ordinary)):
             if self._left(1.0) < 1:
                 break
             seen = [Seen(p, self.patient.answer(p)) for p in moved]

@@ -7,6 +7,7 @@ from itertools import chain
 
 from sympy import Add, Expr, Max, Pow, Rational, log, sqrt, tanh
 
+from derive.binders import LogSumExp, Maximum
 from derive.functions import relu, sigmoid, softplus
 from derive.program import Equation, Program
 from derive.terms import free_indices, subterms
@@ -22,8 +23,8 @@ from .windows import other_poolings
 def mutants(program: Program) -> Iterator[Mutant]:
     """Yield the changed forward equations of a program, the likeliest first, and of those the loss's."""
     mutator, own = Mutator(program), {e.name for e in program.equations}
-    makers = (other_functions, other_poolings, _epsilons, _roots, partial(spreads, program), softmax_axes, mutator.of,
-              partial(_sized, program, mutator))
+    makers = (other_functions, other_poolings, _hard, _epsilons, _roots, partial(spreads, program), softmax_axes,
+              mutator.of, partial(_sized, program, mutator))
     lines, right = program.equations[::-1], set(program.equations)
     few = (m for e in lines for make in makers for m in make(e) if m.kind != "kink")
     far = chain(other_means(program), *(inlined(program, mutator, own, e) for e in lines))
@@ -53,6 +54,15 @@ def other_functions(equation: Equation) -> Iterator[Mutant]:
             for slope in (0.01, 0.1, 0.2):
                 rhs = equation.rhs.xreplace({old: relu(leaky) - slope * relu(-leaky)})
                 yield made(equation, rhs, f"a leaky relu of slope {slope} stands where relu should", POSSIBLE)
+
+
+def _hard(equation):
+    """Yield the largest of what a log-sum-exp is of in its place, a hard maximum for a soft one, and the other way."""
+    for old in sorted({t for t in subterms(equation.rhs) if isinstance(t, LogSumExp | Maximum)}, key=str):
+        new, said = (Maximum, "hard") if isinstance(old, LogSumExp) else (LogSumExp, "soft")
+        rhs = equation.rhs.xreplace({old: new(old.function, *old.limits)})
+        yield made(equation, rhs, f"a {said} maximum stands where a {'soft' if said == 'hard' else 'hard'} one should",
+                   POSSIBLE)
 
 
 def _epsilons(equation):

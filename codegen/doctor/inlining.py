@@ -9,6 +9,8 @@ from derive.terms import apart, instantiated, read_name, reads
 from .mutants import Mutator
 from .slips import FARFETCHED, Mutant
 
+MOST_TIMES = 8          # as long as it was may an equation become that is multiplied out
+
 
 def written_out(program: Program, names: Collection[str], equation: Equation) -> Iterator[Equation]:
     """Yield an equation with one variable that it reads, of those named, written out."""
@@ -25,6 +27,12 @@ def written_out(program: Program, names: Collection[str], equation: Equation) ->
 def inlined(program: Program, mutator: Mutator, names: Collection[str], equation: Equation) -> Iterator[Mutant]:
     """Yield the mutants of an equation in which one variable that it reads, of those named, is written out."""
     for whole in written_out(program, names, equation):
-        for mutant in mutator.of(whole.with_rhs(whole.rhs.expand(deep=False, power_exp=False))):
+        for mutant in mutator.of(whole.with_rhs(_multiplied_out(whole.rhs))):
             if mutant.kind in ("term", "factor", "mean", "scale", "mask", "sign", "array") and mutant.rank < FARFETCHED:
                 yield replace(mutant, rank=FARFETCHED)
+
+
+def _multiplied_out(rhs):
+    """Return an expression with its products multiplied out; as it is where high powers would make it far longer."""
+    found = rhs.expand(deep=False, power_exp=False)
+    return found if found.count_ops() <= MOST_TIMES * rhs.count_ops() else rhs

@@ -19,14 +19,14 @@ def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tupl
     most = how_many_wrong(evidence)
     if not most:
         return None
-    best, loss_differs = None, bool(forward.differs(seen))
-    for words, moved in domains.narrower(patient.program, [s.point for s in seen], loss_differs):
+    best, loss_differs, lost = None, bool(forward.differs(seen)), are_lost(evidence.seen)
+    for words, moved in domains.narrower(patient.program, [s.point for s in seen], loss_differs, lost):
         few = _answered(patient, moved[:2])
         if len(few) < len(moved[:2]) or how_many_wrong(Evidence(patient.program, few)) >= most:
             continue
         narrow = Evidence(patient.program, _answered(patient, moved))
         better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
-            not how_many_wrong(narrow) or loss_differs
+            words == domains.ABOVE_ZERO or loss_differs or not how_many_wrong(narrow)
         if better and how_many_wrong(narrow) < most:
             best, most = (words, narrow), how_many_wrong(narrow)
     return None if best is None or (not most and _hides(patient, *best, loss_differs)) else best
@@ -42,8 +42,13 @@ def _answered(patient, points):
 
 def _hides(patient, words, narrow, loss_differs):
     """Tell whether data of a narrower kind only hid a mistake, which shows at further points of that kind."""
-    kinds = domains.narrower(patient.program, list(further(patient.program)), loss_differs)
+    kinds = domains.narrower(patient.program, list(further(patient.program)), loss_differs, words == domains.ABOVE_ZERO)
     return bool(wrong_elsewhere(patient, narrow, (p for told, moved in kinds if told == words for p in moved)))
+
+
+def are_lost(seen: Sequence[Seen]) -> bool:
+    """Tell whether some gradients are no finite numbers."""
+    return not all(np.isfinite(g).all() for s in seen for g in s.answer.gradients.values())
 
 
 def _leaves_its_range(evidence: Evidence) -> bool:
@@ -52,9 +57,9 @@ def _leaves_its_range(evidence: Evidence) -> bool:
     It gives numbers that are not finite; or gradients are right, and losses have lost some digits, as those of
     log(1 - p) do where p is nearly 1, or are smaller by what keeps them in range.
     """
-    answers = [s.answer for s in evidence.seen]
-    if not all(np.isfinite(g).all() for a in answers for g in a.gradients.values()):
+    if are_lost(evidence.seen):
         return True
+    answers = [s.answer for s in evidence.seen]
     losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
               if a.loss is not None]
     return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + SOME_DIGITS) for own, true in losses)

@@ -84,7 +84,8 @@ def _never_cleared(evidence, name):
     """An argument's values where nothing is sent back to: an array that was made as a copy, not of zeros."""
     def kept(s, g, o, other):
         value, apart = np.asarray(s.point.arguments[other], float), _apart(s, g, o)
-        return np.shape(value) == np.shape(g) and not np.any(o[apart]) and near(s, g[apart], value[apart])
+        return np.all(np.isfinite(g)) and np.shape(value) == np.shape(g) and not np.any(o[apart]) and near(
+            s, g[apart], value[apart])
 
     for other in dict.fromkeys((name, *(v.name for v in evidence.program.inputs), *evidence.usual)):
         if _all(evidence, name, lambda s, g, o, other=other: kept(s, g, o, other)):

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from typing import Any
 
-from .edits import OTHER, Edit, Surroundings, once
+from .edits import OTHER, Edit, Surroundings, once, parsed
 from .lacking import FUNCTIONS, of_shape
 from .quoting import quoted
 from .regions import MAYBE, SECOND, Region
@@ -30,7 +30,8 @@ def in_several_lines(regions: Sequence[Region], around: Surroundings) -> Iterato
     places = [place for r in likely for place in expressions(r.slot) if not isinstance(place.owner, ast.Attribute)]
     lines = [r for r in regions if isinstance(r.slot.node, ast.Assign)]
     if likely:
-        changes = chain(_added_up(lines), _other_names(places, around), _other_calls(places), _other_functions(places))
+        changes = chain(_added_up(lines), _other_names(places, around), _other_calls(places), _turned(places),
+                        _other_functions(places))
         yield from islice(together(likely[0], changes), MOST)
 
 
@@ -67,6 +68,13 @@ def _other_names(places, around):
             new = ast.Subscript(base, node.slice, ast.Load()) if isinstance(node, ast.Subscript) else base
             if text(new) != said:
                 yield some, [copy.deepcopy(new) for _ in some], f"`{said}` should be `{text(new)}`"
+
+
+def _turned(places):
+    """Yield all places of what is read several times, with its transpose, or with both: each entry has two places."""
+    for said, some in _several((p.node.id, p) for p in places if isinstance(p.node, ast.Name)):
+        for new in (f"{said}.T", f"({said} + {said}.T)"):
+            yield some, [parsed(new) for _ in some], f"`{said}` should be `{new}`"
 
 
 def _other_calls(places):

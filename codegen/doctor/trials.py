@@ -238,12 +238,13 @@ def _value(variable, sizes, random, way):
         return float(random.uniform(0.2, 0.9)) if way != "integers" else float(random.integers(1, 3))
     if variable.kind == "labels":
         return random.integers(0, int(variable.classes.xreplace({s: Integer(n) for s, n in sizes.items()})), shape)
-    note = variable.note.lower() if variable.kind == "input" else ""
-    if is_bit(note):
+    note = variable.note.lower()
+    given = note if variable.kind == "input" else ""
+    if is_bit(given):
         value = random.integers(0, 2, shape).astype(float)
-    elif is_sign(note):
+    elif is_sign(given):
         value = random.choice([1.0, -1.0], shape)
-    elif "positive" in note or "probab" in note or "variance" in note or "weight of" in note:
+    elif "positive" in note or any(said in given for said in ("probab", "variance", "weight of")):
         value = random.uniform(0.2, 0.9, shape)
     elif way == "integers":
         value = random.integers(-2, 3, shape).astype(float)
@@ -251,6 +252,6 @@ def _value(variable, sizes, random, way):
         value = random.uniform(0.2, 1.0, shape)
     else:
         value = random.normal(size=shape)
-    if "symmetric" in note:
+    if "symmetric" in given:
         value = np.abs(value + np.swapaxes(value, -1, -2)) / 2
     return value if shape else float(value)

@@ -23,7 +23,7 @@ from .slots import text
 from .source import Unit
 
 SECONDS = 5.0               # for all pairs that what each changes alone tells of
-FEW = 4                     # numbers: an edit and a formula that agree with fewer tell little
+FEW = 3                     # numbers: an edit and a formula that agree with fewer tell little
 BOTH = "with both mended"
 OUT = "does not belong there"               # of an edit, and a mistake of these kinds: something in another's place
 LACKING = ("term", "factor", "upstream", "overwritten", "detached")
@@ -165,7 +165,8 @@ def _right_with(judge, *edits):
 def _with_a_formula(judge, tried, gaps, effects, regions) -> list[Repair]:
     """Return an edit that leaves just what a mistake in an equation makes, and that; or the edit that mends it."""
     deadline = time.thread_time() + SECONDS
-    for a, mutant in effects.matching(gaps):
+    found = islice(effects.matching(gaps), MOST_PAIRS)
+    for a, mutant in sorted(found, key=lambda pair: _exchanged(tried[pair[0]], pair[1])):     # two mistakes apart first
         if time.thread_time() > deadline:
             break
         if _reads_nothing_from_above(judge.evidence.program, mutant):
