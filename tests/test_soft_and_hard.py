@@ -33,7 +33,7 @@ def planned(r, P, x):
     dV, dr = np.ones(len(r)), np.zeros(len(r))
     for now, policy in zip(x[::-1], policies[::-1], strict=True):
         dr += dV * now
-        dV = np.einsum("sa,ska,s->k", policy, P, dV)
+        dV = sum(P[:, :, a].T.dot(policy[:, a] * dV) for a in range(P.shape[2]))
     return np.sum(V), {"r": dr}
 
 
@@ -41,6 +41,12 @@ def test_a_hard_maximum_for_a_soft_one_is_another_network():
     assert diagnose(planning(), planned).right
     found = str(diagnose(planning(), edited(planned, ("top + np.log(e.sum(axis=1))", "top"))))
     assert "in which a hard maximum stands where a soft one should (in the equation of V)" in found
+
+
+def test_what_goes_the_wrong_way_through_a_product_and_a_factor():
+    wrong = edited(planned, ("P[:, :, a].T.dot(policy[:, a] * dV)", "policy[:, a] * P[:, :, a].dot(dV)"))
+    found = str(diagnose(planning(), wrong))
+    assert "`policy[:, a] * P[:, :, a].dot(dV)` should be `P[:, :, a].T @ (policy[:, a] * dV)`" in found
 
 
 def atoms(note=""):

@@ -1,6 +1,7 @@
 """Code is judged where the network has a value, and where the code keeps its digits."""
 
 import numpy as np
+import pytest
 from scipy.special import erfc
 from sympy import Eq, Piecewise, Sum, erf, exp, log, sqrt
 
@@ -79,27 +80,29 @@ def test_an_edit_is_right_though_the_network_loses_digits_elsewhere():
     assert told.verdict == "wrong" and "unknown" not in told.kinds and "the sign is wrong" in str(told), str(told)
 
 
-def decoder():
+def decoder(scale=12):
     net = Network("decoder", "Pixels of 0 or 1, each by a logit")
     N, Z, D = net.sizes("N Z D")
     W, b, c = net.parameter("W", Z, D), net.parameter("b", D), net.parameter("c")
     z, X = net.input("z", N, Z), net.input("X", N, D, note="0 or 1")
-    logits = net.define("logits", 12 * (sigmoid(z @ W) + b) + c)
+    logits = net.define("logits", scale * (sigmoid(z @ W) + b) + c)
     net.loss = total(softplus(logits) - X * logits)
     return net
 
 
-def decoder_by_hand(W, b, c, z, X, factor=1.0):
+def decoder_by_hand(W, b, c, z, X, factor=1.0, scale=12):
     s = 1 / (1 + np.exp(-z @ W))
-    p = 1 / (1 + np.exp(-12 * (s + b) - c))
+    p = 1 / (1 + np.exp(-scale * (s + b) - c))
     loss = -np.sum(X * np.log(p) + (1 - X) * np.log(1 - p))      # of 1 - 1e-9 seven digits are left
     d = factor * (p - X)
-    return loss, {"W": z.T @ (12 * d * s * (1 - s)), "b": 12 * d.sum(axis=0), "c": d.sum()}
+    return loss, {"W": z.T @ (scale * d * s * (1 - s)), "b": scale * d.sum(axis=0), "c": d.sum()}
 
 
-def test_digits_that_a_loss_loses_at_large_parameters_are_no_mistake():
-    told = diagnose(decoder(), decoder_by_hand)
-    assert told.verdict == "right" and "leaves its range" in str(told), str(told)
+@pytest.mark.parametrize("scale", [12, 20, 25])
+def test_digits_that_a_loss_loses_at_large_parameters_are_no_mistake(scale):
+    """At 20 they are three in 100,000 of the loss, at other points it is infinite."""
+    told = diagnose(decoder(scale), lambda W, b, c, z, X: decoder_by_hand(W, b, c, z, X, scale=scale))
+    assert told.verdict == "right" and ("leaves its range" in str(told) or "left out" in str(told)), str(told)
 
 
 def test_and_hide_none():

@@ -11,7 +11,7 @@ from .evidence import Evidence, Seen
 from .patient import Patient
 from .precision import mark_rounded
 
-SOME_DIGITS = 1e-5      # of a loss, that rounding may take where code leaves its range
+SOME_DIGITS = 1e-2      # of a loss, that rounding may take where code leaves its range: log(1 - p) at p = 1 - 1e-15
 
 
 def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tuple[str, Evidence] | None:
@@ -62,4 +62,5 @@ def _leaves_its_range(evidence: Evidence) -> bool:
     answers = [s.answer for s in evidence.seen]
     losses = [(a.loss, float(evidence.base(k)[evidence.program.loss])) for k, a in enumerate(answers)
               if a.loss is not None]
-    return not evidence.wrong() and all(abs(own) <= abs(true) * (1 + SOME_DIGITS) for own, true in losses)
+    return not evidence.wrong() and all(
+        not np.isfinite(own) or abs(own) <= abs(true) * (1 + SOME_DIGITS) for own, true in losses)

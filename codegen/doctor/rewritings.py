@@ -162,15 +162,27 @@ def _operations(node, around):
     yield from ((new, "the factor stands on the other side of the product", OTHER) for new in _across(node))
 
 
+def _multiplied(node):
+    """Return the two that a matrix product is of, M @ v, M.dot(v) or np.dot(M, v); None for anything else."""
+    if isinstance(node, ast.BinOp):
+        return (node.left, node.right) if isinstance(node.op, ast.MatMult) else None
+    if not isinstance(node, ast.Call) or called(node) not in ("dot", "matmul") or node.keywords:
+        return None
+    operands = [*node.args] if len(node.args) == 2 else [getattr(node.func, "value", None), *node.args]
+    return operands if len(operands) == 2 and operands[0] is not None else None
+
+
 def _across(node):
-    """Yield a * (M @ v) as M @ (a * v) and (M * a) @ v, and either of those as the others."""
+    """Yield a * (M @ v) as M @ (a * v), M.T @ (a * v) and (M * a) @ v, and either of those as the others."""
     left, right = node.left, node.right
     times, product = ast.Mult(), ast.MatMult()
     if isinstance(node.op, ast.Mult):
         for a, whole in ((left, right), (right, left)):
-            if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.MatMult):
-                yield ast.BinOp(whole.left, product, ast.BinOp(a, times, whole.right))
-                yield ast.BinOp(ast.BinOp(whole.left, times, a), product, whole.right)
+            if (pair := _multiplied(whole)) is not None:
+                matrix, vector = pair
+                yield ast.BinOp(matrix, product, ast.BinOp(a, times, vector))
+                yield ast.BinOp(ast.Attribute(matrix, "T", ast.Load()), product, ast.BinOp(a, times, vector))
+                yield ast.BinOp(ast.BinOp(matrix, times, a), product, vector)
     elif isinstance(node.op, ast.MatMult):
         for k, side in enumerate((left, right)):
             for a, rest in ((side.left, side.right), (side.right, side.left)) if _is_product(side) else ():
