@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from sympy import Add, Derivative, Expr, Function, KroneckerDelta, Mul, Subs, Sum, Symbol, exp, log
+from sympy import Add, Derivative, Expr, Function, Idx, KroneckerDelta, Mul, Subs, Sum, Symbol, exp, log
 from sympy.core.function import UndefinedFunction
 
 from ..binders import has_binder
@@ -105,7 +105,8 @@ class Unfolding:
         for term in Add.make_args(rhs):
             if reads(term, passed):
                 yield self._written_out(term, line)
-            elif reads(term, [own]) or (line.name == self.program.loss and not reads(term, self.raw.adjoints.values())):
+            elif any(_is_at(read, line) for read in reads(term, [own])) or (
+                    line.name == self.program.loss and not reads(term, self.raw.adjoints.values())):
                 yield term
 
     def _written_out(self, term, line):
@@ -171,6 +172,12 @@ class Unfolding:
 
     def _tidy(self, rhs):
         return tidied_rhs(rhs, self.program.prover)
+
+
+def _is_at(read: Expr, line: Equation) -> bool:
+    """Tell whether an adjoint is read at the rows of a line: a state has one line for row -1 and one for the rest."""
+    at = getattr(read, "indices", ())
+    return all(not k.is_number if isinstance(i, Idx) else i == k for i, k in zip(line.indices, at, strict=True))
 
 
 def has_binder_inside(expr: Expr) -> bool:
