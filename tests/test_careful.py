@@ -42,6 +42,16 @@ def test_views_stay_in_their_memory():
             run("np.lib.stride_tricks.as_strided(x, s, t)", x=x, s=shape, t=strides)
 
 
+def test_lists_of_no_numbers_are_multiplied_by_nothing():
+    """NumPy's @ of such an array ends Python, a while after that."""
+    x, v = np.float64(2.0), np.array([1.0, 3.0])
+    assert np.array_equal(run("np.array([[x, 1.0], [0.0, x]]) @ v", x=x, v=v), [5.0, 6.0])
+    with pytest.raises(TypeError, match="a matrix product of objects"):
+        run("np.array([[x, 1.0], [0.0, o]]) @ v", x=x, v=v, o=object())
+    tree = ast.parse("M @ v", mode="eval").body
+    assert checked(tree) is tree
+
+
 def test_other_code_is_as_it_was():
     tree = ast.parse("np.sum(x.at[0]) + f(x)", mode="eval").body
     assert checked(tree) is tree

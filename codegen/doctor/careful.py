@@ -1,6 +1,8 @@
 """NumPy's functions that write or read beside an array where arguments do not fit: in edited code they raise instead.
 
-`ufunc.at` takes values of more axes than the places have, and as_strided any shape; an edit may hand over either.
+`ufunc.at` takes values of more axes than places have, as_strided any shape; an edit may hand over either, or put
+what is no number into a list that becomes an array, of objects then: where two of these have no product, `@` counts
+references wrongly (NumPy 2.4), and Python ends.
 """
 
 import ast
@@ -47,11 +49,27 @@ def as_strided(x: Any, shape: Sequence[int] | None = None, strides: Sequence[int
     return np.lib.stride_tricks.as_strided(x, shape, strides, **options)
 
 
+def matmul(a: Any, b: Any) -> Any:
+    """Return a @ b, of numbers.
+
+    Raises
+    ------
+    TypeError
+        An array of objects.
+    """
+    if any(isinstance(x, np.ndarray) and x.dtype.hasobject for x in (a, b)):
+        raise TypeError("a matrix product of objects")
+    return a @ b
+
+
 def checked(tree: Any) -> Any:
-    """Return code that calls these in the place of NumPy's own; the same tree where it calls neither."""
-    if not any(_is_careless(n) for n in ast.walk(tree)):
+    """Return code that calls these in the place of NumPy's own; the same tree where it calls none."""
+    nodes = list(ast.walk(tree))
+    listed = any(isinstance(n, ast.Call) and _name(n.func) == "array" and n.args and isinstance(n.args[0], ast.List)
+                 for n in nodes)
+    if not any(_is_careless(n) or (listed and _is_product(n)) for n in nodes):
         return tree
-    return ast.fix_missing_locations(_Careful().visit(copy.deepcopy(tree)))
+    return ast.fix_missing_locations(_Careful(listed).visit(copy.deepcopy(tree)))
 
 
 def _name(function):
@@ -64,7 +82,21 @@ def _is_careless(node):
                                     and not node.keywords)
 
 
+def _is_product(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+
+
 class _Careful(ast.NodeTransformer):
+    def __init__(self, products: bool):
+        self.products = products
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        if self.products and _is_product(node):
+            function = ast.parse(f"{HERE}.matmul", mode="eval").body
+            return ast.copy_location(ast.Call(function, [node.left, node.right], []), node)
+        return node
+
     def visit_Call(self, node):
         self.generic_visit(node)
         if _is_careless(node):

@@ -15,6 +15,7 @@ MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
 INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end
 SIZED = ("range", "arange", "reshape", "zeros", "ones", "eye", "repeat", "tile", "split")
+OBJECTS = ("self", "cls")   # whose method a function is: no number
 DIGITS = "0123456789"       # that names of a kind end with
 
 
@@ -92,7 +93,7 @@ class Surroundings:
         attributes = _attributes(nodes, modules)
         stems = {a.rstrip(DIGITS) for a in attributes}
         attributes += [a for o in others for a in _attributes(ast.walk(o), modules) if a.rstrip(DIGITS) in stems]
-        return cls(once(names), once(called), once(attributes),
+        return cls(once(n for n in names if n not in OBJECTS), once(called), once(attributes),
                    once(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
                    turned := once(n.id for t in loops for n in ast.walk(t) if isinstance(n, ast.Name)),
                    sizes := {text(n): copy.deepcopy(n) for n in _sizes(nodes)},
