@@ -11,6 +11,7 @@ from sympy import Idx, Indexed, Integer, S, Symbol
 
 from codegen.verify import assumed
 from derive import networks
+from derive.binders import is_binder
 from derive.errors import DerivationError
 from derive.explicit import sizes_for
 from derive.networks import loading
@@ -262,7 +263,7 @@ def _introduce(writer, equation, dense, sizes):
 
 
 @pytest.mark.parametrize(("name", "variable"), [("mlp", "W1"), ("chain", "x"), ("neuron", "W"), ("relu_network", "W1"),
-                                                ("layer_norm", "W")])
+                                                ("layer_norm", "W"), ("sequence_to_sequence", "F")])
 def test_a_path_leads_to_the_loss_and_back(name, variable):
     derivation = Derivation(networks.named(name).backward())
     variable = variable if variable in derivation.program.variables else derivation.program.parameters[0].name
@@ -274,6 +275,19 @@ def test_a_path_leads_to_the_loss_and_back(name, variable):
     assert path.back[-1].right.count_ops() >= path.back[0].right.count_ops()
     for step in path.back:
         assert_true(step, values, sizes)
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "vae", "sequence_to_sequence", "soft_targets"])
+def test_no_index_is_bound_where_another_of_its_name_stands(name):
+    derivation = Derivation(networks.named(name).backward(), "every-step")
+    paths = (Path(derivation, v.name) for v in derivation.program.parameters)
+    for step in (*(s for p in derivation.passages for s in p.steps), *(s for p in paths for s in p.back)):
+        assert not _bound_twice(step.right, {str(i) for i in getattr(step.left, "indices", ())}), step
+
+
+def _bound_twice(expr, around):
+    bound = {str(limit[0]) for limit in expr.limits} if is_binder(expr) else set()
+    return bool(bound & around) or any(_bound_twice(a, around | bound) for a in expr.args)
 
 
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "softplus"])

@@ -7,7 +7,7 @@ from sympy import Expr
 from ..errors import DerivationError
 from ..program import Equation
 from ..simplify import tidied_rhs
-from ..terms import instantiated, reads
+from ..terms import apart, free_indices, instantiated, reads
 from .derivation import Derivation, Reason, Step
 from .routes import Routes
 from .sheet import name_of
@@ -83,7 +83,7 @@ class Path:
         while steps and (waiting := self._waiting(steps[-1].right, seen)):
             equation = self._adjoints[waiting[0]]
             right = steps[-1].right
-            right = self._tidied(right.xreplace({r: _at(equation, r) for r in reads(right, [equation.name])}))
+            right = self._tidied(_written_in(right, equation, {i.name for i in free_indices(steps[0].left)}))
             if right.count_ops() > LONGEST:
                 return steps, False
             seen.add(waiting[0])
@@ -122,6 +122,12 @@ class Path:
 
 def _is_cyclic(equation):
     return bool(reads(equation.rhs, [equation.name]))
+
+
+def _written_in(expr, equation, taken):
+    """Write an equation out where it is read; what its sums bind keeps clear of the indices around it."""
+    found = {r: _at(equation, r) for r in reads(expr, [equation.name])}
+    return apart(expr.xreplace(found), taken)
 
 
 def _at(equation, read):

@@ -14,7 +14,7 @@ from ..functions import Elementwise
 from ..program import Equation, Program
 from ..rule import backward, differential
 from ..simplify import tidied_rhs
-from ..terms import bottom_up, fresh, index_names, instantiated, reads, rename, subterms
+from ..terms import apart, bottom_up, fresh, index_names, instantiated, reads, rename, subterms
 from .differentials import Differentials
 from .sheet import Row, Sheet, name_of
 
@@ -93,7 +93,7 @@ class Unfolding:
         """Return what all lines, or one of them, send back to a variable, adjoints without a line written out."""
         found = self._sent[name]
         rhs = Add(*self._inlined(found.rhs, line)) if line is None else Add(*self._from(found.rhs, line))
-        return self._tidy(rhs)
+        return self._tidy(apart(rhs, {i.name for i in found.free}))
 
     def _inlined(self, rhs, line):
         return [self._written_out(t, line) for t in Add.make_args(rhs)]
