@@ -19,6 +19,7 @@ from sympy import (
     Indexed,
     Integer,
     KroneckerDelta,
+    Mod,
     Mul,
     Not,
     Or,
@@ -51,7 +52,7 @@ FUNCTIONS: dict[str, Callable] = {
     "half_step": lambda x: np.heaviside(x, 0.5), "at_zero": lambda x: np.where(x == 0, 1.0, 0.0),
     "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), "softplus": lambda x: np.logaddexp(0.0, x),
     "Heaviside": lambda x, at=0.5: np.heaviside(x, at), "erf": np.vectorize(math.erf, otypes=[float]),
-    "loggamma": np.vectorize(lambda x: _number(math.lgamma, np.inf, x), otypes=[float]), "Mod": np.mod,
+    "loggamma": np.vectorize(lambda x: _number(math.lgamma, np.inf, x), otypes=[float]),
     "sinc": lambda x: np.sinc(x / np.pi), "jn": np.vectorize(lambda n, x: _spherical(int(n), x), otypes=[float]),
     "erf2": np.vectorize(lambda x, y: math.erf(y) - math.erf(x), otypes=[float]),
     "erfcinv": np.vectorize(lambda x: _number(lambda x: erfinv(1 - x), np.nan, x), otypes=[float]),
@@ -161,6 +162,8 @@ def _applied(expr, args, context):
         return lambda scope: relation(args[0](scope), args[1](scope))
     if isinstance(expr, floor | ceiling) and (parts := _divided(expr.args[0])):
         return _rounded(isinstance(expr, floor), *(compiled(p, context) for p in parts))
+    if isinstance(expr, Mod):                   # of integers an integer, at which arrays may be read
+        return lambda scope: np.mod(*(a(scope) for a in args))
     if isinstance(expr, exp) and isinstance(expr.args[0], Add):
         return _exponential([compiled(a, context) for a in expr.args[0].args])
     name = type(expr).__name__

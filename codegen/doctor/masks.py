@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from sympy import Add, Expr, Ge, Gt, Idx, Le, Lt, Piecewise, S
+from sympy import Add, Expr, Ge, Gt, Idx, Indexed, Le, Lt, Mod, Piecewise, S
 
 from derive.functions import half_step, step
 from derive.terms import free_indices, subterms
@@ -37,6 +37,32 @@ def of_some_cases(wording: Wording, rhs: Expr, free: Collection[Idx]) -> Iterato
         words = wording.text(Piecewise((S.One, c), (S.Zero, True), evaluate=False))
         yield Found(Piecewise((rhs, c), (S.Zero, True), evaluate=False), f"it is 0 but where {words}", "mask", RARE)
         yield Found(Piecewise((S.Zero, c), (rhs, True), evaluate=False), f"it is 0 where {words}", "mask", RARE)
+
+
+def wrapped(rhs: Expr) -> Iterator[Found]:
+    """Yield a right-hand side in which the border has neighbours, where there are none: those at the other end.
+
+    So Python reads u[i - 1] at i = 0, and np.roll reads at both ends.
+    """
+    cases = [t for t in dict.fromkeys(subterms(rhs)) if isinstance(t, Piecewise) and t.args[1:] == ((S.Zero, S.true),)]
+    others = {t: around for t in cases if (around := _around(t.args[0][0])) != t.args[0][0]}
+    first = {t: around for t, around in others.items() if _begins(t.args[0][1])}
+    for some, where in ((first, "index -1 is the last one"), (others, "it is read around both ends")):
+        if some:
+            yield Found(rhs.xreplace(some), f"at the border the other end is read: {where}", "mask", POSSIBLE)
+
+
+def _around(value):
+    """Return an expression with all that is read at a neighbour's place read modulo the size."""
+    reads = {r: r.base[tuple(i if isinstance(i, Idx) or not free_indices(i) else Mod(i, n)
+                             for i, n in zip(r.indices, r.shape, strict=True))]
+             for r in subterms(value) if isinstance(r, Indexed) and r.shape}
+    return value.xreplace(reads)
+
+
+def _begins(condition):
+    """Tell whether a condition leaves out the first places: i >= 1."""
+    return isinstance(condition, Ge) and any(condition.lhs.coeff(i) == 1 for i in free_indices(condition.lhs))
 
 
 def _other_sides(cases: Piecewise) -> Iterator[tuple[Expr, str]]:

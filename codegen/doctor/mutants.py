@@ -35,7 +35,7 @@ from derive.functions import step
 from derive.program import Equation, Program
 from derive.terms import free_indices, instantiated, read_name, reads, subterms
 
-from .masks import of_mask, of_some_cases
+from .masks import of_mask, of_some_cases, wrapped
 from .positions import ignored_sizes
 from .scales import words_of
 from .slips import FARFETCHED, LIKELY, POSSIBLE, RARE, Found, Mutant, instead
@@ -93,6 +93,7 @@ class Mutator:
             yield from self._reversed(read, rhs)
         yield from ignored_sizes(self.program, self.wording, rhs)
         yield from of_some_cases(self.wording, rhs, equation.free)
+        yield from wrapped(rhs)
 
     def _exchanged(self, equation):
         """A term with two indices of one range exchanged: a sum of several, one of them transposed."""
