@@ -120,29 +120,15 @@ class ScalarPrinter(PythonCodePrinter):
 
     _print_erfcx = _print_log_ndtr
 
-    def _print_sech(self, expr):
-        self.helpers.add("_sech")
-        return f"_sech({self._print(expr.args[0])})"
+    def _print_helper(self, expr):
+        self.helpers.add(name := f"_{expr.func.__name__}")
+        return f"{name}({self._print(expr.args[0])})"
 
-    def _print_sinc(self, expr):
-        self.helpers.add("_sinc")
-        return f"_sinc({self._print(expr.args[0])})"
+    _print_sech = _print_sinc = _print_sigmoid = _print_slope = _print_softplus = _print_helper
 
     def _print_Heaviside(self, expr):
         x, at = map(self._print, expr.args)
         return f"(1.0 if {x} > 0 else {at} if {x} == 0 else 0.0)"
-
-    def _print_sigmoid(self, expr):
-        self.helpers.add("_sigmoid")
-        return f"_sigmoid({self._print(expr.args[0])})"
-
-    def _print_slope(self, expr):
-        self.helpers.add("_slope")
-        return f"_slope({self._print(expr.args[0])})"
-
-    def _print_softplus(self, expr):
-        self.helpers.add("_softplus")
-        return f"_softplus({self._print(expr.args[0])})"
 
     def _print_logaddexp(self, expr):
         return f"({self._print(expr.written_out())})"

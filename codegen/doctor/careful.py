@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .rewritings import called
+
 HERE = f"__import__({__name__!r}, fromlist=['at'])"
 
 
@@ -65,19 +67,15 @@ def matmul(a: Any, b: Any) -> Any:
 def checked(tree: Any) -> Any:
     """Return code that calls these in the place of NumPy's own; the same tree where it calls none."""
     nodes = list(ast.walk(tree))
-    listed = any(isinstance(n, ast.Call) and _name(n.func) == "array" and n.args and isinstance(n.args[0], ast.List)
+    listed = any(isinstance(n, ast.Call) and called(n) == "array" and n.args and isinstance(n.args[0], ast.List)
                  for n in nodes)
     if not any(_is_careless(n) or (listed and _is_product(n)) for n in nodes):
         return tree
     return ast.fix_missing_locations(_Careful(listed).visit(copy.deepcopy(tree)))
 
 
-def _name(function):
-    return getattr(function, "attr", getattr(function, "id", ""))
-
-
 def _is_careless(node):
-    name = _name(node.func) if isinstance(node, ast.Call) else ""
+    name = called(node) if isinstance(node, ast.Call) else ""
     return name == "as_strided" or (name == "at" and isinstance(node.func, ast.Attribute) and len(node.args) in (2, 3)
                                     and not node.keywords)
 
@@ -100,7 +98,7 @@ class _Careful(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         if _is_careless(node):
-            name = _name(node.func)
+            name = called(node)
             if name == "at":
                 node.args.insert(0, node.func.value)
             node.func = ast.copy_location(ast.parse(f"{HERE}.{name}", mode="eval").body, node)

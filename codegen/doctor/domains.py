@@ -90,7 +90,7 @@ def narrower(
     """
     yield IN_RANGE, with_small(program, points)
     if lost:
-        yield ABOVE_ZERO, _above_zero(program, points)
+        yield ABOVE_ZERO, _with_parameters(program, points, KINDS[POSITIVE])
     last = {read_name(r) for e in program.defining(program.loss) for r in reads(e.rhs, program.variables)}
     for v in program.kind("input"):
         mask = "mask" in v.name.lower()
@@ -126,15 +126,12 @@ def _is_alive(points, moved):
 
 def with_small(program: Program, points: Sequence[Point]) -> list[Point]:
     """Return the points with parameters a fifth as large."""
-    names = {p.name for p in program.parameters}
-    return [replace(p, arguments={n: SMALL * v if n in names else v for n, v in p.arguments.items()}) for p in points]
+    return _with_parameters(program, points, lambda v: SMALL * v)
 
 
-def _above_zero(program, points):
-    """Return the points with parameters above 0."""
+def _with_parameters(program, points, change):
     names = {p.name for p in program.parameters}
-    return [replace(p, arguments={n: np.abs(v) + 0.1 if n in names else v for n, v in p.arguments.items()})
-            for p in points]
+    return [replace(p, arguments={n: change(v) if n in names else v for n, v in p.arguments.items()}) for p in points]
 
 
 def _with(point, name, change):

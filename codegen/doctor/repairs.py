@@ -126,7 +126,7 @@ class Repairs:
         best: tuple[Unit, Edit, Repair] | None = None
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
         ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
-        ways.insert(SLIPS, (SLIP, self._in_twin_lines(places)))
+        ways.insert(SLIPS, (SLIP, in_twin_lines(self.judge, self.tried, places)))      # of what is tried by then
         for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
@@ -214,10 +214,6 @@ class Repairs:
                 if time.thread_time() > end:
                     return
                 yield found
-
-    def _in_twin_lines(self, places) -> Iterator[tuple[Region, Edit]]:
-        """Yield slips of those tried that are twins in two lines; read as late as all have been tried."""
-        yield from in_twin_lines(self.judge, self.tried, places)
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""

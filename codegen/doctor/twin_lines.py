@@ -17,21 +17,17 @@ from .pairs import MOST_PAIRS, adding_up
 from .regions import Region
 from .several_lines import together
 from .slots import text
-from .two_edits import Tried, located
+from .two_edits import Tried, end_to_end, located
 
 
 def in_twin_lines(judge: Judge, tried: Sequence[Tried], regions: Sequence[Region]) -> Iterator[tuple[Region, Edit]]:
     """Yield edits of two lines that are the same but for names, and that by their numbers make all right together."""
     names, k = sorted(judge.wrong - {LOSS}), judge.order[0]
     some = [t for t in tried if t.edit.rank <= SLIP and isinstance(t.edit.new, ast.expr)]
-
-    def flat(gradients):
-        return np.concatenate([np.ravel(gradients[n]) for n in names])
-
     if not names or not some or judge.answer(k).failure:
         return
-    right, before = flat(judge.evidence.gradients(k)), flat(judge.answer(k).gradients)
-    rows = [flat(t.gradients) for t in some]
+    right, before, *rows = (end_to_end(g, names) for g in (
+        judge.evidence.gradients(k), judge.answer(k).gradients, *(t.gradients for t in some)))
     if any(np.shape(row) != right.shape for row in (before, *rows)):
         return
     for a, b in islice(adding_up(np.stack(rows) - before, right - before), MOST_PAIRS):

@@ -40,6 +40,11 @@ class Tried:
     gradients: Mapping[str, Any]
 
 
+def end_to_end(gradients: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
+    """Return the gradients of these names as one row."""
+    return np.concatenate([np.ravel(gradients[n]) for n in names])
+
+
 def both(
     judge: Judge, tried: Sequence[Tried], guesses: Guesses | None, regions: Sequence[Region] = (),
 ) -> list[Repair]:
@@ -51,15 +56,12 @@ def both(
     if LOSS in judge.wrong:
         return []
 
-    def flat(gradients):
-        return np.concatenate([np.ravel(gradients[n]) for n in names])
-
-    right, before = flat(judge.evidence.gradients(k)), flat(judge.answer(k).gradients)
+    right, before = (end_to_end(g, names) for g in (judge.evidence.gradients(k), judge.answer(k).gradients))
     there = [n for n in names if np.any(judge.answer(k).gradients[n])]
-    tried = [t for t in tried if np.shape(flat(t.gradients)) == right.shape and _leaves(t, there)]
+    tried = [t for t in tried if np.shape(end_to_end(t.gradients, names)) == right.shape and _leaves(t, there)]
     if before.shape != right.shape or not tried:
         return []
-    rows, deadline = np.stack([flat(t.gradients) for t in tried]), time.thread_time() + SECONDS
+    rows, deadline = np.stack([end_to_end(t.gradients, names) for t in tried]), time.thread_time() + SECONDS
     found = islice(candidates(rows, before, right, _places(judge.evidence, k, names)), MOST_PAIRS)
     for a, b in sorted(found, key=lambda pair: _length(tried[pair[0]], tried[pair[1]])):
         if time.thread_time() > deadline:
