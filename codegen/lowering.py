@@ -74,7 +74,7 @@ class finite(Function):
 
 
 class positive(Function):
-    """Its argument, a sum whose largest term is 1, or 1 where it is 0: all terms are masked."""
+    """Its argument, a sum of at least 1, or 1 where it is 0: all terms are masked."""
 
 
 class slope(Function):

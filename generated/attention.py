@@ -126,7 +126,7 @@ def _finite(x):
 
 
 def _positive(x):
-    """Return x with 0, the sum of a row that is masked everywhere, as 1, which is the largest term of all others."""
+    """Return x with 0, the sum of a row that is masked everywhere, as 1: all other sums are at least 1."""
     return np.maximum(x, 1)
 
 
