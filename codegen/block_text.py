@@ -12,7 +12,7 @@ from .arrays_at_hand import with_arrays_at_hand
 from .blocks import Blocked
 from .called import Called
 from .checks import arguments
-from .layout import WIDTH, assignment, signature, wrapped
+from .layout import COLUMN, WIDTH, assignment, signature, wrapped
 from .module import Plan
 from .sizes import Sizes, text
 from .statements import Statement
@@ -113,12 +113,12 @@ def _through_blocks(plan, called, inner, block) -> list[str]:
         "",
         *wrapped(f"    size = {_at_once(names[0], per_row, common)}  # a block stays in cache"),
         *wrapped(f"    rows = size / {_in_brackets(Add(*per_row), Add | Mul)}"),
-        f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(parts.COLUMN)
+        f"    rows = -(-{block.whole} // max(1, round({block.whole} / rows)))".ljust(COLUMN)
         + "# and is as large as the others",
         f"    if rows >= {block.whole}:",
         *_whole(called, inner, whole, "        "),
         *(line for n in called.results for line in wrapped(f"    {n} = {_made(n, shapes, inner, block)}")),
-        f"    buffer = np.setbufsize({BUFFER})".ljust(parts.COLUMN)
+        f"    buffer = np.setbufsize({BUFFER})".ljust(COLUMN)
         + "# NumPy copies rows to a longer one again and again",
         "    try:",
         f"        for {first} in range(0, {block.whole}, rows):",

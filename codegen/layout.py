@@ -1,10 +1,11 @@
-"""Laying out lines of code: folding, unpacking, tuples."""
+"""Laying out lines of code: folding, unpacking, tuples, comments beside them."""
 
 import textwrap
 
 from .folding import folded
 
 WIDTH = 120
+COLUMN = 56                 # where the shapes stand beside the code
 
 
 def signature(name, arguments, sizes) -> list[str]:
@@ -16,6 +17,23 @@ def signature(name, arguments, sizes) -> list[str]:
 def wrapped(line: str) -> list[str]:
     """Fold a long line at its brackets."""
     return folded(line, WIDTH)
+
+
+def with_comment(lines, comment):
+    """Return a statement's lines with a comment beside the last, beside the first of several where that has no room."""
+    if not comment:
+        return lines
+    *before, last = lines
+    if len(told := _beside(last, comment)) <= WIDTH:
+        return [*before, told]
+    if before:
+        return [_beside(lines[0], comment), *lines[1:]]
+    [*before, last] = folded(last, WIDTH - len(comment) - 2)
+    return [*before, _beside(last, comment)]
+
+
+def _beside(line, comment):
+    return (line.ljust(COLUMN) if len(line) < COLUMN - 1 else f"{line}  ") + comment
 
 
 def assignment(names, value):

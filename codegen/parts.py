@@ -14,11 +14,10 @@ from derive.wording import quoted
 from .called import handed_back
 from .checks import arguments, predict_inputs, required_arguments
 from .folding import broken, folded
-from .layout import WIDTH, as_tuple, assignment, rows, signature, wrapped
+from .layout import COLUMN, WIDTH, as_tuple, assignment, rows, signature, with_comment, wrapped
 from .named_masks import with_masks_named
 from .sizes import Sizes
 
-COLUMN = 56                 # where the shapes stand beside the code
 POWER, INVERSE = re.compile(r"\w\^[\w(]|\)\^(?!\(-1\))"), re.compile(r"diag\(\w+\)\^\(-1\)")
 UNBROKEN = "\N{NO-BREAK SPACE}"
 
@@ -206,7 +205,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
     masks, statements = with_masks_named(statements, known, [*known, *plan.lowered.program.variables])
     lines += [""] if statements else []
     for mask, shape in masks:
-        lines += _with_comment(folded(f"    {mask}", WIDTH), f"# {shape_text(shape)}" if shape else "")
+        lines += with_comment(folded(f"    {mask}", WIDTH), f"# {shape_text(shape)}" if shape else "")
     for s, quotes in zip(statements, _quotes(statements, quoted or {}), strict=True):
         lines += [""] if lines[-1] and s.lines[0].startswith("def ") else []
         if 0 in quotes:
@@ -225,7 +224,7 @@ def body(plan, statements, part, variables, quoted=None, given=()):
             if k > 0 and k in quotes:
                 lines += _quoted_over(quotes[k], pad[4:] + " " * (len(line) - len(line.lstrip())))
             beside = f"# {shape_text(shape)}" if k == told else ""
-            lines += _with_comment(folded(f"{pad}{line}", WIDTH), beside)
+            lines += with_comment(folded(f"{pad}{line}", WIDTH), beside)
     return lines
 
 
@@ -271,18 +270,6 @@ def _quoted_over(quote, indent=""):
     first, rest = f"    {indent}# ", f"    {indent}#     "
     return [(rest if k else first) + line for equation in quote.splitlines()
             for k, line in enumerate(broken(equation, WIDTH - 4 - len(first), WIDTH - 4 - len(rest)))]
-
-
-def _with_comment(lines, comment):
-    """Return a statement's lines with a comment beside the last, on the next line where there is no room."""
-    *before, last = lines
-    if not comment:
-        return lines
-    last = last.ljust(COLUMN) if len(last) < COLUMN - 1 else f"{last}  "
-    if len(last + comment) <= WIDTH:
-        return [*before, last + comment]
-    [*before, last] = folded(lines[0], WIDTH - len(comment) - 2)
-    return [*before, (last.ljust(COLUMN) if len(last) < COLUMN - 1 else f"{last}  ") + comment]
 
 
 def loss_and_grads(plan) -> str:

@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from codegen.folding import folded
+from codegen.layout import with_comment
 
 LINES = [
     "x = " + " + ".join(f"np.exp(alpha_{k} * beta[:, None])" for k in range(20)),
@@ -34,3 +35,13 @@ def test_folded_lines_are_short_and_the_same_code(line, width):
 
 def test_short_lines_stay():
     assert folded("    x = y + 1", 120) == ["    x = y + 1"]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("end", ["", ".reshape(N, G, A, B, C, U, V).transpose(0, 1, 3, 5, 2, 4, 6) / (A * B * C * G)"])
+@pytest.mark.parametrize("comment", ["# (N, D)", "# (N, G, J, 2*P + U, 2*P + V, N, C, U, V)"])
+def test_a_comment_beside_a_folded_line_leaves_its_code_whole(line, end, comment):
+    lines = folded(line + end, 120)
+    told = with_comment(lines, comment)
+    assert "".join(told).count(comment) == 1 and max(map(len, told)) <= 120
+    assert [t.partition("#")[0].rstrip() for t in told] == lines
