@@ -108,8 +108,13 @@ def _judged(number, draws, judges, stream):
 
 
 def shrunk(number, judges, stream="plain", most=80):
-    """Return the fewest draws with which a program still fails."""
-    return next((k for k in range(most) if outcome(number, k, judges, stream) != "passed"), 10**9)
+    """Return the draws with which a program is shortest and still fails; one that cannot be written comes last."""
+    def length(draws):
+        try:
+            return len(str(network(number, draws, stream)[0].program()))
+        except Exception:
+            return 10**9
+    return next((k for k in sorted(range(most), key=length) if outcome(number, k, judges, stream) != "passed"), 10**9)
 
 
 def main():
