@@ -40,6 +40,8 @@ srcdoc="{page}"></iframe>
     if (e.clientWidth && e.scrollWidth > e.clientWidth + 1) told.push(e.className + ": " + e.textContent.slice(0, 60));
   document.title = JSON.stringify(told);
 }}</script>"""
+# what browsers know and the checker, which has MathML 3, does not: https://www.w3.org/TR/mathml-core/#global-attributes
+OF_MATHML_CORE = ".*(Attribute “(displaystyle|scriptlevel)” not allowed on element “mfrac”|Property “math-style”).*"
 AXE = """<script>onload = async () => {
   const found = await axe.run();
   const told = found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 100)).join(" "));
@@ -115,9 +117,10 @@ def test_nothing_overflows_in_a_browser(name, width, tmp_path):
 
 def axe():
     """Return the program of axe-core, the checker of accessibility, where npm has put it; else ""."""
-    npm = shutil.which("npm")
-    everywhere = [subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=False).stdout.strip()]
-    folders = [Path(__file__).parents[1] / "node_modules", *(map(Path, everywhere) if npm else [])]
+    folders = [Path(__file__).parents[1] / "node_modules"]
+    if npm := shutil.which("npm"):
+        everywhere = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=False)
+        folders.append(Path(everywhere.stdout.strip()))
     found = [f / "axe-core" / "axe.min.js" for f in folders if (f / "axe-core" / "axe.min.js").is_file()]
     return found[0].read_text(encoding="utf-8") if found else ""
 
@@ -141,5 +144,6 @@ def test_the_checker_of_accessibility_finds_nothing(name, scheme, width, tmp_pat
 @pytest.mark.parametrize("name", SOME)
 def test_the_checker_of_html_finds_nothing(name, tmp_path):
     (tmp_path / "page.html").write_text(page_of(name)[0], encoding="utf-8")
-    done = subprocess.run(["vnu", str(tmp_path / "page.html")], capture_output=True, text=True, check=False)
+    done = subprocess.run(["vnu", "--filterpattern", OF_MATHML_CORE, str(tmp_path / "page.html")],
+                          capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
