@@ -149,3 +149,77 @@ def test_digits_lost_where_a_probability_is_nearly_1_are_no_mistake_on_narrower_
     found = diagnose(turns(), by_probabilities)
     assert found.right and "y is 0 or 1" in str(found), found
     assert diagnose(turns(), edited(by_probabilities, ("p - (y == 1)", "p + (y == 1)"))).verdict == "wrong"
+
+
+def rated():
+    net = Network("rated", "Each example's expected value under a softmax, squared error")
+    N, D, A = net.sizes("N D A")
+    W, x, values, t = net.parameter("W", D, A), net.input("x", N, D), net.input("values", N, A), net.input("t", N)
+    expected = net.define("expected", total(softmax(x @ W) * values, axis=1))
+    net.loss = total((expected - t) ** 2)
+    return net
+
+
+def squeezed(W, x, values, t):
+    z = x @ W
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = (e / e.sum(axis=1, keepdims=True)).squeeze()        # of one entry, (N,) times (N, 1) is (N, N)
+    expected = (p * values).sum(axis=1)
+    error = expected - t
+    dz = 2 * error[:, None] * p * (values - expected[:, None])
+    return np.sum(error**2), {"W": x.T @ dz}
+
+
+def test_code_that_drops_an_axis_of_one_entry_is_right_elsewhere():
+    found = diagnose(rated(), squeezed)
+    assert found.right and "at A = 1" in str(found) and "squeeze()" in str(found), found
+
+
+def targeted():
+    net = Network("targeted", "Towards expected values under a softmax that is given")
+    N, D, A = net.sizes("N D A")
+    w, x = net.parameter("w", D), net.input("x", N, D)
+    V, values = net.input("V", D, A), net.input("values", N, A)
+    expected = net.define("expected", total(softmax(x @ V) * values, axis=1))
+    net.loss = total((expected - x @ w) ** 2)
+    return net
+
+
+def towards(w, x, V, values):
+    z = x @ V
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = (e / e.sum(axis=1, keepdims=True)).squeeze()
+    error = (p * values).sum(axis=1) - x @ w
+    return np.sum(error**2), {"w": -2 * x.T @ error}
+
+
+def test_a_mistake_is_named_in_code_that_drops_an_axis_of_one_entry():
+    assert diagnose(targeted(), towards).right
+    found = str(diagnose(targeted(), edited(towards, ("p * values", "p * values[::-1]"))))
+    assert "`values[::-1]` should be `values`" in found
+    assert "so edited, except at A = 1, dw and the loss are right" in found
+
+
+def pooled():
+    net = Network("pooled", "Means of pairs of a square, a row that is left over unread")
+    S = net.size("S")
+    A = net.size("A", S // 2)
+    w, x = net.parameter("w", S), net.input("x", S, S)
+    g = net.input("g", A)
+    i, s, p = net.indices(i=A, s=S, p=2)
+    y = net.define("y", Sum(tanh(w[2 * i + p]) * x[s, 2 * i + p], s, p) / 2, over=i)
+    net.loss = Sum(y[i] * g[i], i)
+    return net
+
+
+def in_pairs(w, x, g):
+    pairs = (np.tanh(w) * x.sum(axis=0)).reshape(len(g), 2)
+    slope = (1 - np.tanh(w) ** 2) * x.sum(axis=0)
+    return float(pairs.mean(axis=1) @ g), {"w": slope * np.repeat(g, 2) / 2}
+
+
+def test_code_that_refuses_windows_that_leave_something_over_is_right_elsewhere():
+    found = diagnose(pooled(), in_pairs)
+    assert found.right and "cannot reshape" in str(found), found
+    wrong = diagnose(pooled(), edited(in_pairs, ("np.repeat(g, 2) / 2", "np.repeat(g, 2)")))
+    assert wrong.verdict == "wrong" and "2 times" in str(wrong), wrong

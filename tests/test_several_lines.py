@@ -164,12 +164,12 @@ def test_the_loss_itself_sent_back_is_told():
     assert found.verdict == "wrong" and "unknown" not in found.kinds and "loss" in str(found.findings[0].words), found
 
 
-def resampled():
+def resampled(offset=1):
     net = Network("resampled", "Points between -1 and 1 in an image of its own size each")
     H, W, N = net.sizes("H W N")
     at, image, goal = net.parameter("at", N, 2), net.input("image", H, W), net.input("goal", N)
     n, = net.indices(n=N)
-    u = net.define("u", (W - 1) / 2 * (at[n, 0] + 1) + image[0, 0], over=n)
+    u = net.define("u", (W - 1) / 2 * (at[n, 0] + 1) + offset * image[0, 0], over=n)
     v = net.define("v", (H - 1) / 2 * (at[n, 1] + 1), over=n)
     net.loss = Sum(sin(u[n]) * cos(v[n]) * goal[n], n)
     return net
@@ -191,8 +191,17 @@ def test_one_slip_in_twin_lines_with_names_of_their_own_is_one():
     wrong = edited(sampling, ("across * (W - 1) / 2", "across * ((W - 1) / 2) ** 2"),
                    ("down * (H - 1) / 2", "down * ((H - 1) / 2) ** 2"))
     found = str(diagnose(resampled(), wrong))
-    assert "`((W - 1) / 2) ** 2` should be `(W - 1) / 2` and `((H - 1) / 2) ** 2` should be `(H - 1) / 2`, " \
-        "in lines 7 and 8; so edited, dat is right" in found
+    assert "the power 2 does not belong there" in found or "2 where 1 should be" in found
+    assert "in lines 7 and 8; so edited, dat is right" in found
+
+
+def test_one_slip_in_twin_lines_of_the_forward_pass_is_one():
+    wrong = edited(sampling, ("u = (W - 1) / 2 * (at[:, 0] + 1) + image[0, 0]", "u = (W - 1) * (at[:, 0] + 1)"),
+                   ("v = (H - 1) / 2 *", "v = (H - 1) *"))
+    found = str(diagnose(resampled(offset=0), wrong))
+    assert "the loss is not the network's" in found
+    assert "`W - 1` should be `(W - 1) / 2` and `H - 1` should be `(H - 1) / 2`" in found
+    assert "in lines 3 and 4; so edited, dat and the loss are right" in found
 
 
 def test_an_adjoint_that_two_equations_are_wrong_for_is_named_once():
@@ -228,4 +237,4 @@ def test_one_function_for_another_in_several_lines_is_one_slip():
     assert diagnose(gains(), one_image).right
     wrong = edited(one_image, ("np.tile(gamma, N)", "np.repeat(gamma, N)"), ("np.tile(beta, N)", "np.repeat(beta, N)"))
     found = str(diagnose(gains(), wrong))
-    assert "`repeat` should be `tile`, in lines 4 and 5; so edited, dbeta, dgamma, the loss are right" in found
+    assert "repeat where tile should be, in lines 4 and 5; so edited, dbeta, dgamma, the loss are right" in found

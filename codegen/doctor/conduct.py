@@ -1,6 +1,6 @@
 """How a function behaves: where it fails, what it writes into, whether it gives the same twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from derive.program import Program
 from . import forward
 from .diagnosis import Diagnosis
 from .evidence import Evidence, Seen, near
+from .judge import LOSS
 from .patient import Answer, Patient
 from .trials import ONCE_MORE, Point, drawn
 
@@ -24,7 +25,9 @@ def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Poi
     if not plain and any(p.square for p, a in answers if not a.failure):
         diagnosis.find("shapes", f"the function runs only where sizes are alike, and fails otherwise: {told}")
         return
-    plain_failed = [(p, a) for p, a in failed if (p.least is None and not p.kinked) or _is_hidden(program, p.least)]
+    whole = any(not p.ragged for p in plain)        # then what refuses other sizes is no mistake
+    plain_failed = [(p, a) for p, a in failed if not (p.ragged and whole) and (
+        (p.least is None and not p.kinked) or _is_hidden(program, p.least))]
     empty = [(p, a) for p, a in failed if p.least is not None and program.least.get(p.least, 1) == 0]
     if plain_failed:
         count = f"it fails at {len(failed)} of {len(answers)} points tried"
@@ -43,6 +46,38 @@ def without_degenerate(diagnosis: Diagnosis, answered: Sequence[Seen]) -> list[S
         return list(answered)
     diagnosis.remarks += [f"its results are not finite {s.point.words}, where derived ones are: left out" for s in odd]
     return [s for s in answered if s not in odd]
+
+
+def without_wrong_ones(
+    program: Program, diagnosis: Diagnosis, answered: Sequence[Seen], is_wrong: Callable[[Evidence], Collection[str]],
+) -> list[Seen]:
+    """Leave out the points with a size of 1 where the code alone goes wrong: an axis of one entry is dropped there.
+
+    `is_wrong` tells which gradients are, by their shapes, or by their numbers and the loss.
+    """
+    ones = [s for s in answered if s.point.of_one]
+    others = [s for s in answered if s not in ones and not s.point.kinked]
+    evidence = Evidence(program, others)
+    odd = [s for s in ones if others and not is_wrong(evidence) and is_wrong(evidence.beside(s))]
+    diagnosis.remarks += [f"it computes another thing {s.point.words} ({s.point.told}) alone: left out; an axis of one "
+                          "entry is dropped there, as squeeze() does, or repeated" for s in odd]
+    return [s for s in answered if s not in odd]
+
+
+def of_other_shapes(evidence: Evidence) -> list[str]:
+    """Return the gradients whose shape is not the parameter's somewhere."""
+    return [n for n in evidence.usual if any(
+        np.shape(s.answer.gradients[n]) != np.shape(s.point.ours.gradients()[n]) for s in evidence.seen)]
+
+
+def of_another_loss(evidence: Evidence) -> list[str]:
+    """Return "loss" where the loss returned is another one somewhere."""
+    return [LOSS] if forward.differs(evidence.seen) else []
+
+
+def of_other_numbers(evidence: Evidence) -> list[str]:
+    """Return what is another thing somewhere, of the gradients and the loss."""
+    return [*evidence.wrong(), *of_another_loss(evidence)]
 
 
 def _is_finite(answer):

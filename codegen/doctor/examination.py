@@ -20,7 +20,16 @@ from derive.terms import subterms
 from . import domains, few_turns, forward, kinks, leaves
 from .adapting import how_many_wrong, in_its_layout, without_guards
 from .circumstances import bad_checks, in_other_circumstances, own_point
-from .conduct import behaviour, failures, is_stale, without_degenerate
+from .conduct import (
+    behaviour,
+    failures,
+    is_stale,
+    of_another_loss,
+    of_other_numbers,
+    of_other_shapes,
+    without_degenerate,
+    without_wrong_ones,
+)
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
 from .elsewhere import wrong_elsewhere
 from .evidence import DOUBLE, Evidence, Seen
@@ -81,6 +90,9 @@ class Examination:
             lifted = self._step(without_guards, self.patient, self.diagnosis, plain, kept)
             return self._examined(self._answers() if laid_out or lifted else answers)
 
+    def _without_wrong_ones(self, answered, is_wrong):
+        return self._step(without_wrong_ones, self.program, self.diagnosis, answered, is_wrong) or answered
+
     def _answers(self):
         return [(p, self.patient.answer(p, twice=k == 0)) for k, p in enumerate(self.points)]
 
@@ -93,7 +105,9 @@ class Examination:
         failures(self.program, self.diagnosis, answers)
         self._step(behaviour, self.patient, self.diagnosis, answered)
         self._step(in_other_circumstances, self.patient, self.diagnosis, answered)
+        answered = self._without_wrong_ones(answered, of_other_shapes)
         answered = without_degenerate(self.diagnosis, in_shape(self.program, self.diagnosis, answered))
+        answered = self._without_wrong_ones(self._without_wrong_ones(answered, of_another_loss), of_other_numbers)
         ordinary = [s for s in answered if not s.point.kinked] or answered
         kinked = [s for s in answered if s.point.kinked]
         evidence = Evidence(self.program, ordinary)

@@ -44,6 +44,7 @@ class Judge:
     def __post_init__(self):
         self.before: list[Answer] = []
         self.now = Answer()     # what the code gave last at the first point
+        self.but = ""           # where what was mended last is not right, though it is at all other points
         self.most = 0.0         # seconds that a run may take, once it is known what it usually takes
         costs = []
         for k in range(len(self.evidence.seen)):
@@ -118,18 +119,26 @@ class Judge:
                 if n in self.wrong or largest(gap) <= tolerance}
 
     def mended(self) -> frozenset[str]:
-        """Return what of the wrong is right now at every point, nothing where anything else is spoilt."""
-        left = self.wrong
+        """Return what of the wrong is right now at every point, nothing where anything else is spoilt.
+
+        Where all is right but at sizes of 1, at which an axis of one entry may be dropped, `but` tells them.
+        """
+        left, but, self.but = self.wrong, list[str](), ""
         for k in self.order:
             now = self.answer(k)
             self.now = now if k == self.order[0] else self.now
-            if now.failure:
+            right = frozenset() if now.failure else frozenset(n for n in left if self._right(k, n, now))
+            spoilt = bool(now.failure) or not all(
+                n in self.wrong or self._same(k, n, now) or self._right(k, n, now) for n in (*now.gradients, LOSS))
+            if left == self.wrong and (spoilt or right != left) and self.evidence.seen[k].point.of_one:
+                but.append(self.evidence.seen[k].point.words)
+                continue
+            left = right
+            if spoilt or not left or (but and left != self.wrong):
                 return frozenset()
-            left = frozenset(n for n in left if self._right(k, n, now))
-            if not left or not all(n in self.wrong or self._same(k, n, now) or self._right(k, n, now)
-                                   for n in (*now.gradients, LOSS)):
-                return frozenset()
-        return self._right_elsewhere(left) if self.left or not self.evidence.bases else left
+        mends = self._right_elsewhere(left) if self.left or not self.evidence.bases else left
+        self.but = " and ".join(but) if mends == self.wrong else ""
+        return frozenset() if but else mends
 
     def _right_elsewhere(self, names):
         """Return the results that are right with other arguments too: a mask may be so by chance at those judged.

@@ -26,7 +26,7 @@ from .several_lines import in_several_lines
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
-from .twin_lines import in_twin_lines
+from .twin_lines import in_all_twins, in_two_twins
 from .two_edits import Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
@@ -124,16 +124,20 @@ class Repairs:
     def _best(self, places, phases, last, most) -> tuple[Unit, Edit, Repair] | None:
         """Return the first edit that makes all right, or the one that makes most right."""
         best: tuple[Unit, Edit, Repair] | None = None
+        but: tuple[Unit, Edit, Repair] | None = None        # that makes all right but at sizes of 1
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
         ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
-        ways.insert(SLIPS, (SLIP, in_twin_lines(self.judge, self.tried, places)))      # of what is tried by then
+        ways.insert(SLIPS, (SLIP, self._in_twins(places, most)))
         for rank, tried in [(OTHER, self._once_more(places, last)), *ways] if last else ways:
             for region, edit in tried:
                 if time.thread_time() > self.deadline:
-                    return best
+                    return best or but
                 may = self._may(region, edit, most)
                 mends = self._mends(region.unit, edit) if may else frozenset()
                 place = f"line {edit.line or getattr(edit.slot.node, 'lineno', region.line)}"
+                if may and self.judge.but and but is None:
+                    how = f"so edited, except {self.judge.but}"
+                    but = region.unit, edit, Repair(place, self._words(region, edit), self.judge.wrong, how)
                 if most > 1 and best is None and not mends:
                     self._remember(region, edit, place, may)
                 if mends != self.judge.wrong:
@@ -144,7 +148,7 @@ class Repairs:
                         return best
             if best is not None and rank >= OTHER:
                 return best
-        return best
+        return best or but
 
     def _words(self, region, edit):
         """Return the words of an edit; with the number, where it reads one for another: others may be the same."""
@@ -204,16 +208,24 @@ class Repairs:
                 made = iter(self._made(region) if rank > FEW or not expression else ())
             yield from ((region, edit) for edit in made if edit.rank == rank)
 
+    def _in_twins(self, places, most) -> Iterator[tuple[Region, Edit]]:
+        """Yield the edits of twin lines: of two, by what is tried by then, and of all twins, for some time."""
+        yield from in_two_twins(self.judge, self.tried, places)
+        if most > 1:
+            yield from self._for_some_time(in_all_twins(here, self._made) for here in _by_unit(places))
+
     def _in_several_lines(self, places) -> Iterator[tuple[Region, Edit]]:
         """Yield the edits of several lines of one function, and those that put a line elsewhere too, for some time."""
+        yield from self._for_some_time(chain(
+            in_several_lines(here, self._around(here[0].unit)), in_other_loops(here)) for here in _by_unit(places))
+
+    def _for_some_time(self, ways) -> Iterator[tuple[Region, Edit]]:
         now = time.thread_time()
         end = now + SEVERAL * (self.deadline - now)
-        for unit in {id(r.unit): r.unit for r in places}.values():
-            here = [r for r in places if r.unit is unit]
-            for found in chain(in_several_lines(here, self._around(unit)), in_other_loops(here)):
-                if time.thread_time() > end:
-                    return
-                yield found
+        for found in chain.from_iterable(ways):
+            if time.thread_time() > end:
+                return
+            yield found
 
     def _made(self, region):
         """Return the edits of all ranks in a region, made once."""
@@ -246,6 +258,12 @@ class Repairs:
             mends = self.judge.mended() if unit.run() else frozenset()
         unit.reset()
         return mends
+
+
+def _by_unit(places):
+    """Return the regions of each function."""
+    units = {id(r.unit): r.unit for r in places}
+    return [[r for r in places if r.unit is unit] for unit in units.values()]
 
 
 def _lines(places):

@@ -437,6 +437,7 @@ def _around(node, around):
         yield new, "1 is missing", OTHER
     yield ast.BinOp(node, ast.Pow(), ast.Constant(2)), "a square is missing", OTHER
     yield ast.BinOp(ast.Constant(2), ast.Mult(), node), "a factor 2 is missing", OTHER
+    yield ast.BinOp(node, ast.Div(), ast.Constant(2)), "a factor 1/2 is missing", OTHER
     for axis in AXES[:5]:
         for kept in ("", "keepdims=True"):
             inside = ", ".join(s for s in ((f"axis={axis}" if axis != "None" else ""), kept) if s)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from sympy import Abs, Expr, Integer, Max, Min, Symbol, sign
+from sympy import Abs, Expr, Integer, Max, Min, Symbol, floor, sign
 
 from derive.binders import ArgMaximum, Maximum
 from derive.explicit import with_derived
@@ -45,6 +45,20 @@ class Point:
     @cached_property
     def ours(self) -> Evaluated:
         return Evaluated(self.program, self.sizes, self.arguments)
+
+    @property
+    def of_one(self) -> bool:
+        """Whether it is there for a size of 1 that arguments show: code may drop an axis of one entry."""
+        program, size = self.program, self.least
+        return size is not None and program.least.get(size, 1) == 1 and any(
+            size in n.free_symbols for v in (*program.parameters, *program.inputs) for n in v.shape)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether a size is rounded down, as of windows that leave a row over, which many a code refuses."""
+        numbers = {s: Integer(n) for s, n in self.sizes.items()}
+        return any(not q.args[0].xreplace(numbers).is_integer for size in self.program.derived.values()
+                   for q in size.atoms(floor))
 
     @property
     def told(self) -> str:
