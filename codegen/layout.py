@@ -46,7 +46,7 @@ def assignment(names, value):
     if " for v in (" in value:
         head, _, inner = value.partition(" for v in (")
         return ["    (", *rows(names), "    ) = (", f"        {head[1:]} for v in (",
-                *(f"    {row}" for row in rows(inner[:-2].split(", "))), "        )", "    )"]
+                *rows(inner[:-2].split(", "), 12), "        )", "    )"]
     opened = value.index("(")
     return ["    (", *rows(names), f"    ) = {value[:opened]}(", *rows(value[opened + 1:-1].split(", ")), "    )"]
 
@@ -61,6 +61,7 @@ def unpacked(names) -> str:
     return f"{', '.join(names)}{',' if len(names) == 1 else ''}"
 
 
-def rows(names):
+def rows(names, indent=8):
     """Lines of names inside parentheses."""
-    return [f"        {row}" for row in textwrap.wrap(f"{', '.join(names)},", WIDTH - 8, break_long_words=False)]
+    wrapped = textwrap.wrap(f"{', '.join(names)},", WIDTH - indent, break_long_words=False)
+    return [" " * indent + row for row in wrapped]

@@ -28,7 +28,8 @@ UNBROKEN = "\N{NO-BREAK SPACE}"
 def docstring(plan, told="") -> str:
     """What the module computes, in the paper's names: the system, the arguments, the conventions, the source."""
     program = plan.program
-    lines = [f"{program.title}{';' if ':' in program.title else ':'} {program.subject or 'loss and gradients'}.", ""]
+    subject = _together(program.subject or "loss and gradients")
+    lines = [*_sentence(f"{program.title}{';' if ':' in program.title else ':'} {subject}.", WIDTH - len('"""')), ""]
     lines += _table([(line, _shape(v), v.note) for line, v in plan.texts.system()])
     lines.append("")
     facts = []
@@ -39,7 +40,7 @@ def docstring(plan, told="") -> str:
     if plan.keyword_sizes:
         facts.append(("Sizes", f"{', '.join(s.name for s in plan.keyword_sizes)}, given by keyword."))
     if program.derived:
-        relations = (f"{s} = {plan.texts.expression(e).replace(' ', UNBROKEN)}" for s, e in program.derived.items())
+        relations = (f"{s} = {_together(plan.texts.expression(e))}" for s, e in program.derived.items())
         facts.append(("where", f"{'; '.join(relations)}."))
     if program.outputs:
         facts.append(("Outputs", f"{_listed([program.variables[n] for n in program.outputs])}, by `predict`."))
@@ -54,14 +55,23 @@ def docstring(plan, told="") -> str:
     facts += [("Convention", f"{c}.") for c in conventions(program)]
     width = max((len(word) for word, _ in facts), default=0) + 2
     for word, sentence in facts:
-        wrapped = textwrap.wrap(
-            word.ljust(width) + sentence, WIDTH, subsequent_indent=" " * width, break_long_words=False)
-        lines += [line.replace(UNBROKEN, " ") for line in wrapped]
+        lines += _sentence(word.ljust(width) + sentence, subsequent_indent=" " * width)
     lines += ["", *_powers_told(plan), *_names_told(program), *([told] if told else [])]
-    lines += [f"Generated from {program.source or 'a script'} by `{command(program)}`; do not edit."]
+    by = f"`{_together(command(program))}`; {_together('do not edit.')}"
+    lines += _sentence(f"Generated from {program.source or 'a script'} by {by}")
     if program.source:
         lines += [f"The derivation is typeset in {program.name}.tex."]
     return quoted("\n".join([*lines, ""]))
+
+
+def _sentence(words, width=WIDTH, **indents):
+    """Return a sentence as lines; words that are kept together stay on one line."""
+    wrapped = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False, **indents)
+    return [line.replace(UNBROKEN, " ") for line in wrapped]
+
+
+def _together(words):
+    return words.replace(" ", UNBROKEN)
 
 
 def _powers_told(plan):
@@ -112,12 +122,12 @@ def _shape(variable: Variable) -> str:
 def _listed(variables):
     """Return names with their shapes, which stay on one line."""
     listed = (f"{v.name} {shape_text(v.shape)}" if v.shape else f"{v.name}, a scalar" for v in variables)
-    return ", ".join(words.replace(" ", UNBROKEN) for words in listed)
+    return ", ".join(map(_together, listed))
 
 
 def _inputs_listed(program):
     real = [v for v in program.inputs if v.kind == "input" and not v.tangent_of]
-    ranges = {v: f"[0, {v.classes})".replace(" ", UNBROKEN) for v in program.kind("labels")}
+    ranges = {v: _together(f"[0, {v.classes})") for v in program.kind("labels")}
     labels = [f"labels {_listed([v])}, integers in {within}" if v.shape else f"label {v.name}, an integer in {within}"
               for v, within in ranges.items()]
     return "; ".join(([_listed(real)] if real else []) + labels)

@@ -53,6 +53,8 @@ def batch(program: Program, gradients: Program, over: str | None) -> Idx:
     limits = {i: low for t in subterms(loss.rhs) if is_binder(t) for i, low, _ in t.limits if isinstance(t, Sum)}
     inside = {s for p in program.parameters for s in p.shape}
     sizes = list(dict.fromkeys(i.upper + 1 for i in limits if i.upper + 1 not in inside))
+    if not program.sizes:
+        raise DefinitionError(f"{program.name} has no sizes, so none that counts examples")
     if over is None and len(sizes) != 1:
         raise DefinitionError(
             f"the loss of {program.name} sums over {', '.join(map(str, sizes)) or 'nothing'}; say which of the sizes "

@@ -220,6 +220,8 @@ def test_what_has_no_meaning_is_refused():
         named("batch_norm").per_example_gradients()
     with pytest.raises(DefinitionError, match="sums over T, N"):
         named("elman_rnn").per_example_gradients()
+    with pytest.raises(DefinitionError, match="chain has no sizes, so none that counts examples"):
+        named("chain").per_example_gradients()
     with pytest.raises(DefinitionError, match="is not a parameter of mlp"):
         named("mlp").hessian("W3")
     with pytest.raises(DefinitionError, match="has no outputs"):

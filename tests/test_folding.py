@@ -4,8 +4,11 @@ import ast
 
 import pytest
 
+from codegen import source
 from codegen.folding import folded
-from codegen.layout import with_comment
+from codegen.layout import assignment, with_comment
+from codegen.results import OF
+from derive.networks import loading
 
 LINES = [
     "x = " + " + ".join(f"np.exp(alpha_{k} * beta[:, None])" for k in range(20)),
@@ -45,3 +48,23 @@ def test_a_comment_beside_a_folded_line_leaves_its_code_whole(line, end, comment
     told = with_comment(lines, comment)
     assert "".join(told).count(comment) == 1 and max(map(len, told)) <= 120
     assert [t.partition("#")[0].rstrip() for t in told] == lines
+
+
+@pytest.mark.parametrize("length", range(6, 16))
+def test_many_names_that_are_unpacked_are_short_lines_and_the_same_code(length):
+    names = [f"{'d' * (length - 2)}{k:02}" for k in range(40)]
+    lines = assignment(names, f"[np.asarray(v, dtype) for v in (*floats, {', '.join(names)})]")
+    assert max(map(len, lines)) <= 120
+    [told] = ast.parse("if 1:\n" + "\n".join(lines)).body[0].body
+    assert [n.id for n in told.targets[0].elts] == names == [n.id for n in told.value.generators[0].iter.elts[1:]]
+
+
+@pytest.mark.parametrize(("name", "of"), [
+    ("deep_equilibrium", "per_example_gradients"), ("hyperparameters", "gauss_newton_vector_product"),
+    ("kalman_filter", "tangent"), ("mlp", "hessian_vector_product")])
+def test_long_titles_and_commands_are_folded_between_their_parts(name, of):
+    program = OF[of](loading.named(name))
+    lines = source(program).splitlines()
+    assert max(map(len, lines)) <= 120
+    text = "\n".join(lines)
+    assert f"`derive build {name} --of {of}`" in text and "do not edit." in text and f"{program.subject}." in text
