@@ -26,8 +26,8 @@ def _folded_value(pad, target, value, width):
     start, end = _largest_bracket(value)
     outside = value[:start] + value[end:]
     short = len(outside) < width // 3 or (start == 0 and value[end:].startswith(")."))      # (A @ B).reshape(...)
-    if short and " + " not in outside and " - " not in outside:
-        first = f"{pad}{target}{value[:start + 1]}"     # one call or product: it is opened where it stands
+    first = f"{pad}{target}{value[:start + 1]}"         # one call or product is opened where it stands
+    if short and len(first) <= width and " + " not in outside and " - " not in outside:
         return [first, *_lines(value[start + 1:end], len(pad) + 4, width), pad + value[end:]]
     return [f"{pad}{target}(", *_lines(value, len(pad) + 4, width), f"{pad})"]
 

@@ -23,6 +23,7 @@ LINES = [
     '    np.einsum("ijj->ij", J)[...] = (' + "b + " * 40 + "c)[:, None]",
     "    x = np.where(" + " & ".join(f"((k_{k} >= K)[:, None])" for k in range(12)) + ", y, 0)",
     "    x = -(" + " + ".join(f"b_{k}" for k in range(40)) + ")",
+    "    H_W[:, np.arange(H), :, np.arange(H)] += J_of_the_weights[" + "np.arange(A)[:, None], " * 6 + "np.arange(D)]",
 ]
 
 
