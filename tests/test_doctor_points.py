@@ -223,3 +223,24 @@ def test_code_that_refuses_windows_that_leave_something_over_is_right_elsewhere(
     assert found.right and "cannot reshape" in str(found), found
     wrong = diagnose(pooled(), edited(in_pairs, ("np.repeat(g, 2) / 2", "np.repeat(g, 2)")))
     assert wrong.verdict == "wrong" and "2 times" in str(wrong), wrong
+
+
+def shares(guard):
+    net = Network("shares", "Rows over the sum of their absolute values")
+    N, D = net.sizes("N D")
+    x, g = net.parameter("x", N, D), net.input("g", N, D)
+    net.loss = total(g * x / (total(abs(x), axis=1, keepdims=True) + guard))
+    return net
+
+
+def by_rows(x, g):
+    size = np.abs(x).sum(axis=1, keepdims=True)
+    share = x / size
+    return np.sum(g * share), {"x": (g - (g * share).sum(axis=1, keepdims=True) * np.sign(x)) / size}
+
+
+def test_code_may_do_without_what_keeps_the_network_in_range():
+    found = diagnose(shares(1e-8), by_rows)
+    assert found.right and 1e-9 < max(found.disagreements.values()) < 1e-7 and "small numbers" in str(found), found
+    assert diagnose(shares(1e-4), by_rows).verdict == "wrong"
+    assert diagnose(shares(1e-8), edited(by_rows, ("/ size}", "/ (size + 1e-5)}"))).verdict == "wrong"

@@ -95,3 +95,25 @@ def test_twice_a_matrix_may_be_it_and_its_transpose():
     assert diagnose(net, quadratic).right
     found, _ = examined(net, edited(quadratic, ("A + np.swapaxes(A, -1, -2)", "2 * A")))
     assert len(found) == 1 and "`A + np.swapaxes(A, -1, -2)`: one of the two is transposed" in found[0].words, found
+
+
+def parts():
+    net = Network("parts", "Two shares of a - a^2/2")
+    N = net.size("N")
+    a, p, q = net.parameter("a", N), net.input("p", N), net.input("q", N)
+    w, g = net.input("w", N), net.input("g", N)
+    n, = net.indices(n=N)
+    net.loss = Sum(g[n] * (p[n] + q[n] * (1 - w[n])) * (a[n] - a[n] ** 2 / 2), n)
+    return net
+
+
+def shared(a, p, q, w, g):
+    da = (g * p + q * (1 - w) * g) * (1 - a)
+    return np.sum(g * (p + q * (1 - w)) * (a - a**2 / 2)), {"a": da}
+
+
+def test_two_pairs_of_brackets_of_one_line_are_put_where_they_belong():
+    assert diagnose(parts(), shared).right
+    wrong = edited(shared, ("(g * p + q * (1 - w) * g) * (1 - a)", "g * p + q * (1 - w * g) * (1 - a)"))
+    found, _ = examined(parts(), wrong)
+    assert "should be `(g * p + q * (1 - w) * g) * (1 - a)`: brackets are in the wrong place" in found[0].words, found

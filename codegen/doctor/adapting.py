@@ -15,7 +15,7 @@ from .domains import with_small
 from .evidence import Evidence, Seen
 from .own_layout import Layout, other_layouts, told
 from .patient import Patient
-from .trials import Point
+from .trials import Point, is_guard
 
 SECONDS = 3.0               # of processor time, to look for the layout that code is made for
 RIGHT = (False, 0, 0)
@@ -90,7 +90,7 @@ def without_guards(patient: Patient, diagnosis: Diagnosis, points: Sequence[Poin
         return False
     call = partial(patient.answer, points[0])
     choices = guards.choices(call)
-    own = any(0 < abs(n) <= guards.TINY for e in patient.program.equations for n in e.rhs.atoms(Number))
+    own = any(is_guard(n) for e in patient.program.equations for n in e.rhs.atoms(Number))
     before = [Seen(p, patient.answer(p)) for p in points] if choices and not own else []
     for chosen in choices:
         with ExitStack() as tried:

@@ -59,8 +59,8 @@ def without_wrong_ones(
     others = [s for s in answered if s not in ones and not s.point.kinked]
     evidence = Evidence(program, others)
     odd = [s for s in ones if others and not is_wrong(evidence) and is_wrong(evidence.beside(s))]
-    diagnosis.remarks += [f"it computes another thing {s.point.words} ({s.point.told}) alone: left out; an axis of one "
-                          "entry is dropped there, as squeeze() does, or repeated" for s in odd]
+    diagnosis.remarks += [f"it computes another thing {s.point.words} ({s.point.told}) alone: left out, as where "
+                          "squeeze() drops an axis of one entry" for s in odd]
     return [s for s in answered if s not in odd]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from .quoting import apart, quoted
 from .slots import Slot, text
 
-FEW, SLIP, MOVED, OTHER, FAR, FARTHER = range(6)       # FEW: = for +=, a statement too many, a stride
+FEW, SLIP, MOVED, BRACKETS, OTHER, FAR, FARTHER = range(7)       # FEW: = for +=, a statement too many, a stride
 MOST_NODES = 24             # of an expression that is tried elsewhere
 PARTS = (ast.Name, ast.Subscript, ast.Attribute, ast.Call, ast.BinOp)
 INDEXERS = ("c_", "r_", "s_", "mgrid", "ogrid")      # of NumPy's: to be read at a place; as arrays they have no end

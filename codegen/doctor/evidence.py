@@ -28,7 +28,7 @@ class Seen:
 
     @property
     def tolerance(self) -> float:
-        return max(SINGLE if self.answer.single else DOUBLE, JUMPS * self.answer.jump)
+        return max(SINGLE if self.answer.single else DOUBLE, JUMPS * self.answer.jump, 2 * self.point.slack)
 
 
 @dataclass

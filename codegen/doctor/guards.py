@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .source import Unit, acts, may_not_end, units_of
+from .trials import TINY
 
-TINY = 1e-7             # the largest number that is taken for one
 MOST = 6                # so many are taken out one by one, where all together is no help
 FINFO = {"eps", "epsilon", "tiny", "smallest_normal"}       # np.finfo(float).eps
 

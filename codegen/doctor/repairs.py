@@ -11,9 +11,10 @@ from itertools import chain
 
 import numpy as np
 
+from .bracketing import rebracketed
 from .copied_lines import in_other_loops
 from .diagnosis import Finding
-from .edits import FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
+from .edits import BRACKETS, FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
 from .evidence import Evidence, Seen
 from .judge import Judge, Repair
 from .lacking import fitting
@@ -31,13 +32,15 @@ from .two_edits import Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
-        (OTHER, FIRST, MAYBE))
+        (BRACKETS, FIRST, SECOND), (OTHER, FIRST, MAYBE))
+ALONE = (*NEAR[:3], NEAR[5], *NEAR[3:5], *NEAR[6:])     # where one edit is left to be found
 SLIPS = len(NEAR) - 1       # the phases of slips, which may be twins
 PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, UNLIKELY, UNLIKELY),
           (FAR, FIRST, SECOND), (FARTHER, FIRST, SECOND), (OTHER, UNLIKELY, UNLIKELY), (FAR, MAYBE, MAYBE))
 MOST_REPAIRS = 3
 PAIRS = 0.3                 # of all the time, that is spent on likely edits two by two, at least
 SEVERAL = 0.15              # of the time left that is spent on edits of several lines: each of them is run
+REST = 0.3                  # of the time left, that is kept for what few turns tell, where the whole is tried between
 PART = 0.1                  # of the time left that is spent on what one line does
 Formulas = Callable[[Evidence], list[Finding]]      # that explain all, [] where none do
 
@@ -104,8 +107,24 @@ class Repairs:
                 found.append(repair)
                 self.some = found
                 judge.go_on(repair.mends)
+                if judge.wrong and (last_one := self._the_rest(units)):
+                    return [*found, last_one]
             whole = self.whole is None or self.whole.mended() == self.whole.wrong
         return found if whole and not judge.wrong else []
+
+    def _the_rest(self, units) -> Repair | None:
+        """Return the single edit that makes right all that is to be so at last, with those that were found before."""
+        if self.whole is None:
+            return None
+        few, end = self.judge, self.deadline
+        self.judge, self.deadline = self.whole, end - REST * (end - time.thread_time())
+        self.judge.go_on(frozenset())
+        found = self._best(likely(units, self.judge.changed, self.judge.wrong), ALONE, None, 1)
+        mends = found is not None and found[2].mends == self.judge.wrong
+        self.judge, self.deadline = few, end
+        for made in (self.reaches, self.edits, self.around):
+            made.clear()
+        return found[2] if found and mends else None
 
     def _in_formulas(self) -> list[Finding]:
         """Return mistakes in equations that explain all that is wrong of the code as it is edited now."""
@@ -146,7 +165,7 @@ class Repairs:
                     best = region.unit, edit, Repair(place, self._words(region, edit), mends)
                     if mends == self.judge.wrong:
                         return best
-            if best is not None and rank >= OTHER:
+            if best is not None and rank >= (BRACKETS if self.whole else OTHER):
                 return best
         return best or but
 
@@ -204,6 +223,8 @@ class Repairs:
             if expression and rank == FARTHER:
                 reach = self._reach(region)
                 made = fitting(reach, region.slot, self._around(region.unit)) if reach and reach.may() else iter(())
+            elif expression and rank == BRACKETS:
+                made = rebracketed(region.slot)
             else:
                 made = iter(self._made(region) if rank > FEW or not expression else ())
             yield from ((region, edit) for edit in made if edit.rank == rank)
@@ -247,8 +268,9 @@ class Repairs:
         if not isinstance(last.old, ast.expr):
             return
         old, new = text(last.old), text(last.new)
+        saying = [r for r in places if isinstance(r.slot.node, ast.AST) and old in text(r.slot.node)]
         for rank in (SLIP, MOVED, OTHER, FAR):
-            for region, edit in self._edits(places, rank, FIRST, UNLIKELY):
+            for region, edit in self._edits(saying, rank, FIRST, UNLIKELY):
                 if isinstance(edit.old, ast.expr) and text(edit.old) == old and text(edit.new) == new:
                     yield region, edit
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from sympy import Abs, Expr, Integer, Max, Min, Symbol, floor, sign
+from sympy import Abs, Expr, Integer, Max, Min, Number, Symbol, floor, sign
 
 from derive.binders import ArgMaximum, Maximum
 from derive.explicit import with_derived
@@ -21,6 +21,7 @@ from ..verify import assumed
 from .evaluate import Evaluated
 
 Sizes = dict[Symbol, int]
+TINY = 1e-7             # the largest number that is taken for one that keeps others in range, and what it may change
 KINKED = (step, half_step, at_zero, relu, ArgMaximum, Maximum, Abs, sign, Max, Min)
 MOST_ENTRIES = 4000                     # of all arguments together
 ONCE_MORE = "at other arguments of the same sizes"      # where a cache that is kept by shape is stale
@@ -59,6 +60,24 @@ class Point:
         numbers = {s: Integer(n) for s, n in self.sizes.items()}
         return any(not q.args[0].xreplace(numbers).is_integer for size in self.program.derived.values()
                    for q in size.atoms(floor))
+
+    @cached_property
+    def slack(self) -> float:
+        """How much the network's own small numbers change, relatively; 0 if that is much. Code may do without them."""
+        small: dict[Expr, Expr] = {n: Integer(0) for e in self.program.equations for n in e.rhs.atoms(Number)
+                                   if is_guard(n)}
+        if not small:
+            return 0.0
+        try:
+            bare = self.program.with_equations(e.with_rhs(e.rhs.xreplace(small)) for e in self.program.equations)
+            without = Evaluated(bare, self.sizes, self.arguments)
+        except (ArithmeticError, NotImplementedError):
+            return 0.0
+        pairs = [(ours, without.gradients()[n]) for n, ours in self.ours.gradients().items()]
+        pairs.append((self.ours.values[self.program.loss], without.values[self.program.loss]))
+        changes = [np.max(np.abs(np.asarray(a) - b), initial=0.0) / (np.max(np.abs(a), initial=0.0) or 1.0)
+                   for a, b in pairs]
+        return float(max(changes)) if max(changes) <= TINY else 0.0
 
     @property
     def told(self) -> str:
@@ -234,6 +253,11 @@ def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> di
 def is_finite(ours: Evaluated) -> bool:
     """Tell whether the loss and the gradients are; not a mean over what is kept of the labels, where none is."""
     return all(np.all(np.isfinite(v)) for v in (ours.values[ours.program.loss], *ours.gradients().values()))
+
+
+def is_guard(number: Number) -> bool:
+    """Tell whether a number of the network's is one that keeps others in range: 1e-8 beside a root."""
+    return bool(0 < abs(number) <= TINY)
 
 
 def is_bit(note: str) -> bool:
