@@ -4,7 +4,7 @@ import ast
 
 import numpy as np
 import pytest
-from sympy import Sum
+from sympy import Sum, tanh
 
 from codegen.doctor import diagnose
 from codegen.doctor.edits import Surroundings, made
@@ -117,3 +117,33 @@ def test_two_pairs_of_brackets_of_one_line_are_put_where_they_belong():
     wrong = edited(shared, ("(g * p + q * (1 - w) * g) * (1 - a)", "g * p + q * (1 - w * g) * (1 - a)"))
     found, _ = examined(parts(), wrong)
     assert "should be `(g * p + q * (1 - w) * g) * (1 - a)`: brackets are in the wrong place" in found[0].words, found
+
+
+def begun():
+    net = Network("begun", "A recurrence from a state that is given")
+    T, H = net.sizes("T H")
+    U, x, h0, g = net.parameter("U", H, H), net.input("x", T, H), net.input("h0", H), net.input("g", T, H)
+    t, k, j = net.indices(t=T, k=H, j=H)
+    h = net.state("h", T, H, initial=h0)
+    net.define(h, tanh(x[t, k] + Sum(h[t - 1, j] * U[j, k], j)), over=(t, k))
+    net.loss = Sum(h[t, k] * g[t, k], t, k)
+    return net
+
+
+def step_by_step(U, x, h0, g):
+    h = np.zeros_like(x)
+    for t in range(len(x)):
+        h[t] = np.tanh(x[t] + (h[t - 1] if t > 0 else h0) @ U)
+    dU, after = np.zeros_like(U), 0
+    for t in reversed(range(len(x))):
+        d = (g[t] + after) * (1 - h[t]**2)
+        before = h[t - 1] if t > 0 else h0
+        dU += np.outer(before, d)
+        after = d @ U.T
+    return np.sum(h * g), {"U": dU}
+
+
+def test_the_last_entry_read_before_the_first_is_told():
+    assert diagnose(begun(), step_by_step).right
+    found, _ = examined(begun(), edited(step_by_step, ("before = h[t - 1] if t > 0 else h0", "before = h[t - 1]")))
+    assert "should be `h0 if t == 0 else h[t - 1]`: at t = 0 the last one is read" in found[0].words, found

@@ -364,6 +364,17 @@ def subscripts(node: ast.Subscript, around: Surroundings) -> Iterator[tuple[ast.
     for k, part in enumerate(parts):
         for new in _other_places(part, around):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "another place should be read", SLIP
+        yield from _before_the_first(node, part, around)
+
+
+def _before_the_first(node, part, around):
+    """Yield what may stand in the place of h[t - 1] at t = 0, where that reads the last one."""
+    if isinstance(node.ctx, ast.Load) and isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and \
+            isinstance(part.left, ast.Name) and part.left.id in around.loops and text(part.right) == "1":
+        first = ast.Compare(part.left, [ast.Eq()], [ast.Constant(0)])
+        initial = [parsed("0"), *map(parsed, around.names), *(parsed(f"self.{name}") for name in around.kept)]
+        for value in initial:
+            yield ast.IfExp(first, value, node), f"at {part.left.id} = 0 the last one is read", OTHER
 
 
 def counted(node: ast.expr, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:

@@ -263,7 +263,7 @@ HIGHWAY.wrong("x: the carried path is missing", ("dx = e * (1 - t) + da_h", "dx 
               named="dx.*the term .*is missing")
 HIGHWAY.wrong("two: WH, bH: multiplied by 1 - t for t; WT, bT: the gate's slope is missing",
               ("da_h = e * t *", "da_h = e * (1 - t) *"), ("(h - x) * t * (1 - t)", "(h - x)"),
-              named="dpre_T.*the derivative is taken to be 1: it is missing.*dH.*(stands where|times what|divided by)")
+              named="dpre_T.*the derivative is taken to be 1: it is missing.*dH: the derivative is taken to be 1 - T")
 
 
 def activations():

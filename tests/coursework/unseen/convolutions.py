@@ -264,7 +264,7 @@ def f(x, w, Y):
     return loss, {'x': dx, 'w': res.dw}
 """, "f")
 UPSAMPLING.wrong("x, w: the four copies are averaged, not summed", (".sum(axis=(3, 5))", ".mean(axis=(3, 5))"),
-                 named=r"dh.*constant factor 0\.25 too many")
+                 named="dh: a factor 1/4 too many")
 UPSAMPLING.wrong("x, w: only every second pixel is taken, three of four copies get lost",
                  ("return g.reshape(n, c, h // 2, 2, w // 2, 2).sum(axis=(3, 5))", "return g[:, :, ::2, ::2]"))
 UPSAMPLING.wrong(
@@ -326,7 +326,7 @@ def cnnCost(Wc, Wd, bc, bd, images, y):
 CNN_MEANPOOL.wrong("Wc: the error is not rotated, a convolution where a correlation belongs",
                    ("conv2(images[m], np.rot90(deltaConv, 2))", "conv2(images[m], deltaConv)"))
 CNN_MEANPOOL.wrong("Wc, bc: the pooling's 1/4 is missing on the way back", ("np.ones((2, 2))) / 4", "np.ones((2, 2)))"),
-                   named="dP.*constant factor 4 too many")
+                   named="dpre_P: the factor 1/4 is missing")
 CNN_MEANPOOL.wrong("Wc, bc: the sigmoid's slope is taken of the pooled, spread out, activation",
                    ("deltaConv = deltaConv * act[m, f] * (1 - act[m, f])",
                     "p = np.kron(pooled[m, f], np.ones((2, 2)))\n            deltaConv = deltaConv * p * (1 - p)"),

@@ -127,7 +127,7 @@ def solution(Theta1, Theta2, X, y, lam):
 UNROLLED.wrong("Theta1, Theta2: column 0, the bias, is regularised too",
                ("Theta1_grad[:, 1:] += lambda_ / m * Theta1[:, 1:]", "Theta1_grad += lambda_ / m * Theta1"),
                ("Theta2_grad[:, 1:] += lambda_ / m * Theta2[:, 1:]", "Theta2_grad += lambda_ / m * Theta2"),
-               named=r"dTheta2.*mask \[h1 \- 1 >= 0\] is missing.*dTheta1.*mask \[d1 \- 1 >= 0\] is missing")
+               named=r"dTheta2.*mask \[h1 >= 1\] is missing.*dTheta1.*mask \[d1 >= 1\] is missing")
 UNROLLED.wrong("Theta1: the sigmoid's slope is taken at a sigmoid (sigmoidGradient of a2, not of z2)",
                ("sigmoidGradient(z2[t])", "sigmoidGradient(a2[t, 1:])"),
                named="dpre_A.*the derivative is taken to be sigmoid'")
@@ -318,7 +318,7 @@ def softmaxCost(theta, X, y, lam):
 """, "softmaxCost")
 UFLDL_SOFTMAX.wrong("theta (and the loss): the softmax is normalised over the examples, not over the classes",
                     ("h = h / np.sum(h, axis=0)", "h = h / np.sum(h, axis=1, keepdims=True)"),
-                    named="the loss is that of another network, in which.*dZ.*probabilities are not normalised")
+                    named="the softmax is over m where it should be over k.*axis=1.*should be.*axis=0")
 UFLDL_SOFTMAX.wrong(
     "theta: the sign of the data's part",
     ("-1 / numCases * (groundTruth", "1 / numCases * (groundTruth"), named="dZ.*sign is wrong")

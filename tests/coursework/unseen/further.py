@@ -82,7 +82,7 @@ def semi_supervised(W0, W1, A, X, y, mask):
 """, "semi_supervised")
 GRAPH.wrong(
     "W0: the adjacency is not transposed (right for undirected graphs)",
-    ("return self.A.T @ G", "return self.A @ G"), named="dH1.*is transposed")
+    ("return self.A.T @ G", "return self.A @ G"), named="`A` should be `A.T`: it is not transposed")
 GRAPH.wrong(
     "W0, W1: the mask is left out in the backward pass, all nodes count",
     ("* (mask / mask.sum())[:, None]", "/ mask.sum()"))
@@ -90,7 +90,7 @@ GRAPH.wrong(
     "W0, W1: aggregated features are not kept: the layer's input H stands for A H",
     ("self.A, self.AH = A, A @ H", "self.A, self.AH, self.H = A, A @ H, H"),
     ("self.grad = self.AH.T @ G", "self.grad = self.H.T @ G"),
-    named="dW1.*(stands where|times what|divided by).*dW0.*(stands where|times what|divided by)")
+    named="`H` should be `A @ H`")
 GRAPH.wrong(
     "two: W0's path lacks the aggregation (adjacency missing); W1 averaged over all nodes once more",
     ("return self.A.T @ G @ self.W.T", "return G @ self.W.T"),
@@ -206,7 +206,7 @@ GRU_CELL.wrong(
     named=r"dh.*the term delta\[h\] \* z\[h\] is missing")
 GRU_CELL.wrong("Wrx, Wrh, brx, brh, x, h: the reset gate's part forgets the bias inside: W h for W h + b",
                ("dr = dn_pre * self.nh", "dr = dn_pre * (self.nh - self.bnh)"),
-               named=r"dr.*the term bnh\[h\] is missing")
+               named=r"dr: the term dpre_n\[h\] \* bnh\[h\] is missing")
 GRU_CELL.wrong(
     "bnh, Wnh, h: the reset gate is left out of the inner product's adjoint",
     ("dnh = dn_pre * self.r", "dnh = dn_pre"))
@@ -268,7 +268,7 @@ ACTOR_CRITIC.wrong(
     "two: wv has a factor 2 too many (no half); W lacks tanh's slope",
     ("dv = (v - G) / n\n    df = dz @ Wp.T + np.outer(dv, wv)",
      "dv = (v - G) / n\n    df = dz @ Wp.T + np.outer(dv, wv)\n    dv = 2 * dv"),
-    ("(df * (1 - f * f))", "df"), named=r"dpre_F.*the term \-F\[n, h\]\^2 is missing.*dwv.*a factor 2 too many")
+    ("(df * (1 - f * f))", "df"), named=r"dpre_F.*the factor 1 - F\[n, h\]\^2 is missing.*dwv.*a factor 2 too many")
 
 
 def excitation():

@@ -133,7 +133,7 @@ DEPTHWISE.wrong(
     ("+= wd[:, di, dj].reshape(-1, 1, 1) * dh", "= wd[:, di, dj].reshape(-1, 1, 1) * dh"))
 UPSAMPLING.wrong(
     "x, w: divided by the size before upsampling, four times too large",
-    ("2 * (out - Y) / Y.size", "2 * (out - Y) / x.size"), named="dh.*constant factor 4 too many")
+    ("2 * (out - Y) / Y.size", "2 * (out - Y) / x.size"), named="dh: a factor 4 too many")
 FASTAI.wrong("b1: summed over the units too, every unit gets the sum over everything",
              ("self.b.g = out.g.sum(0)", "self.b.g = out.g.sum() * np.ones(self.b.shape)"))
 SCALAR_ENGINE.wrong("loss: the regulariser is N times too large, in the loss and in the gradients",

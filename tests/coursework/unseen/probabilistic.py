@@ -56,7 +56,7 @@ def elbo(We, be, Wmu, Wlv, Wd, bd, X, eps):
     return loss, dict(We=X.T @ dh, be=dh.sum(0), Wmu=dWmu, Wlv=dWlv, Wd=dWd, bd=dbd)
 """, "elbo")
 VAE.wrong("Wlv, We, be: the half of exp(logvar / 2) is missing on the reparametrisation's path",
-          ("dz * eps * std * 0.5 +", "dz * eps * std +"), named="dlogvar.*the derivative is taken to be 2 eps")
+          ("dz * eps * std * 0.5 +", "dz * eps * std +"), named="dlogvar: the factor 1/2 is missing")
 VAE.wrong("Wmu, Wlv, We, be: the divergence is not divided by the batch",
           ("dmu = dz + mu / batch", "dmu = dz + mu"), ("(np.exp(logvar) - 1) / batch", "(np.exp(logvar) - 1)"))
 VAE.wrong("Wlv, We, be: the noise is left out on the way back through the sample",
@@ -109,7 +109,7 @@ GMM.wrong(
     ("/ sigma2[:, None]", "/ np.sqrt(sigma2)[:, None]"),
     ("d_logsigma = D * Nk - (gamma * sq).sum(axis=0) / sigma2",
      "d_logsigma = (D * Nk - (gamma * sq).sum(axis=0) / sigma2) / (2 * sigma2)"),
-    named="dr.*the derivative is taken to be exp.*dlogsigma.*(stands where|times what|divided by)")
+    named="dr: the root of exp_logsigma.* stands where.*dlogsigma.*(stands where|times what|divided by)")
 
 
 def gaussian_fit():
@@ -276,6 +276,6 @@ POISSON.wrong("w, b: the logarithm's residual: rate and count compared in the lo
               named="dpre_loss.*is read where exp_pre_loss should be")
 POISSON.wrong("w, b: the residual is multiplied by the rate once more (chain rule applied twice)",
               ("resid = (rate - y32)", "resid = (rate - y32) * rate"),
-              named="dw.*the derivative is taken to be exp.*db.*(stands where|times what|divided by)")
+              named="the factor rate does not belong there")
 
 SUBMISSIONS = [VAE, GMM, GAUSSIAN_FIT, REINFORCE, SIGNED_LOGISTIC, FACTORS, POISSON]

@@ -233,7 +233,7 @@ def loss_and_grads(E, W, b, x, y):
 TIED.wrong("E: only its use as the output layer counts, the embedding's part is missing",
            ("    np.add.at(dE, x, dpre @ W.T)\n", ""), named="dE.*the term .*is missing")
 TIED.wrong("E, W: gelu's slope lacks the factor 3 of the cube", ("(1 + 3 * 0.044715", "(1 + 0.044715"),
-           named="dsum_H.*is 1/3 times what it should be")
+           named="dsum_H: the factor 3 of .* is missing")
 TIED.wrong("E, W: gelu's slope lacks its second term, x times the slope of the tanh",
            ("dy * (0.5 * (1 + t) + 0.5 * x * sech2 * GELU_C * (1 + 3 * 0.044715 * x ** 2))", "dy * 0.5 * (1 + t)"),
            named="dpre_H.*nothing is sent back")
