@@ -48,10 +48,11 @@ from .single_gradients import alone, lower
 from .subjects import subject
 from .telling import edited, finding, no_match, together
 from .two_edits import BOTH
+from .two_summands import SUMMANDS
 
 SECONDS = 30.0          # of searching
 LONGER = 2              # times that again, in the lines alone, where nothing is found in it
-FETCHED = ("substitute", "another network", "alike", "anew")     # where one line may say it more simply
+FETCHED = ("substitute", SUMMANDS, "another network", "alike", "anew")     # where one line may say it more simply
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 STRICT = False          # whether errors of the search itself are raised, as tests want them
 GUARDED = "it does without small numbers of the network's, or has others: what these change is no mistake"
@@ -172,7 +173,7 @@ class Examination:
         if "state" in self.diagnosis.kinds:         # what it gives depends on the calls before: no use to go on
             return
         self._mistakes(evidence, self.program, kinked, lines=True)
-        if "unknown" in self.diagnosis.kinds or self.hidden:
+        if self.hidden or not self._is_clear():
             self._step(self._on_narrower_data, ordinary)
         if "unknown" in self.diagnosis.kinds:
             self._step(self._longer, evidence)
@@ -213,7 +214,8 @@ class Examination:
     def _on_narrower_data(self, ordinary):
         """Look for the mistake once more on data of a narrower kind, which the code may be made for."""
         findings, told = self.diagnosis.findings, list(self.diagnosis.remarks)
-        most = MOST_AT_ONCE if "unknown" in self.diagnosis.kinds else len(findings) - 1
+        fewer = 1 if self._is_clear() else 0        # than are found now, to be better
+        most = MOST_AT_ONCE if "unknown" in self.diagnosis.kinds else len(findings) - fewer
         points = [s.point for s in ordinary]
         for words, moved in domains.narrower(self.program, points, bool(forward.differs(ordinary)), are_lost(ordinary)):
             if self._left(1.0) < 1:
@@ -224,10 +226,13 @@ class Examination:
                 continue
             self.diagnosis.findings = [f for f in findings if f.kind in CALLS]
             self._mistakes(evidence, self.program, (), seconds=min(4.0, self._left(0.3)), pairs=False)
-            if "unknown" not in self.diagnosis.kinds and len(self.diagnosis.findings) <= most:
+            if self._is_clear() and len(self.diagnosis.findings) <= most:
                 self.diagnosis.remarks.append(f"seen on data where {words}")
                 return
         self.diagnosis.findings, self.diagnosis.remarks = findings, told
+
+    def _is_clear(self):
+        return not {"unknown", SUMMANDS} & {*self.diagnosis.kinds}
 
     def _other_loss(self, loss, evidence, seen):
         """The forward pass differs: say so first, and judge the gradient by the network's loss and by their own."""

@@ -7,6 +7,7 @@ As in `substitutes` the numbers follow from the gap and the reach: of all pairs 
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -27,6 +28,9 @@ MARGIN = 2              # numbers more than are solved for that must fit, so tha
 Place = tuple[Substitutes, Gap]
 
 
+SUMMANDS = "two summands"       # the kind of these mistakes
+
+
 def of_two(places: Sequence[Place], equation: Equation, others: Sequence[Equation]) -> Iterator[Mutant]:
     """Yield the mutants of an equation with two summands in the place of a part, at points of the same sizes."""
     first = places[0][0]
@@ -38,7 +42,8 @@ def of_two(places: Sequence[Place], equation: Equation, others: Sequence[Equatio
             found: dict[Expr, Mutant] = {}
             for new in _sums(places, hole, equation):
                 first.add(found, hole, new, equation, others)
-            yield from (found[rhs] for rhs in sorted(found, key=lambda r: (r.count_ops(), str(r))))
+            shortest = sorted(found, key=lambda rhs: (rhs.count_ops(), str(rhs)))
+            yield from (replace(found[rhs], kind=SUMMANDS) for rhs in shortest)
 
 
 def _sums(places, hole, equation) -> Iterator[Expr]:
