@@ -50,7 +50,7 @@ def _moved(node: ast.BinOp) -> Iterator[ast.expr]:
     whole = (0, count - 1)
     places = [p for p in combinations(range(count), 2) if p != whole]
     ways = ((kept, more) for changed in range(1, MOVED + 1) for kept in _kept(pairs, changed)
-            for many in {changed, len(pairs) - len(kept)} for more in combinations(places, many))
+            for many in sorted({changed, len(pairs) - len(kept)}) for more in combinations(places, many))
     found = {text(node)}
     for tried, (kept, more) in enumerate(ways):
         if tried == MOST:
