@@ -10,8 +10,9 @@ from codegen.doctor.judge import Judge
 from codegen.doctor.pairs import adding_up, candidates
 from codegen.doctor.patient import Patient
 from codegen.doctor.subjects import subject
-from derive import Network, mean, sigmoid, softmax, total
+from derive import FirstMaximum, Network, mean, relu, sigmoid, softmax, total
 from tests.coursework.editing import edited
+from tests.test_repairs import examined
 
 
 def network():
@@ -217,3 +218,47 @@ def test_a_wrong_loss_and_the_line_that_makes_it_so_are_one_mistake():
     diagnosis = diagnose(network(), edited(by_hand, ("np.tanh(X @ w)", "np.tanh(X @ w) + w[0] * y[0]")))
     assert len(diagnosis.findings) == 1 and "the loss is not the network's" in str(diagnosis), str(diagnosis)
     assert "line 2: " in str(diagnosis) and "dw and the loss are right" in str(diagnosis), str(diagnosis)
+
+
+def embedded():
+    net = Network("embedded", "Windows of words under filters, the largest value of each filter over time")
+    N, P, V, D, F = net.sizes("N P V D F")
+    E, W, b, u = net.parameter("E", V, D), net.parameter("W", F, 3, D), net.parameter("b", F), net.parameter("u", F)
+    words, t = net.labels("words", N, P + 2, classes=V), net.input("t", N)
+    n, s, f, d, i = net.indices(n=N, s=P, f=F, d=D, i=3)
+    z = net.define("z", Sum(E[words[n, s + i], d] * W[f, i, d], i, d) + b[f], over=(n, f, s))
+    h = net.define("h", relu(FirstMaximum(z[n, f, s], s)), over=(n, f))
+    net.loss = Sum((Sum(h[n, f] * u[f], f) - t[n]) ** 2, n) / 2
+    return net
+
+
+def by_windows(E, W, b, u, words, t):
+    x = E[words]
+    N, L, D = x.shape
+    F, k, _ = W.shape
+    rows = np.arange(N)[:, None]
+    windows = np.stack([x[:, s:s + k].reshape(N, k * D) for s in range(L - k + 1)], axis=1)
+    z = windows @ W.reshape(F, -1).T + b
+    where = z.argmax(axis=1)
+    h = np.maximum(np.take_along_axis(z, where[:, None], axis=1)[:, 0], 0)
+    error = h @ u - t
+    dh = np.outer(error, u) * (h > 0)
+    dz = np.zeros_like(z)
+    dz[rows, where, np.arange(F)] = dh
+    dW = np.einsum("nsf,nsc->fc", dz, windows).reshape(W.shape)
+    dx = np.zeros_like(x)
+    for i in range(k):
+        dx[:, i:L - k + 1 + i] += dz @ W[:, i]
+    dE = np.zeros_like(E)
+    np.add.at(dE, words, dx)
+    return np.sum(error**2) / 2, {"E": dE, "W": dW, "b": dz.sum(axis=(0, 1)), "u": error @ h}
+
+
+def test_words_that_are_repeated_hide_no_other_mistake():
+    assert diagnose(embedded(), by_windows).right
+    slips = ("dz @ W[:, i]", "dz @ W[:, k - 1 - i]"), ("np.add.at(dE, words, dx)", "dE[words] += dx")
+    wrong = edited(by_windows, *slips)
+    found, _ = examined(embedded(), wrong)
+    assert [r.how for r in found] == ["with both mended"] * 2, found
+    assert "`dE[words] += dx` should be `np.add.at(dE, words, dx)`" in found[0].words, found
+    assert "`k - 1 - i` should be `i`" in found[1].words, found

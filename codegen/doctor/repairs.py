@@ -15,8 +15,8 @@ from .bracketing import rebracketed
 from .copied_lines import in_other_loops
 from .diagnosis import Finding
 from .edits import BRACKETS, FAR, FARTHER, FEW, MOVED, OTHER, SLIP, Edit, Surroundings
-from .evidence import Evidence, Seen
-from .judge import Judge, Repair
+from .evidence import Evidence, Seen, near
+from .judge import LOSS, Judge, Repair
 from .lacking import fitting
 from .limits import can_stop, memory_limited
 from .lines import Line, line
@@ -24,11 +24,12 @@ from .patient import Answer, Patient
 from .regions import FIRST, MAYBE, SECOND, UNLIKELY, Region, likely
 from .rewritings import everywhere
 from .several_lines import in_several_lines
+from .sharing import REPEATED
 from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
 from .twin_lines import in_all_twins, in_two_twins
-from .two_edits import Guesses, Tried, both, likely_together, located
+from .two_edits import BOTH, Guesses, Tried, both, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
@@ -86,6 +87,8 @@ class Repairs:
                 places = likely(units, judge.changed, judge.wrong)
                 self.lines = self.lines or _lines(places)
                 self.tried, self.now = [], judge.answer(judge.order[0]).gradients
+                if most > 1 and not found and (pair := self._beside_additions(units, places)):
+                    return pair
                 best = self._best(places, phases, last, most)
                 if most > 1 and best is None:
                     self.beside = self._in_formulas() if found else []
@@ -98,19 +101,40 @@ class Repairs:
                 if best is None or (most == 1 and best[2].mends != judge.wrong):
                     return []
                 unit, last, repair = best
-                last.slot.put(last.new)
-                unit.run()
-                unit.keep()
-                self.reaches.clear()
-                self.edits.clear()
-                self.around.clear()
+                self._put(unit, last, last.new, repair.mends)
                 found.append(repair)
                 self.some = found
-                judge.go_on(repair.mends)
                 if judge.wrong and (last_one := self._the_rest(units)):
                     return [*found, last_one]
             whole = self.whole is None or self.whole.mended() == self.whole.wrong
         return found if whole and not judge.wrong else []
+
+    def _put(self, unit, edit, what, mends=frozenset()):
+        """Take the code with something in the place of an edit for what it is."""
+        edit.slot.put(what)
+        unit.run()
+        unit.keep()
+        for made in (self.reaches, self.edits, self.around):
+            made.clear()
+        self.judge.go_on(mends)
+
+    def _beside_additions(self, units, places) -> list[Repair]:
+        """Return an addition at repeated indices, which is needed where it changes anything, and what else is."""
+        seen, end, wrong = self.judge.evidence.seen[self.judge.order[0]], self.deadline, self.judge.wrong
+        for region in (r for r in places if isinstance(r.slot.node, ast.Assign | ast.AugAssign) and r.tier <= MAYBE):
+            for edit in (e for e in self._made(region) if e.reason == REPEATED):
+                mends, given = self._mends(region.unit, edit), self.judge.now.gradients
+                if mends == wrong or not given or all(near(seen, given[n], self.now[n]) for n in wrong - {LOSS}):
+                    continue
+                self._put(region.unit, edit, edit.new)
+                self.deadline = end - (end - time.thread_time()) / 2
+                best = self._best(likely(units, self.judge.changed, wrong), NEAR, None, 1)
+                self.deadline = end
+                if best and best[2].mends == wrong:
+                    line = f"line {getattr(edit.old, 'lineno', region.line)}"
+                    return [Repair(line, edit.words, wrong, BOTH), replace(best[2], how=BOTH)]
+                self._put(region.unit, edit, edit.old)
+        return []
 
     def _the_rest(self, units) -> Repair | None:
         """Return the single edit that makes right all that is to be so at last, with those that were found before."""
