@@ -11,7 +11,7 @@ from .diagnosis import Diagnosis
 from .evidence import Evidence, Seen, near
 from .judge import LOSS
 from .patient import Answer, Patient
-from .trials import ONCE_MORE, Point, drawn
+from .trials import ONCE_MORE, Point, drawn, is_shown
 
 
 def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Point, Answer]]) -> None:
@@ -27,7 +27,7 @@ def failures(program: Program, diagnosis: Diagnosis, answers: Sequence[tuple[Poi
         return
     whole = any(not p.ragged for p in plain)        # then what refuses other sizes is no mistake
     plain_failed = [(p, a) for p, a in failed if not (p.ragged and whole) and (
-        (p.least is None and not p.kinked) or _is_hidden(program, p.least))]
+        not p.kinked if p.least is None else not is_shown(program, p.least))]
     empty = [(p, a) for p, a in failed if p.least is not None and program.least.get(p.least, 1) == 0]
     if plain_failed:
         count = f"it fails at {len(failed)} of {len(answers)} points tried"
@@ -87,12 +87,6 @@ def _is_finite(answer):
 
 def _fails(point, answer):
     return f"the function fails {point.words} ({point.told}): {' '.join(answer.failure.split())}"
-
-
-def _is_hidden(program, size):
-    """Tell whether a size is one that no argument shows: a stride, a dilation."""
-    return size is not None and not any(size in s.free_symbols for v in (
-        *program.parameters, *program.inputs) for s in v.shape)
 
 
 def behaviour(patient: Patient, diagnosis: Diagnosis, seen: Sequence[Seen]) -> None:

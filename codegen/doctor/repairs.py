@@ -114,41 +114,47 @@ class Repairs:
         edit.slot.put(what)
         unit.run()
         unit.keep()
+        self._forget()
+        self.judge.go_on(mends)
+
+    def _forget(self):
+        """Forget what was made of the code as it was, or seen by the judge before."""
         for made in (self.reaches, self.edits, self.around):
             made.clear()
-        self.judge.go_on(mends)
 
     def _beside_additions(self, units, places) -> list[Repair]:
         """Return an addition at repeated indices, which is needed where it changes anything, and what else is."""
-        seen, end, wrong = self.judge.evidence.seen[self.judge.order[0]], self.deadline, self.judge.wrong
+        seen, wrong = self.judge.evidence.seen[self.judge.order[0]], self.judge.wrong
         for region in (r for r in places if isinstance(r.slot.node, ast.Assign | ast.AugAssign) and r.tier <= MAYBE):
             for edit in (e for e in self._made(region) if e.reason == REPEATED):
                 mends, given = self._mends(region.unit, edit), self.judge.now.gradients
                 if mends == wrong or not given or all(near(seen, given[n], self.now[n]) for n in wrong - {LOSS}):
                     continue
                 self._put(region.unit, edit, edit.new)
-                self.deadline = end - (end - time.thread_time()) / 2
-                best = self._best(likely(units, self.judge.changed, wrong), NEAR, None, 1)
-                self.deadline = end
-                if best and best[2].mends == wrong:
+                if second := self._single(units, NEAR, 1 / 2):
                     line = f"line {getattr(edit.old, 'lineno', region.line)}"
-                    return [Repair(line, edit.words, wrong, BOTH), replace(best[2], how=BOTH)]
+                    return [Repair(line, edit.words, wrong, BOTH), replace(second, how=BOTH)]
                 self._put(region.unit, edit, edit.old)
         return []
+
+    def _single(self, units, phases, part) -> Repair | None:
+        """Return the one edit that makes the code as it is now all right, if found in a part of the time left."""
+        end = self.deadline
+        self.deadline = end - (1 - part) * (end - time.thread_time())
+        found = self._best(likely(units, self.judge.changed, self.judge.wrong), phases, None, 1)
+        self.deadline = end
+        return found[2] if found and found[2].mends == self.judge.wrong else None
 
     def _the_rest(self, units) -> Repair | None:
         """Return the single edit that makes right all that is to be so at last, with those that were found before."""
         if self.whole is None:
             return None
-        few, end = self.judge, self.deadline
-        self.judge, self.deadline = self.whole, end - REST * (end - time.thread_time())
+        few, self.judge = self.judge, self.whole
         self.judge.go_on(frozenset())
-        found = self._best(likely(units, self.judge.changed, self.judge.wrong), ALONE, None, 1)
-        mends = found is not None and found[2].mends == self.judge.wrong
-        self.judge, self.deadline = few, end
-        for made in (self.reaches, self.edits, self.around):
-            made.clear()
-        return found[2] if found and mends else None
+        found = self._single(units, ALONE, 1 - REST)
+        self.judge = few
+        self._forget()
+        return found
 
     def _in_formulas(self) -> list[Finding]:
         """Return mistakes in equations that explain all that is wrong of the code as it is edited now."""

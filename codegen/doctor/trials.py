@@ -50,9 +50,8 @@ class Point:
     @property
     def of_one(self) -> bool:
         """Whether it is there for a size of 1 that arguments show: code may drop an axis of one entry."""
-        program, size = self.program, self.least
-        return size is not None and program.least.get(size, 1) == 1 and any(
-            size in n.free_symbols for v in (*program.parameters, *program.inputs) for n in v.shape)
+        size = self.least
+        return size is not None and self.program.least.get(size, 1) == 1 and is_shown(self.program, size)
 
     @property
     def ragged(self) -> bool:
@@ -253,6 +252,11 @@ def drawn(program: Program, sizes: Sizes, seed: int, kind: str = "normal") -> di
 def is_finite(ours: Evaluated) -> bool:
     """Tell whether the loss and the gradients are; not a mean over what is kept of the labels, where none is."""
     return all(np.all(np.isfinite(v)) for v in (ours.values[ours.program.loss], *ours.gradients().values()))
+
+
+def is_shown(program: Program, size: Symbol) -> bool:
+    """Tell whether arguments show a size; a stride or a dilation they do not."""
+    return any(size in n.free_symbols for v in (*program.parameters, *program.inputs) for n in v.shape)
 
 
 def is_guard(number: Number) -> bool:
