@@ -57,6 +57,7 @@ class Surroundings:
     slices: dict[str, ast.Slice] = field(default_factory=dict)          # from somewhere, or to somewhere
     kept: tuple[str, ...] = ()          # attributes of `self` that others set
     lengths: tuple[tuple[str, ...], ...] = ()       # names of the axes of one array: N, C, H, W = x.shape
+    stored: tuple[tuple[ast.expr, ast.Attribute], ...] = ()     # lists of `self`, what others append to each of its own
 
     @cached_property
     def slopes(self) -> dict[str, dict[str, ast.expr]]:
@@ -102,12 +103,21 @@ class Surroundings:
                    _turns(nodes, turned), _terms(others, {*names, *modules}, parts),
                    {text(n): copy.deepcopy(n) for n in (*_slices(nodes), *_steps(others, names))},
                    once(n.attr for o in others for n in ast.walk(o) if is_own(n) and isinstance(n.ctx, ast.Store)),
-                   tuple(dict.fromkeys(_lengths(nodes))))
+                   tuple(dict.fromkeys(_lengths(nodes))),
+                   tuple(k for o in others for n in ast.walk(o) for k in _appended(n) if text(k[0]) not in parts))
 
 
 def is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Tell whether a node is an attribute of the object whose method it is in."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def _appended(node):
+    """Yield a list and what is appended to it, both attributes of the object whose method it is in."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append" \
+            and len(node.args) == 1 and isinstance(node.args[0], ast.Attribute) \
+            and text(node.func.value).startswith("self.") and text(node.args[0]).startswith("self."):
+        yield node.func.value, node.args[0]
 
 
 def _lengths(nodes):

@@ -1,11 +1,11 @@
-"""Loops as they may have been meant: a stride in all their indices, or what is added up begun anew at each turn."""
+"""Loops as they may have been meant: a stride in all indices, what is added up begun anew or restored at each turn."""
 
 import ast
 import copy
 from collections.abc import Iterator, Sequence
 
 from .arrangements import replaced
-from .edits import FEW, OTHER, Surroundings
+from .edits import FEW, OTHER, SLIP, Surroundings
 from .quoting import quoted
 from .slots import text
 
@@ -18,6 +18,7 @@ def of_loop(loop: ast.For, before: Sequence[ast.stmt], around: Surroundings) -> 
     yield from _begun_again(loop, before)
     yield from _set_back(loop, around)
     yield from _taken_anew(loop, before)
+    yield from _restored(loop, around)
 
 
 def _strided(loop, around):
@@ -100,6 +101,15 @@ def _taken_anew(loop, before):
             new = ast.copy_location(ast.Assign(statement.targets, own), statement)
             words = f"`{quoted(statement)}` is taken once for all turns of the loop: each has its own, `{quoted(new)}`"
             yield _beginning(loop, 0, new), words, OTHER
+
+
+def _restored(loop, around):
+    """Yield a loop at whose every turn an object has again what another loop stored of it at that turn."""
+    for kept, value in around.stored if isinstance(loop.target, ast.Name) else ():
+        own = ast.Subscript(kept, ast.Name(loop.target.id, ast.Load()), ast.Load())
+        new = ast.parse(f"{text(value)} = {text(own)}").body[0]
+        words = f"`{quoted(new)}` is missing at the beginning of each turn of the loop: the last turn's is read in all"
+        yield _beginning(loop, 0, new), words, SLIP
 
 
 def _added_up(loop):

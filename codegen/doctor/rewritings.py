@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import cast
 
 from .arrangements import cut, laid_out, replaced
+from .beginnings import copied
 from .bracketing import bracketed
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_indexer, is_own, made, once, parsed, with_names
 from .numbered import renumbered
@@ -129,6 +130,8 @@ def _operations(node, around):
         yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Mult(), right)), "+ where * should be", SLIP
     yield left, f"{_part(op)} {quoted(right)} does not belong there", SLIP
     yield right, f"{quoted(left)} {SIGNS.get(op, '')} does not belong there", SLIP
+    if op is ast.Mult and _is_product(left):        # a slope is two factors: d * h * (1 - h)
+        yield left.left, f"the factors {quoted(left.right)} and {quoted(right)} do not belong there", SLIP
     joins = op is ast.Add and any(isinstance(a, ast.List | ast.Tuple) for a in (left, right))
     if op in (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult, ast.Pow) or joins:
         yield ast.BinOp(right, node.op, left), "the operands are exchanged", SLIP
@@ -494,6 +497,6 @@ def _turned(node, matrix):
 MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
     ast.Constant: (_constants,), ast.Name: (names, mirrored, counted_by_name), ast.Attribute: (_attributes,),
-    ast.Call: (_calls, laid_out, counted), ast.Subscript: (subscripts, cut, counted),
+    ast.Call: (_calls, laid_out, copied, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)

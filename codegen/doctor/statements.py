@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from .arrangements import cut, other_slices
+from .beginnings import onto_zeros
 from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made, with_names
 from .loops import of_loop
 from .quoting import quoted
@@ -142,7 +143,7 @@ def of_block(slot: Slot, block: Sequence[ast.stmt], around: Surroundings) -> Ite
         for pair, words in _both_off(statement, after[0]) if after else ():
             yield made([*before, *pair, *after[1:]], words, OTHER)
         for j, other in enumerate(after[:NEAR]):
-            for first, second, words in _values_exchanged(statement, other):
+            for first, second, words in (*_values_exchanged(statement, other), *onto_zeros(statement, other)):
                 yield made([*before, first, *after[:j], second, *after[j + 1:]], words, OTHER)
 
 
