@@ -34,6 +34,8 @@ SLIPS = [                               # what was written, and what was meant
     ("d = a[k * n:k * n + p].max() + w[f1, f2]", "d = a[k * n:k * n + p].max() + w[f1, k * n + f2]"),
     ("d = w[j1, f2] + k * w[j1, f2]", "d = w[j1, f2] + k * w[j2, f1]"),
     ("d = a @ w * g * (1 - g)", "d = a @ w"),
+    ("d = a[:, k] - 1", "d = a[np.arange(len(a)), k] - 1"),
+    ("d = sum(map(lambda i: a[i] * w[k], b))", "d = sum(map(lambda i: a[i] * w[i], b))"),
     ("d = a[:, k::n]", "d = a[:, k * (a.shape[1] // n):(k + 1) * (a.shape[1] // n)]"),
     ("d = a[..., k * n:(k + 1) * n]", "d = a[..., k::a.shape[-1] // n]"),
 ]

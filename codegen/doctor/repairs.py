@@ -174,6 +174,7 @@ class Repairs:
         """Return the first edit that makes all right, or the one that makes most right."""
         best: tuple[Unit, Edit, Repair] | None = None
         but: tuple[Unit, Edit, Repair] | None = None        # that makes all right but at sizes of 1
+        each = frozenset[str]()                             # what some edit makes right
         ways = [(phase[0], self._edits(places, *phase)) for phase in phases]
         ways.insert(len(NEAR), (OTHER, self._in_several_lines(places)))
         ways.insert(SLIPS, (SLIP, self._in_twins(places, most)))
@@ -191,11 +192,13 @@ class Repairs:
                     self._remember(region, edit, place, may)
                 if mends != self.judge.wrong:
                     mends -= self.judge.vanishing           # what is 0 is so for many a reason
+                each |= mends
                 if len(mends) > (len(best[2].mends) if best else 0):
                     best = region.unit, edit, Repair(place, self._words(region, edit), mends)
                     if mends == self.judge.wrong:
                         return best
-            if best is not None and rank >= (BRACKETS if self.whole else OTHER):
+            apart = LOSS in each and each == self.judge.wrong       # the loss by one line, the gradients by another
+            if best is not None and (apart or rank >= (BRACKETS if self.whole else OTHER)):
                 return best
         return best or but
 

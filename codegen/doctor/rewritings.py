@@ -368,6 +368,9 @@ def subscripts(node: ast.Subscript, around: Surroundings) -> Iterator[tuple[ast.
         for new in _other_places(part, around):
             yield _at(node, [*parts[:k], new, *parts[k + 1:]]), "another place should be read", SLIP
         yield from _before_the_first(node, part, around)
+        if k and isinstance(parts[0], ast.Slice) and text(parts[0]) == ":" and isinstance(part, PARTS):
+            rows = parsed(f"np.arange(len({text(node.value)}))")
+            yield _at(node, [rows, *parts[1:]]), "whole columns are taken, where each row has its own", SLIP
 
 
 def _before_the_first(node, part, around):

@@ -59,8 +59,8 @@ def expressions(slot: Slot) -> Iterator[Slot]:
     """Yield a place and those inside it where expressions stand that are read, the outer ones first."""
     if isinstance(slot.node, ast.expr) and not isinstance(getattr(slot.node, "ctx", None), ast.Store):
         yield slot
-    if not isinstance(slot.node, ast.Lambda):
-        for inner in places(slot.node):
+    for inner in places(slot.node):
+        if not isinstance(inner.node, ast.arguments):
             yield from expressions(inner)
 
 
