@@ -1,10 +1,11 @@
 """What an array is before some of its entries are written, and what an object is before a step is gone back."""
 
 import numpy as np
+import pytest
 from sympy import Sum, tanh
 
-from codegen.doctor import layered
-from derive import Network, relu, total
+from codegen.doctor import diagnose, layered
+from derive import Network, cross_entropy, mean, relu, total
 from tests.coursework.editing import edited
 from tests.test_repairs import examined
 
@@ -121,3 +122,33 @@ def test_an_input_that_is_stored_and_not_restored():
     assert examined(steps(), code(Steps))[0] == []
     [found], _ = examined(steps(), code(Forgetful))
     assert "`self.of_input.x = self.xs[t]` is missing at the beginning of each turn" in found.words, found
+
+
+def scores():
+    net = Network("scores", "Cross-entropy, of labels")
+    N, D, C = net.sizes("N D C")
+    W, X, y = net.parameter("W", D, C), net.input("X", N, D), net.labels("y", N, classes=C)
+    net.loss = mean(cross_entropy(X @ W, y))
+    return net
+
+
+def of_labels(W, X, y):
+    S = X @ W
+    p = np.exp(S - S.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.mean(np.log(p[np.arange(len(p)), y]))
+    d = p.copy()
+    d[np.arange(len(d)), y] -= 1
+    return loss, X.T @ d / len(X)
+
+
+@pytest.mark.parametrize("edits", [
+    [("np.log(p[np.arange(len(p)), y])", "np.log(p[:, y])"), ("d[np.arange(len(d)), y] -= 1", "d[:, y] -= 1")],
+    [("np.log(p[np.arange(len(p)), y])", "np.log(p[np.arange(len(p)), y - 1])"),
+     ("d[np.arange(len(d)), y] -= 1", "d[np.arange(len(d)), y - 1] -= 1")],
+])
+def test_a_slip_in_the_loss_and_its_like_in_the_gradient_are_told_each(edits):
+    found = diagnose(scores(), edited(of_labels, *edits))
+    assert found.verdict == "wrong" and found.kinds == ("forward", "line")
+    for told, place in zip(found.findings, ("p[np.arange(len(p)), y]", "d[np.arange(len(d)), y]"), strict=True):
+        assert f"should be `{place}`" in told.words

@@ -10,7 +10,8 @@ from .beginnings import onto_zeros
 from .edits import FAR, FEW, MOVED, OTHER, SLIP, Edit, Surroundings, made, with_names
 from .loops import of_loop
 from .quoting import quoted
-from .rewritings import OPERATORS, everywhere, moved, names, subscripts
+from .reading import moved, subscripts
+from .rewritings import OPERATORS, everywhere, names
 from .sharing import added_up, all_added_up, unshared
 from .slots import Slot, places, text
 
