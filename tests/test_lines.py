@@ -53,6 +53,18 @@ def mine(E, W, v, w, X, q, g):
     return loss, {"E": dE, "W": dW, "v": dv}
 
 
+class _Private:
+    def __twice(self, x):
+        return 2 * x
+
+
+def test_an_expression_reads_what_is_private_in_the_class_that_it_is_of():
+    names = {"self": _Private(), "x": 3}
+    assert eval(value_code(parsed("self.__twice(x) + 1"), "_Private"), names) == 7
+    with pytest.raises(AttributeError):
+        eval(value_code(parsed("self.__twice(x) + 1")), names)
+
+
 def test_what_one_edit_writes_no_other_reads():
     p = np.array([[1.0, 2.0], [3.0, 4.0]])
     known = Line([{"np": np, "p": p}], [p.ravel()], [(2, 2)], np.eye(4), np.zeros(4), {"W": slice(0, 4)},

@@ -18,7 +18,6 @@ from .edits import FARTHER, Edit, Surroundings, made
 from .lines import Line
 from .quoting import quoted
 from .slots import Slot, expressions, text
-from .source import value_code
 
 FUNCTIONS = (
     "np.exp(x)", "np.log(x)", "np.sqrt(x)", "np.abs(x)", "np.sign(x)", "x ** 2", "1 / x", "1 - x", "(x > 0)", "(x < 0)",
@@ -69,7 +68,7 @@ def _at(line, slot, place, candidates) -> Iterator[Edit]:
     """Yield those of some candidates for a place with which the line makes all right."""
     name = ast.copy_location(ast.Name(PLACE, ast.Load()), place.node)
     with place.holding(name):
-        code = value_code(slot.node)
+        code = line.code(slot.node)
     batch: list[tuple[Part, str, np.ndarray]] = []
     for part, words in candidates:
         if (added := _given(line, code, part)) is not None:

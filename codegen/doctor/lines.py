@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from .careful import checked
 from .evidence import largest
 from .limits import time_limited
 from .slots import Slot
@@ -78,11 +77,16 @@ class Line:
     wrong: frozenset[str]
     moving: frozenset[str]              # names with other values later, where the line gave another one before
     local: frozenset[str]               # names of the line's own function, which fails where one has no value yet
+    home: str = ""                      # the class that the line is in
 
     def __post_init__(self) -> None:
         self.spans: dict[frozenset[str], tuple[np.ndarray, np.ndarray]] = {}
         self.first = self.values[0].size
         self.touched = frozenset(n for n in self.wrong if np.any(self.reach[self.rows[n]]))
+
+    def code(self, new: ast.expr) -> CodeType:
+        """Return the code of an expression in the line's place."""
+        return value_code(new, self.home)
 
     def mends(self, new: ast.expr) -> frozenset[str] | None:
         """Return which results may be right if the line is `new`, None where it has another shape or new names.
@@ -90,7 +94,7 @@ class Line:
         Where the line reads what it gave before, only what it gives the first time is known.
         """
         try:
-            added = self.given(value_code(new))
+            added = self.given(self.code(new))
         except NameError as error:      # perhaps of the function around this one, which it has not read until now
             unset = error.name in self.local or any(error.name in names for names in self.names)
             return frozenset() if unset else None
@@ -104,7 +108,7 @@ class Line:
     def change(self, new: ast.expr) -> np.ndarray | None:
         """Return what is added to the results if the line is `new`, None where that is not known."""
         try:
-            added = self.given(value_code(new))
+            added = self.given(self.code(new))
         except (Exception, SystemExit):
             return None
         known = not self.moving & {n.id for n in ast.walk(new) if isinstance(n, ast.Name)}
@@ -114,7 +118,7 @@ class Line:
     def vanishes(self, new: ast.expr) -> bool:
         """Tell whether nothing is left of the line if it is `new`, as of a sum of deviations from a mean."""
         try:
-            code = value_code(new)
+            code = self.code(new)
             with np.errstate(all="ignore"), time_limited(SECONDS):
                 given = [_flat(_leaves(eval(code, _fresh(names, code)))) for names in self.names]
             return max(map(largest, given)) <= NOTHING * max(map(largest, self.values))
@@ -146,7 +150,7 @@ class Line:
 
     def valued(self, node: ast.expr) -> list[Any]:
         """Return the value of an expression, each time."""
-        code = compile(ast.fix_missing_locations(ast.Expression(checked(node))), "<part>", "eval")
+        code = self.code(node)
         return [eval(code, _fresh(names, code)) for names in self.names]
 
     def _within(self, added, some, known):
@@ -182,7 +186,7 @@ def line(unit: Unit, slot: Slot, run: Callable[[], Results | None], missing: Res
     found = None
     with slot.holding(ast.fix_missing_locations(ast.copy_location(node, slot.node))):
         if unit.run():
-            found = _line(_caught_by(unit, run, list(missing)), missing, deadline)
+            found = _line(_caught_by(unit, run, list(missing)), missing, deadline, unit.home)
     unit.reset()
     return found if found and _repeatable(found, slot.node) else None
 
@@ -208,14 +212,13 @@ def _caught_by(unit, run, wanted):
 def _repeatable(found, node):
     """Tell whether a line gives the same when it is computed again, with the names that it had."""
     try:
-        code = compile(ast.Expression(checked(node)), "<again>", "eval")
-        again = [found.given(code) for _ in range(2)]
+        again = [found.given(found.code(node)) for _ in range(2)]
     except (Exception, SystemExit):
         return False
     return all(a is not None and np.all(a == 0) for a in again)
 
 
-def _line(caught, missing, deadline) -> Line | None:
+def _line(caught, missing, deadline, home) -> Line | None:
     start = time.thread_time()
     first, base = caught()
     cost = time.thread_time() - start
@@ -254,7 +257,7 @@ def _line(caught, missing, deadline) -> Line | None:
     wrong = frozenset(n for n, value in missing.items() if np.any(value))
     shapes = [a.shape for a in first.values[0]]
     return Line(first.names, values, shapes, reach, _flat(missing.values()), rows, wrong, moving,
-                first.local)
+                first.local, home)
 
 
 def _leaves(value) -> Iterator[Any]:

@@ -37,6 +37,11 @@ class Unit:
     live: list[tuple[FunctionType, tuple]] = field(default_factory=list)
     kept: list[CodeType] = field(default_factory=list)
 
+    @property
+    def home(self) -> str:
+        """The class of a method, "" of a function."""
+        return self.tree.name if isinstance(self.tree, ast.ClassDef) else ""
+
     def run(self) -> bool:
         """Let the live functions run as the tree says now; tell whether that is possible."""
         try:
@@ -82,11 +87,31 @@ def units_of(
             space.pop("np", None)
 
 
-def value_code(node: ast.expr) -> CodeType:
-    """Return the code of an expression, without Python's warnings about what no one meant to write."""
+def value_code(node: ast.expr, home: str = "") -> CodeType:
+    """Return the code of an expression, without Python's warnings about what no one meant to write.
+
+    Private names, `self.__gradient`, are those of the class that is its home.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return compile(ast.Expression(checked(node)), "<edited>", "eval")
+        whole = ast.fix_missing_locations(ast.Expression(_in_class(checked(node), home)))
+        return compile(whole, "<edited>", "eval")
+
+
+def _in_class(node, home):
+    """Return an expression with the names that Python gives what is private in a class."""
+    private = [n for n in ast.walk(node) if home and isinstance(n, ast.Attribute) and _is_private(n.attr)]
+    if not private:
+        return node
+    node = copy.deepcopy(node)
+    for n in ast.walk(node):
+        if isinstance(n, ast.Attribute) and _is_private(n.attr):
+            n.attr = f"_{home.lstrip('_')}{n.attr}"
+    return node
+
+
+def _is_private(name):
+    return name.startswith("__") and not name.endswith("__")
 
 
 def acts(units: list[Unit]) -> bool:
