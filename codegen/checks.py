@@ -250,12 +250,12 @@ def _label_checks(program, optional):
         lines += [
             f'{pad}if {v.name}.dtype.kind not in "iu":',
             f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
-            f"{pad}if {v.name}.min() < 0 or {v.name}.max() >= {top}:",
+            f"{pad}{v.name} = {v.name}.astype(np.intp, copy=False)",        # sums of uint8 would wrap around
+            f"{pad}if {v.name}.view(np.uintp).max() >= {top}:",             # of which negative numbers are the largest
             f"{pad}    raise ValueError(",
             f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; "',
             f'{pad}        f"expected 0 to {shown}"',
             f"{pad}    )",
-            f"{pad}{v.name} = {v.name}.astype(np.intp, copy=False)",        # sums of uint8 would wrap around
         ]
     return lines
 

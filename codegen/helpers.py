@@ -77,7 +77,11 @@ def _power(x, n):
 HELPERS["_add_rows"] = '''
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, often = total[0].size, np.bincount(rows.reshape(-1)).max(initial=0)
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    often = np.bincount(rows.reshape(-1)).max()
     if width >= 16 and rows.size * min(width, 64) >= len(total) << 10 and often <= 2**14:   # many for each row
         values = np.broadcast_to(values, (*rows.shape, *total.shape[1:])).reshape(rows.size, width)
         rows, ones, start = rows.reshape(-1), np.ones(often, total.dtype), 0
@@ -266,6 +270,8 @@ def _middle_sums(x, before, over=1):
 HELPERS["_row_maxima"] = '''
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
@@ -307,7 +313,11 @@ IN_PLAIN = {                # slower in some cases, and shorter: where a module 
     "_add_rows": '''
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
     places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
     if total.size <= values.size and total.dtype in (np.float32, np.float64):
         total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double

@@ -83,18 +83,16 @@ def backward(residuals):
     V_padded = np.pad(V, ((0, 0), (1, 0), (0, 0)))      # (I + 1, M + 1, N)
     S_padded = np.pad(S, ((0, 0), (1, 0), (0, 0)))      # (I, J + 1, N)
     dg = (
-        np.sum(
-            np.where(
-                (np.arange(M) >= 1)[:, None],
-                dV[1:]
-                * (
-                    _sigmoid(np.logaddexp(V_padded[1:, :-1], S_padded[:, :M] + V_padded[:-1, :-1] + g) - V[:-1])
-                    * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
-                    - 1
-                ),
-                (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
-            )
-        )
+        np.where(
+            (np.arange(M) >= 1)[:, None],
+            dV[1:]
+            * (
+                _sigmoid(np.logaddexp(V_padded[1:, :-1], S_padded[:, :M] + V_padded[:-1, :-1] + g) - V[:-1])
+                * _sigmoid(S_padded[:, :M] + V_padded[:-1, :-1] + g - V_padded[1:, :-1])
+                - 1
+            ),
+            (-np.arange(I) - 1).astype(dV.dtype)[:, None, None] * dV[1:]
+        ).sum()
         - np.arange(M, dtype=dV.dtype) @ np.sum(dV[0], axis=1)
     )
     # V[i, m, n] = (softplus(softplus(S[i, m - 1, n] + V[i - 1, m - 1, n] + g - V[i, m - 1, n]) + V[i, m - 1, n]

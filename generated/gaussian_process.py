@@ -52,7 +52,7 @@ def forward(length, signal, noise, X, y):
     K[np.arange(N), np.arange(N)] += exp_noise
     chol_K = _cholesky("K", K)                          # (N, N)
     alpha = cho_solve((chol_K, True), y)                # (N,)
-    logdet_K = 2 * np.sum(np.log(np.diagonal(chol_K)))
+    logdet_K = 2 * np.log(np.diagonal(chol_K)).sum()
     inverse_logdet_K = cho_solve((chol_K, True), np.eye(N, dtype=chol_K.dtype))  # (N, N)
     loss = (alpha @ y + logdet_K + N * np.log(2 * np.pi, dtype=logdet_K.dtype)) / 2
     return loss, (k, alpha, inverse_logdet_K, exp_length, exp_noise, diff_X)
@@ -66,7 +66,7 @@ def backward(residuals):
     # loss = 1/2 (y' alpha + logdet_K + log(2 pi) * N)
     # K alpha = y
     lam_alpha = alpha / 2                               # (N,)
-    dK = inverse_logdet_K / 2 - np.outer(lam_alpha, alpha)  # (N, N)
+    dK = inverse_logdet_K / 2 - lam_alpha[:, None] * alpha  # (N, N)
     # K = k + exp_noise I
     dnoise = 2 * exp_noise * np.trace(dK)
     # k = exp(pre_k)

@@ -507,7 +507,11 @@ def _positive(x):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
     places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
     if total.size <= values.size and total.dtype in (np.float32, np.float64):
         total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
@@ -519,6 +523,8 @@ def _add_rows(total, rows, values):
 
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
@@ -557,21 +563,21 @@ def _checked(
     )
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
-    if w.min() < 0 or w.max() >= sizes["V"]:
+    w = w.astype(np.intp, copy=False)
+    if w.view(np.uintp).max() >= sizes["V"]:
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
-    w = w.astype(np.intp, copy=False)
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
-        if y.min() < 0 or y.max() >= sizes["V"]:
+        y = y.astype(np.intp, copy=False)
+        if y.view(np.uintp).max() >= sizes["V"]:
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to V - 1 = {sizes['V'] - 1}"
             )
-        y = y.astype(np.intp, copy=False)
     return (
         We, Wp, Wq1, Wk1, Wv1, Wo1, W1, b1, U1, c1, g_A1, b_A1, g_B1, b_B1, Wq2, Wk2, Wv2, Wo2, W2, b2, U2, c2, g_A2,
         b_A2, g_B2, b_B2, g_C, b_C, w, y, epsilon,

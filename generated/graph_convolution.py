@@ -42,7 +42,7 @@ def forward(W1, W2, X, A, y, known):
     degree = A.sum(axis=1) + 1                          # (N,)
     S = np.array(A)                                     # (N, N)
     S[np.arange(N), np.arange(N)] += 1
-    S /= np.sqrt(np.outer(degree, degree))
+    S /= np.sqrt(degree[:, None] * degree)
     sum_A1 = S @ X                                      # (N, D)
     pre_A1 = sum_A1 @ W1                                # (N, H)
     A1 = np.maximum(pre_A1, 0)                          # (N, H)
@@ -91,7 +91,7 @@ def predict(W1, W2, X, A):
     degree = A.sum(axis=1) + 1                          # (N,)
     S = np.array(A)                                     # (N, N)
     S[np.arange(N), np.arange(N)] += 1
-    S /= np.sqrt(np.outer(degree, degree))
+    S /= np.sqrt(degree[:, None] * degree)
     sum_A1 = S @ X                                      # (N, D)
     pre_A1 = sum_A1 @ W1                                # (N, H)
     A1 = np.maximum(pre_A1, 0)                          # (N, H)
@@ -106,6 +106,8 @@ def sgd_step(params, grads, learning_rate):
 
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
@@ -125,12 +127,12 @@ def _checked(W1, W2, X, A, y=None, known=None):
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
-        if y.min() < 0 or y.max() >= sizes["C"]:
+        y = y.astype(np.intp, copy=False)
+        if y.view(np.uintp).max() >= sizes["C"]:
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
-        y = y.astype(np.intp, copy=False)
     return W1, W2, X, A, y, known
 
 

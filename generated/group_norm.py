@@ -63,7 +63,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
     split_gamma = gamma.reshape(G, M)                   # (G, M)
     split_beta = beta.reshape(G, M)                     # (G, M)
     B = split_gamma[:, :, None, None] * U + split_beta[:, :, None, None]  # (N, G, M, H, W)
-    P = np.mean(np.maximum(B, 0), axis=(3, 4))          # (N, G, M)
+    P = np.maximum(B, 0).mean(axis=(3, 4))              # (N, G, M)
     split_W2 = W2.reshape(G, M, K)                      # (G, M, K)
     Y = P.reshape(N, -1) @ split_W2.reshape(-1, K) + b2  # (N, K)
     # log sum_k exp Y[n, k] = T + log S, shifted by the maxima T so that exp stays in range
@@ -144,7 +144,7 @@ def predict(W1, gamma, beta, W2, b2, X, epsilon, *, G, M):
     split_gamma = gamma.reshape(G, M)                   # (G, M)
     split_beta = beta.reshape(G, M)                     # (G, M)
     B = split_gamma[:, :, None, None] * U + split_beta[:, :, None, None]  # (N, G, M, H, W)
-    P = np.mean(np.maximum(B, 0), axis=(3, 4))          # (N, G, M)
+    P = np.maximum(B, 0).mean(axis=(3, 4))              # (N, G, M)
     split_W2 = W2.reshape(G, M, K)                      # (G, M, K)
     return P.reshape(N, -1) @ split_W2.reshape(-1, K) + b2
 
@@ -156,6 +156,8 @@ def sgd_step(params, grads, learning_rate):
 
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
@@ -181,12 +183,12 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
-        if y.min() < 0 or y.max() >= sizes["K"]:
+        y = y.astype(np.intp, copy=False)
+        if y.view(np.uintp).max() >= sizes["K"]:
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to K - 1 = {sizes['K'] - 1}"
             )
-        y = y.astype(np.intp, copy=False)
     return W1, gamma, beta, W2, b2, X, y, epsilon
 
 

@@ -81,7 +81,7 @@ def forward(A, C, q, r, y, m0, L0):
         v[t] = y[t] - C @ mu[t]
         m[t + 1] = v[t] @ G[t] + mu[t]
     w = _solved("w", S, v[..., None])[..., 0]           # (T, M)
-    logdet = 2 * np.sum(np.log(np.diagonal(chol_S, axis1=1, axis2=2)), axis=1)  # (T,)
+    logdet = 2 * np.log(np.diagonal(chol_S, axis1=1, axis2=2)).sum(axis=1)  # (T,)
     inverse_logdet = _solved("inverse_logdet", S.mT, np.eye(M, dtype=S.dtype))  # (T, M, M)
     loss = np.sum(logdet + np.einsum("ta,ta->t", v, w) + M * np.log(2 * np.pi, dtype=logdet.dtype)) / 2
     return loss, (A, C, m, P, mu, AP, Q, v, B, G, w, inverse_logdet, exp_q, exp_r, chol_S)
@@ -113,9 +113,9 @@ def backward(residuals):
     dP = np.zeros((T + 1, D, D), B.dtype)               # (T + 1, D, D)
     for t in reversed(range(T)):
         # sum_b S[t, a, b] * G[t, b, j] = B[t, a, j]
-        dG = np.outer(v[t], dm[t + 1]) - B[t] @ dP[t + 1]
+        dG = v[t][:, None] * dm[t + 1] - B[t] @ dP[t + 1]
         lam_G = cho_solve((chol_S[t], True), dG)
-        dS[t] = inverse_logdet[t] / 2 - lam_G @ G[t].T - np.outer(lam_w[t], w[t])
+        dS[t] = inverse_logdet[t] / 2 - lam_G @ G[t].T - lam_w[t][:, None] * w[t]
         # S[t, a, b] = (sum_k B[t, a, k] * C[b, k]) + [a = b] * exp_r[a]
         dB[t] = dS[t] @ C + lam_G - G[t] @ dP[t + 1].T
         # B[t, a, j] = sum_k Q[t, k, j] * C[a, k]

@@ -62,7 +62,7 @@ def backward(residuals):
     # h = (B' * X) 1
     # f = X B y
     # M B = X'
-    dB = np.outer(df @ X, y) + dh * X.T                 # (D, N)
+    dB = (df @ X)[:, None] * y + dh * X.T               # (D, N)
     lam_B = cho_solve((chol_M, True), dB)               # (D, N)
     dM = -lam_B @ B.T                                   # (D, D)
     # M = X' X + diag(exp_penalty)

@@ -37,7 +37,7 @@ def hessian(w, b, X, y):
     weighted_X = np.sqrt(_sigmoid_slope(z))[:, None] * X  # (N, D)
     H_w_w = weighted_X.T @ weighted_X / N               # (D, D)
     H_w_b = _sigmoid_slope(z) @ X / N                   # (D,)
-    H_b_b = np.mean(_sigmoid_slope(z))
+    H_b_b = _sigmoid_slope(z).mean()
     return Hessian(H_w_w, H_w_b, H_b_b)
 
 

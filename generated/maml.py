@@ -81,7 +81,7 @@ def backward(residuals):
     # pre_inner_2 = tanh_pre_inner v - y
     dv = dpre_inner_2 @ tanh_pre_inner + inner_pre_inner_2 @ (dinner_pre_inner * slope_tanh_pre_inner) + dv1  # (H,)
     dpre_inner = slope_tanh_pre_inner * (
-        np.outer(dpre_inner_2, v) - alpha * np.outer(inner_pre_inner_2, dv1)
+        dpre_inner_2[:, None] * v - alpha * (inner_pre_inner_2[:, None] * dv1)
         - 2 * inner_pre_inner_2[:, None] * v * dinner_pre_inner * tanh_pre_inner
     )                                                   # (N, H)
     # pre_inner = X W

@@ -75,7 +75,11 @@ def sgd_step(params, grads, learning_rate):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
     places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
     if total.size <= values.size and total.dtype in (np.float32, np.float64):
         total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
@@ -112,20 +116,20 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     sizes = _sizes(P.shape, b.shape, Q.shape, c.shape, mu.shape, who.shape, what.shape, r.shape, penalty.shape)
     if who.dtype.kind not in "iu":
         raise ValueError(f"who has dtype {who.dtype}; expected integers, the labels")
-    if who.min() < 0 or who.max() >= sizes["U"]:
+    who = who.astype(np.intp, copy=False)
+    if who.view(np.uintp).max() >= sizes["U"]:
         raise ValueError(
             f"who holds labels from {who.min()} to {who.max()}; "
             f"expected 0 to U - 1 = {sizes['U'] - 1}"
         )
-    who = who.astype(np.intp, copy=False)
     if what.dtype.kind not in "iu":
         raise ValueError(f"what has dtype {what.dtype}; expected integers, the labels")
-    if what.min() < 0 or what.max() >= sizes["I"]:
+    what = what.astype(np.intp, copy=False)
+    if what.view(np.uintp).max() >= sizes["I"]:
         raise ValueError(
             f"what holds labels from {what.min()} to {what.max()}; "
             f"expected 0 to I - 1 = {sizes['I'] - 1}"
         )
-    what = what.astype(np.intp, copy=False)
     return P, b, Q, c, mu, who, what, r, penalty
 
 

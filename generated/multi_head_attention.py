@@ -146,6 +146,8 @@ def _positive(x):
 
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])

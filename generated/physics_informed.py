@@ -41,14 +41,14 @@ def forward(w, b, v, x, f, z, g):
     """Return the loss and the residuals that `backward` reads."""
     w, b, v, x, f, z, g = _checked(w, b, v, x, f, z, g)
 
-    pre_u = np.outer(x, w) + b                          # (N, K)
+    pre_u = x[:, None] * w + b                          # (N, K)
     tanh_pre_u = np.tanh(pre_u)                         # (N, K)
     u = tanh_pre_u @ v                                  # (N,)
     v_w = v * w                                         # (K,)
     v_w_w = v_w * w                                     # (K,)
     slope_tanh_pre_u = 1 - tanh_pre_u**2                # (N, K)
     u_xx = -2 * (slope_tanh_pre_u * tanh_pre_u @ v_w_w)  # (N,)
-    pre_e = np.outer(z, w) + b                          # (M, K)
+    pre_e = z[:, None] * w + b                          # (M, K)
     tanh_pre_e = np.tanh(pre_e)                         # (M, K)
     e = tanh_pre_e @ v - g                              # (M,)
     sum_loss = u + u_xx - f                             # (N,)
@@ -96,7 +96,7 @@ def predict(w, b, v, x):
     """Return the the solution inside u (N,)."""
     w, b, v, x, _, _, _ = _checked(w, b, v, x)
 
-    pre_u = np.outer(x, w) + b                          # (N, K)
+    pre_u = x[:, None] * w + b                          # (N, K)
     tanh_pre_u = np.tanh(pre_u)                         # (N, K)
     return tanh_pre_u @ v
 

@@ -42,7 +42,7 @@ def forward(W, t, S):
     C[np.arange(D), np.arange(D)] += exp_t
     chol_C = _cholesky("C", C)                          # (D, D)
     solve_C = cho_solve((chol_C, True), S)              # (D, D)
-    logdet_C = 2 * np.sum(np.log(np.diagonal(chol_C)))
+    logdet_C = 2 * np.log(np.diagonal(chol_C)).sum()
     inverse_logdet_C = cho_solve((chol_C, True), np.eye(D, dtype=chol_C.dtype))  # (D, D)
     loss = (logdet_C + np.trace(solve_C)) / 2
     return loss, (W, solve_C, inverse_logdet_C, exp_t)

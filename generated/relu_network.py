@@ -55,13 +55,13 @@ def backward(residuals):
     # r2 = relu(z2)
     dz2 = dr2 * (r2 > 0)                                # (K,)
     # z2 = W2' r1 + b2
-    dW2 = np.outer(r1, dz2)                             # (H, K)
+    dW2 = r1[:, None] * dz2                             # (H, K)
     db2 = dz2                                           # (K,)
     dr1 = W2 @ dz2                                      # (H,)
     # r1 = relu(z1)
     dz1 = dr1 * (r1 > 0)                                # (H,)
     # z1 = W1' x + b1
-    dW1 = np.outer(x, dz1)                              # (D, H)
+    dW1 = x[:, None] * dz1                              # (D, H)
     db1 = dz1                                           # (H,)
     return Params(dW1, db1, dW2, db2)
 

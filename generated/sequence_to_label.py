@@ -125,7 +125,11 @@ def sgd_step(params, grads, learning_rate):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
     places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
     if total.size <= values.size and total.dtype in (np.float32, np.float64):
         total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
@@ -137,6 +141,8 @@ def _add_rows(total, rows, values):
 
 def _row_maxima(x):
     """Return the maxima over the last axis: of short rows as of columns, of others by their places, which is faster."""
+    if x.size < 32 * x.shape[-1]:                       # few rows: NumPy starts each anew
+        return x.max(axis=-1)
     rows = x.reshape(-1, x.shape[-1])
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
@@ -155,21 +161,21 @@ def _checked(E, W, U, b, V, c, w, y=None):
     sizes = _sizes(E.shape, W.shape, U.shape, b.shape, V.shape, c.shape, w.shape, getattr(y, "shape", None))
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
-    if w.min() < 0 or w.max() >= sizes["M"]:
+    w = w.astype(np.intp, copy=False)
+    if w.view(np.uintp).max() >= sizes["M"]:
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
         )
-    w = w.astype(np.intp, copy=False)
     if y is not None:
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
-        if y.min() < 0 or y.max() >= sizes["C"]:
+        y = y.astype(np.intp, copy=False)
+        if y.view(np.uintp).max() >= sizes["C"]:
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"
             )
-        y = y.astype(np.intp, copy=False)
     return E, W, U, b, V, c, w, y
 
 

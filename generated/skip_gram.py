@@ -39,7 +39,7 @@ def forward(E, F, w, c, r):
     s = np.einsum("nd,nd->n", A, B)                     # (N,)
     q = (R @ A[:, :, None])[:, :, 0]                    # (N, K)
     exp_q = _capped_exp(q)                              # (N, K)
-    loss = np.mean(np.sum(_softplus_at(exp_q, q), axis=1) + _softplus(-s))
+    loss = np.mean(_softplus_at(exp_q, q).sum(axis=1) + _softplus(-s))
     return loss, (E, F, w, c, r, A, B, R, s, exp_q)
 
 
@@ -91,7 +91,11 @@ def _softplus(x):
 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
-    width, values = total[0].size, np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
+    width = total[0].size
+    if rows.size * width < 512:
+        np.add.at(total, rows, values)
+        return
+    values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))
     places = (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1)  # of the numbers in all rows
     if total.size <= values.size and total.dtype in (np.float32, np.float64):
         total += np.bincount(places, values.reshape(-1), total.size).reshape(total.shape)  # which adds up in double
@@ -135,28 +139,28 @@ def _checked(E, F, w, c, r):
     sizes = _sizes(E.shape, F.shape, w.shape, c.shape, r.shape)
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
-    if w.min() < 0 or w.max() >= sizes["V"]:
+    w = w.astype(np.intp, copy=False)
+    if w.view(np.uintp).max() >= sizes["V"]:
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
-    w = w.astype(np.intp, copy=False)
     if c.dtype.kind not in "iu":
         raise ValueError(f"c has dtype {c.dtype}; expected integers, the labels")
-    if c.min() < 0 or c.max() >= sizes["V"]:
+    c = c.astype(np.intp, copy=False)
+    if c.view(np.uintp).max() >= sizes["V"]:
         raise ValueError(
             f"c holds labels from {c.min()} to {c.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
-    c = c.astype(np.intp, copy=False)
     if r.dtype.kind not in "iu":
         raise ValueError(f"r has dtype {r.dtype}; expected integers, the labels")
-    if r.min() < 0 or r.max() >= sizes["V"]:
+    r = r.astype(np.intp, copy=False)
+    if r.view(np.uintp).max() >= sizes["V"]:
         raise ValueError(
             f"r holds labels from {r.min()} to {r.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
         )
-    r = r.astype(np.intp, copy=False)
     return E, F, w, c, r
 
 

@@ -67,7 +67,7 @@ def backward(residuals):
     # f = L u
     du = df @ L + u                                     # (N,)
     # L L' = K, L lower triangular
-    dL = np.outer(df, u)                                # (N, N)
+    dL = df[:, None] * u                                # (N, N)
     P_L = _lower(L.T @ dL)                              # (N, N)
     half_lam_L = solve_triangular(L, P_L, lower=True, trans=1)  # (N, N)
     lam_L = solve_triangular(L, half_lam_L.T, lower=True, trans=1).T  # (N, N)

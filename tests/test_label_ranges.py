@@ -97,3 +97,21 @@ def test_labels_of_the_scalar_style_are_whole_numbers():
     assert f(0.5, np.array([150, 199], np.uint8)) == (349, (698,))
     with pytest.raises(ValueError, match=r"y holds the label 1\.5"):
         f(0.5, [1.5, 2])
+
+
+@pytest.mark.parametrize("style", ["plain", "fast"])
+@pytest.mark.parametrize("wrong", [
+    np.array([0, -1], np.int8), np.array([3, 0], np.uint8), np.array([0, 2**63 + 1], np.uint64),
+    np.array([1, -2**63]), np.array([3, 0, -1, 1])[::2], np.full((1,), -3, ">i4"),
+], ids=str)
+def test_labels_of_every_dtype_are_kept_in_range(wrong, style):
+    net = Network("ranged")
+    N, K = net.sizes("N K")
+    c, y = net.parameter("c", K), net.labels("y", N, classes=K)
+    net.loss = Sum(c[y[net.indices(n=N)[0]]] ** 2, net.indices(n=N)[0])
+    run = codegen.lambdify(net.backward(), style=style)
+    right = np.where((wrong >= 0) & (wrong < 3), wrong, 1).astype(wrong.dtype)
+    loss, _ = run(VALUES, right)
+    assert loss == pytest.approx(sum(VALUES[k] ** 2 for k in right.tolist()))
+    with pytest.raises(ValueError, match=r"y holds labels from .* to .*; expected 0 to K - 1 = 2"):
+        run(VALUES, wrong)
