@@ -78,7 +78,7 @@ HELPERS["_add_rows"] = '''
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
     width = total[0].size
-    if rows.size * width < 512:
+    if rows.size * width < 512:                         # few numbers: what follows takes longer to begin
         np.add.at(total, rows, values)
         return
     often = np.bincount(rows.reshape(-1)).max()
@@ -314,7 +314,7 @@ IN_PLAIN = {                # slower in some cases, and shorter: where a module 
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
     width = total[0].size
-    if rows.size * width < 512:
+    if rows.size * width < 512:                         # few numbers: what follows takes longer to begin
         np.add.at(total, rows, values)
         return
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))

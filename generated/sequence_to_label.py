@@ -126,7 +126,7 @@ def sgd_step(params, grads, learning_rate):
 def _add_rows(total, rows, values):
     """Add each of the values to the row that it belongs to; rows may repeat, which `+=` would forget."""
     width = total[0].size
-    if rows.size * width < 512:
+    if rows.size * width < 512:                         # few numbers: what follows takes longer to begin
         np.add.at(total, rows, values)
         return
     values = np.broadcast_to(values, (*rows.shape, *total.shape[1:]))

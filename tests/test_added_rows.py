@@ -92,7 +92,7 @@ def picked(read, *shape):
 ])
 def test_labels_along_other_axes_and_along_several(dtype, shape, read, place, summed):
     random = np.random.default_rng(0)
-    for N, B in (40, 3), (5, 400):
+    for N, B in (40, 3), (400, 3), (5, 400):
         sizes = {"A": 2, "B": B, "C": 90 if N == 5 else 2}
         E = random.normal(size=[sizes[s] for s in shape]).astype(dtype)
         Y = random.normal(size=(*sizes.values(), N)).astype(dtype)
