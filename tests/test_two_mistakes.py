@@ -5,11 +5,14 @@ import pytest
 from sympy import Rational, Sum, exp, sqrt, tanh
 
 from codegen.doctor import diagnose
+from codegen.doctor.diagnosis import Finding
 from codegen.doctor.evidence import Evidence, Seen
 from codegen.doctor.judge import Judge
 from codegen.doctor.pairs import adding_up, candidates
 from codegen.doctor.patient import Patient
+from codegen.doctor.repairs import Repairs
 from codegen.doctor.subjects import subject
+from codegen.doctor.trials import points
 from derive import FirstMaximum, Network, mean, relu, sigmoid, softmax, total
 from tests.coursework.editing import edited
 from tests.test_repairs import examined
@@ -262,3 +265,40 @@ def test_words_that_are_repeated_hide_no_other_mistake():
     assert [r.how for r in found] == ["with both mended"] * 2, found
     assert "`dE[words] += dx` should be `np.add.at(dE, words, dx)`" in found[0].words, found
     assert "`k - 1 - i` should be `i`" in found[1].words, found
+
+
+def pooled_threes():
+    net = Network("pooled_threes", "A sigmoid, means of three, weighted")
+    N, D, P = net.sizes("N D P")
+    H = net.size("H", 3 * P)
+    W, X, G = net.parameter("W", D, H), net.input("X", N, D), net.input("G", N, P)
+    n, p = net.indices(n=N, p=P)
+    A = net.define("A", sigmoid(X @ W))
+    M = net.define("M", (A[n, 3 * p] + A[n, 3 * p + 1] + A[n, 3 * p + 2]) / 3, over=(n, p))
+    net.loss = total(M**2 * G)
+    return net
+
+
+def in_threes(W, X, G):
+    A = 1 / (1 + np.exp(-X @ W))
+    M = A.reshape(len(X), -1, 3).mean(axis=2)
+    dM = 2 * M * G
+    dA = np.kron(dM, np.ones((1, 3))) / 3
+    return np.sum(M**2 * G), X.T @ (dA * A * (1 - A))
+
+
+def test_an_edit_that_leaves_a_factor_is_told_with_what_makes_that():
+    wrong = edited(in_threes, ("dM = 2 * M * G", "dM = 2 * M * G * M * (1 - M)"), (" / 3\n", "\n"))
+    program = pooled_threes().backward()
+    patient = Patient(program, wrong)
+    seen = [Seen(p, patient.answer(p)) for p in points(program) if not p.kinked]
+    left = []
+
+    def formulas(evidence):
+        left.extend(s.answer.gradients["W"] / s.point.ours.gradients()["W"] for s in evidence.seen)
+        return [Finding("scale", "the factor 1/3 is missing")]
+
+    search = Repairs(patient, Evidence(program, seen), ["W"], 4.0, formulas=formulas)
+    [found] = search.several()
+    assert "the factors M and 1 - M do not belong there" in found.words and search.beside
+    assert all(np.allclose(ratio, 3) for ratio in left)

@@ -29,7 +29,7 @@ from .slots import Slot, text
 from .source import Unit, acts, units_of
 from .statements import of_block, of_statement
 from .twin_lines import in_all_twins, in_two_twins
-from .two_edits import BOTH, Guesses, Tried, both, likely_together, located
+from .two_edits import BOTH, Guesses, Tried, both, but_for_a_factor, likely_together, located
 
 # ranks of edits, and tiers of the regions to try them in
 NEAR = ((FEW, FIRST, MAYBE), (SLIP, FIRST, FIRST), (MOVED, FIRST, FIRST), (SLIP, SECOND, MAYBE), (MOVED, SECOND, MAYBE),
@@ -41,6 +41,7 @@ PHASES = (*NEAR, (FEW, UNLIKELY, UNLIKELY), (SLIP, UNLIKELY, UNLIKELY), (MOVED, 
 MOST_REPAIRS = 3
 PAIRS = 0.3                 # of all the time, that is spent on likely edits two by two, at least
 SEVERAL = 0.15              # of the time left that is spent on edits of several lines: each of them is run
+LIKELIEST = 2               # edits that are taken to leave a factor, and formulas asked for what makes that
 REST = 0.3                  # of the time left, that is kept for what few turns tell, where the whole is tried between
 PART = 0.1                  # of the time left that is spent on what one line does
 Formulas = Callable[[Evidence], list[Finding]]      # that explain all, [] where none do
@@ -95,6 +96,8 @@ class Repairs:
                     if self.beside:
                         return found
                     pair = both(judge, self.tried, self.guesses, places)
+                    if not pair and (first := self._but_for_a_factor()):
+                        return [*found, first]
                     left = self.deadline - time.thread_time()
                     pair = pair or likely_together(judge, self.tried, max(self.pairs, left / 2))
                     return [*found, *pair] if pair else []
@@ -136,6 +139,16 @@ class Repairs:
                     return [Repair(line, edit.words, wrong, BOTH), replace(second, how=BOTH)]
                 self._put(region.unit, edit, edit.old)
         return []
+
+    def _but_for_a_factor(self) -> Repair | None:
+        """Return an edit that makes all wrong so many times what is right, if formulas tell what makes it that."""
+        for tried in but_for_a_factor(self.judge, self.tried)[:LIKELIEST] if self.formulas else ():
+            self._put(tried.unit, tried.edit, tried.edit.new)
+            if found := self._in_formulas():
+                self.beside = found
+                return Repair(tried.line, tried.edit.words, self.judge.wrong, BOTH)
+            self._put(tried.unit, tried.edit, tried.edit.old)
+        return None
 
     def _single(self, units, phases, part) -> Repair | None:
         """Return the one edit that makes the code as it is now all right, if found in a part of the time left."""

@@ -14,7 +14,7 @@ from derive.terms import reads
 
 from .edits import SLIP, Edit
 from .effects import Effects
-from .evidence import Evidence, near
+from .evidence import Evidence, largest, near
 from .influence import Influence
 from .judge import LOSS, Judge, Repair
 from .pairs import MOST_PAIRS, candidates, funnels
@@ -88,6 +88,22 @@ def likely_together(judge: Judge, tried: Sequence[Tried], seconds: float) -> lis
         if names <= moved | others and one_alone and a.edit.slot != b.edit.slot and _right_with(judge, a, b):
             return [Repair(t.line, t.edit.words, judge.wrong, BOTH) for t in (a, b)]
     return []
+
+
+def but_for_a_factor(judge: Judge, tried: Sequence[Tried]) -> list[Tried]:
+    """Return the edits with which all that is wrong is the same number times what is right, the likeliest first."""
+    names = sorted(judge.wrong)
+    if LOSS in judge.wrong:
+        return []
+    right = end_to_end(judge.evidence.gradients(judge.order[0]), names)
+    found = []
+    for t in tried if right.size >= FEW and np.any(right) else ():
+        given = end_to_end(t.gradients, names)
+        if given.shape == right.shape and np.all(np.isfinite(given)):
+            factor = given @ right / (right @ right)
+            if largest(given - factor * right) <= 1e-9 * largest(given) and largest(given):
+                found.append(t)
+    return sorted(found, key=lambda t: _length(t))
 
 
 def _that_change(judge, tried, names):
