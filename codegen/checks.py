@@ -251,7 +251,7 @@ def _label_checks(program, optional):
             f'{pad}if {v.name}.dtype.kind not in "iu":',
             f'{pad}    raise ValueError(f"{v.name} has dtype {{{v.name}.dtype}}; expected integers, the labels")',
             f"{pad}{v.name} = {v.name}.astype(np.intp, copy=False)",        # sums of uint8 would wrap around
-            f"{pad}if {v.name}.view(np.uintp).max() >= {top}:",             # of which negative numbers are the largest
+            f"{pad}if {v.name}.view(np.uintp).max() >= {top}:  # negative ones are the largest of all",
             f"{pad}    raise ValueError(",
             f'{pad}        f"{v.name} holds labels from {{{v.name}.min()}} to {{{v.name}.max()}}; "',
             f'{pad}        f"expected 0 to {shown}"',

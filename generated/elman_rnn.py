@@ -142,7 +142,7 @@ def _checked(W, U, b, V, c, x, y=None, h0=None):
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["C"]:
+        if y.view(np.uintp).max() >= sizes["C"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"

@@ -564,7 +564,7 @@ def _checked(
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     w = w.astype(np.intp, copy=False)
-    if w.view(np.uintp).max() >= sizes["V"]:
+    if w.view(np.uintp).max() >= sizes["V"]:  # negative ones are the largest of all
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
@@ -573,7 +573,7 @@ def _checked(
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["V"]:
+        if y.view(np.uintp).max() >= sizes["V"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to V - 1 = {sizes['V'] - 1}"

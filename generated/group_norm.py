@@ -184,7 +184,7 @@ def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["K"]:
+        if y.view(np.uintp).max() >= sizes["K"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to K - 1 = {sizes['K'] - 1}"

@@ -255,7 +255,7 @@ def _checked(w1, b1, w2, b2, W3, b3, x, y=None):
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["D"]:
+        if y.view(np.uintp).max() >= sizes["D"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to D - 1 = {sizes['D'] - 1}"

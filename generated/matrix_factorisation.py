@@ -117,7 +117,7 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     if who.dtype.kind not in "iu":
         raise ValueError(f"who has dtype {who.dtype}; expected integers, the labels")
     who = who.astype(np.intp, copy=False)
-    if who.view(np.uintp).max() >= sizes["U"]:
+    if who.view(np.uintp).max() >= sizes["U"]:  # negative ones are the largest of all
         raise ValueError(
             f"who holds labels from {who.min()} to {who.max()}; "
             f"expected 0 to U - 1 = {sizes['U'] - 1}"
@@ -125,7 +125,7 @@ def _checked(P, b, Q, c, mu, who, what, r, penalty):
     if what.dtype.kind not in "iu":
         raise ValueError(f"what has dtype {what.dtype}; expected integers, the labels")
     what = what.astype(np.intp, copy=False)
-    if what.view(np.uintp).max() >= sizes["I"]:
+    if what.view(np.uintp).max() >= sizes["I"]:  # negative ones are the largest of all
         raise ValueError(
             f"what holds labels from {what.min()} to {what.max()}; "
             f"expected 0 to I - 1 = {sizes['I'] - 1}"

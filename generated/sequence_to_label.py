@@ -162,7 +162,7 @@ def _checked(E, W, U, b, V, c, w, y=None):
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     w = w.astype(np.intp, copy=False)
-    if w.view(np.uintp).max() >= sizes["M"]:
+    if w.view(np.uintp).max() >= sizes["M"]:  # negative ones are the largest of all
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
@@ -171,7 +171,7 @@ def _checked(E, W, U, b, V, c, w, y=None):
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["C"]:
+        if y.view(np.uintp).max() >= sizes["C"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"

@@ -203,7 +203,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     w = w.astype(np.intp, copy=False)
-    if w.view(np.uintp).max() >= sizes["M"]:
+    if w.view(np.uintp).max() >= sizes["M"]:  # negative ones are the largest of all
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to M - 1 = {sizes['M'] - 1}"
@@ -211,7 +211,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
     if u.dtype.kind not in "iu":
         raise ValueError(f"u has dtype {u.dtype}; expected integers, the labels")
     u = u.astype(np.intp, copy=False)
-    if u.view(np.uintp).max() >= sizes["C"]:
+    if u.view(np.uintp).max() >= sizes["C"]:  # negative ones are the largest of all
         raise ValueError(
             f"u holds labels from {u.min()} to {u.max()}; "
             f"expected 0 to C - 1 = {sizes['C'] - 1}"
@@ -220,7 +220,7 @@ def _checked(E, F, W, U, b, P, Q, q, V, c, w, u, y=None):
         if y.dtype.kind not in "iu":
             raise ValueError(f"y has dtype {y.dtype}; expected integers, the labels")
         y = y.astype(np.intp, copy=False)
-        if y.view(np.uintp).max() >= sizes["C"]:
+        if y.view(np.uintp).max() >= sizes["C"]:  # negative ones are the largest of all
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; "
                 f"expected 0 to C - 1 = {sizes['C'] - 1}"

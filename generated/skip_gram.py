@@ -140,7 +140,7 @@ def _checked(E, F, w, c, r):
     if w.dtype.kind not in "iu":
         raise ValueError(f"w has dtype {w.dtype}; expected integers, the labels")
     w = w.astype(np.intp, copy=False)
-    if w.view(np.uintp).max() >= sizes["V"]:
+    if w.view(np.uintp).max() >= sizes["V"]:  # negative ones are the largest of all
         raise ValueError(
             f"w holds labels from {w.min()} to {w.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
@@ -148,7 +148,7 @@ def _checked(E, F, w, c, r):
     if c.dtype.kind not in "iu":
         raise ValueError(f"c has dtype {c.dtype}; expected integers, the labels")
     c = c.astype(np.intp, copy=False)
-    if c.view(np.uintp).max() >= sizes["V"]:
+    if c.view(np.uintp).max() >= sizes["V"]:  # negative ones are the largest of all
         raise ValueError(
             f"c holds labels from {c.min()} to {c.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
@@ -156,7 +156,7 @@ def _checked(E, F, w, c, r):
     if r.dtype.kind not in "iu":
         raise ValueError(f"r has dtype {r.dtype}; expected integers, the labels")
     r = r.astype(np.intp, copy=False)
-    if r.view(np.uintp).max() >= sizes["V"]:
+    if r.view(np.uintp).max() >= sizes["V"]:  # negative ones are the largest of all
         raise ValueError(
             f"r holds labels from {r.min()} to {r.max()}; "
             f"expected 0 to V - 1 = {sizes['V'] - 1}"
