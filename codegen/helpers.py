@@ -303,6 +303,11 @@ def _sum_of_squares(x):
     """Return the sum of the squares of all entries."""
     return _inner(x, x)
 '''
+HELPERS["_mean"] = '''
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
+'''
 HELPERS["_zeroed"] = '''
 def _zeroed(x):
     """Return an array of zeros where it is."""
@@ -334,6 +339,7 @@ HELPER_OF = {
     "softplus_at": "_softplus_at",
     "sigmoid_at": "_sigmoid_at",
     "power": "_power",
+    "mean": "_mean",
     "zeroed": "_zeroed",
     "row_sums": "_row_sums",
     "column_sums": "_column_sums",

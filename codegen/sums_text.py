@@ -22,7 +22,7 @@ class SumPrinter(PlacePrinter):
     """Prints sums, means, maxima over axes, and matrix products."""
 
     def _mean(self, node):
-        """Print a sum divided by how many it adds as np.mean; None where this is no mean."""
+        """Print a sum divided by how many it adds as a mean; None where this is no mean."""
         sums = [a for a in node.args if isinstance(a, Reduction) and a.binder is Sum]
         others = [a for a in node.args if a not in sums]
         if len(sums) != 1 or not all(isinstance(a, Scalar) for a in others) or _multiplied(sums[0]):
@@ -81,6 +81,9 @@ class SumPrinter(PlacePrinter):
         if len(places) == len(node.body.axes):
             single = function == "np.sum" and len(places) == 1 and isinstance(node.body, Gather)
             trace = single and body.code.startswith("np.diagonal(")
+            if function == "np.mean":
+                self.helpers["mean"] = None
+                return f"_mean({body.code})"
             if isinstance(node.body, Read | Apply) and body.level == ATOM and not trace:
                 return f"{body.code}.{function.removeprefix('np.')}()"
             return body.code.replace("np.diagonal", "np.trace") if trace else f"{function}({body.code})"

@@ -49,7 +49,7 @@ def forward(W, g, x, y):
                 V[i + 1, m] = (-i - 1) * g
             else:
                 V[i + 1, m] = np.logaddexp(V[i, m], np.logaddexp(V[i + 1, m - 1], S[i, m - 1] + V[i, m - 1] + g)) - g
-    loss = -np.mean(V[I, J])
+    loss = -_mean(V[I, J])
     return loss, (g, x, y, S, V)
 
 
@@ -121,6 +121,11 @@ def _sigmoid(x):
     """Return 1 / (1 + exp(-x)), exact to the last digits at both ends."""
     with np.errstate(over="ignore"):                    # 1 / inf is the 0 that it should be
         return 1 / (1 + np.exp(-x))
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W, g, x, y):

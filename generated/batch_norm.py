@@ -63,7 +63,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, running_m, running_v, momentum, epsil
     T = _row_maxima(Y)                                  # (N,)
     E = np.exp(Y - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - Y[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - Y[np.arange(N), y]))
     return loss, (gamma, W2, X, y, epsilon, R, v, U, A, sqrt_v, E, S)
 
 
@@ -143,6 +143,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W1, gamma, beta, W2, b2, X, y=None, running_m=None, running_v=None, momentum=None, epsilon=None):

@@ -57,7 +57,7 @@ def forward(A, B, U, b, V, c, X, y):
     T = _row_maxima(F)                                  # (N,)
     E = np.exp(F - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - F[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - F[np.arange(N), y]))
     slope_Z = 1 - Z**2                                  # (N, H)
     return loss, (A, V, X, y, W, Z, slope_Z, E, S)
 
@@ -164,6 +164,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(A, B, U, b, V, c, X, y=None):

@@ -44,7 +44,7 @@ def forward(W1, b1, W2, b2, X, y, mask, keep):
     T = _row_maxima(Z2)                                 # (N,)
     E = np.exp(Z2 - T[:, None])                         # (N, C)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - Z2[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - Z2[np.arange(N), y]))
     return loss, (W2, X, y, mask, keep, Z1, A1, E, S)
 
 
@@ -97,6 +97,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W1, b1, W2, b2, X, y=None, mask=None, keep=None):

@@ -52,7 +52,7 @@ def forward(W, U, b, V, c, x, y, h0):
     T_z = _row_maxima(z)                                # (T, N)
     E_z = np.exp(z - T_z[:, :, None])                   # (T, N, C)
     S_z = E_z.sum(axis=2)                               # (T, N)
-    loss = np.mean(np.log(S_z) + (T_z - z[np.arange(T)[:, None], np.arange(N), y]))
+    loss = _mean(np.log(S_z) + (T_z - z[np.arange(T)[:, None], np.arange(N), y]))
     return loss, (U, V, x, y, h, E_z, S_z)
 
 
@@ -124,6 +124,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W, U, b, V, c, x, y=None, h0=None):

@@ -45,7 +45,7 @@ def forward(a, mu, s, X):
     T_a = a.max()
     E_a = np.exp(a - T_a)                               # (K,)
     S_a = E_a.sum()
-    loss = np.log(S_a) + (T_a + D * np.log(2 * np.pi, dtype=T_a.dtype) / 2 - np.mean(T_q + np.log(S_q)))
+    loss = np.log(S_a) + (T_a + D * np.log(2 * np.pi, dtype=T_a.dtype) / 2 - _mean(T_q + np.log(S_q)))
     return loss, (exp_s, diff_q, E_q, S_q, E_a, S_a)
 
 
@@ -82,6 +82,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(a, mu, s, X):

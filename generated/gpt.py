@@ -205,7 +205,7 @@ def forward(
     T_Z = _row_maxima(Z)                                # (N, T)
     E_Z = np.exp(Z - T_Z[:, :, None])                   # (N, T, V)
     S_Z = E_Z.sum(axis=2)                               # (N, T)
-    loss = np.mean(np.log(S_Z) + (T_Z - Z[np.arange(N)[:, None], np.arange(T), y]))
+    loss = _mean(np.log(S_Z) + (T_Z - Z[np.arange(N)[:, None], np.arange(T), y]))
     return loss, (
         We, w, y, epsilon, Wq1, Wk1, Wv1, W1, U1, g_A1, var_A1, A1_hat, A1, P1, O1, g_B1, var_B1, B1_hat, B1, pre_F1,
         F1, Wq2, Wk2, Wv2, W2, U2, g_A2, var_A2, A2_hat, A2, P2, O2, g_B2, var_B2, B2_hat, B2, pre_F2, F2, g_C, var_C,
@@ -529,6 +529,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(

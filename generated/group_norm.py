@@ -70,7 +70,7 @@ def forward(W1, gamma, beta, W2, b2, X, y, epsilon, *, G, M):
     T = _row_maxima(Y)                                  # (N,)
     E = np.exp(Y - T[:, None])                          # (N, K)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - Y[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - Y[np.arange(N), y]))
     return loss, (X, y, epsilon, R, v, U, B, P, sqrt_v, E, S, split_gamma, split_W2)
 
 
@@ -162,6 +162,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W1, gamma, beta, W2, b2, X, y=None, epsilon=None, *, G, M):

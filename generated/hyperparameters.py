@@ -53,7 +53,7 @@ def forward(rho, X, y, V, t):
     w, matrix_w = _newton("w", newton_w, np.zeros((D,), X.dtype))  # (D,), (D, D)
     z = V @ w                                           # (M,)
     exp_z = _capped_exp(z)                              # (M,)
-    loss = np.mean(_softplus_at(exp_z, z) - t * z)
+    loss = _mean(_softplus_at(exp_z, z) - t * z)
     return loss, (V, t, w, exp_rho, matrix_w, exp_z)
 
 
@@ -157,6 +157,11 @@ def _softplus_at(e, x):
 def _sigmoid_at(e):
     """Return 1 / (1 + exp(-x)), e being exp(x)."""
     return e / (e + 1)
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(rho, X, y, V=None, t=None):

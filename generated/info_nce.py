@@ -53,7 +53,7 @@ def forward(V, W, X, Y, tau):
     T_S = _row_maxima(S)                                # (N,)
     E_S = np.exp(S - T_S[:, None])                      # (N, N)
     S_S = E_S.sum(axis=1)                               # (N,)
-    loss = np.mean(np.log(S_S) + (T_S - np.diagonal(S)))
+    loss = _mean(np.log(S_S) + (T_S - np.diagonal(S)))
     return loss, (X, Y, tau, P, Q, p, q, A, B, E_S, S_S)
 
 
@@ -122,6 +122,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(V, W, X, Y, tau):

@@ -99,7 +99,7 @@ def forward(w1, b1, w2, b2, W3, b3, x, y):
     T = _row_maxima(z)                                  # (N,)
     E = np.exp(z - T[:, None])                          # (N, D)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - z[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - z[np.arange(N), y]))
     return loss, (w2, W3, y, h1, first_m1, h2, first_m2, m2, E, S, windows_x, windows_m1)
 
 
@@ -240,6 +240,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(w1, b1, w2, b2, W3, b3, x, y=None):

@@ -32,7 +32,7 @@ def forward(w, b, X, y):
 
     z = X @ w + b                                       # (N,)
     exp_z = _capped_exp(z)                              # (N,)
-    loss = np.mean(_softplus_at(exp_z, z) - y * z)
+    loss = _mean(_softplus_at(exp_z, z) - y * z)
     return loss, (X, y, exp_z)
 
 
@@ -86,6 +86,11 @@ def _softplus_at(e, x):
 def _sigmoid_at(e):
     """Return 1 / (1 + exp(-x)), e being exp(x)."""
     return e / (e + 1)
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(w, b, X, y=None):

@@ -37,7 +37,7 @@ def hessian(w, b, X, y):
     weighted_X = np.sqrt(_sigmoid_slope(z))[:, None] * X  # (N, D)
     H_w_w = weighted_X.T @ weighted_X / N               # (D, D)
     H_w_b = _sigmoid_slope(z) @ X / N                   # (D,)
-    H_b_b = _sigmoid_slope(z).mean()
+    H_b_b = _mean(_sigmoid_slope(z))
     return Hessian(H_w_w, H_w_b, H_b_b)
 
 
@@ -45,6 +45,11 @@ def _sigmoid_slope(x):
     """Return the derivative of the sigmoid, exact to the last digits at both ends, where s (1 - s) is not."""
     e = np.exp(-np.abs(x))
     return e / (1 + e)**2
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(w, b, X, y):

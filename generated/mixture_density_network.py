@@ -61,7 +61,7 @@ def forward(W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y):
     T_q = _row_maxima(q)                                # (N,)
     E_q = np.exp(q - T_q[:, None])                      # (N, K)
     S_q = E_q.sum(axis=1)                               # (N,)
-    loss = np.log(2 * np.pi, dtype=T_q.dtype) / 2 - np.mean(T_q + np.log(S_q))
+    loss = np.log(2 * np.pi, dtype=T_q.dtype) / 2 - _mean(T_q + np.log(S_q))
     return loss, (Wa, Wm, Ws, X, A, exp_s, diff_q, E_a, S_a, E_q, S_q)
 
 
@@ -127,6 +127,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W1, b1, Wa, ba, Wm, bm, Ws, bs, X, y=None):

@@ -55,7 +55,7 @@ def forward(E, W, U, b, V, c, w, y):
     T_z = _row_maxima(z)                                # (N,)
     E_z = np.exp(z - T_z[:, None])                      # (N, C)
     S_z = E_z.sum(axis=1)                               # (N,)
-    loss = np.mean(np.log(S_z) + (T_z - z[np.arange(N), y]))
+    loss = _mean(np.log(S_z) + (T_z - z[np.arange(N), y]))
     return loss, (E, W, U, V, w, y, x, h, E_z, S_z)
 
 
@@ -147,6 +147,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(E, W, U, b, V, c, w, y=None):

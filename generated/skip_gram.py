@@ -39,7 +39,7 @@ def forward(E, F, w, c, r):
     s = np.einsum("nd,nd->n", A, B)                     # (N,)
     q = (R @ A[:, :, None])[:, :, 0]                    # (N, K)
     exp_q = _capped_exp(q)                              # (N, K)
-    loss = np.mean(_softplus_at(exp_q, q).sum(axis=1) + _softplus(-s))
+    loss = _mean(_softplus_at(exp_q, q).sum(axis=1) + _softplus(-s))
     return loss, (E, F, w, c, r, A, B, R, s, exp_q)
 
 
@@ -124,6 +124,11 @@ def _softplus_at(e, x):
 def _sigmoid_at(e):
     """Return 1 / (1 + exp(-x)), e being exp(x)."""
     return e / (e + 1)
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(E, F, w, c, r):

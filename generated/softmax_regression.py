@@ -36,7 +36,7 @@ def forward(W, b, X, y):
     T = _row_maxima(Z)                                  # (N,)
     E = np.exp(Z - T[:, None])                          # (N, C)
     S = E.sum(axis=1)                                   # (N,)
-    loss = np.mean(np.log(S) + (T - Z[np.arange(N), y]))
+    loss = _mean(np.log(S) + (T - Z[np.arange(N), y]))
     return loss, (X, y, E, S)
 
 
@@ -81,6 +81,11 @@ def _row_maxima(x):
     if rows.shape[1] < 32:
         return np.ascontiguousarray(rows.T).max(axis=0).reshape(x.shape[:-1])
     return rows[np.arange(len(rows)), rows.argmax(axis=1)].reshape(x.shape[:-1])
+
+
+def _mean(x):
+    """Return the mean of all entries: np.mean takes three times as long on a few numbers."""
+    return x.sum() / x.size
 
 
 def _checked(W, b, X, y=None):
