@@ -318,3 +318,26 @@ def test_lists_of_lists_are_gradients():
 
     found = diagnose(net, lambda V, W, x: (float(np.sum((V @ x) ** 2) + np.sum(W**2)), listed(V, W, x)))
     assert found.right, str(found)
+
+
+def hinge():
+    net = Network("hinge", "Half the squared weights and the hinge losses")
+    N, D = net.sizes("N D")
+    w, b = net.parameter("w", D), net.parameter("b")
+    X, t, C = net.input("X", N, D), net.input("t", N), net.input("C")
+    net.loss = total(w**2) / 2 + C * total(Max(0, 1 - t * (X @ w + b)))
+    return net
+
+
+def of_support_vectors(w, b, X, t, C):
+    Z = X * t[:, None]
+    some = Z @ w + b * t < 1
+    loss = np.sum(w * w) / 2 + C * (np.sum(1 - Z[some] @ w) - b * np.sum(t[some]))
+    return loss, {"w": w - C * Z[some].sum(axis=0), "b": -C * np.sum(t[some])}
+
+
+def test_data_on_which_a_mistake_in_the_loss_spares_the_gradients_are_not_what_code_is_made_for():
+    assert diagnose(hinge(), of_support_vectors).right
+    found = diagnose(hinge(), edited(of_support_vectors, ("Z @ w + b * t < 1", "Z @ w + b < 1")), seconds=4)
+    assert found.verdict == "wrong" and "the loss is not the network's" in str(found)
+    assert "another network" not in str(found) and "judged on data" not in str(found)

@@ -34,6 +34,7 @@ SLIPS = [                               # what was written, and what was meant
     ("d = a[k * n:k * n + p].max() + w[f1, f2]", "d = a[k * n:k * n + p].max() + w[f1, k * n + f2]"),
     ("d = w[j1, f2] + k * w[j1, f2]", "d = w[j1, f2] + k * w[j2, f1]"),
     ("d = a @ w * g * (1 - g)", "d = a @ w"),
+    ("d = self.a_r + self.b_r + w['k_u']", "d = self.a_u + self.b_u + w['k_u']"),
     ("d = a[:, k] - 1", "d = a[np.arange(len(a)), k] - 1"),
     ("d = sum(map(lambda i: a[i] * w[k], b))", "d = sum(map(lambda i: a[i] * w[i], b))"),
     ("d = a[:, k::n]", "d = a[:, k * (a.shape[1] // n):(k + 1) * (a.shape[1] // n)]"),
@@ -43,7 +44,8 @@ SLIPS = [                               # what was written, and what was meant
 
 @pytest.mark.parametrize(("written", "meant"), SLIPS)
 def test_a_slip_is_undone(written, meant):
-    tree = ast.parse(f"def mine(a, b, e, f1, f2, g, gs, j1, j2, k, n, p, s, w, y, d):\n    {written}\n    return d")
+    names = "self, a, b, e, f1, f2, g, gs, j1, j2, k, n, p, s, w, y, d"
+    tree = ast.parse(f"def mine({names}):\n    {written}\n    self.a_u, self.b_u = a, b\n    return d")
     statement = Slot(tree.body[0], "body", 0)
     around, made = Surroundings.of(tree.body[0]), set()
     for edit in (*of_statement(statement, around), *everywhere(Slot(statement.node, "value"), around)):

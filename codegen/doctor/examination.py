@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from .conduct import (
     without_wrong_ones,
 )
 from .diagnosis import RIGHT, UNKNOWN, WRONG, Diagnosis
-from .elsewhere import wrong_elsewhere
+from .elsewhere import further, wrong_elsewhere
 from .evidence import DOUBLE, Evidence, Seen
 from .hypotheses import Hypotheses
 from .judge import LOSS
@@ -53,6 +54,7 @@ from .two_summands import SUMMANDS
 SECONDS = 30.0          # of searching
 LONGER = 2              # times that again, in the lines alone, where nothing is found in it
 FETCHED = ("substitute", SUMMANDS, "another network", "alike", "anew")     # where one line may say it more simply
+FURTHER = 4             # points at which another network must be the code's, too
 MOST_AT_ONCE = 3        # mistakes found on narrower data: more are no explanation
 STRICT = False          # whether errors of the search itself are raised, as tests want them
 GUARDED = "it does without small numbers of the network's, or has others: what these change is no mistake"
@@ -160,13 +162,16 @@ class Examination:
         if "broadcast" in self.diagnosis.kinds or is_stale(self.program, self.diagnosis, ordinary, self.patient):
             return
         ordinary, evidence = self._step(self._on_its_data, ordinary, evidence) or (ordinary, evidence)
-        loss = self._step(forward.difference, self.net, ordinary, self._left(0.3))
+        loss = self._step(forward.difference, self.net, ordinary, self._left(0.3), self._further)
         self.diagnosis.remarks += filter(None, [forward.out_of_range(ordinary)])
         if loss is not None:
             wrong = evidence.wrong()
             self._step(self._other_loss, loss, evidence, ordinary)
             if "unknown" in self.diagnosis.kinds or not loss.named:
                 self._step(self._repaired_with_loss, evidence, wrong, Repairs.several, 0.9)
+                if "unknown" in self.diagnosis.kinds:
+                    self.deadline = time.thread_time() + LONGER * self.seconds
+                    self._step(self._repaired_with_loss, evidence, wrong, Repairs.several, 0.9)
             elif sum(kind not in CALLS for kind in self.diagnosis.kinds) > 1:
                 self._step(self._repaired_with_loss, evidence, wrong, Repairs.one, 0.35)
             return
@@ -177,6 +182,11 @@ class Examination:
             self._step(self._on_narrower_data, ordinary)
         if "unknown" in self.diagnosis.kinds:
             self._step(self._longer, evidence)
+
+    def _further(self):
+        """Return more answers, for what may be so by chance; none where it is judged on data of a narrower kind."""
+        points = () if self.diagnosis.where else islice(further(self.program), FURTHER)
+        return [Seen(p, a) for p in points if not (a := self.patient.answer(p)).failure]
 
     def _longer(self, evidence):
         """Go on looking in the lines for what is unknown still, and once more where a part of that is found."""

@@ -1,7 +1,7 @@
 """When the code's loss is not the network's: by which number or constant, or which other network it is the loss of."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,8 +33,13 @@ class Forward:
     named: bool = True          # whether it is known what it is
 
 
-def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | None:
-    """Say how the code's loss differs from the network's; None where it does not, or none is returned."""
+def difference(
+    net: Judged, seen: Sequence[Seen], seconds: float, further: Callable[[], Sequence[Seen]] = list,
+) -> Forward | None:
+    """Say how the code's loss differs from the network's; None where it does not, or none is returned.
+
+    At `further` points what explains it must hold, too: a branch that is never taken may be so by chance.
+    """
     if not differs(seen):
         return None
     pairs = _pairs(seen)
@@ -49,7 +54,7 @@ def difference(net: Judged, seen: Sequence[Seen], seconds: float) -> Forward | N
             return Forward(f"the loss is {times(found[0])} the network's: {numbers}", None, found[0])
     if max(a - b for _, a, b in pairs) - min(a - b for _, a, b in pairs) <= CLOSE * abs(first[2]):
         return Forward(f"the loss is the network's and a constant: {first[1] - first[2]:+.6g} at every point")
-    mutant = _mutant(program, pairs, seconds)
+    mutant = _mutant(program, pairs, seconds, further)
     if mutant:
         words = f"the loss is that of another network, in which {mutant.words} ({_named(mutant)}): {numbers}"
         return Forward(words, mutant)
@@ -109,10 +114,10 @@ def _near(theirs, ours, tolerance, usual):
     return abs(theirs - ours) <= tolerance * max(abs(theirs), abs(ours), FAINT * usual, 1e-9)
 
 
-def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
+def _mutant(program: Program, pairs, seconds: float, further) -> Mutant | None:
     """Return the changed forward equation whose loss the code computes."""
     deadline = time.thread_time() + seconds
-    points = [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
+    points, more = _evaluated(program, pairs), None
     usual = _usual(pairs)
     anywhere = any(not s.point.square and s.point.least is None for *_, s in points)
     for mutant in mutants(program):
@@ -123,8 +128,14 @@ def _mutant(program: Program, pairs, seconds: float) -> Mutant | None:
         fit = [(e, a, s) for e, a, s in points if s.point.square or not mutant.square]
         if any(not _near(a, float(e.values[program.loss]), s.tolerance, usual) for e, a, s in fit) and all(
                 _gives(e, mutant, a, s, usual) for e, a, s in fit):
-            return mutant
+            more = _evaluated(program, _pairs(further())) if more is None else more
+            if all(_gives(e, mutant, a, s, usual) for e, a, s in more if s.point.square or not mutant.square):
+                return mutant
     return _weighted(program, points)
+
+
+def _evaluated(program, pairs):
+    return [(Evaluated(program, s.point.sizes, s.point.arguments), a, s) for s, a, _ in pairs]
 
 
 def _weighted(program, points):

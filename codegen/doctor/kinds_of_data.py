@@ -26,7 +26,8 @@ def own_data(patient: Patient, seen: Sequence[Seen], evidence: Evidence) -> tupl
             continue
         narrow = Evidence(patient.program, _answered(patient, moved))
         better = _leaves_its_range(evidence) if words == domains.IN_RANGE else \
-            words == domains.ABOVE_ZERO or loss_differs or not how_many_wrong(narrow)
+            words == domains.ABOVE_ZERO or not how_many_wrong(narrow) or (
+                loss_differs and not forward.differs(narrow.seen))
         if better and how_many_wrong(narrow) < most:
             best, most = (words, narrow), how_many_wrong(narrow)
     return None if best is None or (not most and _hides(patient, *best, loss_differs)) else best

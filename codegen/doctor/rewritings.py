@@ -15,7 +15,7 @@ from .arrangements import cut, laid_out, replaced
 from .beginnings import copied
 from .bracketing import bracketed
 from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_own, made, once, parsed, with_names
-from .numbered import renumbered
+from .numbered import relabelled, renumbered
 from .quoting import cut_short, quoted
 from .reading import moved, subscripts
 from .reductions import AXES, REDUCTIONS, over_axes
@@ -449,4 +449,4 @@ MAKERS: dict[type, tuple[Callable, ...]] = {
     ast.Constant: (_constants,), ast.Name: (names, mirrored, counted_by_name), ast.Attribute: (_attributes,),
     ast.Call: (_calls, laid_out, copied, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
-ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered)
+ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered, relabelled)
