@@ -152,3 +152,9 @@ def test_a_slip_in_the_loss_and_its_like_in_the_gradient_are_told_each(edits):
     assert found.verdict == "wrong" and found.kinds == ("forward", "line")
     for told, place in zip(found.findings, ("p[np.arange(len(p)), y]", "d[np.arange(len(d)), y]"), strict=True):
         assert f"should be `{place}`" in told.words
+
+
+def test_a_small_number_in_a_logarithm_is_not_told_as_an_axis_that_is_dropped():
+    """Of one class the loss is 0, and -1e-12 in the code."""
+    found = diagnose(scores(), edited(of_labels, ("[np.arange(len(p)), y]))", "[np.arange(len(p)), y] + 1e-12))")))
+    assert found.right and "left out" not in str(found)

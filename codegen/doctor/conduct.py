@@ -49,35 +49,36 @@ def without_degenerate(diagnosis: Diagnosis, answered: Sequence[Seen]) -> list[S
 
 
 def without_wrong_ones(
-    program: Program, diagnosis: Diagnosis, answered: Sequence[Seen], is_wrong: Callable[[Evidence], Collection[str]],
+    program: Program, diagnosis: Diagnosis, answered: Sequence[Seen],
+    is_wrong: Callable[[Evidence, float], Collection[str]],
 ) -> list[Seen]:
     """Leave out the points with a size of 1 where the code alone goes wrong: an axis of one entry is dropped there.
 
-    `is_wrong` tells which gradients are, by their shapes, or by their numbers and the loss.
+    `is_wrong` tells which gradients are, by their shapes, or by their numbers and the loss, given its usual size.
     """
     ones = [s for s in answered if s.point.of_one]
     others = [s for s in answered if s not in ones and not s.point.kinked]
-    evidence = Evidence(program, others)
-    odd = [s for s in ones if others and not is_wrong(evidence) and is_wrong(evidence.beside(s))]
+    evidence, usual = Evidence(program, others), forward.usual(answered)
+    odd = [s for s in ones if others and not is_wrong(evidence, usual) and is_wrong(evidence.beside(s), usual)]
     diagnosis.remarks += [f"it computes another thing {s.point.words} ({s.point.told}) alone: left out, as where "
                           "squeeze() drops an axis of one entry" for s in odd]
     return [s for s in answered if s not in odd]
 
 
-def of_other_shapes(evidence: Evidence) -> list[str]:
+def of_other_shapes(evidence: Evidence, usual: float) -> list[str]:
     """Return the gradients whose shape is not the parameter's somewhere."""
     return [n for n in evidence.usual if any(
         np.shape(s.answer.gradients[n]) != np.shape(s.point.ours.gradients()[n]) for s in evidence.seen)]
 
 
-def of_another_loss(evidence: Evidence) -> list[str]:
-    """Return "loss" where the loss returned is another one somewhere."""
-    return [LOSS] if forward.differs(evidence.seen) else []
+def of_another_loss(evidence: Evidence, usual: float) -> list[str]:
+    """Return "loss" where the loss returned is another one somewhere; of one that is usually so large."""
+    return [LOSS] if forward.differs(evidence.seen, usual) else []
 
 
-def of_other_numbers(evidence: Evidence) -> list[str]:
+def of_other_numbers(evidence: Evidence, usual: float) -> list[str]:
     """Return what is another thing somewhere, of the gradients and the loss."""
-    return [*evidence.wrong(), *of_another_loss(evidence)]
+    return [*evidence.wrong(), *of_another_loss(evidence, usual)]
 
 
 def _is_finite(answer):
