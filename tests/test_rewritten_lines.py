@@ -35,6 +35,8 @@ SLIPS = [                               # what was written, and what was meant
     ("d = w[j1, f2] + k * w[j1, f2]", "d = w[j1, f2] + k * w[j2, f1]"),
     ("d = a @ w * g * (1 - g)", "d = a @ w"),
     ("d = self.a_r + self.b_r + w['k_u']", "d = self.a_u + self.b_u + w['k_u']"),
+    ("d = k * np.linalg.norm(w) + e", "d = k * np.abs(w).sum() + e"),
+    ("d = k * w / np.linalg.norm(w) + e", "d = k * np.sign(w) + e"),
     ("d = a[:, k] - 1", "d = a[np.arange(len(a)), k] - 1"),
     ("d = sum(map(lambda i: a[i] * w[k], b))", "d = sum(map(lambda i: a[i] * w[i], b))"),
     ("d = a[:, k::n]", "d = a[:, k * (a.shape[1] // n):(k + 1) * (a.shape[1] // n)]"),

@@ -235,6 +235,19 @@ def with_names(node: ast.AST, names: Mapping[str, str]) -> Any:
     return other
 
 
+def of_shape(shape: ast.AST, inner: ast.AST) -> Any:
+    """Return a shape with something in the place of its x."""
+    if isinstance(shape, ast.Name):
+        return inner if shape.id == "x" else shape
+    new = copy.copy(shape)
+    for name, value in ast.iter_fields(shape):
+        if isinstance(value, ast.AST):
+            setattr(new, name, of_shape(value, inner))
+        elif isinstance(value, list):
+            setattr(new, name, [of_shape(v, inner) if isinstance(v, ast.AST) else v for v in value])
+    return new
+
+
 def parsed(source: str) -> Any:
     """Return an expression from its text."""
     return ast.parse(source, mode="eval").body

@@ -5,7 +5,6 @@ computed once.
 """
 
 import ast
-import copy
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .edits import FARTHER, Edit, Surroundings, made
+from .edits import FARTHER, Edit, Surroundings, made, of_shape
 from .lines import Line
 from .quoting import quoted
 from .slots import Slot, expressions, text
@@ -160,19 +159,6 @@ def _valued(line, node):
     except (Exception, SystemExit):
         return None
     return Part(node, values) if all(a.dtype.kind in "fiub" and np.all(np.isfinite(a)) for a in arrays) else None
-
-
-def of_shape(shape: ast.AST, inner: ast.AST) -> Any:
-    """Return a shape with something in the place of its x."""
-    if isinstance(shape, ast.Name):
-        return inner if shape.id == "x" else shape
-    new = copy.copy(shape)
-    for name, value in ast.iter_fields(shape):
-        if isinstance(value, ast.AST):
-            setattr(new, name, of_shape(value, inner))
-        elif isinstance(value, list):
-            setattr(new, name, [of_shape(v, inner) if isinstance(v, ast.AST) else v for v in value])
-    return new
 
 
 def _operators(place):

@@ -1,10 +1,11 @@
-"""Sums, means and the like over other axes than they should be over: what their calls may have been meant to be."""
+"""Sums, means, norms and the like: over other axes than they should be over, or another norm than is meant."""
 
 import ast
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from .edits import SLIP, once, parsed
+from .edits import SLIP, Surroundings, of_shape, once, parsed
 from .slots import text
 
 AXES = ("None", "0", "1", "-1", "2", "(0, 1)", "(1, 2)", "(0, 2)", "(0, 2, 3)", "3", "(2, 3)")
@@ -34,6 +35,31 @@ def over_axes(node: ast.Call, name: str) -> Iterator[tuple[ast.expr, str, int]]:
             words = "keepdims is missing" if same and keeps else "keepdims does not belong there" if same else \
                 f"over axis {axis}, not over axis {(now or ['None'])[0]}"
             yield ast.Call(node.func, arguments, [*rest, *more]), words.replace("axis None", "all axes"), SLIP
+
+
+def other_norms(node: ast.Call, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield the sum of absolute values, or of squares, where the Euclidean norm of all entries is taken."""
+    if (x := _normed(node)) is not None:
+        for said in ("np.abs(x).sum()", "(x ** 2).sum()"):
+            yield of_shape(parsed(said), x), "another norm is meant", SLIP
+
+
+def other_slopes_of_norms(node: ast.BinOp, around: Surroundings) -> Iterator[tuple[ast.expr, str, int]]:
+    """Yield the slopes of those norms where that of the Euclidean one is taken: w / norm(w), a * w / norm(w)."""
+    x = _normed(node.right)
+    for said in ("np.sign(x)", "2 * x") if x is not None and isinstance(node.op, ast.Div) else ():
+        slope = of_shape(parsed(said), x)
+        if text(node.left) == text(x):
+            yield slope, "another norm is meant", SLIP
+        elif isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult) \
+                and text(node.left.right) == text(x):
+            yield ast.BinOp(node.left.left, ast.Mult(), slope), "another norm is meant", SLIP
+
+
+def _normed(node) -> Any:
+    """Return what the Euclidean norm of all entries is taken of, None where none is."""
+    one = isinstance(node, ast.Call) and text(node.func).endswith("linalg.norm") and not node.keywords
+    return node.args[0] if one and len(node.args) == 1 else None
 
 
 def _beside(now):

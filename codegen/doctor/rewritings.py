@@ -18,7 +18,7 @@ from .edits import FAR, OTHER, PARTS, SLIP, Edit, Surroundings, is_own, made, on
 from .numbered import relabelled, renumbered
 from .quoting import cut_short, quoted
 from .reading import moved, subscripts
-from .reductions import AXES, REDUCTIONS, over_axes
+from .reductions import AXES, REDUCTIONS, other_norms, other_slopes_of_norms, over_axes
 from .slots import Slot, expressions, text
 from .subscripts import are_subscripts, off_diagonal, relettered
 
@@ -445,8 +445,9 @@ def _turned(node, matrix):
 
 
 MAKERS: dict[type, tuple[Callable, ...]] = {
-    ast.BinOp: (_operations,), ast.UnaryOp: (_negated,), ast.Compare: (_relations,), ast.IfExp: (_chosen,),
-    ast.Constant: (_constants,), ast.Name: (names, mirrored, counted_by_name), ast.Attribute: (_attributes,),
-    ast.Call: (_calls, laid_out, copied, counted), ast.Subscript: (subscripts, cut, counted),
+    ast.BinOp: (_operations, other_slopes_of_norms), ast.UnaryOp: (_negated,), ast.Compare: (_relations,),
+    ast.IfExp: (_chosen,), ast.Constant: (_constants,), ast.Name: (names, mirrored, counted_by_name),
+    ast.Attribute: (_attributes,),
+    ast.Call: (_calls, other_norms, laid_out, copied, counted), ast.Subscript: (subscripts, cut, counted),
 }  # fmt: skip
 ANYWHERE: tuple[Callable, ...] = (_around, _elsewhere, renumbered, relabelled)

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from typing import Any
 
-from .edits import OTHER, Edit, Surroundings, once, parsed
-from .lacking import FUNCTIONS, of_shape
+from .edits import OTHER, Edit, Surroundings, of_shape, once, parsed
+from .lacking import FUNCTIONS
 from .quoting import quoted
 from .regions import MAYBE, SECOND, Region
 from .rewritings import called, like, renamed
