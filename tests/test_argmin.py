@@ -102,7 +102,7 @@ SABOTAGE = [                            # network, a text of its `backward`, wha
     ("solve", "dA = -lam_Y", "dA = lam_Y"),                             # a sign
     ("solve", "lu_solve(lu_A, dY, trans=1)", "dY"),                     # the adjoint of Y for that of its equation
     ("solve", "-lam_Y @ Y.T", "-Y @ lam_Y.T"),                          # a transpose of the product
-    ("gaussian", "np.outer(lam_alpha, alpha)", "0"),                    # a term
+    ("gaussian", "lam_alpha[:, None] * alpha", "0"),                    # a term
     ("gaussian", "lam_alpha = alpha / 2", "lam_alpha = alpha"),         # a factor
     ("equilibrium", "(-W / (4 * H))", "(-W.T / (4 * H))"),
     ("equilibrium", "matrix_lam_Y[:, np.arange(H), np.arange(H)] += 1", "matrix_lam_Y = -matrix_lam_Y"),
