@@ -16,7 +16,7 @@ def copied(call: ast.Call, around: Surroundings) -> Iterator[tuple[ast.expr, str
     if getattr(call.func, "attr", "") in ZEROS:
         shown = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}       # zeros_like(Q): Q is the likeliest
         for name in sorted(around.names, key=lambda n: n not in shown):
-            yield _method(name, "copy"), f"what is not written should stay as it is in {name}", SLIP
+            yield parsed(f"{name}.copy()"), f"what is not written should stay as it is in {name}", SLIP
 
 
 def onto_zeros(first: ast.stmt, second: ast.stmt) -> Iterator[tuple[ast.stmt, ast.stmt, str]]:
@@ -43,7 +43,3 @@ def _copy_of(value):
         if value.func.attr in ("copy", "array") and len(value.args) == 1 and isinstance(value.args[0], ast.Name):
             return value.args[0]
     return None
-
-
-def _method(name, method):
-    return ast.Call(ast.Attribute(ast.Name(name, ast.Load()), method, ast.Load()), [], [])

@@ -103,7 +103,7 @@ def but_for_a_factor(judge: Judge, tried: Sequence[Tried]) -> list[Tried]:
             factor = given @ right / (right @ right)
             if largest(given - factor * right) <= 1e-9 * largest(given) and largest(given):
                 found.append(t)
-    return sorted(found, key=lambda t: _length(t))
+    return sorted(found, key=_length)
 
 
 def _that_change(judge, tried, names):
